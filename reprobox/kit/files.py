@@ -1,0 +1,89 @@
+"""Files that are either whole or not there.
+
+Publish = temporary file in the same file system, write, fsync, `link` to the final name, fsync of the directory, unlink of the
+temporary name. `link` never replaces, so of two writers one wins and the other is told; the order is the one that survives a power
+cut at any point (see docs/reliability.md).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def fsync_dir(path: Path) -> None:
+    """Makes the directory's entries durable."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def temp_beside(directory: Path) -> Path:
+    """A fresh name in a directory for a file that is not finished."""
+    return directory / f".tmp-{os.getpid()}-{secrets.token_hex(8)}"
+
+
+def write_synced(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Writes a new file and syncs its bytes (not its name)."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with os.fdopen(fd, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def publish(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Writes a file that has never existed before, durably, or not at all.
+
+    Raises:
+        FileExistsError: when the name is taken; the file there is untouched.
+    """
+    temp = temp_beside(path.parent)
+    try:
+        write_synced(temp, data, mode)
+        os.link(temp, path)
+        fsync_dir(path.parent)
+    finally:
+        temp.unlink(missing_ok=True)
+
+
+def replace(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Writes a file that may exist, durably; a reader sees the old bytes or the new ones."""
+    temp = temp_beside(path.parent)
+    try:
+        write_synced(temp, data, mode)
+        os.replace(temp, path)
+        fsync_dir(path.parent)
+    finally:
+        temp.unlink(missing_ok=True)
+
+
+def make_dir(path: Path) -> None:
+    """Creates a directory and makes its name durable; parents too."""
+    if path.is_dir():
+        return
+    make_dir(path.parent)
+    path.mkdir(exist_ok=True)
+    fsync_dir(path.parent)
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[None]:
+    """Holds a `flock` on a file; the kernel frees it when the process dies, however it dies.
+
+    Raises:
+        BlockingIOError: when somebody else holds it and wait is False.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        fcntl.flock(fd, kind if wait else kind | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(fd)

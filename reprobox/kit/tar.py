@@ -1,0 +1,52 @@
+"""The same tar for the same tree: fixed times and owners, PAX only where a field needs it, a fixed order given by the caller."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from typing import IO
+
+EPOCH_1980 = 315532800
+"""1980-01-01T00:00:00Z: the oldest time that a zip file can hold, so wheels and layers agree (PEP 427 archives are zips)."""
+
+
+def entry(
+    name: str,
+    *,
+    mode: int = 0o644,
+    size: int = 0,
+    kind: bytes = tarfile.REGTYPE,
+    link: str = "",
+    mtime: int = EPOCH_1980,
+) -> tarfile.TarInfo:
+    """A member with every field fixed: uid and gid 0, no names."""
+    info = tarfile.TarInfo(name)
+    info.mode, info.size, info.type, info.linkname, info.mtime = mode, size, kind, link, mtime
+    return info
+
+
+class TarStream:
+    """A tar that is written forward only, to any object with `write`."""
+
+    def __init__(self, target: IO[bytes]) -> None:
+        self._tar = tarfile.open(fileobj=target, mode="w|", format=tarfile.PAX_FORMAT, copybufsize=1 << 20)  # noqa: SIM115
+
+    def directory(self, name: str, mode: int = 0o755) -> None:
+        """Adds a directory."""
+        self._tar.addfile(entry(name.rstrip("/"), mode=mode, kind=tarfile.DIRTYPE))
+
+    def symlink(self, name: str, link: str) -> None:
+        """Adds a symbolic link."""
+        self._tar.addfile(entry(name, mode=0o777, kind=tarfile.SYMTYPE, link=link))
+
+    def file(self, name: str, data: bytes, mode: int = 0o644) -> None:
+        """Adds a file of known bytes."""
+        self._tar.addfile(entry(name, mode=mode, size=len(data)), io.BytesIO(data))
+
+    def stream(self, info: tarfile.TarInfo, source: IO[bytes] | None = None) -> None:
+        """Adds a member whose bytes are read from a stream; `info.size` must be right."""
+        self._tar.addfile(info, source)
+
+    def close(self) -> None:
+        """Writes the end of the archive."""
+        self._tar.close()

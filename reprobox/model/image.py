@@ -1,0 +1,36 @@
+"""The image: what the engine holds, named by digests that we computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """A composed and verified image."""
+
+    config: str
+    """Digest of the config JSON: the image ID on graph-driver engines. The identity."""
+    manifest: str
+    """Digest of our OCI manifest (uncompressed layers): the image ID on engines with the containerd store."""
+    diff_ids: tuple[str, ...]
+    lock: str
+    """Digest of the lock."""
+    tag: str
+    """Local tag, `reprobox/lock:<first 32 hex of the lock's digest>`."""
+    base: str = ""
+    """The base as the lock names it, for people."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineImage:
+    """What an engine says of an image (`inspect`)."""
+
+    id: str
+    diff_ids: tuple[str, ...]
+    config: dict[str, Any] = field(default_factory=dict)
+    repo_digests: tuple[str, ...] = ()
+    repo_tags: tuple[str, ...] = ()
+    architecture: str = ""
+    created: str = ""

@@ -1,0 +1,93 @@
+"""The lock: everything an image is made of, by hash, with no address in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+from reprobox.model.spec import BaseKind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deb:
+    """A Debian binary package."""
+
+    name: str
+    version: str
+    architecture: str
+    filename: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wheel:
+    """A Python wheel."""
+
+    name: str
+    version: str
+    filename: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseLock:
+    """The base, pinned. `debian`: composed from `packages`, so rebuildable; the other kinds: by the digests of their layers."""
+
+    kind: BaseKind
+    reference: str
+    """As asked: suite, registry reference, Dockerfile or archive path."""
+    packages: tuple[Deb, ...] = ()
+    digest: str | None = None
+    """Manifest digest in the registry (an address), where there is one."""
+    diff_ids: tuple[str, ...] = ()
+    """Digests of the uncompressed layers, bottom first; they are in the store."""
+    config: dict[str, Any] = field(default_factory=dict)
+    """The base's own `config` object (Env, ...) as the OCI image-spec has it; merged below ours."""
+    dockerfile: str | None = None
+    """sha256 of the Dockerfile's bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Python:
+    """The interpreter in the base."""
+
+    version: str
+    """`X.Y`"""
+    executable: str
+    """Absolute path in the image, such as `/usr/bin/python3.11`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What the image came out as the first time; every later build must match it."""
+
+    config: str
+    manifest: str
+    diff_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lock:
+    """`reprobox.lock`. The digest that names a lock leaves out `image`, which is a consequence of the rest."""
+
+    FORMAT: ClassVar[str] = "reprobox.lock/1"
+
+    format: str = FORMAT
+    intent: str
+    """Digest of the intent that this lock answers (Environment and the bytes of the requirement files)."""
+    platform: str = "linux/amd64"
+    timestamp: int
+    """Seconds since 1970; the image's `created`. Kept when a lock is made again with the same content."""
+    python: Python
+    base: BaseLock
+    debs: tuple[Deb, ...] = ()
+    wheels: tuple[Wheel, ...] = ()
+    bytecode: bool = False
+    image_env: dict[str, str] = field(default_factory=dict)
+    image: Expected | None = None
+
+    def without_image(self) -> Lock:
+        """The part that the lock's digest is over."""
+        return replace(self, image=None)

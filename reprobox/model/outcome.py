@@ -1,0 +1,103 @@
+"""What a container did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Reason = Literal["exited", "signal", "oom", "timeout", "interrupted", "not-found", "not-executable", "engine", "lost"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mount:
+    """A bind mount or tmpfs, absolute on both sides."""
+
+    source: str
+    target: str
+    read_only: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Container:
+    """A container to create: the engine's view of a RunSpec, or of one build step."""
+
+    image: str
+    argv: tuple[str, ...]
+    name: str
+    labels: dict[str, str] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
+    workdir: str = "/"
+    user: str | None = None
+    mounts: tuple[Mount, ...] = ()
+    tmpfs: dict[str, str] = field(default_factory=dict)
+    hostname: str = "reprobox"
+    network: str = "none"
+    gpus: str | None = None
+    cpus: float | None = None
+    memory: int | None = None
+    """Bytes; also the limit with swap."""
+    shm_size: int | None = None
+    pids: int | None = None
+    read_only: bool = True
+    capabilities: tuple[str, ...] = ()
+    """Kept; all others are dropped. `("all",)` keeps the engine's defaults (build steps)."""
+    init: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerState:
+    """What an engine says of a container."""
+
+    id: str
+    name: str
+    status: Literal["created", "running", "paused", "restarting", "removing", "exited", "dead"]
+    exit_code: int | None = None
+    """Only when it has exited; an engine answers 0 for one that never started."""
+    oom_killed: bool = False
+    error: str = ""
+    started: str = ""
+    finished: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exit:
+    """How the program ended. `code` is what the program exited with, or 128 + signal."""
+
+    code: int
+    reason: Reason
+    signal: int | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputFile:
+    """One path that the run created or changed."""
+
+    path: str
+    """Relative to WORK, `/`-separated; bytes that are not UTF-8 are lone surrogates (PEP 383)."""
+    kind: Literal["file", "link", "dir"]
+    """`dir` only for directories that are empty."""
+    size: int
+    mode: int
+    sha256: str
+    """Of the bytes, of a link's target text, or of nothing for a directory; `sha256:...`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Everything that came out of one execution."""
+
+    exit: Exit
+    started: float
+    finished: float
+    duration: float
+    """Seconds by the boot clock, so that a step of the wall clock does not show."""
+    outputs: tuple[OutputFile, ...]
+    refused: tuple[str, ...] = ()
+    """Paths that were not collected (devices, sockets, fifos) and why."""
+    stdout: str
+    stderr: str
+    """Digests of the byte-exact streams."""
+    met: dict[str, Any] = field(default_factory=dict)
+    """What the shim saw from inside: CPU, GPU, kernel, limits, packages, markers of injected processes."""

@@ -1,0 +1,135 @@
+"""What rooms need from outside, as protocols; flow passes the real things in. Two implementations exist of each: the real, and one in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from reprobox.kit.canon import Digest
+from reprobox.model.image import EngineImage
+from reprobox.model.outcome import Container, ContainerState
+
+
+class Bar(Protocol):
+    """One piece of long work."""
+
+    def update(self, advance: int) -> None:
+        """So many bytes (or items) more are done."""
+
+
+class Progress(Protocol):
+    """How rooms tell of long work without printing."""
+
+    def task(self, what: str, total: int | None = None) -> AbstractContextManager[Bar]:
+        """Starts a bar; `total` in bytes, None when unknown."""
+
+    def note(self, text: str) -> None:
+        """One line for people (stderr)."""
+
+
+class Objects(Protocol):
+    """Bytes by digest. What is put is synced before the digest is given; what is read can be trusted only as far as `verify`."""
+
+    def has(self, digest: str) -> bool:
+        """Whether the bytes are here."""
+
+    def path(self, digest: str) -> Path:
+        """The file that holds the bytes, mode 0444. Raises FetchError when absent."""
+
+    def put_bytes(self, data: bytes) -> Digest:
+        """Stores bytes."""
+
+    def put_file(self, path: Path, *, expect: str | None = None, move: bool = False) -> Digest:
+        """Stores a file's bytes (a copy, or the file itself). Raises HashMismatch, storing nothing, when they are not `expect`."""
+
+    def put_stream(self, stream: IO[bytes], *, expect: str | None = None) -> tuple[Digest, int]:
+        """Stores a stream, hashing while writing; digest and size. Raises HashMismatch as above."""
+
+    def verify(self, digest: str) -> bool:
+        """Reads the bytes again and compares."""
+
+    def memo(self, key: str) -> Any | None:
+        """A derived fact kept beside the bytes (JSON), such as the diff ID of a wheel's layer; None when unknown. A cache only."""
+
+    def remember(self, key: str, value: Any) -> None:
+        """Keeps a derived fact."""
+
+
+class Step(Protocol):
+    """A finished build step: a stopped container, removed when the context ends."""
+
+    code: int
+    log: bytes
+
+    def changes(self) -> list[tuple[int, str]]:
+        """`docker diff`: (0 modified, 1 added, 2 deleted; path)."""
+
+    def export(self) -> Iterator[bytes]:
+        """The whole root file system as tar chunks."""
+
+
+class ImageEngine(Protocol):
+    """What `image` and `lock` need of an engine."""
+
+    def inspect(self, reference: str) -> EngineImage | None:
+        """An image by ID, tag or digest; None when the engine does not have it."""
+
+    def containerd_store(self) -> bool:
+        """Whether images live in the containerd store, where a layer counts as present only under our own manifest."""
+
+    def load(self, chunks: Iterable[bytes]) -> None:
+        """Loads an image archive."""
+
+    def tag(self, reference: str, tag: str) -> None:
+        """Names an image."""
+
+    def remove_image(self, reference: str) -> None:
+        """Forgets an image or tag; absent is fine."""
+
+    def pull(self, reference: str) -> EngineImage:
+        """Pulls by digest or tag."""
+
+    def save(self, reference: str) -> Iterator[bytes]:
+        """The image as an archive."""
+
+    def build(self, context: Path, dockerfile: str, tag: str, say: Callable[[str], None]) -> EngineImage:
+        """Builds a user's Dockerfile."""
+
+    def step(self, container: Container) -> AbstractContextManager[Step]:
+        """Runs a build step to its end."""
+
+
+class RunEngine(Protocol):
+    """What `flow` needs of an engine to execute a container. Never attached, never auto-removed: create, start, wait, remove."""
+
+    def info(self) -> dict[str, Any]:
+        """Engine name and version, API, runtimes, runc and containerd versions, storage driver, cgroup version, id, boot facts."""
+
+    def create(self, container: Container) -> str:
+        """Creates a named, labelled container; its ID. A container of that name that exists already is taken (idempotent)."""
+
+    def start(self, container_id: str) -> None:
+        """Starts it. Raises EngineError, or GpuUnavailable, with the engine's reason."""
+
+    def state(self, container_id: str) -> ContainerState | None:
+        """By ID or name; None when there is none."""
+
+    def wait(self, container_id: str, timeout: float | None = None) -> ContainerState:
+        """Blocks until it has ended (reconnecting when the engine restarts), or `timeout` seconds; the state either way."""
+
+    def stop(self, container_id: str, grace: float) -> None:
+        """TERM, then KILL after `grace` seconds; absent or already stopped is fine."""
+
+    def kill(self, container_id: str) -> None:
+        """KILL at once; absent or already stopped is fine."""
+
+    def remove(self, container_id: str) -> None:
+        """Forgets it; absent or being removed is fine."""
+
+    def find(self, labels: dict[str, str]) -> list[ContainerState]:
+        """All containers with these labels, running or not."""
+
+    def gpus_offered(self) -> str | None:
+        """How GPUs can be handed over here: `nvidia` (--gpus), `cdi`, or None."""

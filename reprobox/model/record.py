@@ -1,0 +1,80 @@
+"""The record: the whole truth of one run. Written once, never edited."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from reprobox.model.image import Image
+from reprobox.model.lock import Lock
+from reprobox.model.outcome import Exit
+from reprobox.model.runspec import RunSpec
+from reprobox.model.source import Source
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputSummary:
+    """The output manifest (outputs.jsonl, a line a path) by digest."""
+
+    manifest: str
+    files: int
+    size: int
+    refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Intent:
+    """intent.json: written before the container is created, so that a run that died has said what it wanted."""
+
+    FORMAT: ClassVar[str] = "reprobox.intent/1"
+
+    format: str = FORMAT
+    id: str
+    runspec: RunSpec
+    identity: str
+    """Digest of the RunSpec."""
+    source: Source
+    image: Image
+    lock: Lock
+    config: dict[str, Any]
+    """The resolved config document."""
+    overrides: tuple[str, ...] = ()
+    origins: dict[str, str] = field(default_factory=dict)
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    replay_of: str | None = None
+    parent_record: str | None = None
+    """Digest of the record that is replayed."""
+    created: float
+    host: dict[str, Any] = field(default_factory=dict)
+    """boot_id, user name, host name."""
+    engine: dict[str, Any] = field(default_factory=dict)
+    container: str
+    """Name of the container."""
+    command: tuple[str, ...] = ()
+    """The reprobox command line that made the run."""
+    reprobox: str
+    """Version of reprobox."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """record.json: what was asked (the intent) and what was met."""
+
+    FORMAT: ClassVar[str] = "reprobox.record/1"
+
+    format: str = FORMAT
+    intent: Intent
+    exit: Exit
+    started: float
+    finished: float
+    duration: float
+    outputs: OutputSummary
+    stdout: str
+    stderr: str
+    met: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.intent.id

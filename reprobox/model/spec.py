@@ -1,0 +1,115 @@
+"""What the user wants: the config file and the command line, resolved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+BaseKind = Literal["debian", "registry", "dockerfile", "archive"]
+Profile = Literal["observe", "same-machine", "portable-avx2", "portable-any"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseIntent:
+    """Which image everything stands on."""
+
+    kind: BaseKind
+    reference: str
+    """Suite (`bookworm`), registry reference, path of a Dockerfile, or path of an image archive; paths relative to the config."""
+    context: str = "."
+    """Build context of a Dockerfile."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """What the lock is made from. Its digest, with the bytes of the requirement files, tells whether a lock is stale."""
+
+    base: BaseIntent
+    python: str = "3.11"
+    """Interpreter, `X.Y`; the base must have it."""
+    apt: tuple[str, ...] = ()
+    """Debian packages: `name` or `name=version`."""
+    requirements: tuple[str, ...] = ()
+    """Files relative to the config: requirements*.txt, pyproject.toml, uv.lock, poetry.lock, pylock*.toml, or inline `name==1.0`."""
+    bytecode: bool = False
+    """Add a layer of unchecked-hash .pyc files, compiled by the image's own interpreter."""
+    image_env: dict[str, str] = field(default_factory=dict)
+    """Environment variables of the image, such as NVIDIA_VISIBLE_DEVICES."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """Limits, in docker's own grammar (`4g`, `1.5`)."""
+
+    cpus: float | None = None
+    memory: str | None = None
+    shm_size: str = "1g"
+    pids: int = 4096
+    tmp_size: str = "4g"
+    timeout: float | None = None
+    """Seconds of wall time after which the run is stopped."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputIntent:
+    """A declared input: a file or directory that the run reads."""
+
+    path: str
+    """Where the run sees it, relative to its working directory, or absolute in the container."""
+    source: str
+    """Where it is on this host, relative to the repository's top, or absolute."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputRule:
+    """How outputs that match a pattern are compared; without a rule, by their bytes."""
+
+    pattern: str
+    compare: Literal["bytes", "content", "tensors", "ignore"] = "bytes"
+    ulp: int = 0
+    atol: float = 0.0
+    rtol: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trail:
+    """Fingerprints of the parameters each `every` optimizer steps (0: the cheap default is chosen by measuring)."""
+
+    every: int = 0
+    gradients: bool = False
+    enabled: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """The resolved config. `params` is the user's own part; `document` the whole YAML document as the script will read it."""
+
+    config_path: str
+    """The config file, relative to the top of the repository, `/`-separated."""
+    lock_path: str
+    """The lock file, relative to the top of the repository."""
+    command: tuple[str, ...]
+    environment: Environment
+    workdir: str = "."
+    """Working directory of the command, relative to the top of the repository."""
+    inputs: tuple[InputIntent, ...] = ()
+    outputs: tuple[OutputRule, ...] = ()
+    seed: int = 0
+    profile: Profile = "same-machine"
+    threads: int = 1
+    """Threads of OpenMP, MKL and OpenBLAS. Part of the numbers, so it is a number and never the host's core count."""
+    trail: Trail = field(default_factory=Trail)
+    gpus: str | None = None
+    resources: Resources = field(default_factory=Resources)
+    network: str = "none"
+    env: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
+    """Name in the container to host source: `env:NAME` or `file:PATH`. Values are never recorded."""
+    writable_root: bool = False
+    capabilities: tuple[str, ...] = ()
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    document: dict[str, Any] = field(default_factory=dict)
+    overrides: tuple[str, ...] = ()
+    origins: dict[str, str] = field(default_factory=dict)
+    """Dotted key to where its value came from: `file`, `command line`; keys that are not here are defaults."""
