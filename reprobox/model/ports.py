@@ -1,4 +1,4 @@
-"""What rooms need from outside, as protocols; flow passes the real things in. Two implementations exist of each: the real, and one in tests."""
+"""What rooms need from outside, as protocols; flow passes the real things in."""
 
 from __future__ import annotations
 
