@@ -30,7 +30,7 @@ class Environment:
     apt: tuple[str, ...] = ()
     """Debian packages: `name` or `name=version`."""
     requirements: tuple[str, ...] = ()
-    """Files relative to the config (requirements*.txt, pyproject.toml, uv.lock, poetry.lock, pylock*.toml), or inline `name==1.0`."""
+    """Files relative to the config (requirements*.txt, pyproject.toml, uv.lock, poetry.lock, pylock*.toml), or `name==1.0`."""
     bytecode: bool = False
     """Add a layer of unchecked-hash .pyc files, compiled by the image's own interpreter."""
     image_env: dict[str, str] = field(default_factory=dict)
