@@ -14,13 +14,13 @@ import yaml
 from torch import nn
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 
 def load(path: str, test_fraction: float) -> list[torch.Tensor]:
     """Images as (N, 1, 8, 8) floats in 0..1 and labels as (N,) ints, shuffled and split."""
     table = np.loadtxt(path, delimiter=",", skiprows=1, dtype=np.float32)
-    order = np.random.permutation(len(table))  # noqa: NPY002
+    order = np.random.permutation(len(table))
     images = torch.from_numpy(table[order, :64]).reshape(-1, 1, 8, 8) / 16
     labels = torch.from_numpy(table[order, 64]).long()
     cut = int(len(table) * (1 - test_fraction))
