@@ -21,6 +21,8 @@ class Image:
     """Local tag, `reprobox/lock:<first 32 hex of the lock's digest>`."""
     base: str = ""
     """The base as the lock names it, for people."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """The `config` object of the image (Env, Labels, ...): what is compared where an engine's ID is neither digest above."""
 
 
 @dataclass(frozen=True, kw_only=True)

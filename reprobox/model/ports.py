@@ -79,8 +79,11 @@ class ImageEngine(Protocol):
     def containerd_store(self) -> bool:
         """Whether images live in the containerd store, where a layer counts as present only under our own manifest."""
 
+    def chains(self, label: str | None = None) -> list[tuple[str, ...]]:
+        """Diff IDs, bottom first, of every image that the engine holds (only of those that carry the label, when one is given)."""
+
     def load(self, chunks: Iterable[bytes]) -> None:
-        """Loads an image archive."""
+        """Loads an image archive. An exception of the iterable itself comes out as it is."""
 
     def tag(self, reference: str, tag: str) -> None:
         """Names an image."""
