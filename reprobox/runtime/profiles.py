@@ -1,0 +1,294 @@
+"""Determinism profiles: the whole environment of a run, what each profile promises, and what to expect on another host.
+
+Pure: no I/O. Every value is the result of a measurement or a vendor's word, see docs/determinism.md; a part that is left out of a
+portable profile moves results between CPU models, which `benchmarks/determinism.py --ablate` shows part by part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from reprobox.errors import UsageError
+from reprobox.model.runspec import BOX, OUT
+from reprobox.model.spec import Profile, Trail
+
+Sameness = Literal["same-bits", "same-bits-as-recorded", "numbers-may-differ", "unknown"]
+
+PROFILES: tuple[Profile, ...] = ("observe", "same-machine", "portable-avx2", "portable-any")
+
+_AVX512 = "AVX512F AVX512CD AVX512_KNL AVX512_KNM AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR X86_V4"
+_AVX2 = "AVX2 FMA3 X86_V3"
+
+# Names that NumPy does not know are a hidden ImportWarning, so the union for 1.26 to 2.4 serves them all.
+_CLASSES: dict[str, dict[str, str]] = {
+    "intel-avx512": {
+        "ATEN_CPU_CAPABILITY": "avx512",
+        "OPENBLAS_CORETYPE": "SkylakeX",
+        "MKL_CBWR": "AVX512",
+        "REPROBOX_INTERPOSE": "intel",
+    },
+    "intel-avx2": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "OPENBLAS_CORETYPE": "Haswell",
+        "NPY_DISABLE_CPU_FEATURES": _AVX512,
+        "MKL_CBWR": "AVX2",
+        "REPROBOX_INTERPOSE": "intel",
+    },
+    "amd-avx2": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "OPENBLAS_CORETYPE": "Zen",
+        "NPY_DISABLE_CPU_FEATURES": _AVX512,
+    },
+    "amd-avx512": {"ATEN_CPU_CAPABILITY": "avx512"},
+}
+_SAME_MACHINE = {
+    "TORCHINDUCTOR_DETERMINISTIC": "1",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    "XLA_FLAGS": "--xla_gpu_deterministic_ops=true",
+    "TF_DETERMINISTIC_OPS": "1",
+    "NCCL_ALGO": "Ring",
+    "NVTE_ALLOW_NONDETERMINISTIC_ALGO": "0",
+    "PL_SEED_WORKERS": "1",
+}
+_PORTABLE: dict[str, dict[str, str]] = {
+    "portable-avx2": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "OPENBLAS_CORETYPE": "Haswell",
+        "NPY_DISABLE_CPU_FEATURES": _AVX512,
+        "MKL_CBWR": "AVX2",
+        "NVIDIA_TF32_OVERRIDE": "0",
+        "REPROBOX_INTERPOSE": "vml,intel",
+    },
+    "portable-any": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "OPENBLAS_CORETYPE": "Prescott",
+        "NPY_DISABLE_CPU_FEATURES": f"AVX F16C {_AVX2} {_AVX512}",
+        "MKL_CBWR": "COMPATIBLE",
+        "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-FMA4",
+        "NVIDIA_TF32_OVERRIDE": "0",
+        "REPROBOX_INTERPOSE": "vml",
+    },
+}
+_PROMISES: dict[str, str] = {
+    "observe": "No numeric change and no promise of equal bits; record and trail can explain a divergence.",
+    "same-machine": "Same bits on the same CPU dispatch class or the same GPU model, SM count, driver and libraries, with the same "
+    "number of threads; not on other GPU models, not for code that reads the clock, draws without a seed or races.",
+    "portable-avx2": "CPU runs: same bits on any x86-64 with AVX2 and FMA, Intel or AMD (shown on one real CPU and on emulated "
+    "ones); not for GPU kernels, torch.compile, JAX matrix products or aarch64.",
+    "portable-any": "CPU runs: same bits on any x86-64 from v2 up, two to three times slower (shown on one real CPU and on emulated "
+    "ones); not for GPU kernels, torch.compile, JAX matrix products or aarch64.",
+}
+_NEEDS: dict[str, frozenset[str]] = {
+    "portable-avx2": frozenset({"avx2", "fma"}),
+    "portable-any": frozenset({"ssse3", "sse4_1", "sse4_2", "popcnt", "cx16"}),
+}
+
+
+def env(
+    profile: str,
+    *,
+    seed: int,
+    threads: int,
+    commit_time: int,
+    trail: Trail,
+    as_recorded: Mapping[str, str] | None = None,
+    python_path: str = "",
+    box: str = BOX,
+    out: str = OUT,
+) -> dict[str, str]:
+    """The whole environment that reprobox gives a run, besides the image's own and the declared part of the config.
+
+    Args:
+        commit_time: committer time in seconds since 1970, becomes SOURCE_DATE_EPOCH.
+        as_recorded: dispatch knobs from `as_recorded`, for a replay of an unpinned record on another CPU.
+        python_path: PYTHONPATH of the image, kept behind the payload.
+        box: where the payload is mounted.
+        out: where the payload writes markers and trail.
+
+    Raises:
+        UsageError: unknown profile, threads below 1, or `as_recorded` with a profile that pins the dispatch itself.
+    """
+    if profile not in PROFILES:
+        raise UsageError(f"unknown profile {profile!r}", next_step="one of: " + ", ".join(PROFILES))
+    if threads < 1:
+        raise UsageError(f"threads must be at least 1, not {threads}")
+    if as_recorded and profile in _PORTABLE:
+        raise UsageError(f"--as-recorded means nothing with {profile}", why="The profile pins the dispatch class itself.")
+    values = _base(threads, commit_time, python_path, box)
+    values |= {"REPROBOX_PROFILE": profile, "REPROBOX_SEED": str(seed), "REPROBOX_OUT": out}
+    if trail.enabled:
+        values |= {"REPROBOX_TRAIL": str(trail.every), "REPROBOX_TRAIL_GRADIENTS": str(int(trail.gradients))}
+    if profile != "observe":
+        values |= _SAME_MACHINE | {"PL_GLOBAL_SEED": str(seed)}
+    return values | _PORTABLE.get(profile, {}) | dict(as_recorded or {})
+
+
+def _base(threads: int, commit_time: int, python_path: str, box: str) -> dict[str, str]:
+    count = str(threads)
+    return {
+        "HOME": "/home/reprobox",
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "MATPLOTLIBRC": f"{box}/matplotlibrc",
+        "MKL_DYNAMIC": "FALSE",
+        "MKL_NUM_THREADS": count,
+        "MPLBACKEND": "Agg",
+        "NUMEXPR_NUM_THREADS": count,
+        "OMP_DYNAMIC": "FALSE",
+        "OMP_NUM_THREADS": count,
+        "OPENBLAS_NUM_THREADS": count,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        "PYTHONPATH": f"{box}:{python_path}" if python_path else box,
+        "PYTHONUNBUFFERED": "1",
+        "SOURCE_DATE_EPOCH": str(commit_time),
+        "TZ": "UTC",
+    }
+
+
+def refuse(profile: str, cpu_flags: Iterable[str], arch: str) -> str | None:
+    """Why this host cannot honour a profile, or None when it can.
+
+    Args:
+        cpu_flags: names as /proc/cpuinfo has them.
+        arch: machine as `uname -m` says it.
+    """
+    needs = _NEEDS.get(profile)
+    if needs is None:
+        return None
+    if arch not in ("x86_64", "amd64"):
+        return f"{profile} is for x86-64 CPUs and this one is {arch}"
+    missing = sorted(needs - set(cpu_flags))
+    return f"{profile} needs a CPU with {', '.join(missing)}, which this one does not offer" if missing else None
+
+
+def promise(profile: str) -> str:
+    """What a profile promises and what it does not, in one sentence for people."""
+    return _PROMISES[profile]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cpu:
+    """What decides which CPU code the libraries choose."""
+
+    vendor: str
+    flags: frozenset[str]
+    arch: str
+
+    @classmethod
+    def of(cls, met: Mapping[str, Any]) -> Cpu:
+        """From `met["cpu"]`, as the shim writes it: vendor, flags and arch; what is absent is empty."""
+        cpu = met.get("cpu") or {}
+        flags = cpu.get("flags") or ()
+        names = flags.split() if isinstance(flags, str) else flags
+        return cls(
+            vendor=str(cpu.get("vendor") or ""), flags=frozenset(names), arch=str(cpu.get("arch") or met.get("arch") or "x86_64")
+        )
+
+
+def dispatch_class(met: Mapping[str, Any]) -> str:
+    """The class of CPU code that unpinned libraries choose, such as `intel-avx512` or `amd-avx2`; `unknown` without flags."""
+    cpu = Cpu.of(met)
+    if cpu.arch not in ("x86_64", "amd64"):
+        return cpu.arch
+    if not cpu.flags:
+        return "unknown"
+    maker = {"GenuineIntel": "intel", "AuthenticAMD": "amd", "HygonGenuine": "amd"}.get(cpu.vendor, "other")
+    return f"{maker}-{_level(cpu.flags)}"
+
+
+def _level(flags: frozenset[str]) -> str:
+    if {"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"} <= flags:
+        return "avx512"
+    if {"avx2", "fma"} <= flags:
+        return "avx2"
+    return "avx" if "avx" in flags else "sse"
+
+
+def as_recorded(dispatch: str) -> dict[str, str]:
+    """The knobs that make this CPU take the code of a recorded dispatch class; for `env(..., as_recorded=...)`.
+
+    Raises:
+        UsageError: no knobs are known for that class.
+    """
+    if dispatch not in _CLASSES:
+        raise UsageError(
+            f"a record of dispatch class {dispatch} cannot be replayed as recorded",
+            why="Known classes: " + ", ".join(sorted(_CLASSES)),
+            next_step="replay without --as-recorded, on a CPU of that class",
+        )
+    return dict(_CLASSES[dispatch])
+
+
+def can_play(dispatch: str, met: Mapping[str, Any]) -> str | None:
+    """Why the CPU here cannot execute a recorded class's code, or None when it can."""
+    here = Cpu.of(met)
+    need = {"avx512": {"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"}, "avx2": {"avx2", "fma"}}.get(
+        dispatch.partition("-")[2]
+    )
+    if need is None or dispatch not in _CLASSES:
+        return f"no knobs are known for class {dispatch}"
+    missing = sorted(need - here.flags)
+    return f"this CPU lacks {', '.join(missing)}" if missing else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """Which sameness a replay may expect, and why. A forecast; the verdict decides."""
+
+    sameness: Sameness
+    reasons: tuple[str, ...]
+
+
+def forecast(profile: str, recorded: Mapping[str, Any], here: Mapping[str, Any], *, uses_gpu: bool = False) -> Forecast:
+    """What to expect of a replay on this host, before it starts.
+
+    Args:
+        recorded: `met` of the record.
+        here: the same facts of this host.
+        uses_gpu: whether the run was given a GPU.
+    """
+    gpu = _gpu_reasons(recorded, here) if uses_gpu else []
+    cpu = _cpu_reasons(profile, recorded, here)
+    if gpu or (cpu and cpu[0].startswith("!")):
+        return Forecast(sameness="numbers-may-differ", reasons=tuple(reason.lstrip("!") for reason in (*gpu, *cpu)))
+    if "unknown" in (dispatch_class(recorded), dispatch_class(here)):
+        return Forecast(sameness="unknown", reasons=("the CPU of one side was not recorded",))
+    if profile == "observe":
+        return Forecast(sameness="unknown", reasons=(promise("observe"), *cpu))
+    return Forecast(sameness="same-bits", reasons=tuple(cpu) or (f"same dispatch class: {dispatch_class(here)}",))
+
+
+def _cpu_reasons(profile: str, recorded: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    was, now = dispatch_class(recorded), dispatch_class(here)
+    cpu = Cpu.of(here)
+    if profile in _PORTABLE:
+        reason = refuse(profile, cpu.flags, cpu.arch)
+        return [f"!{reason}"] if reason else [f"{profile} pins the CPU code; recorded on {was}, here {now}"]
+    if was == now or "unknown" in (was, now):
+        return []
+    hint = can_play(was, here)
+    way = "replay --as-recorded may reach it" if hint is None else f"--as-recorded cannot help: {hint}"
+    return [f"!recorded on {was}, this CPU is {now}; {way}"]
+
+
+def _gpu_reasons(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+    was, now = recorded.get("gpus") or [], here.get("gpus") or []
+    if not now:
+        return ["the record used a GPU and there is none here"]
+    reasons = [
+        f"GPU {key}: recorded {_named(was, key)}, here {_named(now, key)}"
+        for key in ("name", "sm_count", "mig", "driver")
+        if _named(was, key) != _named(now, key)
+    ]
+    return reasons if was else ["the record does not say which GPU it met", *reasons]
+
+
+def _named(gpus: Any, key: str) -> str:
+    return ", ".join(sorted({str(gpu.get(key, "?")) for gpu in gpus if isinstance(gpu, Mapping)}))
