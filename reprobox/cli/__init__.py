@@ -1,0 +1,1 @@
+"""The command line: typer and rich, one error boundary, one renderer."""

@@ -1,0 +1,104 @@
+"""`reprobox`: the commands, and the one place where a failure becomes an exit code.
+
+Heavy imports (docker, rich tables, git) happen inside the commands that need them, so that `--help` and a no-op stay quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reprobox.cli import images, look, make, runs, tend
+from reprobox.cli.talk import Talk
+from reprobox.errors import ReproboxError
+from reprobox.version import __version__
+
+app = typer.Typer(
+    name="reprobox",
+    help="Run a past machine-learning experiment again, bit for bit, from its record.\n\n"
+    "A first time:  reprobox lock, reprobox build, git commit, reprobox run config.yaml, reprobox replay latest",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: importing rich for it doubles the time of --help
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ENGINE_FAILED = 125
+"""What `reprobox run` answers when reprobox or the engine failed, as docker does; other codes are the experiment's."""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"reprobox {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", envvar="NO_COLOR", help="No colours.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", envvar="REPROBOX_DEBUG", help="Show tracebacks.")] = False,
+    directory: Annotated[Path | None, typer.Option("-C", help="Start in this directory.", metavar="DIR")] = None,
+    _version_wanted: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Options of every command."""
+    if directory:
+        os.chdir(directory)
+    context.obj = Talk(quiet=quiet, color=not no_color and sys.stderr.isatty(), debug=debug)
+
+
+for module in (make, runs, look, tend):
+    module.register(app)
+images.register(app)
+
+
+def main() -> None:
+    """The error boundary: one clear message on stderr, one exit code a kind of failure."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments or bool(os.environ.get("REPROBOX_DEBUG"))
+    try:
+        app()
+    except ReproboxError as error:
+        if debug:
+            traceback.print_exc()
+        Talk.plain().failure(error)
+        sys.exit(ENGINE_FAILED if _is_run(arguments) else error.code)
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our stdout has gone; Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except Exception as error:
+        sys.stderr.write(_bug(error))
+        sys.exit(ENGINE_FAILED if _is_run(arguments) else 70)
+
+
+def _is_run(arguments: list[str]) -> bool:
+    takes_value, words = {"-C"}, iter(arguments)
+    for word in words:
+        if word in takes_value:
+            next(words, None)
+        elif not word.startswith("-"):
+            return word == "run"
+    return False
+
+
+def _bug(error: Exception) -> str:
+    """Everything that a report needs, to paste."""
+    trace = "".join(traceback.format_exception(error))
+    return (
+        f"{trace}\nThis is a bug in reprobox {__version__} (Python {sys.version.split()[0]}, {sys.platform}). "
+        "Nothing that was recorded is lost.\nnext: report it with the lines above\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""What every verb works with, opened once by the CLI (or by a test) and passed in."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reprobox.model.ports import Progress
+
+if TYPE_CHECKING:
+    from reprobox.engine.docker import DockerEngine
+    from reprobox.store.objects import ObjectStore
+    from reprobox.store.runs import Runs
+
+
+def shared_home() -> Path:
+    """Where wheels, debs and base layers rest: $REPROBOX_HOME, else below $XDG_DATA_HOME, else ~/.local/share/reprobox."""
+    if home := os.environ.get("REPROBOX_HOME"):
+        return Path(home).absolute()
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share"
+    return Path(data).absolute() / "reprobox"
+
+
+@dataclass
+class Box:
+    """The effects. Each is opened when it is first needed, so that a verb pays only for what it uses."""
+
+    start: Path
+    progress: Progress
+    clock: Callable[[], float] = time.time
+    argv: tuple[str, ...] = ()
+    engine_url: str | None = None
+    _top: Path | None = field(default=None, repr=False)
+
+    @cached_property
+    def top(self) -> Path:
+        """Top of the repository around `start`. Raises NotARepository."""
+        from reprobox.source.repo import find_top
+
+        return self._top or find_top(self.start)
+
+    @cached_property
+    def runs(self) -> Runs:
+        """The project's runs, in `.reprobox` at the top of the repository."""
+        from reprobox.store.project import open_project
+
+        return open_project(self.top, shared=shared_home())
+
+    @cached_property
+    def objects(self) -> ObjectStore:
+        """The user's shared objects."""
+        from reprobox.store.objects import ObjectStore
+
+        return ObjectStore(shared_home())
+
+    @cached_property
+    def engine(self) -> DockerEngine:
+        """The container engine. Raises EngineUnavailable at the first call."""
+        from reprobox.engine.docker import DockerEngine
+
+        return DockerEngine(self.engine_url)

@@ -1,0 +1,142 @@
+"""lock and build: from the config to a lock, and from the lock to an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reprobox.errors import ConfigError, LockMissing, LockStale
+from reprobox.flow.box import Box
+from reprobox.lock import file as lock_file
+from reprobox.model.image import Image
+from reprobox.model.lock import Expected, Lock
+from reprobox.model.spec import Spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Locked:
+    """A lock, where it is, and whether this call changed it."""
+
+    lock: Lock
+    digest: str
+    path: Path
+    changed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """An image, and how it came to be here: `found` in the engine or `composed`."""
+
+    image: Image
+    how: str
+    lock_changed: bool = False
+
+
+def load_spec(config: Path, overrides: Sequence[str] = ()) -> tuple[Spec, Path]:
+    """The config file, resolved; and its absolute path.
+
+    Raises:
+        ConfigError: missing, unreadable, or wrong.
+    """
+    from reprobox.config.load import load
+
+    path = config.absolute()
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read the config {config}", why=error.strerror or "", next_step="name a YAML file, or write one: reprobox init"
+        ) from error
+    return load(text, config_path=path.name, overrides=overrides), path
+
+
+def lock_path(spec: Spec, config: Path) -> Path:
+    """The lock of a config: `reprobox.lock` beside it, or where the config says."""
+    return config.parent / spec.lock_path
+
+
+def lock(box: Box, config: Path, *, upgrade: bool = False, upgrade_packages: Sequence[str] = (), locked: bool = False) -> Locked:
+    """Makes or refreshes the lock; with `locked`, only says whether it is fresh.
+
+    Raises:
+        LockStale: with `locked`, when the lock does not answer the config.
+        LockMissing: with `locked`, when there is none.
+    """
+    from reprobox.lock import intent, resolve
+
+    spec, path = load_spec(config)
+    target = lock_path(spec, path)
+    previous = lock_file.read(target) if target.exists() else None
+    if locked:
+        fresh = fresh_lock(spec, path)
+        return Locked(lock=fresh, digest=lock_file.digest(fresh), path=target, changed=False)
+    wanted = intent.digest(spec.environment, path.parent)
+    if previous and previous.intent == wanted and not upgrade and not upgrade_packages:
+        _complete(box, previous)
+        return Locked(lock=previous, digest=lock_file.digest(previous), path=target, changed=False)
+    made = resolve.resolve(
+        spec.environment,
+        root=path.parent,
+        previous=previous,
+        objects=box.objects,
+        engine=None if spec.environment.base.kind == "debian" else box.engine,
+        upgrade=upgrade,
+        upgrade_packages=upgrade_packages,
+        progress=box.progress,
+        now=int(box.clock()),
+    )
+    if made != previous:
+        lock_file.write(target, made)
+    return Locked(lock=made, digest=lock_file.digest(made), path=target, changed=made != previous)
+
+
+def _complete(box: Box, lock: Lock, *, offline: bool = False) -> None:
+    from reprobox.lock import fetch
+
+    fetch.complete(lock, box.objects, box.progress, offline=offline)
+
+
+def fresh_lock(spec: Spec, config: Path) -> Lock:
+    """The lock on disk, which must answer the config as it is now.
+
+    Raises:
+        LockMissing, LockStale: with what to run.
+    """
+    from reprobox.lock import intent
+
+    target = lock_path(spec, config)
+    if not target.exists():
+        raise LockMissing(f"there is no lock {target.name} beside {config.name}", next_step=f"reprobox lock {config.name}")
+    found = lock_file.read(target)
+    if found.intent != intent.digest(spec.environment, config.parent):
+        raise LockStale(
+            f"{target.name} was made for another environment than {config.name} asks for now",
+            why="The base, the packages, the interpreter or a requirements file has changed since.",
+            next_step=f"reprobox lock {config.name}, then commit {target.name}",
+        )
+    return found
+
+
+def build(box: Box, config: Path, *, offline: bool = False) -> Built:
+    """Finds or composes the image of the config's lock; the first time, writes what came out into the lock."""
+    spec, path = load_spec(config)
+    found = fresh_lock(spec, path)
+    built = ensure_image(box, found, offline=offline)
+    expected = Expected(config=built.image.config, manifest=built.image.manifest, diff_ids=built.image.diff_ids)
+    if found.image == expected:
+        return built
+    lock_file.write(lock_path(spec, path), replace(found, image=expected))
+    return replace(built, lock_changed=True)
+
+
+def ensure_image(box: Box, lock: Lock, *, offline: bool = False) -> Built:
+    """The lock's image in the engine, composed if it is not there; nothing is written."""
+    from reprobox.image import compose
+
+    digest = lock_file.digest(lock)
+    if image := compose.find(lock, digest, box.engine):
+        return Built(image=image, how="found")
+    _complete(box, lock, offline=offline)
+    image = compose.compose(lock, digest, objects=box.objects, engine=box.engine, progress=box.progress)
+    return Built(image=image, how="composed")

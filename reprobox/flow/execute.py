@@ -1,0 +1,228 @@
+"""One execution, from an intent to a record: lay out, create, start, watch, collect, publish.
+
+The order is the one that survives a death at any point: the intent is durable before the container exists, the container ID before
+it starts, and the container goes last, after the record. Whoever finds a run half-way (`reconcile`) finishes it with the same
+functions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reprobox.engine import passwd
+from reprobox.flow import plan
+from reprobox.flow.box import Box
+from reprobox.flow.watch import Watcher
+from reprobox.kit import canon
+from reprobox.model.outcome import ContainerState, Exit
+from reprobox.model.record import Intent, OutputSummary, Record
+from reprobox.model.runspec import WORK
+from reprobox.model.source import Exported
+from reprobox.runtime import pack
+from reprobox.source import repo
+from reprobox.store import collect
+from reprobox.store.runs import RunDir
+
+SCRATCH = ("work", "box", "out", "etc", "secrets")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What an execution needs besides the intent."""
+
+    config: bytes | None
+    """The config file as the script will see it; None leaves the commit's own bytes."""
+    inputs: Mapping[str, str]
+    """Path in the container to real path on this host, for inputs that are not part of the commit."""
+    image: str
+    """How the engine knows the image."""
+    secrets: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def execute(box: Box, intent: Intent, job: Job, watcher: Watcher) -> Record:
+    """Runs the intent's container to its end and publishes its record.
+
+    Raises:
+        EngineError, GpuUnavailable: the container could not be started; nothing is left of the run.
+        SourceError, StoreError: as the rooms say.
+    """
+    with box.runs.begin(intent) as run:
+        try:
+            exported = lay_out(box, run, intent, job)
+            container = plan.container(
+                intent.runspec,
+                name=intent.container,
+                store=str(box.runs.root),
+                image=job.image,
+                python=intent.lock.python.executable,
+                run_dir=run.path,
+                inputs={**_tracked_mounts(intent, run.path), **job.inputs},
+            )
+            container_id = box.engine.create(container)
+            run.started(container_id)
+            box.engine.start(container_id)
+        except BaseException:
+            # Nothing has run: a run that never started is no run (DESIGN rule 7 is about experiments, not about us).
+            box.engine.remove(intent.container)
+            clean(run.path)
+            run.discard()
+            raise
+        state = watcher.watch(box.engine, container_id, run.path / "out", intent.runspec.resources.timeout)
+        return finish(box, run, intent, state, exported, interrupted=watcher.interrupted)
+
+
+def lay_out(box: Box, run: RunDir, intent: Intent, job: Job) -> tuple[Exported, ...]:
+    """Makes the run's directories: the commit, the runtime, the files that stand in for the image's passwd, and room for what comes."""
+    for name in ("work", "out", "etc"):
+        (run.path / name).mkdir()
+    exported = repo.export(box.top, intent.source.commit, run.path / "work")
+    if job.config is not None:
+        config = run.path / "work" / intent.runspec.config_path
+        config.write_bytes(job.config)
+        exported = _with_config(exported, intent.runspec.config_path, job.config)
+    _mount_points(run.path / "work", (pin.path for pin in intent.runspec.inputs))
+    (run.path / "exported.jsonl").write_bytes(b"".join(canon.canonical(list(_key(item))) + b"\n" for item in exported))
+    pack.materialise(intent.runspec.runtime, box.runs.objects, run.path / "box")
+    uid, gid = os.getuid(), os.getgid()
+    (run.path / "etc" / "passwd").write_text(passwd.passwd(uid, gid, plan.HOME))
+    (run.path / "etc" / "group").write_text(passwd.group(gid))
+    if job.secrets:
+        (run.path / "secrets").mkdir(mode=0o700)
+        for name, value in job.secrets.items():
+            (run.path / "secrets" / name).write_bytes(value)
+    workdir = run.path / "work" / intent.runspec.workdir
+    workdir.mkdir(parents=True, exist_ok=True)
+    return exported
+
+
+def _key(item: Exported) -> tuple[str, str, int, str]:
+    return item.path, item.kind, item.mode, item.sha256
+
+
+def _with_config(exported: tuple[Exported, ...], path: str, data: bytes) -> tuple[Exported, ...]:
+    """The manifest as if the commit had the resolved config, so that it does not count as an output."""
+    ours = Exported(path=path, kind="file", mode=0o644, size=len(data), sha256=canon.digest_bytes(data))
+    return (*(item for item in exported if item.path != path), ours)
+
+
+def _mount_points(work: Path, targets: Iterable[str]) -> None:
+    """Creates the places that inputs are mounted on as our own: the engine would make them as root."""
+    for target in targets:
+        if not target.startswith(f"{WORK}/"):
+            continue
+        place = work / target.removeprefix(f"{WORK}/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.exists():
+            place.touch()
+
+
+def _tracked_mounts(intent: Intent, run_dir: Path) -> dict[str, str]:
+    """Inputs that are part of the commit are mounted read-only from the exported commit itself."""
+    return {
+        pin.path: str(run_dir / "work" / pin.path.removeprefix(f"{WORK}/")) for pin in intent.runspec.inputs if pin.tracked
+    }
+
+
+def finish(
+    box: Box, run: RunDir, intent: Intent, state: ContainerState | None, exported: tuple[Exported, ...], *, interrupted: str | None
+) -> Record:
+    """Collects what the run left and publishes the record; the container and the scratch go last."""
+    shim = _read_json(run.path / "out" / "exit.json")
+    met = _read_json(run.path / "out" / "met.json")
+    met["processes"] = _markers(run.path / "out" / "markers")
+    mounted = {pin.path.removeprefix(f"{WORK}/") for pin in intent.runspec.inputs if pin.path.startswith(f"{WORK}/")}
+    files, refused = collect.collect(run.path / "work", {i.path: (i.kind, i.mode, i.sha256) for i in exported}, mounted, run.path / "outputs")
+    manifest = collect.outputs_manifest(files)
+    streams = [_keep_stream(run.path, name) for name in ("stdout", "stderr")]
+    _keep_trail(run.path)
+    record = Record(
+        intent=intent,
+        exit=exit_of(shim, state, interrupted),
+        started=float(shim.get("started", intent.created)),
+        finished=float(shim.get("finished", box.clock())),
+        duration=float(shim.get("duration", 0.0)),
+        outputs=OutputSummary(
+            manifest=canon.digest_bytes(manifest), files=len(files), size=sum(file.size for file in files), refused=refused
+        ),
+        stdout=streams[0],
+        stderr=streams[1],
+        met={**met, "peak_memory": shim.get("peak_memory"), "oom_kills": shim.get("oom_kills")},
+    )
+    run.finish(record, manifest)
+    box.engine.remove(intent.container)
+    clean(run.path)
+    return record
+
+
+def exit_of(shim: Mapping[str, Any], state: ContainerState | None, interrupted: str | None) -> Exit:
+    """How it ended: the shim saw it from inside; the engine's word is used where the shim has none."""
+    if interrupted in ("user", "timeout"):
+        code = int(shim.get("code", state.exit_code if state and state.exit_code is not None else 137))
+        return Exit(code=code, reason="timeout" if interrupted == "timeout" else "interrupted", signal=shim.get("signal"))
+    if "code" in shim:
+        return Exit(code=shim["code"], reason=shim.get("reason", "exited"), signal=shim.get("signal"), message=shim.get("message", ""))
+    if state is None:
+        return Exit(code=255, reason="lost", message="the container is gone and left no exit.json")
+    if state.oom_killed:
+        return Exit(code=137, reason="oom", signal=9)
+    code = state.exit_code if state.exit_code is not None else 255
+    if code in (126, 127) and state.status == "created":
+        return Exit(code=code, reason="not-found" if code == 127 else "not-executable", message=state.error)
+    return Exit(code=code, reason="engine", message=state.error or "the engine stopped the container before the program ended")
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _markers(directory: Path) -> list[dict[str, Any]]:
+    """What the injected runtime wrote, one file a process, ordered by start; see runtime/payload/sitecustomize.py."""
+    if not directory.is_dir():
+        return []
+    return [_read_json(path) for path in sorted(directory.iterdir()) if path.suffix == ".json" and path.is_file()]
+
+
+def _keep_stream(run_dir: Path, name: str) -> str:
+    source, target = run_dir / "out" / name, run_dir / name
+    if source.is_file() and not source.is_symlink():
+        source.replace(target)
+    elif not target.exists():
+        target.touch(mode=0o600)
+    return canon.digest_file(target)
+
+
+def _keep_trail(run_dir: Path) -> None:
+    for source in sorted((run_dir / "out").glob("trail*.jsonl")):
+        if source.is_file() and not source.is_symlink():
+            source.replace(run_dir / source.name)
+
+
+def clean(run_dir: Path) -> None:
+    """Removes the scratch of a run; modes that a program left are no obstacle."""
+    for name in SCRATCH:
+        shutil.rmtree(run_dir / name, onerror=_make_removable)
+    (run_dir / "exported.jsonl").unlink(missing_ok=True)
+
+
+def _make_removable(function: Any, path: str, error: Any) -> None:
+    if isinstance(error[1], FileNotFoundError):
+        return
+    os.chmod(os.path.dirname(path), 0o700)
+    os.chmod(path, 0o700, follow_symlinks=False) if not os.path.islink(path) else None
+    function(path)
+
+
+def now() -> float:
+    """Wall time, seconds since 1970."""
+    return time.time()

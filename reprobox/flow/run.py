@@ -1,0 +1,205 @@
+"""run: config -> clean commit -> image -> RunSpec -> Record."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from reprobox.errors import ConfigError, GpuUnavailable, InputError, ProfileUnavailable
+from reprobox.flow import environment, execute, plan
+from reprobox.flow.box import Box
+from reprobox.flow.watch import Watcher
+from reprobox.model import codec
+from reprobox.model.image import Image
+from reprobox.model.lock import Lock
+from reprobox.model.record import Intent, Record
+from reprobox.model.runspec import InputPin, RunSpec
+from reprobox.model.source import Source
+from reprobox.model.spec import Spec
+from reprobox.runtime import host, pack, profiles
+from reprobox.source import repo
+from reprobox.version import __version__
+
+
+def run(
+    box: Box,
+    config: Path,
+    overrides: Sequence[str],
+    watcher: Watcher,
+    *,
+    gpus: str | None = None,
+    name: str | None = None,
+    tags: Sequence[str] = (),
+    snapshot: bool = False,
+) -> Record:
+    """Runs the commit's command in the lock's image and records everything.
+
+    Raises:
+        DirtyTree: with every reason, unless `snapshot`.
+        ReproboxError: whatever else kept the experiment from starting. A failed experiment is no error: see the record.
+    """
+    spec, config_file = environment.load_spec(config, overrides)
+    spec = _in_repository(spec, config_file, box.top)
+    spec = replace(spec, gpus=gpus or spec.gpus, name=name or spec.name, tags=(*spec.tags, *tags))
+    run_id = box.runs.new_id(box.clock())
+    source = repo.snapshot(box.top, run_id) if snapshot else repo.pin(box.top)
+    lock = environment.fresh_lock(replace(spec, lock_path=Path(spec.lock_path).name), config_file)
+    refuse_impossible(box, spec.profile, spec.gpus)
+    built = environment.ensure_image(box, lock)
+    intent, job = prepare(box, spec, source, lock, built.image, run_id)
+    repo.keep(box.top, run_id, source.commit)
+    return execute.execute(box, intent, job, watcher)
+
+
+def _in_repository(spec: Spec, config_file: Path, top: Path) -> Spec:
+    """The spec with paths relative to the top of the repository instead of the config's directory."""
+    try:
+        below = config_file.resolve().relative_to(top.resolve())
+    except ValueError as error:
+        raise ConfigError(
+            f"{config_file} is not in the repository {top}", next_step="put the config into the repository whose commit is to run"
+        ) from error
+    return replace(
+        spec,
+        config_path=below.as_posix(),
+        lock_path=(below.parent / spec.lock_path).as_posix(),
+        workdir=(below.parent / spec.workdir).as_posix(),
+        inputs=tuple(replace(item, source=_source(item.source, below.parent)) for item in spec.inputs),
+    )
+
+
+def _source(source: str, directory: Path) -> str:
+    return source if source.startswith(("/", "~")) else os.path.normpath(directory / source)
+
+
+def refuse_impossible(box: Box, profile: str, gpus: str | None) -> None:
+    """Stops before anything is recorded when this host cannot honour what is asked."""
+    if why := profiles.refuse(profile, host.cpu_flags(), host.machine()):
+        raise ProfileUnavailable(
+            f"this host cannot honour the profile {profile}", why=why, next_step="choose another profile, or another machine"
+        )
+    if gpus and box.engine.gpus_offered() is None:
+        raise GpuUnavailable(
+            f"GPUs were asked for (--gpus {gpus}), and this engine cannot hand any over",
+            why="It offers neither the NVIDIA runtime hook nor CDI devices.",
+            next_step="install the NVIDIA container toolkit and restart the engine, or run without --gpus",
+        )
+
+
+def prepare(box: Box, spec: Spec, source: Source, lock: Lock, image: Image, run_id: str) -> tuple[Intent, execute.Job]:
+    """Pins what is left (inputs, runtime, config) and folds all into an intent."""
+    objects = box.runs.objects
+    config = _config_bytes(spec)
+    in_commit = config if config is not None else repo.read(box.top, source.commit, spec.config_path)
+    pins = tuple(_pin(box, spec, source, item.path, item.source) for item in spec.inputs)
+    runspec = plan.runspec(
+        spec,
+        source,
+        image=image.config,
+        lock=objects.put_bytes(codec.encode(lock.without_image())),
+        runtime=pack.put(pack.payload(), objects),
+        config_digest=objects.put_bytes(in_commit),
+        inputs=pins,
+        env=profiles.env(
+            spec.profile, seed=spec.seed, threads=spec.threads, commit_time=source.commit_time, trail=spec.trail
+        ),
+    )
+    intent = make_intent(box, run_id, runspec, source, image, lock, spec)
+    return intent, execute.Job(
+        config=config, inputs=host_inputs(pins), image=engine_reference(box, image), secrets=_secrets(spec.secrets)
+    )
+
+
+def make_intent(box: Box, run_id: str, runspec: RunSpec, source: Source, image: Image, lock: Lock, spec: Spec) -> Intent:
+    """The intent of a new run."""
+    return Intent(
+        id=run_id,
+        runspec=runspec,
+        identity=codec.digest(runspec),
+        source=source,
+        image=image,
+        lock=lock,
+        config=spec.document,
+        overrides=spec.overrides,
+        origins=spec.origins,
+        name=spec.name,
+        tags=spec.tags,
+        created=box.clock(),
+        host=here(),
+        engine=box.engine.info(),
+        container=f"reprobox-{run_id}",
+        command=box.argv,
+        reprobox=__version__,
+    )
+
+
+def here() -> dict[str, str]:
+    """The host as a person would name it, and its boot."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    return {
+        "name": socket.gethostname(),
+        "user": _user(),
+        "boot_id": boot.read_text().strip() if boot.exists() else "",
+    }
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _config_bytes(spec: Spec) -> bytes | None:
+    from reprobox.config.load import dump
+
+    return dump(spec.document) if spec.overrides else None
+
+
+def _pin(box: Box, spec: Spec, source: Source, path: str, host_path: str) -> InputPin:
+    from reprobox import inputs
+    from reprobox.model.spec import InputIntent
+
+    tracked = not host_path.startswith(("/", "~")) and repo.tracked(box.top, source.commit, host_path)
+    intent = InputIntent(path=path, source=host_path)
+    pin = inputs.pin(intent, top=box.top, workdir=spec.workdir, tracked=tracked, objects=box.objects, progress=box.progress)
+    try:
+        pin.source.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"the path of input {path} is not UTF-8, and no engine can mount it", next_step="rename it, or mount it through a link"
+        ) from error
+    return pin
+
+
+def host_inputs(pins: Sequence[InputPin]) -> dict[str, str]:
+    """Mounts of the inputs that are not part of the commit."""
+    return {pin.path: pin.source for pin in pins if not pin.tracked}
+
+
+def engine_reference(box: Box, image: Image) -> str:
+    """How this engine names the image: its ID, so that a moved tag cannot slip in."""
+    found = box.engine.inspect(image.tag)
+    return found.id if found else image.config
+
+
+def _secrets(wanted: Mapping[str, str]) -> dict[str, bytes]:
+    """Values by name, read now, from `env:NAME` or `file:PATH`."""
+    found = {}
+    for name, origin in wanted.items():
+        kind, _, place = origin.partition(":")
+        try:
+            found[name] = os.environb[os.fsencode(place)] if kind == "env" else Path(place).expanduser().read_bytes()
+        except (KeyError, OSError) as error:
+            raise ConfigError(f"secret {name} cannot be read from {origin}", next_step="set it, or correct `reprobox.secrets`") from error
+    return found
+
+
+def secrets_again(intent: Intent) -> dict[str, bytes]:
+    """The secrets of a recorded run, read again from where its config says; only their places were recorded."""
+    section = intent.config.get("reprobox") or {}
+    return _secrets({name: str(origin) for name, origin in (section.get("secrets") or {}).items()})

@@ -1,0 +1,119 @@
+"""Declared inputs by content: what the run will read, pinned by sha256 before it starts.
+
+A tree's digest is over its manifest: one canonical JSON line a path (`[path, kind, x-bit, size, sha256]`), sorted by path bytes.
+Links inside a tree are recorded as text and never followed; a link that is itself the declared input is followed once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from reprobox.errors import InputError
+from reprobox.kit import canon
+from reprobox.model.ports import Bar, Objects, Progress
+from reprobox.model.runspec import WORK, InputPin
+from reprobox.model.spec import InputIntent
+
+_CHUNK = 1 << 20
+_MEMO_FROM = 16 << 20
+"""Bytes from which a digest is remembered by (device, inode, size, mtime, ctime); smaller files hash faster than they are looked up."""
+_SETTLED = 2.0
+"""Seconds that a file must have been left alone before its digest is remembered: below that, equal times prove nothing."""
+
+
+def target_of(path: str, workdir: str) -> str:
+    """Where an input appears in the container: absolute as given, else below the working directory."""
+    return os.path.normpath(path if path.startswith("/") else f"{WORK}/{workdir}/{path}")
+
+
+def pin(intent: InputIntent, *, top: Path, workdir: str, tracked: bool, objects: Objects, progress: Progress) -> InputPin:
+    """Hashes an input where it is now.
+
+    Raises:
+        InputError: it is missing, unreadable, or neither a file nor a directory.
+    """
+    source = (top / Path(intent.source).expanduser()).resolve()
+    blank = InputPin(
+        path=target_of(intent.path, workdir), source=os.fspath(source), kind="file", digest="", size=0, tracked=tracked
+    )
+    return _measure(source, blank, objects, progress)
+
+
+def check(wanted: InputPin, source: Path, objects: Objects, progress: Progress) -> str | None:
+    """Why the bytes at `source` are not the input that was pinned; None when they are."""
+    try:
+        found = _measure(source, wanted, objects, progress)
+    except InputError as error:
+        return f"{error.what}"
+    if found.digest != wanted.digest:
+        return f"{source} has changed: recorded {wanted.digest}, found {found.digest}"
+    return None
+
+
+def _measure(source: Path, blank: InputPin, objects: Objects, progress: Progress) -> InputPin:
+    try:
+        mode = source.stat().st_mode
+        if stat.S_ISREG(mode):
+            with progress.task(f"hashing {source.name}", source.stat().st_size) as bar:
+                return replace(blank, kind="file", digest=_file_digest(source, objects, bar), size=source.stat().st_size, files=1)
+        if stat.S_ISDIR(mode):
+            return _measure_tree(source, blank, objects, progress)
+    except OSError as error:
+        raise InputError(
+            f"input {blank.path} cannot be read: {source}",
+            why=error.strerror or str(error),
+            next_step="put it back, or correct `reprobox.inputs` in the config",
+        ) from error
+    raise InputError(
+        f"input {blank.path} is neither a file nor a directory: {source}", next_step="correct `reprobox.inputs` in the config"
+    )
+
+
+def _measure_tree(source: Path, blank: InputPin, objects: Objects, progress: Progress) -> InputPin:
+    hasher, size, files = hashlib.sha256(), 0, 0
+    with progress.task(f"hashing {source.name}/", None) as bar:
+        for name, path, info in sorted(_walk(source)):
+            if stat.S_ISLNK(info.st_mode):
+                digest, length, kind = str(canon.digest_bytes(os.fsencode(path.readlink()))), 0, "link"
+            elif stat.S_ISREG(info.st_mode):
+                digest, length, kind = _file_digest(path, objects, bar), info.st_size, "file"
+            else:
+                raise InputError(f"input {blank.path} holds {path}, which is neither a file, a directory nor a link")
+            hasher.update(canon.canonical([os.fsdecode(name), kind, bool(info.st_mode & 0o100), length, digest]) + b"\n")
+            size, files = size + length, files + 1
+    return replace(blank, kind="tree", digest=f"sha256:{hasher.hexdigest()}", size=size, files=files)
+
+
+def _walk(top: Path) -> Iterator[tuple[bytes, Path, os.stat_result]]:
+    pending = [top]
+    while pending:
+        with os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(Path(entry.path))
+                else:
+                    path = Path(entry.path)
+                    yield os.fsencode(path.relative_to(top)), path, entry.stat(follow_symlinks=False)
+
+
+def _file_digest(path: Path, objects: Objects, bar: Bar) -> str:
+    info = path.stat()
+    key = f"input/{info.st_dev}/{info.st_ino}/{info.st_size}/{info.st_mtime_ns}/{info.st_ctime_ns}"
+    if info.st_size >= _MEMO_FROM and isinstance(known := objects.memo(key), str):
+        bar.update(info.st_size)
+        return known
+    hasher = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            hasher.update(chunk)
+            bar.update(len(chunk))
+    digest = f"sha256:{hasher.hexdigest()}"
+    if info.st_size >= _MEMO_FROM and time.time() - max(info.st_mtime, info.st_ctime) > _SETTLED:
+        objects.remember(key, digest)
+    return digest
