@@ -48,8 +48,10 @@ class Objects(Protocol):
         """Stores a stream, hashing while writing; digest and size. Raises HashMismatch as above."""
 
     def partial(self, digest: str) -> Path:
-        """Where an unfinished download of these bytes waits to be resumed: in the store's file system, so that `put_file(move=True)`
-        is a rename. The directory exists; the file may not."""
+        """Where an unfinished download of these bytes waits: in the store's file system, so that `put_file(move=True)` is a rename.
+
+        The directory exists; the file may not.
+        """
 
     def verify(self, digest: str) -> bool:
         """Reads the bytes again and compares."""
