@@ -81,7 +81,7 @@ _PROMISES: dict[str, str] = {
     "number of threads; not on other GPU models, not for code that reads the clock, draws without a seed or races.",
     "portable-avx2": "CPU runs: same bits on any x86-64 with AVX2 and FMA, Intel or AMD (shown on one real CPU and on emulated "
     "ones); not for GPU kernels, torch.compile, JAX matrix products or aarch64.",
-    "portable-any": "CPU runs: same bits on any x86-64 from v2 up, two to three times slower (shown on one real CPU and on emulated "
+    "portable-any": "CPU runs: same bits on any x86-64 from v2 up, two to three times slower (shown on one real CPU and emulated "
     "ones); not for GPU kernels, torch.compile, JAX matrix products or aarch64.",
 }
 _NEEDS: dict[str, frozenset[str]] = {
