@@ -66,8 +66,13 @@ class Objects(Protocol):
 class Step(Protocol):
     """A finished build step: a stopped container, removed when the context ends."""
 
-    code: int
-    log: bytes
+    @property
+    def code(self) -> int:
+        """Its exit code; 127 or 126 where its program is not there or cannot be executed."""
+
+    @property
+    def log(self) -> bytes:
+        """What it said, stdout and stderr together."""
 
     def changes(self) -> list[tuple[int, str]]:
         """`docker diff`: (0 modified, 1 added, 2 deleted; path)."""

@@ -1,0 +1,1 @@
+"""The container engine behind two small protocols (`model.ports`): the only room that imports docker-py."""

@@ -1,0 +1,183 @@
+"""The run side of an engine: create, start, wait, remove. Never attached, never auto-removed, so a run outlives its supervisor."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Iterator
+from typing import Any, cast
+
+from reprobox.engine import devices, flags, state
+from reprobox.engine.faults import speaking, status_of
+from reprobox.engine.gpus import GpuProbe
+from reprobox.engine.link import Link
+from reprobox.errors import EngineError, EngineUnavailable, GpuUnavailable, ReproboxError
+from reprobox.model.outcome import Container, ContainerState
+
+_LIVE = ("running", "paused", "restarting", "removing")
+_GONE = (404, 409)
+"""Answers to a call about a container that is not there, is being removed, or is not running any more."""
+
+
+class Containers:
+    """The part of `RunEngine` that is about containers."""
+
+    patience: float = 600.0
+    """Seconds that `wait` lets an engine be away (an upgrade, a restart) before it gives up."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._gpus = GpuProbe(link)
+
+    def gpus_offered(self) -> str | None:
+        """How GPUs can be handed over here: `nvidia` (--gpus), `cdi`, or None."""
+        return self._gpus.offered()
+
+    def create(self, container: Container, *, log_size: str | None = flags.LOG_SIZE) -> str:
+        """Creates a named, labelled container; its ID. One of that name and these labels that exists already is taken.
+
+        Args:
+            log_size: how much of the container's own output the engine keeps; None for all of it.
+
+        Raises:
+            GpuUnavailable: GPUs are asked for and cannot be handed over; nothing has been created.
+            ImageMissing: the image is not in the engine.
+            EngineError: the engine refuses, or the name belongs to somebody else.
+        """
+        body = flags.create_body(container, devices=self._devices(container.gpus), log_size=log_size)
+        try:
+            with speaking(f"create the container {container.name}"):
+                client = self._link.quick()
+                return cast("str", client.create_container_from_config(body, container.name)["Id"])  # type: ignore[no-untyped-call]
+        except EngineError as refused:
+            if status_of(refused) != 409:
+                raise
+            return self._take(container, refused)
+
+    def _devices(self, asked: str | None) -> tuple[dict[str, Any], ...]:
+        if asked is None:
+            return ()
+        request = devices.parse(asked)
+        offered = self.gpus_offered()
+        if offered is None:
+            raise self._gpus.refusal(asked)
+        return devices.device_requests(request, offered)
+
+    def _take(self, container: Container, refused: EngineError) -> str:
+        """The container that holds our name already, when it is ours: the first request of a process that died was executed."""
+        there = self.state(container.name)
+        if there is None or not container.labels or container.labels.items() - there.labels.items():
+            raise refused
+        return there.id
+
+    def start(self, container_id: str) -> None:
+        """Starts it; already running is fine.
+
+        A program that is not in the image is not an error of the engine: `state` then gives exit code 127 or 126 and the reason.
+
+        Raises:
+            GpuUnavailable: the GPUs cannot be handed over.
+            EngineError: any other refusal.
+        """
+        try:
+            with speaking(f"start the container {container_id[:12]}"):
+                self._link.quick().start(container_id)
+        except GpuUnavailable:
+            raise
+        except EngineError:
+            there = self.state(container_id)
+            if there is None or there.status != "created" or there.exit_code is None:
+                raise
+
+    def state(self, container_id: str) -> ContainerState | None:
+        """By ID or name; None when there is none."""
+        if not state.is_name(container_id):
+            return None
+        try:
+            with speaking(f"look at the container {container_id[:64]}"):
+                return state.read(self._link.quick().inspect_container(container_id))
+        except ReproboxError as refused:
+            if status_of(refused) != 404:
+                raise
+            return None
+
+    def wait(self, container_id: str, timeout: float | None = None) -> ContainerState:
+        """Blocks until it has ended (reconnecting when the engine restarts), or `timeout` seconds; the state either way.
+
+        Raises:
+            EngineError: the container is gone.
+            EngineUnavailable: the engine has been away for longer than `patience` seconds, or to the end of `timeout`.
+        """
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
+        away_since: float | None = None
+        while True:
+            try:
+                there = self._present(container_id)
+                if there.status not in _LIVE or time.monotonic() >= deadline:
+                    return there
+                away_since = None
+                self._block(container_id, deadline)
+            except EngineUnavailable:
+                now = time.monotonic()
+                away_since = now if away_since is None else away_since
+                if now >= deadline or now - away_since > self.patience:
+                    raise
+                time.sleep(min(1.0, 0.05 + (now - away_since) / 4))
+
+    def _present(self, container_id: str) -> ContainerState:
+        there = self.state(container_id)
+        if there is None:
+            raise EngineError(f"The container {container_id[:64]} is gone", why="Somebody removed it.")
+        return there
+
+    def _block(self, container_id: str, deadline: float) -> None:
+        """One blocking question; returns when the container has ended, its removal is done, or time is up."""
+        left = None if deadline == math.inf else max(0.01, deadline - time.monotonic())
+        try:
+            with speaking(f"wait for the container {container_id[:12]}"):
+                # The stubs say int; requests takes seconds as a float.
+                self._link.quick().wait(container_id, timeout=cast("Any", left), condition="not-running")
+        except EngineUnavailable:
+            if time.monotonic() < deadline:
+                raise
+        except EngineError as refused:
+            if status_of(refused) != 404:
+                raise
+
+    def stop(self, container_id: str, grace: float) -> None:
+        """TERM, then KILL after `grace` seconds (rounded up to whole ones); absent or already stopped is fine."""
+        with self._tolerant(f"stop the container {container_id[:12]}"):
+            self._link.quick().stop(container_id, timeout=math.ceil(grace))
+
+    def kill(self, container_id: str) -> None:
+        """KILL at once; absent or already stopped is fine."""
+        with self._tolerant(f"kill the container {container_id[:12]}"):
+            self._link.quick().kill(container_id)
+
+    def remove(self, container_id: str) -> None:
+        """Forgets it and its anonymous volumes, running or not; absent or being removed is fine."""
+        with self._tolerant(f"remove the container {container_id[:12]}"):
+            self._link.quick().remove_container(container_id, v=True, force=True)
+
+    def find(self, labels: dict[str, str]) -> list[ContainerState]:
+        """All containers with these labels, running or not; those that vanish while we look are left out."""
+        wanted = [f"{name}={value}" for name, value in labels.items()]
+        with speaking("list containers"):
+            listed = self._link.quick().containers(all=True, filters={"label": wanted})
+        found = [self.state(entry["Id"]) for entry in listed]
+        return [there for there in found if there is not None]
+
+    def logs(self, container_id: str) -> bytes:
+        """What the engine has of its output: for build steps and for the shim's own words. Not byte-exact."""
+        with speaking(f"read the log of the container {container_id[:12]}"):
+            return self._link.quick().logs(container_id, stdout=True, stderr=True)
+
+    @contextlib.contextmanager
+    def _tolerant(self, what: str) -> Iterator[None]:
+        try:
+            with speaking(what):
+                yield
+        except EngineError as refused:
+            if status_of(refused) not in _GONE:
+                raise

@@ -1,0 +1,103 @@
+"""Docker Engine: both protocols of `model.ports` over one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from reprobox.engine.containers import Containers
+from reprobox.engine.faults import speaking
+from reprobox.engine.images import FinishedStep, Images
+from reprobox.engine.link import Link
+from reprobox.model.image import EngineImage
+from reprobox.model.outcome import Container
+from reprobox.model.ports import Progress
+
+
+class DockerEngine(Containers):
+    """An engine at `base_url`, or where DOCKER_HOST says, or at the usual socket; connected when first asked something.
+
+    Implements `ImageEngine` and `RunEngine`. Safe to use from several threads.
+    """
+
+    def __init__(self, base_url: str | None = None, progress: Progress | None = None) -> None:
+        super().__init__(Link(base_url))
+        self._images = Images(self._link, self, progress)
+
+    def info(self) -> dict[str, Any]:
+        """What a record keeps of the engine; JSON values only.
+
+        Raises:
+            EngineUnavailable: no engine answers.
+        """
+        with speaking("ask the engine about itself"):
+            client = self._link.quick()
+            return _facts(client.version(), client.info())
+
+    def inspect(self, reference: str) -> EngineImage | None:
+        """An image by ID, tag or digest; None when the engine does not have it."""
+        return self._images.inspect(reference)
+
+    def containerd_store(self) -> bool:
+        """Whether images live in the containerd store."""
+        return self._images.containerd_store()
+
+    def chains(self, label: str | None = None) -> list[tuple[str, ...]]:
+        """Diff IDs, bottom first, of every image here (that carries the label)."""
+        return self._images.chains(label)
+
+    def load(self, chunks: Iterable[bytes]) -> None:
+        """Loads an image archive."""
+        self._images.load(chunks)
+
+    def tag(self, reference: str, tag: str) -> None:
+        """Names an image."""
+        self._images.tag(reference, tag)
+
+    def remove_image(self, reference: str) -> None:
+        """Forgets an image or tag; absent is fine."""
+        self._images.remove_image(reference)
+
+    def pull(self, reference: str) -> EngineImage:
+        """Pulls by digest or tag."""
+        return self._images.pull(reference)
+
+    def save(self, reference: str) -> Iterator[bytes]:
+        """The image as an archive."""
+        return self._images.save(reference)
+
+    def build(self, context: Path, dockerfile: str, tag: str, say: Callable[[str], None]) -> EngineImage:
+        """Builds a user's Dockerfile."""
+        return self._images.build(context, dockerfile, tag, say)
+
+    def step(self, container: Container) -> AbstractContextManager[FinishedStep]:
+        """Runs a build step to its end."""
+        return self._images.step(container)
+
+
+def _facts(version: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
+    parts = {part["Name"]: part["Version"] for part in version.get("Components") or ()}
+    return {
+        "name": (version.get("Platform") or {}).get("Name") or "Docker Engine",
+        "version": version.get("Version", ""),
+        "api": version.get("ApiVersion", ""),
+        "containerd": parts.get("containerd", ""),
+        "runc": parts.get("runc", ""),
+        "storage": info.get("Driver", ""),
+        "containerd_store": ["driver-type", "io.containerd.snapshotter.v1"] in (info.get("DriverStatus") or []),
+        "cgroup": {"version": info.get("CgroupVersion", "1"), "driver": info.get("CgroupDriver", "")},
+        "runtimes": sorted(info.get("Runtimes") or {}),
+        "default_runtime": info.get("DefaultRuntime", ""),
+        "cdi": list(info.get("CDISpecDirs") or ()),
+        "security": list(info.get("SecurityOptions") or ()),
+        "id": info.get("ID", ""),
+        "kernel": info.get("KernelVersion", ""),
+        "os": info.get("OperatingSystem", ""),
+        "architecture": info.get("Architecture", ""),
+        "cpus": info.get("NCPU", 0),
+        "memory": info.get("MemTotal", 0),
+        "root": info.get("DockerRootDir", ""),
+        "live_restore": bool(info.get("LiveRestoreEnabled")),
+    }

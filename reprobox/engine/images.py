@@ -1,0 +1,285 @@
+"""The image side of an engine."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, cast
+
+from reprobox.engine.containers import Containers
+from reprobox.engine.faults import speaking, status_of
+from reprobox.engine.link import Link
+from reprobox.errors import EngineError, ImageMissing, ReproboxError
+from reprobox.model.image import EngineImage
+from reprobox.model.outcome import Container
+from reprobox.model.ports import Bar, Progress
+
+CHUNK = 1 << 20
+_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@-]{0,1023}")
+_BUILDKIT_ONLY = ("buildkit", "requires the --mount", "unknown flag: mount", "heredoc")
+
+
+class Images:
+    """The part of `ImageEngine` that is about images."""
+
+    def __init__(self, link: Link, containers: Containers, progress: Progress | None = None) -> None:
+        self._link = link
+        self._containers = containers
+        self._progress = progress
+        self._containerd: bool | None = None
+
+    def inspect(self, reference: str) -> EngineImage | None:
+        """An image by ID, tag or digest; None when the engine does not have it, or nothing can be called so."""
+        if not _is_reference(reference):
+            return None
+        try:
+            with speaking(f"look at the image {reference}"):
+                return _read(self._link.quick().inspect_image(reference))  # type: ignore[no-untyped-call]
+        except ReproboxError as refused:
+            if status_of(refused) not in (400, 404):
+                raise
+            return None
+
+    def containerd_store(self) -> bool:
+        """Whether images live in the containerd store (its driver status says so), where our manifest is the image's ID."""
+        if self._containerd is None:
+            with speaking("ask the engine about its storage"):
+                status = self._link.quick().info().get("DriverStatus") or []
+            self._containerd = ["driver-type", "io.containerd.snapshotter.v1"] in status
+        return self._containerd
+
+    def chains(self, label: str | None = None) -> list[tuple[str, ...]]:
+        """Diff IDs, bottom first, of every image here; with a label, only of those that carry it."""
+        with speaking("list images"):
+            listed = self._link.quick().images(all=False, filters={"label": [label]} if label else None)
+        found = [self.inspect(entry["Id"]) for entry in listed]
+        return [image.diff_ids for image in found if image is not None]
+
+    def load(self, chunks: Iterable[bytes]) -> None:
+        """Loads an image archive while it is being made; nothing is spooled.
+
+        Raises:
+            EngineError: the engine refuses the archive, at whatever point it notices.
+        """
+        source = _Source(chunks)
+        try:
+            with speaking("load an image"):
+                _heed("load an image", self._link.patient().load_image(iter(source)))  # type: ignore[no-untyped-call]
+        except ReproboxError as error:
+            # The transport wraps what the maker of the archive raised; the maker's own error is the one that helps.
+            if source.fault is not None:
+                raise source.fault from error
+            raise
+
+    def tag(self, reference: str, tag: str) -> None:
+        """Names an image."""
+        _require(reference)
+        _require(tag)
+        repository, _, name = tag.rpartition(":") if ":" in tag.rpartition("/")[2] else (tag, "", "latest")
+        with speaking(f"name the image {reference}"):
+            self._link.quick().tag(reference, repository, name)
+
+    def remove_image(self, reference: str) -> None:
+        """Forgets an image or tag; absent is fine.
+
+        Raises:
+            EngineError: a container uses it, or an ID has several names.
+        """
+        if not _is_reference(reference):
+            return
+        try:
+            with speaking(f"remove the image {reference}"):
+                self._link.patient().remove_image(reference)
+        except ReproboxError as refused:
+            if status_of(refused) != 404:
+                raise
+
+    def pull(self, reference: str) -> EngineImage:
+        """Pulls by digest or tag, with the user's own registry credentials.
+
+        Raises:
+            ImageMissing: no registry has it, or it may not be read.
+        """
+        _require(reference)
+        what = f"pull {reference}"
+        with speaking(what), self._bar(what) as bar:
+            _heed(what, self._link.patient().pull(reference, stream=True, decode=True), _Pulled(bar).update)
+        image = self.inspect(reference)
+        if image is None:
+            raise ImageMissing(f"Pulled {reference}, and the engine does not have it", next_step="pull again")
+        return image
+
+    @contextlib.contextmanager
+    def _bar(self, what: str) -> Iterator[Bar | None]:
+        if self._progress is None:
+            yield None
+            return
+        with self._progress.task(what) as bar:
+            yield bar
+
+    def save(self, reference: str) -> Iterator[bytes]:
+        """The image as an archive, in chunks.
+
+        Raises:
+            ImageMissing: the engine does not have it.
+        """
+        _require(reference)
+        return _chunks(f"save the image {reference}", lambda: self._link.patient().get_image(reference, chunk_size=CHUNK))
+
+    def build(self, context: Path, dockerfile: str, tag: str, say: Callable[[str], None]) -> EngineImage:
+        """Builds a user's Dockerfile with the engine's classic builder; `.dockerignore` is respected.
+
+        Args:
+            dockerfile: relative to `context`.
+            say: gets each line that the build says.
+
+        Raises:
+            EngineError: a step failed; the builder's words are in `why`.
+        """
+        what = f"build {dockerfile}"
+        with speaking(what):
+            told = self._link.patient().build(path=str(context), dockerfile=dockerfile, tag=tag, rm=True, forcerm=True, decode=True)
+            _heed(what, told, lambda line: _say(line, say))
+        image = self.inspect(tag)
+        if image is None:
+            raise EngineError(f"Could not {what}: the build ended without an image")
+        return image
+
+    @contextlib.contextmanager
+    def step(self, container: Container) -> Iterator[FinishedStep]:
+        """Runs a build step to its end; the stopped container is removed when the context ends, however it ends.
+
+        The container's name gets a random end, so that two builds of the same lock do not meet.
+        """
+        container = replace(container, name=f"{container.name}-{secrets.token_hex(4)}")
+        try:
+            # No limit on the engine's log: a step has no shim, and its log is what the user reads when it fails.
+            created = self._containers.create(container, log_size=None)
+            self._containers.start(created)
+            ended = self._containers.wait(created)
+            log = self._containers.logs(created) or ended.error.encode()
+            yield FinishedStep(code=ended.exit_code or 0, log=log, _id=created, _link=self._link)
+        finally:
+            self._containers.remove(container.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishedStep:
+    """A stopped build container."""
+
+    code: int
+    log: bytes
+    _id: str
+    _link: Link = field(repr=False)
+
+    def changes(self) -> list[tuple[int, str]]:
+        """`docker diff`: (0 modified, 1 added, 2 deleted; path)."""
+        with speaking("list what the build step changed"):
+            told = self._link.patient().diff(self._id) or []
+        return [(entry["Kind"], entry["Path"]) for entry in told]
+
+    def export(self) -> Iterator[bytes]:
+        """The whole root file system as tar chunks."""
+        client = self._link.patient()
+        return _chunks("export the build step", lambda: client.export(self._id, chunk_size=CHUNK))
+
+
+def _chunks(what: str, begin: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:
+    with speaking(what):
+        chunks = begin()
+    while True:
+        with speaking(what):
+            chunk = next(chunks, None)
+        if chunk is None:
+            return
+        yield chunk
+
+
+class _Source:
+    """Passes chunks on, and keeps what their maker raised."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = chunks
+        self.fault: BaseException | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            for chunk in self._chunks:
+                # An empty chunk would end the transfer (HTTP chunked encoding).
+                if chunk:
+                    yield chunk
+        except BaseException as fault:
+            self.fault = fault
+            raise
+
+
+class _Pulled:
+    """Bytes over all layers, from the engine's per-layer counts."""
+
+    def __init__(self, bar: Bar | None) -> None:
+        self._bar = bar
+        self._seen: dict[str, int] = {}
+
+    def update(self, line: dict[str, Any]) -> None:
+        """One line of the engine's."""
+        current = (line.get("progressDetail") or {}).get("current")
+        if self._bar is None or current is None or line.get("status") != "Downloading":
+            return
+        layer = line.get("id", "")
+        advance = current - self._seen.get(layer, 0)
+        if advance > 0:
+            self._seen[layer] = current
+            self._bar.update(advance)
+
+
+def _heed(what: str, told: Iterable[Any], each: Callable[[dict[str, Any]], None] = lambda _line: None) -> None:
+    """Reads a stream of the engine's to its end: the answer is 200 before the work begins, errors come as lines."""
+    for line in told:
+        if isinstance(line, dict):
+            if "error" in line or "errorDetail" in line:
+                raise _failed(what, str(line.get("error") or line["errorDetail"].get("message", "")))
+            each(line)
+
+
+def _failed(what: str, why: str) -> ReproboxError:
+    said = why.lower()
+    if "manifest unknown" in said or ("not found" in said and what.startswith("pull")):
+        return ImageMissing(f"Could not {what}: no registry has it", why=why, next_step="check the reference")
+    step = ""
+    if "unauthorized" in said or "denied" in said:
+        step = "docker login, then try again"
+    elif any(word in said for word in _BUILDKIT_ONLY):
+        step = "build it with `docker buildx build`, `docker save` it, and use it as a base of kind `archive`"
+    return EngineError(f"Could not {what}", why=why, next_step=step)
+
+
+def _say(line: dict[str, Any], say: Callable[[str], None]) -> None:
+    for text in str(line.get("stream") or line.get("status") or "").splitlines():
+        if text.strip():
+            say(text)
+
+
+def _read(inspected: dict[str, Any]) -> EngineImage:
+    return EngineImage(
+        id=inspected["Id"],
+        diff_ids=tuple((inspected.get("RootFS") or {}).get("Layers") or ()),
+        config=cast("dict[str, Any]", inspected.get("Config") or {}),
+        repo_digests=tuple(inspected.get("RepoDigests") or ()),
+        repo_tags=tuple(inspected.get("RepoTags") or ()),
+        architecture=inspected.get("Architecture", ""),
+        created=inspected.get("Created") or "",
+    )
+
+
+def _is_reference(text: str) -> bool:
+    """Whether the text can be an image's name; other text must not reach a URL, where `..` would name another call."""
+    return _REFERENCE.fullmatch(text) is not None and ".." not in text
+
+
+def _require(reference: str) -> None:
+    if not _is_reference(reference):
+        raise ImageMissing(f"{reference!r} is not the name of an image", next_step="check the reference")
