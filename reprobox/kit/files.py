@@ -87,3 +87,20 @@ def locked(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[N
         yield
     finally:
         os.close(fd)
+
+
+def sync_filesystem(path: Path) -> None:
+    """Makes everything written so far on the file system of `path` durable: one call instead of an fsync for each of many files.
+
+    Raises:
+        OSError: the kernel could not write something back (Linux 5.8 and later say so).
+    """
+    import ctypes  # here, because it costs every command's start and only the end of a run needs it
+
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(fd) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(path))
+    finally:
+        os.close(fd)

@@ -1,0 +1,1 @@
+"""Record against record: which file, which tensor, which step, and why."""

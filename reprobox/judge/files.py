@@ -1,0 +1,132 @@
+"""Outputs of two runs, path by path, both ways.
+
+Bytes decide. A rule that the user declared is asked only where bytes differ, and where it was needed the answer is never
+"identical". What a rule needs to look into (`content`, `tensors`) is an argument here, so that this module reads no file.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import IO, Any
+
+from reprobox.model.outcome import OutputFile
+from reprobox.model.spec import OutputRule
+from reprobox.model.verdict import FileVerdict
+
+Look = Callable[[OutputFile, OutputFile, OutputRule], FileVerdict]
+"""Compares two files of different bytes by a rule: equal-under-rule, different or not-checked."""
+OpenPair = Callable[[OutputFile, OutputFile], AbstractContextManager[tuple[IO[bytes], IO[bytes]]]]
+"""Opens both files for reading bytes."""
+
+_CHUNK = 1 << 20
+_BYTES = OutputRule(pattern="*")
+
+
+def compare_files(
+    left: Sequence[OutputFile],
+    right: Sequence[OutputFile],
+    rules: Sequence[OutputRule],
+    *,
+    look: Look | None = None,
+    open_pair: OpenPair | None = None,
+) -> tuple[FileVerdict, ...]:
+    """Compares two manifests; missing and extra paths count.
+
+    Args:
+        left: outputs of the original.
+        right: outputs of the replay.
+        rules: the original's; the first whose pattern matches a path (fnmatch, `*` matches `/` too) is its rule.
+        look: the comparison below the bytes; without it such a rule gives `not-checked`.
+        open_pair: for the place of the first differing byte; without it no place is given.
+    """
+    ours = {file.path: file for file in left}
+    theirs = {file.path: file for file in right}
+    return tuple(
+        _compare(ours.get(path), theirs.get(path), rule_for(path, rules), look, open_pair)
+        for path in sorted(ours.keys() | theirs.keys())
+    )
+
+
+def rule_for(path: str, rules: Sequence[OutputRule]) -> OutputRule:
+    """The first rule that matches, or comparison by bytes."""
+    return next((rule for rule in rules if fnmatch.fnmatchcase(path, rule.pattern)), _BYTES)
+
+
+def first_difference(left: IO[bytes], right: IO[bytes]) -> int | None:
+    """Offset of the first byte that differs (the shorter length where one begins the other); None when equal."""
+    offset = 0
+    while True:
+        ours, theirs = left.read(_CHUNK), right.read(_CHUNK)
+        if ours != theirs:
+            return offset + _common_prefix(ours, theirs)
+        if not ours:
+            return None
+        offset += len(ours)
+
+
+def _common_prefix(ours: bytes, theirs: bytes) -> int:
+    low, high = 0, min(len(ours), len(theirs))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if ours[:middle] == theirs[:middle] else (low, middle - 1)
+    return low
+
+
+def _compare(
+    ours: OutputFile | None, theirs: OutputFile | None, rule: OutputRule, look: Look | None, open_pair: OpenPair | None
+) -> FileVerdict:
+    if ours is None or theirs is None:
+        return _one_sided(ours, theirs, rule)
+    what = _what_differs(ours, theirs)
+    if not what:
+        return FileVerdict(path=ours.path, state="identical", size=ours.size, ours=ours.sha256, theirs=theirs.sha256)
+    if rule.compare == "ignore":
+        return _both(ours, theirs, "ignored", {"differs": what})
+    if what == ["bytes"] and rule.compare in ("content", "tensors") and ours.kind == "file":
+        if look is None:
+            return _both(
+                ours, theirs, "not-checked", {"differs": what, "rule": rule.compare, "why": "nothing here can look into it"}
+            )
+        return look(ours, theirs, rule)
+    return _both(ours, theirs, "different", {"differs": what, **_place(ours, theirs, open_pair)})
+
+
+def _one_sided(ours: OutputFile | None, theirs: OutputFile | None, rule: OutputRule) -> FileVerdict:
+    present = ours or theirs
+    assert present is not None  # noqa: S101  (one of them is, or the path would not be here)
+    side = "missing" if theirs is None else "extra"
+    return FileVerdict(
+        path=present.path,
+        state="ignored" if rule.compare == "ignore" else ("missing" if theirs is None else "extra"),
+        size=present.size,
+        ours=ours.sha256 if ours else None,
+        theirs=theirs.sha256 if theirs else None,
+        detail={"differs": [side]} if rule.compare == "ignore" else {},
+    )
+
+
+def _what_differs(ours: OutputFile, theirs: OutputFile) -> list[str]:
+    """Kind, execute bit, bytes. Other mode bits follow from the umask and say nothing about the experiment."""
+    if ours.kind != theirs.kind:
+        return ["kind"]
+    what = ["bytes"] if ours.sha256 != theirs.sha256 else []
+    if ours.kind == "file" and bool(ours.mode & 0o111) != bool(theirs.mode & 0o111):
+        what.append("mode")
+    return what
+
+
+def _both(ours: OutputFile, theirs: OutputFile, state: Any, detail: dict[str, Any]) -> FileVerdict:
+    if ours.size != theirs.size:
+        detail["sizes"] = [ours.size, theirs.size]
+    if ours.kind != theirs.kind:
+        detail["kinds"] = [ours.kind, theirs.kind]
+    return FileVerdict(path=ours.path, state=state, size=ours.size, ours=ours.sha256, theirs=theirs.sha256, detail=detail)
+
+
+def _place(ours: OutputFile, theirs: OutputFile, open_pair: OpenPair | None) -> dict[str, Any]:
+    if open_pair is None or ours.kind != "file" or theirs.kind != "file" or ours.sha256 == theirs.sha256:
+        return {}
+    with open_pair(ours, theirs) as (left, right):
+        return {"first_byte": first_difference(left, right)}

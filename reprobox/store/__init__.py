@@ -1,0 +1,1 @@
+"""Runs and objects on disk: published whole, never edited, found again after any crash; the index beside them is a cache."""

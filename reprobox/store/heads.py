@@ -1,0 +1,100 @@
+"""heads.log: every record's digest, in a chain, so that a record that was removed or put back to an older one is noticed.
+
+A line is canonical JSON and holds the digest of the line before. A record is announced here before it is published; so a record
+that is there has a line, and a line without a record is a run whose end was cut off and will be announced again, or a deletion.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from reprobox.errors import StoreDamaged
+from reprobox.kit import canon, files
+from reprobox.model import codec
+from reprobox.store import layout
+
+START = canon.digest_bytes(b"")
+"""What the first line gives as the digest of the line before."""
+_LONGEST = 4096
+"""Bytes; far above any line that is written here."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """One line."""
+
+    previous: str
+    run: str
+    event: Literal["record", "removed"]
+    record: str = ""
+    """Digest of record.json; empty for a removal."""
+
+
+def append(root: Path, run: str, event: Literal["record", "removed"], record: str = "") -> None:
+    """Adds a line, durably. A last line that a crash cut off is cut away first: it was never acknowledged."""
+    path = root / "heads.log"
+    with layout.trouble(f"writing {path}"), files.locked(root / "heads.lock"):
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            end, previous = _tail(fd)
+            os.ftruncate(fd, end)
+            line = codec.encode(Head(previous=previous, run=run, event=event, record=record)) + b"\n"
+            _write_all(fd, line, end)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        if end == 0:
+            files.fsync_dir(root)
+
+
+def read(root: Path) -> Iterator[Head]:
+    """Every line, oldest first.
+
+    Raises:
+        StoreDamaged: the chain is broken: a line was changed, removed or added by hand.
+    """
+    path = root / "heads.log"
+    with layout.trouble(f"reading {path}"):
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return
+    previous = START
+    for number, line in enumerate(data.split(b"\n")[:-1], 1):
+        head = codec.decode(Head, line, where=f"{path}, line {number}")
+        if head.previous != previous:
+            raise StoreDamaged(f"{path} is not one chain", why=f"Line {number} does not follow the line before it.")
+        previous = canon.digest_bytes(line)
+        yield head
+
+
+def _tail(fd: int) -> tuple[int, str]:
+    """Where the last whole line ends, and its digest."""
+    size = os.fstat(fd).st_size
+    begin = max(0, size - 2 * _LONGEST)
+    block = os.pread(fd, size - begin, begin)
+    end = block.rfind(b"\n") + 1
+    while end:
+        line = block[block.rfind(b"\n", 0, end - 1) + 1 : end - 1]
+        if _readable(line):
+            return begin + end, canon.digest_bytes(line)
+        end -= len(line) + 1
+    return (begin + end, START) if begin == 0 else (size, START)
+
+
+def _readable(line: bytes) -> bool:
+    try:
+        codec.decode(Head, line, where="heads.log")
+    except StoreDamaged:
+        return False
+    return True
+
+
+def _write_all(fd: int, data: bytes, offset: int) -> None:
+    while data:
+        written = os.pwrite(fd, data, offset)
+        data, offset = data[written:], offset + written

@@ -1,0 +1,107 @@
+"""Where things lie in a store, how a store is created, and how the operating system's errors are told.
+
+Two stores have this layout: the project's `.reprobox` and the user's shared one. `VERSION` is published last, after every
+directory is durable: who sees it may rely on all of them, also after a power cut.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from reprobox.errors import NewerFormat, StoreError
+from reprobox.kit import files
+
+FORMAT = "reprobox.store/1"
+_FOLDERS = ("tmp", "objects", "objects/sha256", "memo", "runs", "roots")
+_ADVICE = {
+    errno.ENOSPC: "free some space (`reprobox gc` shows what could go), then try again",
+    errno.EDQUOT: "your disk quota is used up: free some space, then try again",
+    errno.EMFILE: "raise the limit of open files (`ulimit -n`), then try again",
+    errno.ENFILE: "the machine has too many open files; try again later",
+    errno.EACCES: "check owner and mode of the store's directory",
+    errno.EPERM: "check owner and mode of the store's directory",
+    errno.EROFS: "the file system is mounted read-only",
+    errno.EIO: "the disk failed to answer: look at the kernel's log, then run `reprobox fsck`",
+}
+
+
+@contextlib.contextmanager
+def trouble(doing: str) -> Iterator[None]:
+    """Tells an operating system error as StoreError; "not there" passes, because only the caller knows what it means."""
+    try:
+        yield
+    except (FileNotFoundError, FileExistsError):
+        raise
+    except OSError as fault:
+        advice = _ADVICE.get(fault.errno or 0, "try again; `reprobox doctor` looks for causes")
+        raise StoreError(f"{doing} failed", why=str(fault), next_step=advice) from fault
+
+
+def ensure(root: Path) -> None:
+    """Creates the store if it is not there (or was not finished), durably; checks its version if it is.
+
+    Raises:
+        NewerFormat: the store was made by a newer reprobox.
+        StoreError: the store cannot be read or written.
+    """
+    with trouble(f"opening the store {root}"):
+        try:
+            found = (root / "VERSION").read_text(encoding="ascii", errors="replace").strip()
+        except FileNotFoundError:
+            _create(root)
+            return
+    if found != FORMAT:
+        raise NewerFormat(
+            f"the store {root} has format {found[:60]!r}, this reprobox reads {FORMAT!r}",
+            next_step="use the reprobox version that made it, or a newer one",
+        )
+
+
+def _create(root: Path) -> None:
+    """Makes every directory durable first; a directory that exists may be another process's that is not synced yet."""
+    files.make_dir(root)
+    files.fsync_dir(root.parent)
+    fan_out = tuple(f"objects/sha256/{byte:02x}" for byte in range(256))
+    for name in (*_FOLDERS, *fan_out):
+        (root / name).mkdir(exist_ok=True)
+    for name in ("objects/sha256", "objects", "."):
+        files.fsync_dir(root / name)
+    for name, text in ((".gitignore", "*\n"), ("VERSION", FORMAT + "\n")):
+        # FileExistsError: another process created the same store at the same moment, with the same bytes.
+        with contextlib.suppress(FileExistsError):
+            files.publish(root / name, text.encode("ascii"), 0o644)
+
+
+@contextlib.contextmanager
+def store_lock(root: Path, *, shared: bool) -> Iterator[None]:
+    """Publishing and touching hold it shared, removing holds it exclusive: nothing is removed that somebody just relied on."""
+    with files.locked(root / "lock", shared=shared):
+        yield
+
+
+def exists(path: Path) -> bool:
+    """Whether the name is taken. `Path.exists` takes some errors for absence and follows links; this raises them."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def remove_tree(path: Path) -> None:
+    """Removes a tree that we own, even where a program took away our permissions inside it; absent is fine."""
+    if not path.is_symlink() and path.is_dir():
+        os.chmod(path, 0o700)
+        for folder, names, _ in os.walk(path):
+            for name in names:
+                inner = os.path.join(folder, name)
+                if not os.path.islink(inner):
+                    os.chmod(inner, 0o700)
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

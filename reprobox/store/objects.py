@@ -1,0 +1,232 @@
+"""Bytes by their sha256: written once, whole or not at all, read-only.
+
+An object is written to `tmp/`, synced, and renamed to its name; the directory is synced before the digest is given. Putting bytes
+that are there already replaces them by the fresh copy: it costs nothing, and it heals an object that has rotted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import io
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from reprobox.errors import FetchError, HashMismatch
+from reprobox.kit import canon, files
+from reprobox.kit.canon import Digest
+from reprobox.store import layout
+
+TOUCH_AFTER = 6 * 3600.0
+"""Seconds: an object that is found and older than this is touched, so that `gc`, which spares young objects, leaves it."""
+_NAME = re.compile(r"[0-9a-f]{62}")
+
+
+class _Target(io.RawIOBase):
+    """A file whose write errors are the store's, so that errors of the stream that is read stay the stream's."""
+
+    def __init__(self, file: IO[bytes], name: str) -> None:
+        self._file, self._name = file, name
+
+    def write(self, data: Any) -> int:
+        with layout.trouble(f"writing {self._name}"):
+            return self._file.write(data)
+
+
+class ObjectStore:
+    """The objects of one store (`reprobox.model.ports.Objects`); created on the first put."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._base = root / "objects" / "sha256"
+
+    def has(self, digest: str) -> bool:
+        """Whether the bytes are here.
+
+        Raises:
+            StoreError: when that cannot be told; unreadable is never "absent".
+        """
+        path = self._where(digest)
+        with layout.trouble(f"looking for {digest}"):
+            try:
+                status = os.lstat(path)
+                self._touch(path, status)
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+        return stat.S_ISREG(status.st_mode)
+
+    def path(self, digest: str) -> Path:
+        """The file that holds the bytes.
+
+        Raises:
+            FetchError: when the store does not have them.
+        """
+        if not self.has(digest):
+            raise FetchError(
+                f"the store does not have {digest}",
+                why=f"Looked in {self.root}.",
+                next_step="`reprobox lock` fetches what the lock names; `reprobox pull` gets it from another store",
+            )
+        return self._where(digest)
+
+    def size(self, digest: str) -> int:
+        """Size in bytes. Raises FetchError when absent."""
+        return self.path(digest).stat().st_size
+
+    def put_bytes(self, data: bytes) -> Digest:
+        """Stores bytes."""
+        return self.put_stream(io.BytesIO(data))[0]
+
+    def put_stream(self, stream: IO[bytes], *, expect: str | None = None) -> tuple[Digest, int]:
+        """Stores a stream, hashing while writing; gives digest and size.
+
+        Raises:
+            HashMismatch: the bytes are not `expect`; nothing is stored.
+            StoreError: writing failed; nothing is stored.
+        """
+        layout.ensure(self.root)
+        with self._temporary() as (temp, file):
+            digest, size = canon.copy_hashing(stream, _Target(file, "an object"))  # type: ignore[arg-type]
+            _check(digest, expect)
+            with layout.trouble("writing an object"):
+                file.flush()
+                os.fchmod(file.fileno(), 0o444)
+                os.fsync(file.fileno())
+                self._publish(temp, digest)
+        return digest, size
+
+    def put_file(self, path: Path, *, expect: str | None = None, move: bool = False) -> Digest:
+        """Stores a file's bytes; with `move` the file itself where that is possible (same file system, no other name, ours)."""
+        layout.ensure(self.root)
+        if move and self._movable(path):
+            return self._adopt(path, expect)
+        with path.open("rb") as source:
+            digest, _ = self.put_stream(source, expect=expect)
+        if move:
+            path.unlink()
+        return digest
+
+    def verify(self, digest: str) -> bool:
+        """Reads the bytes again; False when they are absent or differ."""
+        with layout.trouble(f"reading {digest}"):
+            try:
+                return canon.digest_file(self._where(digest)) == digest
+            except FileNotFoundError:
+                return False
+
+    def memo(self, key: str) -> Any | None:
+        """A derived fact kept beside the bytes; None when unknown or damaged."""
+        with layout.trouble("reading a derived fact"):
+            try:
+                data = self._memo_path(key).read_bytes()
+            except FileNotFoundError:
+                return None
+        try:
+            found = canon.parse(data)
+        except ValueError:
+            return None
+        if not isinstance(found, dict) or found.get("key") != key or found.get("check") != _check_of(key, found.get("value")):
+            return None
+        return found["value"]
+
+    def remember(self, key: str, value: Any) -> None:
+        """Keeps a derived fact (JSON). Not synced: a fact that a power cut damages is unknown again."""
+        layout.ensure(self.root)
+        path = self._memo_path(key)
+        temp = files.temp_beside(self.root / "tmp")
+        with layout.trouble("keeping a derived fact"):
+            try:
+                temp.write_bytes(canon.canonical({"key": key, "value": value, "check": _check_of(key, value)}))
+                os.replace(temp, path)
+            finally:
+                temp.unlink(missing_ok=True)
+
+    def iterate(self) -> Iterator[Digest]:
+        """Every object's digest, in order of the first byte."""
+        with layout.trouble("listing the objects"):
+            for folder in _entries(self._base):
+                for name in _entries(self._base / folder):
+                    if _NAME.fullmatch(name) and len(folder) == 2:
+                        yield Digest(f"sha256:{folder}{name}")
+
+    def remove(self, digest: str) -> None:
+        """Forgets the bytes; absent is fine. `store/gc.py` decides what may go."""
+        with layout.trouble(f"removing {digest}"):
+            self._where(digest).unlink(missing_ok=True)
+
+    def _where(self, digest: str) -> Path:
+        hexadecimal = canon.hex_of(digest)
+        return self._base / hexadecimal[:2] / hexadecimal[2:]
+
+    def _memo_path(self, key: str) -> Path:
+        return self.root / "memo" / (hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest() + ".json")
+
+    def _touch(self, path: Path, status: os.stat_result) -> None:
+        """Refreshes the time of an object somebody is about to use; a store that we may only read has no `gc` of ours."""
+        if time.time() - status.st_mtime < TOUCH_AFTER or not os.access(path.parent, os.W_OK):
+            return
+        with layout.store_lock(self.root, shared=True):
+            os.utime(path)
+
+    @contextlib.contextmanager
+    def _temporary(self) -> Iterator[tuple[Path, IO[bytes]]]:
+        """A file in `tmp/`, locked while it is written, so that `gc` can tell a dead one."""
+        temp = files.temp_beside(self.root / "tmp")
+        with layout.trouble("writing to the store"):
+            fd = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                fcntl.flock(fd, fcntl.LOCK_EX)
+                yield temp, file
+        finally:
+            temp.unlink(missing_ok=True)
+
+    def _publish(self, temp: Path, digest: str) -> None:
+        final = self._where(digest)
+        files.make_dir(final.parent)
+        with layout.store_lock(self.root, shared=True):
+            os.replace(temp, final)
+            files.fsync_dir(final.parent)
+
+    def _movable(self, path: Path) -> bool:
+        status = os.lstat(path)
+        ours = status.st_uid == os.geteuid() and status.st_nlink == 1
+        return stat.S_ISREG(status.st_mode) and ours and status.st_dev == os.lstat(self.root / "tmp").st_dev
+
+    def _adopt(self, path: Path, expect: str | None) -> Digest:
+        with path.open("rb") as file:
+            digest = Digest("sha256:" + hashlib.file_digest(file, "sha256").hexdigest())
+            _check(digest, expect)
+            with layout.trouble(f"storing {path}"):
+                os.fchmod(file.fileno(), 0o444)
+                # The age of an object counts from when it was stored: `gc` spares the young.
+                os.utime(file.fileno())
+                os.fsync(file.fileno())
+                self._publish(path, digest)
+        return digest
+
+
+def _entries(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _check(digest: str, expect: str | None) -> None:
+    if expect is not None and digest != expect:
+        raise HashMismatch(
+            "the bytes are not the ones that were asked for",
+            why=f"expected {expect}\nfound    {digest}",
+            next_step="fetch them again; if it stays, the source has changed or is not to be trusted",
+        )
+
+
+def _check_of(key: str, value: Any) -> str:
+    return canon.digest_of([key, value])

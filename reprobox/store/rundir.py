@@ -1,0 +1,148 @@
+"""One run's directory, held by its supervisor: what is written into it, and in which order.
+
+The order is the promise: intent, then the container is created, then `started`, then it is started; at the end outputs and
+streams, one `syncfs`, the announcement in heads.log, the record's own checksum, and last the record. Whoever dies at any point
+leaves a directory from which the next command can tell what happened and go on (see docs/reliability.md).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Literal, Self
+
+from reprobox.errors import StoreError
+from reprobox.kit import canon, files
+from reprobox.kit.canon import Digest
+from reprobox.model import codec
+from reprobox.model.record import Intent, Record
+from reprobox.store import heads, layout
+
+Scratch = Literal["work", "box", "out"]
+SCRATCH: tuple[Scratch, ...] = ("work", "box", "out")
+KEPT = ("stdout", "stderr", "exit.json", "met.json")
+"""Files of the shim that stay with the run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """started.json: the container that exists for the run; written before it is started."""
+
+    FORMAT: ClassVar[str] = "reprobox.started/1"
+
+    format: str = FORMAT
+    container: str
+    at: float
+    """Seconds since 1970."""
+
+
+class RunDir:
+    """A run that this process holds; use as a context manager, or `release` it."""
+
+    def __init__(self, root: Path, run_id: str, lock: contextlib.ExitStack) -> None:
+        self.id = run_id
+        self.path = root / "runs" / run_id
+        self._root = root
+        self._lock = lock
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Lets go of the run; the kernel does the same when the process dies."""
+        self._lock.close()
+
+    @property
+    def outputs(self) -> Path:
+        """Where collected outputs lie."""
+        return self.path / "outputs"
+
+    def scratch(self, name: Scratch) -> Path:
+        """A directory for while the run goes: `work` (the commit), `box` (the injected runtime), `out` (what the shim writes)."""
+        path = self.path / name
+        with layout.trouble(f"creating {path}"):
+            path.mkdir(mode=0o700, exist_ok=True)
+        return path
+
+    def clear_scratch(self) -> None:
+        """Removes the scratch directories; after the record is written, nobody needs them."""
+        with layout.trouble(f"clearing {self.path}"):
+            for name in SCRATCH:
+                layout.remove_tree(self.path / name)
+
+    def started(self, container_id: str) -> None:
+        """Notes the container, durably, before it is started. Noting the same run again is fine."""
+        data = codec.encode(Started(container=container_id, at=time.time()))
+        with layout.trouble(f"writing to {self.path}"):
+            files.replace(self.path / "started.json", data, 0o600)
+
+    def keep(self, name: str, source: Path) -> Digest | None:
+        """Moves a file of the shim out of scratch and gives its digest; None when there is none, or it is not a regular file.
+
+        The program could have put anything there, so a link is not followed. Made durable by `finish`.
+        """
+        if name not in KEPT:
+            raise ValueError(f"not a file that stays with a run: {name!r}")
+        final = self.path / name
+        with layout.trouble(f"keeping {name}"):
+            with contextlib.suppress(FileNotFoundError):
+                if stat.S_ISREG(os.lstat(source).st_mode):
+                    os.rename(source, final)
+                    os.chmod(final, 0o600)
+            try:
+                return canon.digest_file(final)
+            except FileNotFoundError:
+                return None
+
+    def finish(self, record: Record, manifest: bytes) -> Digest:
+        """Writes the end of the run and gives the record's digest. After a crash in here it is simply called again.
+
+        Args:
+            record: the whole record; its `outputs.manifest` is the digest of `manifest`.
+            manifest: the bytes for outputs.jsonl.
+
+        Raises:
+            StoreError: something could not be written; there is no record then.
+        """
+        if record.id != self.id or record.outputs.manifest != canon.digest_bytes(manifest):
+            raise ValueError("the record is not this run's, or not about these outputs")
+        data = codec.encode(record)
+        digest = canon.digest_bytes(data)
+        with layout.trouble(f"writing the record of {self.id}"):
+            if layout.exists(self.path / "record.json"):
+                raise StoreError(f"run {self.id} has a record already", why="Records are written once and never edited.")
+            files.replace(self.path / "outputs.jsonl", manifest, 0o600)
+            files.sync_filesystem(self.path)
+            heads.append(self._root, self.id, "record", digest)
+            files.replace(self.path / "record.sha256", f"{digest}\n".encode("ascii"), 0o600)
+            files.publish(self.path / "record.json", data, 0o600)
+        return digest
+
+
+def create(root: Path, intent: Intent, extra: Mapping[str, bytes]) -> RunDir:
+    """Makes the directory of a new run, takes its lock, and writes the intent last. See `Runs.begin`."""
+    path = root / "runs" / intent.id
+    path.mkdir(mode=0o700)
+    stack = contextlib.ExitStack()
+    try:
+        stack.enter_context(files.locked(path / "lock", wait=False))
+        files.fsync_dir(path.parent)
+        for name, data in extra.items():
+            files.publish(path / name, data)
+        files.publish(path / "intent.json", codec.encode(intent))
+    except BaseException:
+        stack.close()
+        # What went wrong first is what the user has to know; a directory without an intent is swept later.
+        with contextlib.suppress(OSError):
+            layout.remove_tree(path)
+        raise
+    return RunDir(root, intent.id, stack)

@@ -1,0 +1,212 @@
+"""The runs of a project: begun, held, finished, found, listed, removed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from reprobox.errors import RunBusy, RunNotFound, StoreDamaged
+from reprobox.kit import canon, files
+from reprobox.kit.canon import Digest
+from reprobox.model import codec
+from reprobox.model.outcome import OutputFile
+from reprobox.model.record import Intent, Record
+from reprobox.model.verdict import Verdict
+from reprobox.store import heads, ids, layout, manifest, rundir, state, verdicts
+from reprobox.store.rundir import RunDir
+from reprobox.store.state import Containers, RunState
+
+_SWEEP_AFTER = 3600.0
+"""Seconds: a run directory without an intent may be one that is being made right now."""
+
+
+class Runs:
+    """Everything under `runs/`; the directories are the truth, `index.sqlite` is a cache of them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.folder = root / "runs"
+
+    def new_id(self, now: float | None = None) -> str:
+        """An id that no run has."""
+        return ids.new_id(time.time() if now is None else now, lambda run_id: (self.folder / run_id).exists())
+
+    def begin(self, intent: Intent, extra: Mapping[str, bytes]) -> RunDir:
+        """Makes a run: its directory, its lock, `extra` files such as `config.yaml`, and last the intent; all durable.
+
+        Raises:
+            RunBusy: the id is taken.
+            StoreError: something could not be written; nothing is left.
+        """
+        layout.ensure(self.root)
+        with layout.trouble(f"creating run {intent.id}"):
+            try:
+                return rundir.create(self.root, intent, extra)
+            except FileExistsError as fault:
+                raise RunBusy(f"there is a run {intent.id} already", next_step="try again: ids are random") from fault
+
+    def hold(self, run_id: str, *, wait: bool = False) -> RunDir:
+        """Takes over a run whose supervisor is dead (the kernel freed its lock).
+
+        Raises:
+            RunNotFound: there is no such run.
+            RunBusy: another process holds it, and `wait` is False.
+        """
+        path = self._existing(run_id)
+        stack = contextlib.ExitStack()
+        with layout.trouble(f"locking run {run_id}"):
+            try:
+                stack.enter_context(files.locked(path / "lock", wait=wait))
+            except BlockingIOError as fault:
+                raise RunBusy(f"run {run_id} is held by another process", next_step=f"reprobox logs -f {run_id}") from fault
+            # Who takes over may rely on the directory's own name, and on every name in it.
+            files.fsync_dir(self.folder)
+            files.fsync_dir(path)
+        return RunDir(self.root, run_id, stack)
+
+    def held(self, run_id: str) -> bool:
+        """Whether a process holds the run."""
+        with layout.trouble(f"looking at run {run_id}"):
+            try:
+                with files.locked(self._existing(run_id) / "lock", wait=False, shared=True):
+                    return False
+            except BlockingIOError:
+                return True
+
+    def intent(self, run_id: str) -> Intent:
+        """What the run wanted."""
+        return codec.decode(Intent, self._read(run_id, "intent.json"), where=f"the intent of {run_id}")
+
+    def started(self, run_id: str) -> rundir.Started | None:
+        """The container that was created for the run; None before that."""
+        try:
+            return codec.decode(rundir.Started, self._read(run_id, "started.json"), where=f"the start of {run_id}")
+        except FileNotFoundError:
+            return None
+
+    def record(self, run_id: str) -> tuple[Record, Digest]:
+        """The run's record, and the digest of its stored bytes.
+
+        Raises:
+            RunNotFound: there is no such run.
+            RunBusy: it has no record yet.
+            StoreDamaged: the bytes are not the ones that were written.
+        """
+        data = self.record_bytes(run_id)
+        return codec.decode(Record, data, where=f"the record of {run_id}"), canon.digest_bytes(data)
+
+    def record_bytes(self, run_id: str) -> bytes:
+        """The stored bytes of a record, checked against the checksum beside them; errors as `record`."""
+        try:
+            data = self._read(run_id, "record.json")
+        except FileNotFoundError as fault:
+            raise RunBusy(
+                f"run {run_id} has no record yet",
+                why="It is still going, or its end has not been collected.",
+                next_step=f"reprobox show {run_id}",
+            ) from fault
+        expected = self._seal(run_id)
+        if canon.digest_bytes(data) != expected:
+            raise StoreDamaged(
+                f"the record of {run_id} is damaged",
+                why=f"It was written as {expected}, its bytes are {canon.digest_bytes(data)}.",
+                next_step="`reprobox fsck` names all damage; `reprobox pull` or `import` can bring a good copy back",
+            )
+        return data
+
+    def outputs(self, run_id: str) -> tuple[OutputFile, ...]:
+        """The output manifest, checked against the record."""
+        record, _ = self.record(run_id)
+        try:
+            data = self._read(run_id, "outputs.jsonl")
+        except FileNotFoundError:
+            data = b""
+        if canon.digest_bytes(data) != record.outputs.manifest:
+            raise StoreDamaged(f"the output manifest of {run_id} is damaged or gone", next_step="reprobox fsck")
+        return manifest.read_manifest(data)
+
+    def state(self, run_id: str, containers: Containers) -> RunState:
+        """What became of the run; see `store/state.py`."""
+        if layout.exists(self._existing(run_id) / "record.json"):
+            return state.of_exit(self.record(run_id)[0].exit)
+        intent, started = self.intent(run_id), self.started(run_id)
+        held = self.held(run_id)
+        container = containers(started.container if started else intent.container)
+        if layout.exists(self.folder / run_id / "record.json"):
+            # It was finished while we looked.
+            return state.of_exit(self.record(run_id)[0].exit)
+        return state.of_open(supervised=held, started=started is not None, container=container)
+
+    def open_runs(self) -> list[str]:
+        """Ids of the runs without a record, oldest first: what a reconciliation looks at."""
+        with layout.trouble("looking for open runs"):
+            return [run_id for run_id in self.ids() if not layout.exists(self.folder / run_id / "record.json")]
+
+    def ids(self) -> list[str]:
+        """Every run's id, oldest first. A directory without an intent is a run that never happened."""
+        with layout.trouble("listing the runs"):
+            try:
+                names = os.listdir(self.folder)
+            except FileNotFoundError:
+                return []
+        return sorted(name for name in names if ids.is_id(name) and layout.exists(self.folder / name / "intent.json"))
+
+    def add_verdict(self, run_id: str, verdict: Verdict) -> Path:
+        """Keeps a verdict beside a run, under the next free number."""
+        return verdicts.add(self._existing(run_id), verdict)
+
+    def verdicts(self, run_id: str) -> list[Verdict]:
+        """A run's verdicts, oldest first."""
+        return [verdicts.read(path) for path in verdicts.paths(self._existing(run_id))]
+
+    def remove(self, run_id: str) -> None:
+        """Forgets a run, its outputs included.
+
+        Raises:
+            RunBusy: it is still going.
+        """
+        with self.hold(run_id) as held, layout.trouble(f"removing run {run_id}"):
+            heads.append(self.root, run_id, "removed")
+            doomed = self.root / "tmp" / f"removed-{run_id}-{secrets.token_hex(4)}"
+            os.rename(held.path, doomed)
+            files.fsync_dir(self.folder)
+            layout.remove_tree(doomed)
+
+    def sweep(self) -> list[str]:
+        """Removes run directories that have no intent: their creator died before the run existed. Gives their names."""
+        gone = []
+        with layout.trouble("sweeping the runs"):
+            for path in self._unborn():
+                with contextlib.suppress(BlockingIOError), files.locked(path / "lock", wait=False):
+                    if not layout.exists(path / "intent.json"):
+                        layout.remove_tree(path)
+                        gone.append(path.name)
+        return gone
+
+    def _unborn(self) -> Iterator[Path]:
+        for path in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
+            young = time.time() - path.stat().st_mtime < _SWEEP_AFTER
+            if ids.is_id(path.name) and not young and not layout.exists(path / "intent.json"):
+                yield path
+
+    def _existing(self, run_id: str) -> Path:
+        path = self.folder / run_id
+        with layout.trouble(f"looking for run {run_id}"):
+            if ids.is_id(run_id) and layout.exists(path / "intent.json"):
+                return path
+        raise RunNotFound(f"there is no run {run_id}", next_step="`reprobox ls` lists the runs of this project")
+
+    def _read(self, run_id: str, name: str) -> bytes:
+        path = self._existing(run_id) / name
+        with layout.trouble(f"reading {path}"):
+            return path.read_bytes()
+
+    def _seal(self, run_id: str) -> str:
+        try:
+            return self._read(run_id, "record.sha256").decode("ascii", "replace").strip()
+        except FileNotFoundError:
+            return "unknown (record.sha256 is gone)"
