@@ -1,0 +1,114 @@
+"""The small grammars of single settings; each gives the value back or raises ValueError with what is wrong."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+
+from reprobox.kit import units
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_PYTHON = re.compile(r"[23]\.\d{1,2}")
+_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+)?")
+_CAPABILITY = re.compile(r"(CAP_)?([A-Z][A-Z_]*)")
+_SUITE = re.compile(r"debian:([a-z]+)")
+
+
+def plain(text: str) -> str:
+    """Text that is not empty and has no control characters."""
+    if not text.strip():
+        raise ValueError("it is empty")
+    if any(ord(char) < 32 or ord(char) == 127 for char in text):
+        raise ValueError(f"{text!r} has control characters")
+    return text
+
+
+def no_nul(text: str) -> str:
+    """Text that a system call can take."""
+    if "\0" in text:
+        raise ValueError("it has a NUL character, which no program can be given")
+    return text
+
+
+def within(text: str) -> str:
+    """A relative path that stays below where it starts, in its shortest form."""
+    path = posixpath.normpath(no_nul(text)) if text else ""
+    if not path or path.startswith(("/", "../")) or path == "..":
+        raise ValueError(f"{text!r} is not a relative path inside the repository")
+    return path
+
+
+def size(text: str) -> str:
+    """A size in docker's grammar, such as `4g`."""
+    if units.bytes_of(text) <= 0:
+        raise ValueError(f"{text!r} is no room at all")
+    return text
+
+
+def seconds(text: str) -> float:
+    """A duration in seconds, more than none."""
+    value = units.seconds_of(text)
+    if value <= 0:
+        raise ValueError(f"{text!r} is no time at all")
+    return value
+
+
+def variable(name: str, value: str) -> str:
+    """The value of an environment variable whose name is well formed (POSIX.1-2017, 8.1)."""
+    if not _VARIABLE.fullmatch(name):
+        raise ValueError(f"{name!r} is not the name of an environment variable")
+    return no_nul(value)
+
+
+def secret(name: str, value: str) -> str:
+    """Where a secret comes from: `env:NAME` or `file:PATH`."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a name for a secret; use letters, digits, '_', '.' and '-'")
+    kind, _, rest = value.partition(":")
+    if kind not in ("env", "file") or not rest or (kind == "env" and not _VARIABLE.fullmatch(rest)):
+        # The value may be the secret itself, so it is not repeated.
+        raise ValueError("write env:NAME or file:PATH; the secret itself does not belong into the config")
+    return no_nul(value)
+
+
+def name(text: str) -> str:
+    """The name of a run, or a tag."""
+    if not _NAME.fullmatch(text):
+        raise ValueError(f"{text!r} is not a name; use up to 64 letters, digits, '_', '.' and '-'")
+    return text
+
+
+def run_name(text: str) -> str:
+    """The name of a run; `latest` always means the last one."""
+    if text == "latest":
+        raise ValueError("'latest' already means the last run")
+    return name(text)
+
+
+def python(text: str) -> str:
+    """An interpreter, `X.Y`."""
+    if not _PYTHON.fullmatch(text):
+        raise ValueError(f"{text!r} is not like 3.11")
+    return text
+
+
+def package(text: str) -> str:
+    """A Debian package, `name` or `name=version` (Debian policy, 5.6.1)."""
+    if not _PACKAGE.fullmatch(text):
+        raise ValueError(f"{text!r} is not like libgomp1 or libgomp1=12.2.0-14")
+    return text
+
+
+def capability(text: str) -> str:
+    """A capability without its prefix, as docker takes it."""
+    match = _CAPABILITY.fullmatch(text.upper())
+    if match is None:
+        raise ValueError(f"{text!r} is not like NET_RAW")
+    return match[2]
+
+
+def suite(text: str) -> str | None:
+    """The suite of `debian:SUITE`, the embedded base; None for a registry reference."""
+    match = _SUITE.fullmatch(text)
+    return match[1] if match else None

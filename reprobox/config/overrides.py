@@ -1,0 +1,231 @@
+"""`key=value` on the command line, in the grammar that Hydra made common.
+
+`a.b=1` changes what is there, `+a.b=1` adds, `++a.b=1` does either, `~a.b` removes, `~a.b=1` removes when the value is that. Values
+are YAML scalars, or lists and mappings in flow style; quotes make text. A mapping is merged into the mapping that is there, as
+Hydra does; everything else is replaced. `a.0` is an item of a list, `a\\.b` a key with a dot. Choices (`a=1,2`) belong to a sweep.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from reprobox.config.document import Document, Key, Keys, dotted
+from reprobox.config.problems import COMMAND_LINE, Problems, described, nearest
+from reprobox.config.scalars import resolve
+from reprobox.config.yaml12 import MAX_DEPTH, read_flow
+
+OURS = "reprobox"
+"""The key whose settings have defaults, so that changing one needs no `+`."""
+_OVERRIDE = re.compile(r"(?P<sign>\+\+|\+|~|)(?P<key>[^=]+?)(?:=(?P<value>.*))?", re.DOTALL)
+_PART = re.compile(r"(?:[^.\\]|\\.)+", re.DOTALL)
+Sign = Literal["", "+", "++", "~"]
+
+
+class _Refused(Exception):
+    """An override that cannot be applied; its text says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Override:
+    """One parsed override. `value` counts when `has_value`."""
+
+    text: str
+    sign: Sign
+    parts: tuple[str, ...]
+    has_value: bool
+    value: Any = None
+    texts: dict[Keys, str] = field(default_factory=dict)
+
+
+def apply(document: Document, overrides: Sequence[str], problems: Problems) -> dict[str, str]:
+    """Changes the document, in order; gives the origin (`command line`) of each dotted key that was touched."""
+    origins: dict[str, str] = {}
+    for text in overrides:
+        try:
+            override = parse(text)
+            keys = _apply_one(document, override)
+        except _Refused as refusal:
+            problems.add(f"override {text!r}: {refusal}")
+        else:
+            origins.update((key, "command line") for key in map(dotted, _places(override.value, keys)))
+    return origins
+
+
+def parse(text: str) -> Override:
+    """Reads one override."""
+    match = _OVERRIDE.fullmatch(text)
+    if match is None:
+        raise _Refused("it must look like a.b=1, +a.b=1, ++a.b=1 or ~a.b")
+    if not _encodable(text):
+        raise _Refused("it is not UTF-8")
+    sign: Any = match["sign"]
+    raw = match["value"]
+    if raw is None and sign != "~":
+        raise _Refused(f"it has no value; write {text}=VALUE")
+    value, texts = _value(raw) if raw is not None else (None, {})
+    return Override(text=text, sign=sign, parts=_split(match["key"]), has_value=raw is not None, value=value, texts=texts)
+
+
+def _encodable(text: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _split(key: str) -> tuple[str, ...]:
+    parts = _PART.findall(key)
+    if ".".join(parts) != key:
+        raise _Refused("the key has an empty part")
+    if len(parts) > MAX_DEPTH:
+        raise _Refused("the key is too deep")
+    return tuple(re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL) for part in parts)
+
+
+def _value(raw: str) -> tuple[Any, dict[Keys, str]]:
+    text = raw.strip()
+    if text[:1] in ("[", "{", "'", '"'):
+        return _flow(text)
+    if not text:
+        return "", {}
+    if "," in text:
+        raise _Refused(f"write [{text}] for a list, or quotes for text; several values belong to a sweep")
+    if "\n" in text:
+        raise _Refused("put text of several lines in quotes")
+    try:
+        value = resolve(text)
+    except ValueError as error:
+        raise _Refused(str(error)) from error
+    return value, ({} if isinstance(value, str) else {(): text})
+
+
+def _flow(text: str) -> tuple[Any, dict[Keys, str]]:
+    try:
+        value, texts = read_flow(text)
+    except ValueError as error:
+        hint = "; quotes and brackets must reach reprobox, so put the whole override in quotes in a shell"
+        raise _Refused(f"the value is not YAML: {error}{hint}") from error
+    if (tight := _no_space(value)) is not None:
+        raise _Refused(f"a space is missing after the colon in {{{tight}}}")
+    return value, texts
+
+
+def _no_space(value: Any) -> str | None:
+    """`{x:1}` is a key `x:1` without a value in YAML; Hydra reads x = 1. Gives such a key."""
+    if isinstance(value, list):
+        return next((found for item in value if (found := _no_space(item)) is not None), None)
+    if isinstance(value, dict):
+        tight = [str(key) for key, item in value.items() if item is None and ":" in str(key)]
+        return tight[0] if tight else _no_space(list(value.values()))
+    return None
+
+
+def _apply_one(document: Document, override: Override) -> Keys:
+    lenient = override.parts[0] == OURS and override.sign == ""
+    sign: Sign = "++" if lenient else override.sign
+    holder, keys = _walk(document.value, override.parts, create=sign in ("+", "++"))
+    if sign == "~":
+        _remove(holder, keys, override)
+    else:
+        _set(holder, keys, override, sign)
+    _forget(document, holder, keys, override.value)
+    if override.sign != "~":
+        document.lines.update(dict.fromkeys(_places(override.value, keys), COMMAND_LINE))
+    document.texts.update({(*keys, *inner): raw for inner, raw in override.texts.items()})
+    return keys
+
+
+def _places(value: Any, keys: Keys) -> list[Keys]:
+    """The innermost keys that an override gives a value."""
+    if not isinstance(value, dict) or not value:
+        return [keys]
+    return [place for key, inner in value.items() for place in _places(inner, (*keys, key))]
+
+
+def _forget(document: Document, holder: Any, keys: Keys, value: Any) -> None:
+    """What the document knew of the places that changed; after a list, where items may have moved, of the whole list."""
+    if isinstance(holder, list):
+        document.forget(keys[:-1])
+    elif isinstance(value, dict) and value:
+        for key, inner in value.items():
+            _forget(document, value, (*keys, key), inner)
+    else:
+        document.forget(keys)
+
+
+def _walk(top: dict[Key, Any], parts: tuple[str, ...], *, create: bool) -> tuple[Any, Keys]:
+    """The mapping or list that holds the last part, and the whole key as the document spells it."""
+    holder: Any = top
+    keys: Keys = ()
+    for part in parts[:-1]:
+        key = _key_in(holder, part, keys)
+        if not _has(holder, key):
+            if not create or isinstance(holder, list):
+                raise _Refused(_absent(holder, (*keys, key), parts))
+            holder[key] = {}
+        elif create and holder[key] is None:
+            holder[key] = {}
+        holder, keys = holder[key], (*keys, key)
+    return holder, (*keys, _key_in(holder, parts[-1], keys))
+
+
+def _key_in(holder: Any, part: str, keys: Keys) -> Key:
+    if isinstance(holder, list):
+        if not re.fullmatch(r"\d{1,9}", part):
+            raise _Refused(f"{dotted(keys)} is a list; its items are {dotted(keys)}.0, {dotted(keys)}.1, ...")
+        return int(part)
+    if not isinstance(holder, dict):
+        raise _Refused(f"{dotted(keys)} is {described(holder)} and has no keys")
+    number = int(part) if re.fullmatch(r"-?\d{1,9}", part) else None
+    return number if number is not None and part not in holder and number in holder else part
+
+
+def _has(holder: Any, key: Key) -> bool:
+    return int(key) < len(holder) if isinstance(holder, list) else key in holder
+
+
+def _absent(holder: Any, keys: Keys, parts: tuple[str, ...]) -> str:
+    if isinstance(holder, list):
+        return f"{dotted(keys[:-1])} has {len(holder)} items, so there is no {dotted(keys)}"
+    near = nearest(str(keys[-1]), [str(key) for key in holder])
+    return f"there is no {dotted(keys)}{near}; write +{dotted(parts)}=... to add it"
+
+
+def _remove(holder: Any, keys: Keys, override: Override) -> None:
+    if not _has(holder, keys[-1]):
+        near = nearest(str(keys[-1]), [str(key) for key in holder]) if isinstance(holder, dict) else ""
+        raise _Refused(f"there is no {dotted(keys)}{near}")
+    if override.has_value and holder[keys[-1]] != override.value:
+        raise _Refused(f"{dotted(keys)} is {described(holder[keys[-1]])}, so it is not removed")
+    del holder[keys[-1]]
+
+
+def _set(holder: Any, keys: Keys, override: Override, sign: Sign) -> None:
+    there = _has(holder, keys[-1])
+    if sign == "" and not there:
+        raise _Refused(_absent(holder, keys, override.parts))
+    if sign == "+" and there:
+        raise _Refused(f"{dotted(keys)} is there already; write {dotted(keys)}=... to change it")
+    if there and isinstance(holder[keys[-1]], dict) and isinstance(override.value, dict):
+        _merge(holder[keys[-1]], override.value, keys, sign)
+    elif isinstance(holder, list) and not there:
+        _append(holder, keys, override.value)
+    else:
+        holder[keys[-1]] = override.value
+
+
+def _append(holder: list[Any], keys: Keys, value: Any) -> None:
+    if keys[-1] != len(holder):
+        raise _Refused(f"{dotted(keys[:-1])} has {len(holder)} items, so the next one is {dotted((*keys[:-1], len(holder)))}")
+    holder.append(value)
+
+
+def _merge(ours: dict[Key, Any], new: dict[Key, Any], keys: Keys, sign: Sign) -> None:
+    for key, value in new.items():
+        place = (*keys, key)
+        if key not in ours and sign == "":
+            raise _Refused(f"there is no {dotted(place)}{nearest(str(key), map(str, ours))}; write +{dotted(place)}=... to add it")
+        if isinstance(ours.get(key), dict) and isinstance(value, dict):
+            _merge(ours[key], value, place, sign)
+        else:
+            ours[key] = value

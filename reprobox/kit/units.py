@@ -1,0 +1,39 @@
+"""Sizes and durations as people write them."""
+
+from __future__ import annotations
+
+import math
+import re
+
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([bkmgtp]?)(i?b?)", re.IGNORECASE)
+_POWER = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def bytes_of(text: str) -> int:
+    """A size in bytes: `512`, `64k`, `1.5g`, `2GiB`; every unit is a power of 1024, as docker reads them (go-units, RAMInBytes).
+
+    Raises:
+        ValueError: when the text is not a size.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None or (match[2].lower() in ("", "b") and "i" in match[3].lower()):
+        raise ValueError(f"not a size: {text!r}; write a number with b, k, m or g, such as 4g")
+    return int(float(match[1]) * 1024 ** _POWER[match[2].lower()])
+
+
+def seconds_of(text: str) -> float:
+    """A duration in seconds: `90`, `30s`, `10m`, `2h`, `1h30m`, `1d`.
+
+    Raises:
+        ValueError: when the text is not a duration.
+    """
+    text = text.strip()
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return float(text)
+    parts = _PART.findall(text)
+    seconds = math.fsum(float(number) * _SECONDS[unit] for number, unit in parts)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise ValueError(f"not a duration: {text!r}; write seconds, or 30s, 10m, 2h")
+    return seconds
