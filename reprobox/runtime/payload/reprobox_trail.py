@@ -1,0 +1,317 @@
+"""The trail: a fingerprint of every parameter each k optimizer steps, written as JSON lines, hooked without touching the script.
+
+`$REPROBOX_OUT/trail.jsonl` is the main process's; ranks and workers have `trail-<name>.jsonl`. The lines, format reprobox.trail/1:
+
+    {"format", "process", "every"}             first line; every 0 means that k is being measured
+    {"o", "class", "names", "shapes"}          one per optimizer, when it first steps
+    {"o", "every", "after", "cost", "step"}    k as measured (seconds), for a fixed k too where it has been measured
+    {"o", "s", "p", "g", "rng"}                step s: fingerprints of parameters (and gradients), in the order of names
+    {"o", "s", "sha256"}                       at steps 1, 2, 4, 8, ...: a cryptographic digest over all parameters
+
+The fingerprint of a tensor over 64 KiB is mix64 (below), which is exact integer arithmetic: the order of summation cannot matter, so it
+is the same on any CPU or GPU; smaller ones take 64 bits of BLAKE2b. For other frameworks: `import reprobox_trail;
+reprobox_trail.log(step, {"name": array})`, which does nothing outside a run.
+"""
+
+import hashlib
+import json
+import math
+import os
+import time
+import weakref
+
+_WORDS = 65536
+_SMALL = 65536
+_MASK = 2**64 - 1
+_MEASURED = 8
+_SHARE = 0.015
+_trail = None
+
+
+def _key(number):
+    """splitmix64, made odd: the weight of a position. A power of two never cancels an odd weight modulo 2**64."""
+    z = (number * 0x9E3779B97F4A7C15 + 0xD1B54A32D192ED03) & _MASK
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+    return (z ^ (z >> 31)) | 1
+
+
+class Mixer:
+    """mix64: words of 64 bits, upper half folded onto the lower, times a weight by position, summed modulo 2**64.
+
+    The folding keeps two flipped sign bits from cancelling. Not cryptographic: it finds accidents, the sha256 lines bind.
+    """
+
+    def __init__(self, torch):
+        self._torch = torch
+        self._weights = {}
+        self._buffers = {}
+
+    def _tables(self, device):
+        if device not in self._weights:
+            signed = [key - 2**64 if key >= 2**63 else key for key in map(_key, range(_WORDS))]
+            self._weights[device] = self._torch.tensor(signed, dtype=self._torch.int64).to(device)
+            rows = 1 if device.type == "cpu" else 32
+            self._buffers[device] = self._torch.zeros((rows, _WORDS), dtype=self._torch.int64, device=device)
+        return self._weights[device], self._buffers[device]
+
+    def sums(self, words):
+        """Partial sums of a flat int64 tensor on its own device: one number a chunk of 65536 words."""
+        torch = self._torch
+        weights, buffer = self._tables(words.device)
+        rows = buffer.shape[0]
+        found = []
+        full = len(words) // _WORDS
+        for start in range(0, full, rows):
+            block = words[start * _WORDS : min(start + rows, full) * _WORDS].view(-1, _WORDS)
+            found.append(self._mix(block, weights, buffer[: len(block)]))
+        if full * _WORDS < len(words):
+            rest = words[full * _WORDS :]
+            found.append(self._mix(rest[None], weights[: len(rest)], buffer[:1, : len(rest)]))
+        return torch.cat(found)
+
+    def _mix(self, block, weights, buffer):
+        torch = self._torch
+        torch.bitwise_right_shift(block, 32, out=buffer)
+        buffer.bitwise_and_(0xFFFFFFFF).bitwise_xor_(block).mul_(weights)
+        return buffer.sum(1)
+
+
+def fold(sums):
+    """The fingerprint from the partial sums: 16 hex digits."""
+    return "%016x" % (sum(_key(_WORDS + number) * value for number, value in enumerate(sums)) & _MASK)
+
+
+def _bytes(torch, tensor):
+    """The tensor's own bytes in logical order, as a flat uint8 tensor on its device."""
+    tensor = tensor.detach()
+    if hasattr(tensor, "to_local"):
+        tensor = tensor.to_local()
+    if tensor.layout is not torch.strided:
+        tensor = tensor.to_dense()
+    tensor = tensor.resolve_conj().resolve_neg() if tensor.is_complex() else tensor
+    return tensor.contiguous().view(-1).view(torch.uint8)
+
+
+def _direct(torch, tensor):
+    """Whether the tensor's memory is its bytes: plain, on the CPU, in order. The usual case, and worth a short way."""
+    plain = type(tensor) is torch.Tensor or type(tensor) is torch.nn.Parameter
+    if not plain or tensor.layout is not torch.strided or tensor.device.type != "cpu":
+        return False
+    return tensor.is_contiguous() and not tensor.is_neg() and not tensor.is_conj()
+
+
+def view(torch, tensor):
+    """The bytes of a tensor for hashlib, without a copy where it is on the CPU; the tensor must outlive the view."""
+    import ctypes
+
+    flat = tensor if _direct(torch, tensor) else _bytes(torch, tensor).cpu()
+    count = flat.nbytes
+    return flat, (ctypes.c_char * count).from_address(flat.data_ptr()) if count else b""
+
+
+class Hasher:
+    """Fingerprints of many tensors with one transfer a device."""
+
+    def __init__(self, torch):
+        self._torch = torch
+        self._mixer = Mixer(torch)
+
+    def many(self, tensors):
+        """One fingerprint a tensor; None stays None (a gradient that is not there)."""
+        found, waiting = [None] * len(tensors), []
+        for place, tensor in enumerate(tensors):
+            if tensor is None:
+                continue
+            if tensor.device.type == "cpu" and tensor.nbytes <= _SMALL:
+                kept, data = view(self._torch, tensor)
+                found[place] = hashlib.blake2b(data, digest_size=8).hexdigest()
+                del kept
+            else:
+                waiting.append((place, self._mixer.sums(self._words(_bytes(self._torch, tensor)))))
+        self._settle(found, waiting)
+        return found
+
+    def _words(self, flat):
+        torch = self._torch
+        odd = flat.numel() % 8
+        if odd:
+            flat = torch.cat([flat, torch.zeros(8 - odd, dtype=torch.uint8, device=flat.device)])
+        elif flat.storage_offset() % 8:
+            flat = flat.clone()
+        return flat.view(torch.int64)
+
+    def _settle(self, found, waiting):
+        for device in {sums.device for _, sums in waiting}:
+            mine = [(place, sums) for place, sums in waiting if sums.device == device]
+            numbers = self._torch.cat([sums for _, sums in mine]).tolist()
+            for place, sums in mine:
+                found[place] = fold(numbers[: len(sums)])
+                numbers = numbers[len(sums) :]
+
+
+class _Optimizer:
+    """What is known of one optimizer."""
+
+    def __init__(self, ordinal, every):
+        self.ordinal, self.every, self.step = ordinal, every, 0
+        self.names = None
+        self.ended = None
+        self.steps, self.costs = [], []
+
+
+class Trail:
+    """Writes the trail of this process."""
+
+    def __init__(self, torch, every, gradients, out, state):
+        self._torch, self._every, self._gradients, self._out, self._state = torch, every, gradients, out, state
+        self._hasher = Hasher(torch) if torch is not None else None
+        self._known = weakref.WeakKeyDictionary()
+        self._fd, self._pid, self._alive = None, 0, True
+
+    def after_step(self, optimizer, *_args, **_kwargs):
+        """The hook: never raises; a fault ends the trail and is written in the marker."""
+        if not self._alive:
+            return
+        try:
+            self._after(optimizer)
+        except Exception as error:
+            self._alive = False
+            self._state.fault("trail", error)
+            self._state.write()
+
+    def _after(self, optimizer):
+        known = self._known.get(optimizer)
+        if known is None:
+            known = self._known[optimizer] = _Optimizer(len(self._known), self._every)
+        known.step += 1
+        measuring = len(known.costs) < _MEASURED
+        if not (measuring if known.every == 0 else known.step == 1 or known.step % known.every == 0):
+            return
+        tensors = [tensor for group in optimizer.param_groups for tensor in group["params"]]
+        if known.names is None or len(known.names) != len(tensors):
+            self._introduce(optimizer, known, tensors)
+        if measuring and any(tensor.is_cuda for tensor in tensors):
+            self._torch.cuda.synchronize()  # so that the step's own work is not counted as ours
+        self._log(known, tensors, measuring)
+
+    def _log(self, known, tensors, measuring):
+        began = time.perf_counter()
+        line = {"o": known.ordinal, "s": known.step, "p": self._hasher.many(tensors)}
+        if self._gradients:
+            line["g"] = self._hasher.many([tensor.grad for tensor in tensors])
+        line["rng"] = self._rng()
+        self.write(line)
+        cost = time.perf_counter() - began
+        if known.step & (known.step - 1) == 0:
+            self.write({"o": known.ordinal, "s": known.step, "sha256": self._sha256(tensors)})
+        if measuring:
+            self._measure(known, began, cost)
+
+    def _measure(self, known, began, cost):
+        """After some steps: k such that hashing takes at most 1.5 % of the time; medians, because the first steps warm up."""
+        if known.ended is not None and known.every == 0:
+            known.steps.append(began - known.ended)
+        known.costs.append(cost)
+        known.ended = time.perf_counter()
+        if known.every == 0 and len(known.costs) == _MEASURED:
+            step, price = sorted(known.steps)[len(known.steps) // 2], sorted(known.costs)[len(known.costs) // 2]
+            known.every = max(1, math.ceil(price / max(step, 1e-9) / _SHARE))
+            self.write({"o": known.ordinal, "every": known.every, "after": known.step, "cost": round(price, 7), "step": round(step, 7)})
+
+    def _rng(self):
+        """The state of torch's CPU generator: other draws show here before they show in the parameters."""
+        kept, data = view(self._torch, self._torch.get_rng_state())
+        found = hashlib.blake2b(data, digest_size=8).hexdigest()
+        del kept
+        return found
+
+    def _sha256(self, tensors):
+        whole = hashlib.sha256()
+        for tensor in tensors:
+            kept, data = view(self._torch, tensor)
+            whole.update(data)
+            del kept
+        return whole.hexdigest()
+
+    def _introduce(self, optimizer, known, tensors):
+        known.names = self._names(optimizer, tensors)
+        shapes = [list(tensor.shape) for tensor in tensors]
+        self.write({"o": known.ordinal, "class": type(optimizer).__name__, "names": known.names, "shapes": shapes})
+
+    def _names(self, optimizer, tensors):
+        """Names as the optimizer has them, else as the outermost module has them, else group and index."""
+        plain = ["group%d.%d" % (g, i) for g, group in enumerate(optimizer.param_groups) for i in range(len(group["params"]))]
+        given = [name for group in optimizer.param_groups for name in group.get("param_names", ())]
+        if len(given) == len(tensors):
+            return given
+        import gc
+
+        kind, found = self._torch.nn.Module, {}
+        for thing in gc.get_objects():
+            # type(), not isinstance: asking a lazy object for its class could run the user's code.
+            if issubclass(type(thing), kind):
+                for name, tensor in thing.named_parameters():
+                    if len(name) > len(found.get(id(tensor), "")):
+                        found[id(tensor)] = name
+        return [found.get(id(tensor), other) for tensor, other in zip(tensors, plain)]
+
+    def write(self, line):
+        """Appends one line; a forked child gets a file of its own."""
+        if self._fd is None or self._pid != os.getpid():
+            self._open()
+        os.write(self._fd, (json.dumps(line) + "\n").encode())
+
+    def _open(self):
+        self._pid = os.getpid()
+        rank = os.environ.get("RANK")
+        name = self._state.role or ("rank%s" % rank if rank is not None else "")
+        self._fd, used = _create(self._out, name)
+        header = {"format": "reprobox.trail/1", "process": used, "every": self._every}
+        os.write(self._fd, (json.dumps(header) + "\n").encode())
+
+
+def _create(out, name):
+    for count in range(1, 10000):
+        used = "-".join(part for part in (name.replace("/", "_"), str(count) if count > 1 else "") if part)
+        path = os.path.join(out, "trail%s.jsonl" % ("-" + used if used else ""))
+        try:
+            return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o644), used or "main"
+        except FileExistsError:
+            continue
+    raise OSError("too many trails")
+
+
+class _NoState:
+    role = ""
+
+    def fault(self, where, error):
+        """Nobody to tell."""
+
+    def write(self):
+        """Nothing to write."""
+
+
+def _get(torch, state):
+    global _trail
+    if _trail is None:
+        every = int(os.environ.get("REPROBOX_TRAIL") or 0)
+        gradients = os.environ.get("REPROBOX_TRAIL_GRADIENTS") == "1"
+        _trail = Trail(torch, every, gradients, os.environ["REPROBOX_OUT"], state)
+    return _trail
+
+
+def install(torch, state):
+    """Hooks every optimizer of this process; called by sitecustomize when torch is ready."""
+    from torch.optim.optimizer import register_optimizer_step_post_hook
+
+    register_optimizer_step_post_hook(_get(torch, state).after_step)
+
+
+def log(step, arrays):
+    """For frameworks other than torch: fingerprints of named arrays (anything with the buffer protocol, C-contiguous) at a step."""
+    if os.environ.get("REPROBOX_TRAIL") is None or not os.environ.get("REPROBOX_OUT"):
+        return
+    names = sorted(arrays)
+    prints = [hashlib.blake2b(memoryview(arrays[name]).cast("B"), digest_size=8).hexdigest() for name in names]
+    _get(None, _NoState()).write({"o": "user", "s": int(step), "names": names, "p": prints})
