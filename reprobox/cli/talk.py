@@ -82,7 +82,11 @@ class Bar:
 
     def _text(self, now: float) -> str:
         speed = self._done / max(now - self._begun, 1e-9)
-        parts = [printable(self._what), human(self._done) + (f" of {human(self._total)}" if self._total else ""), f"{human(speed)}/s"]
+        parts = [
+            printable(self._what),
+            human(self._done) + (f" of {human(self._total)}" if self._total else ""),
+            f"{human(speed)}/s",
+        ]
         if self._total and speed > 0:
             parts.append(f"{max(0, self._total - self._done) / speed:.0f} s left")
         return "  ".join(parts)
@@ -106,5 +110,6 @@ def human(size: float) -> str:
 def printable(text: str) -> str:
     """Text that cannot move the cursor or break the encoding: control characters and stray bytes as escapes."""
     return "".join(
-        c if c in "\n\t" or (c.isprintable() and not "\ud800" <= c <= "\udfff") else c.encode("unicode_escape").decode() for c in text
+        c if c in "\n\t" or (c.isprintable() and not "\ud800" <= c <= "\udfff") else c.encode("unicode_escape").decode()
+        for c in text
     )

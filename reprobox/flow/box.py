@@ -14,6 +14,7 @@ from reprobox.model.ports import Progress
 
 if TYPE_CHECKING:
     from reprobox.engine.docker import DockerEngine
+    from reprobox.store.chain import ChainObjects
     from reprobox.store.objects import ObjectStore
     from reprobox.store.runs import Runs
 
@@ -52,9 +53,18 @@ class Box:
         return open_project(self.top, shared=shared_home())
 
     @cached_property
+    def things(self) -> ChainObjects:
+        """Objects that belong to the project's runs, then the shared ones."""
+        from reprobox.store.chain import ChainObjects
+    from reprobox.store.objects import ObjectStore
+
+        return ChainObjects(ObjectStore(self.runs.root), self.objects)
+
+    @cached_property
     def objects(self) -> ObjectStore:
         """The user's shared objects."""
-        from reprobox.store.objects import ObjectStore
+        from reprobox.store.chain import ChainObjects
+    from reprobox.store.objects import ObjectStore
 
         return ObjectStore(shared_home())
 
@@ -63,4 +73,4 @@ class Box:
         """The container engine. Raises EngineUnavailable at the first call."""
         from reprobox.engine.docker import DockerEngine
 
-        return DockerEngine(self.engine_url)
+        return DockerEngine(self.engine_url, self.progress)

@@ -10,14 +10,12 @@ from reprobox.judge import files
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
 from reprobox.model.verdict import Verdict
-from reprobox.store import collect
 
 
 def side(box: Box, run_id: str) -> tuple[files.Side, Record]:
     """One side of a comparison, its stored bytes checked against their digests."""
     record, digest = box.runs.record(run_id)
-    manifest = box.runs.outputs_manifest(run_id)
-    return files.Side(record=record, digest=digest, outputs=collect.read_manifest(manifest)), record
+    return files.Side(record=record, digest=digest, outputs=box.runs.outputs(run_id)), record
 
 
 def compare(box: Box, left_id: str, right_id: str) -> Verdict:

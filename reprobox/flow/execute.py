@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,10 +25,8 @@ from reprobox.model.runspec import WORK
 from reprobox.model.source import Exported
 from reprobox.runtime import pack
 from reprobox.source import repo
-from reprobox.store import collect
+from reprobox.store import collect, manifest
 from reprobox.store.runs import RunDir
-
-SCRATCH = ("work", "box", "out", "etc", "secrets")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +49,8 @@ def execute(box: Box, intent: Intent, job: Job, watcher: Watcher) -> Record:
         EngineError, GpuUnavailable: the container could not be started; nothing is left of the run.
         SourceError, StoreError: as the rooms say.
     """
-    with box.runs.begin(intent) as run:
+    extra = {"config.yaml": job.config if job.config is not None else box.things.path(intent.runspec.config_digest).read_bytes()}
+    with box.runs.begin(intent, extra) as run:
         try:
             exported = lay_out(box, run, intent, job)
             container = plan.container(
@@ -71,8 +68,7 @@ def execute(box: Box, intent: Intent, job: Job, watcher: Watcher) -> Record:
         except BaseException:
             # Nothing has run: a run that never started is no run (DESIGN rule 7 is about experiments, not about us).
             box.engine.remove(intent.container)
-            clean(run.path)
-            run.discard()
+            discard(box, run)
             raise
         state = watcher.watch(box.engine, container_id, run.path / "out", intent.runspec.resources.timeout)
         return finish(box, run, intent, state, exported, interrupted=watcher.interrupted)
@@ -89,7 +85,7 @@ def lay_out(box: Box, run: RunDir, intent: Intent, job: Job) -> tuple[Exported, 
         exported = _with_config(exported, intent.runspec.config_path, job.config)
     _mount_points(run.path / "work", (pin.path for pin in intent.runspec.inputs))
     (run.path / "exported.jsonl").write_bytes(b"".join(canon.canonical(list(_key(item))) + b"\n" for item in exported))
-    pack.materialise(intent.runspec.runtime, box.runs.objects, run.path / "box")
+    pack.materialise(intent.runspec.runtime, box.things, run.path / "box")
     uid, gid = os.getuid(), os.getgid()
     (run.path / "etc" / "passwd").write_text(passwd.passwd(uid, gid, plan.HOME))
     (run.path / "etc" / "group").write_text(passwd.group(gid))
@@ -125,9 +121,7 @@ def _mount_points(work: Path, targets: Iterable[str]) -> None:
 
 def _tracked_mounts(intent: Intent, run_dir: Path) -> dict[str, str]:
     """Inputs that are part of the commit are mounted read-only from the exported commit itself."""
-    return {
-        pin.path: str(run_dir / "work" / pin.path.removeprefix(f"{WORK}/")) for pin in intent.runspec.inputs if pin.tracked
-    }
+    return {pin.path: str(run_dir / "work" / pin.path.removeprefix(f"{WORK}/")) for pin in intent.runspec.inputs if pin.tracked}
 
 
 def finish(
@@ -138,9 +132,11 @@ def finish(
     met = _read_json(run.path / "out" / "met.json")
     met["processes"] = _markers(run.path / "out" / "markers")
     mounted = {pin.path.removeprefix(f"{WORK}/") for pin in intent.runspec.inputs if pin.path.startswith(f"{WORK}/")}
-    files, refused = collect.collect(run.path / "work", {i.path: (i.kind, i.mode, i.sha256) for i in exported}, mounted, run.path / "outputs")
-    manifest = collect.outputs_manifest(files)
-    streams = [_keep_stream(run.path, name) for name in ("stdout", "stderr")]
+    found = collect.collect(run.path / "work", {i.path: (i.kind, i.mode, i.sha256) for i in exported}, mounted, run.outputs)
+    lines = manifest.outputs_manifest(found.outputs)
+    for name in ("exit.json", "met.json"):
+        run.keep(name, run.path / "out" / name)
+    streams = [run.keep(name, run.path / "out" / name) or canon.digest_bytes(b"") for name in ("stdout", "stderr")]
     _keep_trail(run.path)
     record = Record(
         intent=intent,
@@ -149,15 +145,23 @@ def finish(
         finished=float(shim.get("finished", box.clock())),
         duration=float(shim.get("duration", 0.0)),
         outputs=OutputSummary(
-            manifest=canon.digest_bytes(manifest), files=len(files), size=sum(file.size for file in files), refused=refused
+            manifest=canon.digest_bytes(lines),
+            files=len(found.outputs),
+            size=sum(file.size for file in found.outputs),
+            refused=found.refused,
         ),
         stdout=streams[0],
         stderr=streams[1],
-        met={**met, "peak_memory": shim.get("peak_memory"), "oom_kills": shim.get("oom_kills")},
+        met={
+            **met,
+            "peak_memory": shim.get("peak_memory"),
+            "oom_kills": shim.get("oom_kills"),
+            "deleted": list(found.deleted),
+        },
     )
-    run.finish(record, manifest)
+    run.finish(record, lines)
     box.engine.remove(intent.container)
-    clean(run.path)
+    clean(run)
     return record
 
 
@@ -167,7 +171,9 @@ def exit_of(shim: Mapping[str, Any], state: ContainerState | None, interrupted: 
         code = int(shim.get("code", state.exit_code if state and state.exit_code is not None else 137))
         return Exit(code=code, reason="timeout" if interrupted == "timeout" else "interrupted", signal=shim.get("signal"))
     if "code" in shim:
-        return Exit(code=shim["code"], reason=shim.get("reason", "exited"), signal=shim.get("signal"), message=shim.get("message", ""))
+        return Exit(
+            code=shim["code"], reason=shim.get("reason", "exited"), signal=shim.get("signal"), message=shim.get("message", "")
+        )
     if state is None:
         return Exit(code=255, reason="lost", message="the container is gone and left no exit.json")
     if state.oom_killed:
@@ -193,36 +199,19 @@ def _markers(directory: Path) -> list[dict[str, Any]]:
     return [_read_json(path) for path in sorted(directory.iterdir()) if path.suffix == ".json" and path.is_file()]
 
 
-def _keep_stream(run_dir: Path, name: str) -> str:
-    source, target = run_dir / "out" / name, run_dir / name
-    if source.is_file() and not source.is_symlink():
-        source.replace(target)
-    elif not target.exists():
-        target.touch(mode=0o600)
-    return canon.digest_file(target)
-
-
 def _keep_trail(run_dir: Path) -> None:
     for source in sorted((run_dir / "out").glob("trail*.jsonl")):
         if source.is_file() and not source.is_symlink():
             source.replace(run_dir / source.name)
 
 
-def clean(run_dir: Path) -> None:
-    """Removes the scratch of a run; modes that a program left are no obstacle."""
-    for name in SCRATCH:
-        shutil.rmtree(run_dir / name, onerror=_make_removable)
-    (run_dir / "exported.jsonl").unlink(missing_ok=True)
+def discard(box: Box, run: RunDir) -> None:
+    """Forgets a run in which nothing ran."""
+    run.release()
+    box.runs.remove(run.id)
 
 
-def _make_removable(function: Any, path: str, error: Any) -> None:
-    if isinstance(error[1], FileNotFoundError):
-        return
-    os.chmod(os.path.dirname(path), 0o700)
-    os.chmod(path, 0o700, follow_symlinks=False) if not os.path.islink(path) else None
-    function(path)
-
-
-def now() -> float:
-    """Wall time, seconds since 1970."""
-    return time.time()
+def clean(run: RunDir) -> None:
+    """Removes what only the running container needed; after the record is written, nobody does."""
+    run.clear_scratch()
+    (run.path / "exported.jsonl").unlink(missing_ok=True)

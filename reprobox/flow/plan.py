@@ -63,7 +63,9 @@ def _merge(base: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
     return merged
 
 
-def container(spec: RunSpec, *, name: str, store: str, image: str, python: str, run_dir: Path, inputs: Mapping[str, str]) -> Container:
+def container(
+    spec: RunSpec, *, name: str, store: str, image: str, python: str, run_dir: Path, inputs: Mapping[str, str]
+) -> Container:
     """The container of a run.
 
     Args:

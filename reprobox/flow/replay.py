@@ -46,7 +46,7 @@ def replay(box: Box, reference: str, watcher: Watcher, *, name: str | None = Non
     inputs = find_inputs(box, asked.inputs)
     image, tier = restore_image(box, original)
     intent = _again(box, original, digest, name)
-    recorded = box.runs.objects.path(asked.config_digest).read_bytes()
+    recorded = box.things.path(asked.config_digest).read_bytes()
     in_commit = repo.read(box.top, asked.commit, asked.config_path)
     job = execute.Job(
         config=None if in_commit == recorded else recorded, inputs=inputs, image=image, secrets=run.secrets_again(original.intent)
@@ -54,7 +54,7 @@ def replay(box: Box, reference: str, watcher: Watcher, *, name: str | None = Non
     repo.keep(box.top, intent.id, asked.commit)
     record = execute.execute(box, intent, job, watcher)
     verdict = compare.compare(box, run_id, intent.id)
-    box.runs.add_verdict(intent.id, codec.encode(verdict))
+    box.runs.add_verdict(intent.id, verdict)
     return Replayed(original=original, record=record, verdict=verdict, image_tier=tier)
 
 
@@ -84,15 +84,11 @@ def restore_image(box: Box, original: Record) -> tuple[str, str]:
 
     lock = original.intent.lock
     try:
-        image, tier = restore.restore(
-            original.intent.image, lock, objects=box.objects, engine=box.engine, progress=box.progress
-        )
+        image, tier = restore.restore(original.intent.image, lock, objects=box.objects, engine=box.engine, progress=box.progress)
     except FetchError:
         # The last tier composes from bytes; those that are gone may still be had by hash from the user's own indexes.
         fetch.complete(lock, box.objects, box.progress, offline=False)
-        image, tier = restore.restore(
-            original.intent.image, lock, objects=box.objects, engine=box.engine, progress=box.progress
-        )
+        image, tier = restore.restore(original.intent.image, lock, objects=box.objects, engine=box.engine, progress=box.progress)
     return run.engine_reference(box, image), tier
 
 
@@ -112,8 +108,8 @@ def find_inputs(box: Box, pins: tuple[InputPin, ...]) -> Mapping[str, str]:
         reason = inputs.check(pin, Path(pin.source), box.objects, box.progress)
         if reason is None:
             found[pin.path] = pin.source
-        elif pin.kind == "file" and box.runs.objects.has(pin.digest):
-            found[pin.path] = str(box.runs.objects.path(pin.digest))
+        elif pin.kind == "file" and box.things.has(pin.digest):
+            found[pin.path] = str(box.things.path(pin.digest))
         else:
             wrong.append(f"  {pin.path}: {reason}")
     if wrong:

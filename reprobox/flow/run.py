@@ -92,7 +92,7 @@ def refuse_impossible(box: Box, profile: str, gpus: str | None) -> None:
 
 def prepare(box: Box, spec: Spec, source: Source, lock: Lock, image: Image, run_id: str) -> tuple[Intent, execute.Job]:
     """Pins what is left (inputs, runtime, config) and folds all into an intent."""
-    objects = box.runs.objects
+    objects = box.things
     config = _config_bytes(spec)
     in_commit = config if config is not None else repo.read(box.top, source.commit, spec.config_path)
     pins = tuple(_pin(box, spec, source, item.path, item.source) for item in spec.inputs)
@@ -104,9 +104,7 @@ def prepare(box: Box, spec: Spec, source: Source, lock: Lock, image: Image, run_
         runtime=pack.put(pack.payload(), objects),
         config_digest=objects.put_bytes(in_commit),
         inputs=pins,
-        env=profiles.env(
-            spec.profile, seed=spec.seed, threads=spec.threads, commit_time=source.commit_time, trail=spec.trail
-        ),
+        env=profiles.env(spec.profile, seed=spec.seed, threads=spec.threads, commit_time=source.commit_time, trail=spec.trail),
     )
     intent = make_intent(box, run_id, runspec, source, image, lock, spec)
     return intent, execute.Job(
@@ -195,7 +193,9 @@ def _secrets(wanted: Mapping[str, str]) -> dict[str, bytes]:
         try:
             found[name] = os.environb[os.fsencode(place)] if kind == "env" else Path(place).expanduser().read_bytes()
         except (KeyError, OSError) as error:
-            raise ConfigError(f"secret {name} cannot be read from {origin}", next_step="set it, or correct `reprobox.secrets`") from error
+            raise ConfigError(
+                f"secret {name} cannot be read from {origin}", next_step="set it, or correct `reprobox.secrets`"
+            ) from error
     return found
 
 

@@ -1,0 +1,40 @@
+"""Arguments that several commands share, and opening the box."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from reprobox.cli.talk import Talk
+from reprobox.flow.box import Box
+
+
+def run_ids(incomplete: str) -> list[str]:
+    """Shell completion: run ids, newest first, read from directory names alone."""
+    for directory in (Path.cwd(), *Path.cwd().parents):
+        runs = directory / ".reprobox" / "runs"
+        if runs.is_dir():
+            names = sorted((entry.name for entry in runs.iterdir()), reverse=True)
+            return [name for name in ("latest", *names) if name.startswith(incomplete)][:100]
+    return []
+
+
+CONFIG = Annotated[Path, typer.Argument(help="The config file.")]
+RUN = Annotated[
+    str, typer.Argument(help="A run: its id, a unique prefix of it, its name, latest, or latest~1.", autocompletion=run_ids)
+]
+JSON = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+
+
+def talk_of(context: typer.Context) -> Talk:
+    """The talker that the top-level options made."""
+    return cast("Talk", context.obj)
+
+
+def open_box(context: typer.Context, config: Path | None = None) -> Box:
+    """The box around a config's directory, or around the current one."""
+    start = config.absolute().parent if config else Path.cwd()
+    return Box(start=start, progress=talk_of(context), argv=("reprobox", *sys.argv[1:]))

@@ -1,0 +1,159 @@
+"""ls, show, logs, diff: what has been recorded."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Annotated, Any
+
+import typer
+
+from reprobox.cli import render
+from reprobox.cli.common import JSON, RUN, open_box, talk_of
+from reprobox.cli.talk import human
+from reprobox.model import codec
+from reprobox.model.record import Record
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command(name="ls")(list_runs)
+    app.command()(show)
+    app.command()(logs)
+    app.command()(diff)
+
+
+def list_runs(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option("--limit", "-n", help="So many, newest first; 0 for all.", min=0)] = 20,
+    name: Annotated[str | None, typer.Option("--name", help="Only runs of this name.")] = None,
+    tag: Annotated[str | None, typer.Option("--tag", help="Only runs with this tag.")] = None,
+    state: Annotated[str | None, typer.Option("--state", help="queued, running, finished, failed, interrupted or lost.")] = None,
+    as_json: JSON = False,
+) -> None:
+    """List runs, newest first.
+
+    Example:  reprobox ls --state failed --json
+    """
+    from reprobox.flow import query
+
+    talk = talk_of(context)
+    box = open_box(context)
+    rows = query.list_runs(box, limit=limit or None, name=name, tag=tag, state=state)
+    if as_json:
+        talk.data([codec.to_json(row) for row in rows])
+        return
+    now = time.time()
+    render.table(
+        talk,
+        ("run", "name", "state", "exit", "when", "took", "commit", "replay of"),
+        [
+            (
+                row.id,
+                row.name or "",
+                row.state,
+                "" if row.exit_code is None else str(row.exit_code),
+                render.ago(now - row.created),
+                "" if row.duration is None else f"{row.duration:.1f} s",
+                row.commit[:8],
+                row.replay_of or "",
+            )
+            for row in rows
+        ],
+        right=("exit", "took"),
+    )
+
+
+def show(context: typer.Context, run: RUN = "latest", as_json: JSON = False) -> None:
+    """Show one run: what was asked, what was met, what came out, and who has confirmed it.
+
+    Example:  reprobox show latest --json
+    """
+    from reprobox.flow import query
+
+    talk = talk_of(context)
+    found = query.show(open_box(context), run)
+    if as_json:
+        talk.data(found.as_json())
+        return
+    record = found.record
+    if record is None:
+        talk.line(f"{found.id}  {found.state}")
+        return
+    for label, value in (*_lines(record), *((f"replay {row.id}", row.result) for row in found.verdicts)):
+        talk.line(f"{label:<12}{value}")
+    render.table(
+        talk,
+        ("output", "size", "sha256"),
+        [(file.path, human(file.size), file.sha256.removeprefix("sha256:")[:16]) for file in found.outputs[:40]],
+        right=("size",),
+    )
+
+
+def _lines(record: Record) -> list[tuple[str, str]]:
+    intent, asked, met = record.intent, record.intent.runspec, record.met
+    cpu: dict[str, Any] = met.get("cpu") or {}
+    gpus = ", ".join(str(gpu.get("name")) for gpu in met.get("gpus") or ()) or "none"
+    return [
+        ("run", f"{record.id}{f'  {intent.name}' if intent.name else ''}{f'  [{', '.join(intent.tags)}]' if intent.tags else ''}"),
+        *([("replay of", intent.replay_of)] if intent.replay_of else []),
+        (
+            "ended",
+            f"{record.exit.reason}, exit {record.exit.code}, after {record.duration:.1f} s, at {render.when(record.finished)} UTC",
+        ),
+        ("identity", intent.identity),
+        ("command", " ".join(asked.argv)),
+        ("overrides", " ".join(intent.overrides) or "none"),
+        ("commit", f"{asked.commit}{f' on {intent.source.branch}' if intent.source.branch else ''}"),
+        ("author", intent.source.author or "unknown"),
+        ("image", asked.image),
+        ("lock", asked.lock),
+        ("profile", f"{asked.profile}, seed {asked.seed}, {asked.threads} thread{'s' if asked.threads != 1 else ''}"),
+        ("inputs", ", ".join(f"{pin.path} ({human(pin.size)})" for pin in asked.inputs) or "none"),
+        ("gpus", f"asked {asked.gpus or 'none'}, met {gpus}"),
+        ("cpu", f"{cpu.get('model_name', 'unknown')}"),
+        ("host", f"{intent.host.get('user', '')}@{intent.host.get('name', '')}, engine {intent.engine.get('version', 'unknown')}"),
+    ]
+
+
+def logs(
+    context: typer.Context,
+    run: RUN = "latest",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
+    stderr: Annotated[bool, typer.Option("--stderr", help="Only what it wrote to stderr.")] = False,
+    stdout: Annotated[bool, typer.Option("--stdout", help="Only what it wrote to stdout.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Print what a run wrote, byte for byte: its stdout on stdout, its stderr on stderr.
+
+    Example:  reprobox logs -f latest
+    """
+    from reprobox.flow import query
+
+    talk = talk_of(context)
+    box = open_box(context)
+    if as_json:
+        talk.data(query.logs_json(box, run))
+        return
+    wanted = [name for name, asked in (("stdout", stdout), ("stderr", stderr)) if asked] or ["stdout", "stderr"]
+    for name, chunk in query.logs(box, run, follow=follow):
+        if name in wanted:
+            target = sys.stdout.buffer if name == "stdout" else sys.stderr.buffer
+            target.write(chunk)
+            target.flush()
+
+
+def diff(context: typer.Context, left: RUN, right: RUN, as_json: JSON = False) -> None:
+    """Compare the outputs of two runs, and what was asked and met. Exit code 0: the same; 1: different.
+
+    Example:  reprobox diff latest~1 latest
+    """
+    from reprobox.flow import query
+
+    talk = talk_of(context)
+    found = query.diff(open_box(context), left, right)
+    if as_json:
+        talk.data(render.verdict_json(found))
+    else:
+        render.verdict(talk, found)
+    raise typer.Exit(0 if found.same else 1)

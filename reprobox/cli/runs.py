@@ -1,0 +1,86 @@
+"""run, replay, stop: what executes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reprobox.cli import render
+from reprobox.cli.common import CONFIG, JSON, RUN, open_box, talk_of
+from reprobox.flow.watch import Watcher
+
+GPUS = Annotated[str | None, typer.Option("--gpus", help="As docker's --gpus: all, 2, device=0,1 ...", metavar="DEVICES")]
+NAME = Annotated[str | None, typer.Option("--name", help="A name for the run.")]
+
+
+class Streams:
+    """Live output: the program's stdout on ours and its stderr on ours; all on stderr where stdout is for JSON."""
+
+    def __init__(self, *, quiet_stdout: bool) -> None:
+        self._out = sys.stderr.buffer if quiet_stdout else sys.stdout.buffer
+
+    def write(self, stream: str, data: bytes) -> None:
+        """Passes bytes on as they are."""
+        target = self._out if stream == "stdout" else sys.stderr.buffer
+        target.write(data)
+        target.flush()
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command(context_settings={"allow_extra_args": False})(run)
+    app.command()(replay)
+
+
+def run(
+    context: typer.Context,
+    config: CONFIG = Path("config.yaml"),
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="Hydra's grammar: a.b=1, +new=1, ~gone.", metavar="[a.b=1 ...]")
+    ] = None,
+    gpus: GPUS = None,
+    name: NAME = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="A tag; may be repeated.")] = None,
+    snapshot: Annotated[
+        bool, typer.Option("--snapshot", help="Take a tree that is not clean as it is, as a hidden commit.")
+    ] = False,
+    as_json: JSON = False,
+) -> None:
+    """Run the commit's command in the lock's image, hermetically, and record everything that may decide a bit.
+
+    The program's exit code is passed on; 125 means that reprobox or the engine failed.
+
+    Example:  reprobox run config.yaml learning_rate=0.01 --gpus device=0
+    """
+    from reprobox.flow import run as flow
+
+    talk = talk_of(context)
+    box = open_box(context, config)
+    watcher = Watcher(Streams(quiet_stdout=as_json), talk.note)
+    record = flow.run(box, config, overrides or (), watcher, gpus=gpus, name=name, tags=tag or (), snapshot=snapshot)
+    if as_json:
+        talk.data(render.run_summary(box, record))
+    render.after_run(talk, box, record)
+    raise typer.Exit(record.exit.code)
+
+
+def replay(context: typer.Context, run: RUN = "latest", gpus: GPUS = None, name: NAME = None, as_json: JSON = False) -> None:
+    """Run a past run again from its record alone, and compare every output bit for bit.
+
+    Exit code 0: the same. 1: different. Others: see the error.
+
+    Example:  reprobox replay latest
+    """
+    from reprobox.flow import replay as flow
+
+    talk = talk_of(context)
+    box = open_box(context)
+    done = flow.replay(box, run, Watcher(Streams(quiet_stdout=as_json), talk.note), gpus=gpus, name=name)
+    if as_json:
+        talk.data(render.verdict_json(done.verdict))
+    else:
+        render.verdict(talk, done.verdict)
+    raise typer.Exit(0 if done.verdict.same else 1)

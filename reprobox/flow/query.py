@@ -1,0 +1,159 @@
+"""ls, show, logs, diff: reading what has been recorded. Each first settles runs that were left half-way (reconcile)."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from reprobox.flow import compare, reconcile
+from reprobox.flow.box import Box
+from reprobox.model import codec
+from reprobox.model.outcome import OutputFile
+from reprobox.model.record import Record
+from reprobox.model.verdict import Verdict
+from reprobox.store.index import RunRow
+
+_CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerdictRow:
+    """A verdict that a replay of the run left."""
+
+    id: str
+    result: str
+    created: float
+    host: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """All there is to say of one run."""
+
+    id: str
+    state: str
+    path: Path
+    record: Record | None
+    digest: str | None
+    outputs: tuple[OutputFile, ...]
+    verdicts: tuple[VerdictRow, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Stable keys; nulls kept."""
+        return {
+            "id": self.id,
+            "state": self.state,
+            "path": str(self.path),
+            "digest": self.digest,
+            "record": codec.to_json(self.record) if self.record else None,
+            "outputs": [codec.to_json(file) for file in self.outputs],
+            "replays": [{"id": row.id, "result": row.result, "created": row.created, "host": row.host} for row in self.verdicts],
+        }
+
+
+def list_runs(box: Box, *, limit: int | None, name: str | None, tag: str | None, state: str | None) -> list[RunRow]:
+    """Runs, newest first."""
+    reconcile.settle(box)
+    return list(box.runs.list(limit=limit, name=name, tag=tag, state=state))
+
+
+def show(box: Box, reference: str) -> Shown:
+    """One run, with its outputs and the verdicts of its replays."""
+    reconcile.settle(box)
+    run_id = box.runs.find(reference)
+    state = box.runs.state(run_id, reconcile.container_state(box))
+    if not state.recorded:
+        return Shown(id=run_id, state=state.name, path=box.runs.path(run_id), record=None, digest=None, outputs=(), verdicts=())
+    record, digest = box.runs.record(run_id)
+    return Shown(
+        id=run_id,
+        state=state.name,
+        path=box.runs.path(run_id),
+        record=record,
+        digest=digest,
+        outputs=box.runs.outputs(run_id),
+        verdicts=tuple(_verdicts(box, run_id)),
+    )
+
+
+def _verdicts(box: Box, run_id: str) -> Iterator[VerdictRow]:
+    for row in box.runs.list(replay_of=run_id):
+        for verdict in box.runs.verdicts(row.id):
+            record, _ = box.runs.record(row.id)
+            host = record.intent.host
+            yield VerdictRow(
+                id=row.id,
+                result=verdict.result,
+                created=verdict.checked,
+                host=f"{host.get('user')}@{host.get('name')}",
+                verdict=verdict,
+            )
+
+
+def diff(box: Box, left: str, right: str) -> Verdict:
+    """The comparison of any two finished runs."""
+    return compare.compare(box, box.runs.find(left), box.runs.find(right))
+
+
+def logs(box: Box, reference: str, *, follow: bool) -> Iterator[tuple[str, bytes]]:
+    """What a run wrote: (`stdout` or `stderr`, bytes); with `follow`, until it has ended."""
+    run_id = box.runs.find(reference)
+    if (box.runs.path(run_id) / "record.json").exists():
+        yield from _finished_logs(box.runs.path(run_id))
+        return
+    out = box.runs.path(run_id) / "out"
+    lines = _Lines()
+    from reprobox.flow.watch import Follow
+
+    with Follow(out, lines) as live:
+        while True:
+            live.pump()
+            yield from lines.take()
+            if not follow or box.engine.wait(f"reprobox-{run_id}", 0.2).status not in ("running", "created", "paused"):
+                break
+        live.pump()
+        yield from lines.take()
+
+
+def _finished_logs(path: Path) -> Iterator[tuple[str, bytes]]:
+    for name in ("stdout", "stderr"):
+        with (path / name).open("rb") as file:
+            yield from ((name, chunk) for chunk in _chunks(file))
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    while chunk := file.read(_CHUNK):
+        yield chunk
+
+
+class _Lines:
+    """A sink that keeps what comes until it is taken."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[str, bytes]] = []
+
+    def write(self, stream: str, data: bytes) -> None:
+        self._kept.append((stream, data))
+
+    def take(self) -> list[tuple[str, bytes]]:
+        kept, self._kept = self._kept, []
+        return kept
+
+
+def logs_json(box: Box, reference: str) -> dict[str, Any]:
+    """Both streams; bytes that are not UTF-8 as base64 beside a null text."""
+    streams: dict[str, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
+    for name, chunk in logs(box, reference, follow=False):
+        streams[name] += chunk
+    return {"id": box.runs.find(reference), **{name: _text(bytes(data)) for name, data in streams.items()}}
+
+
+def _text(data: bytes) -> dict[str, str | None]:
+    try:
+        return {"text": data.decode(), "base64": None}
+    except UnicodeDecodeError:
+        return {"text": None, "base64": base64.b64encode(data).decode()}

@@ -1,0 +1,115 @@
+"""stop, rm, verify, doctor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reprobox.errors import EngineUnavailable, ReproboxError, UsageError
+from reprobox.flow import reconcile
+from reprobox.flow.box import Box, shared_home
+from reprobox.flow.watch import GRACE
+from reprobox.kit import canon
+from reprobox.model.outcome import OutputFile
+from reprobox.runtime import host, profiles
+from reprobox.source import repo
+from reprobox.version import __version__
+
+
+def stop(box: Box, reference: str, *, kill: bool) -> None:
+    """Ends a run's container; the record is written by its supervisor, or by us when it has none."""
+    reconcile.settle(box)
+    run_id = box.runs.find(reference)
+    state = box.runs.state(run_id, reconcile.container_state(box))
+    if state.over or state.container is None:
+        raise UsageError(f"run {run_id} is not going: it is {state.name}", next_step=f"reprobox show {run_id}")
+    (box.runs.path(run_id) / "stopped").touch()
+    if kill:
+        box.engine.kill(state.container.id)
+    else:
+        box.engine.stop(state.container.id, GRACE)
+    reconcile.settle(box)
+
+
+def remove(box: Box, reference: str) -> str:
+    """Forgets a run and the ref that keeps its commit; the id."""
+    reconcile.settle(box)
+    run_id = box.runs.find(reference)
+    box.runs.remove(run_id)
+    repo.forget(box.top, run_id)
+    return run_id
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What `verify` found of one run."""
+
+    id: str
+    checked: str
+    damage: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Stable keys."""
+        return {"id": self.id, "checked": self.checked, "damage": list(self.damage)}
+
+
+def verify(box: Box, reference: str | None) -> list[Checked]:
+    """Re-hashes the record, the streams and every output of one run, or of all."""
+    wanted = [box.runs.find(reference)] if reference else box.runs.ids()
+    return [_verify(box, run_id) for run_id in wanted]
+
+
+def _verify(box: Box, run_id: str) -> Checked:
+    try:
+        record, _ = box.runs.record(run_id)
+        outputs = box.runs.outputs(run_id)
+    except ReproboxError as error:
+        return Checked(id=run_id, checked="record", damage=(str(error),))
+    path = box.runs.path(run_id)
+    with box.progress.task(f"verifying {run_id}", record.outputs.size) as bar:
+        damage = list(_streams(path, record.stdout, record.stderr))
+        for output in outputs:
+            if fault := _fault(path / "outputs" / output.path, output):
+                damage.append(f"outputs/{output.path}: {fault}")
+            bar.update(output.size)
+    return Checked(id=run_id, checked=f"record, 2 streams, {len(outputs)} outputs", damage=tuple(damage))
+
+
+def _streams(path: Path, stdout: str, stderr: str) -> Iterator[str]:
+    for name, expected in (("stdout", stdout), ("stderr", stderr)):
+        if not (path / name).is_file():
+            if expected != canon.digest_bytes(b""):
+                yield f"{name}: missing"
+        elif canon.digest_file(path / name) != expected:
+            yield f"{name}: changed"
+
+
+def _fault(path: Path, output: OutputFile) -> str | None:
+    if not os.path.lexists(path):
+        return "missing"
+    kind = "link" if path.is_symlink() else "dir" if path.is_dir() else "file"
+    if kind != output.kind:
+        return f"was a {output.kind}, is a {kind}"
+    if kind == "dir":
+        return None
+    found = canon.digest_bytes(os.fsencode(path.readlink())) if kind == "link" else canon.digest_file(path)
+    return None if found == output.sha256 else f"changed: recorded {output.sha256}, found {found}"
+
+
+def doctor(box: Box) -> dict[str, Any]:
+    """What this machine offers; an engine that does not answer is a finding, not a failure."""
+    flags, machine = host.cpu_flags(), host.machine()
+    found: dict[str, Any] = {"reprobox": __version__, "machine": machine, "store": str(shared_home())}
+    try:
+        info = box.engine.info()
+        found["engine"] = {key: info.get(key) for key in ("name", "version", "api", "storage", "runc", "containerd")}
+        found["gpus"] = box.engine.gpus_offered() or "none can be handed over"
+    except EngineUnavailable as error:
+        found["engine"] = f"none answers: {error.what}"
+        found["gpus"] = "unknown"
+    names = ("observe", "same-machine", "portable-avx2", "portable-any")
+    found["profiles"] = {name: profiles.refuse(name, flags, machine) or "ok" for name in names}
+    return found

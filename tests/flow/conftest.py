@@ -1,0 +1,62 @@
+"""Whole runs by the real command line, on a real engine, in real repositories."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flow_project import TOP, Project, make_project
+
+
+@pytest.fixture(scope="session")
+def base_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of the commands: a home of its own; one shared store for the whole session, so that a base is made once."""
+    home = tmp_path_factory.mktemp("home")
+    (home / ".gitconfig").write_text("[user]\n\tname = A Researcher\n\temail = a@example.invalid\n[init]\n\tdefaultBranch = main\n")
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if key.startswith(("PIP_", "UV_", "PATH", "DOCKER_", "SSL_", "LANG", "REQUESTS_"))
+    }
+    store = os.environ.get("REPROBOX_TEST_STORE") or str(TOP / ".tools" / "store")
+    return {**kept, "HOME": str(home), "REPROBOX_HOME": store, "PYTHONPATH": str(TOP), "TZ": "UTC"}
+
+
+@pytest.fixture(scope="session")
+def locked_text(base_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """reprobox.lock of the plain experiment, locked and built once by the real commands."""
+    project = make_project(tmp_path_factory.mktemp("locked"), base_env)
+    for verb in ("lock", "build"):
+        said = project(verb, "config.yaml")
+        assert said.code == 0, said.err
+    return (project.top / "reprobox.lock").read_text()
+
+
+@pytest.fixture
+def project(tmp_path: Path, base_env: dict[str, str], locked_text: str) -> Project:
+    """A committed, locked experiment, in a directory whose name holds a space."""
+    top = tmp_path / "my project"
+    top.mkdir()
+    made = make_project(top, base_env)
+    made.write("reprobox.lock", locked_text)
+    made.commit("lock")
+    return made
+
+
+@pytest.fixture
+def bare_project(tmp_path: Path, base_env: dict[str, str]) -> Project:
+    """The experiment without a lock."""
+    return make_project(tmp_path, base_env)
+
+
+@pytest.fixture
+def change(project: Project) -> Callable[[str, str], str]:
+    """Writes a file and commits it; the commit."""
+
+    def do(name: str, text: str) -> str:
+        project.write(name, text)
+        return project.commit(f"change {name}")
+
+    return do
