@@ -11,9 +11,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import IO, Any
 
+from reprobox.judge import verdict
+from reprobox.judge.verdict import Side as Side
 from reprobox.model.outcome import OutputFile
 from reprobox.model.spec import OutputRule
-from reprobox.model.verdict import FileVerdict
+from reprobox.model.verdict import FileVerdict, Verdict
 
 Look = Callable[[OutputFile, OutputFile, OutputRule], FileVerdict]
 """Compares two files of different bytes by a rule: equal-under-rule, different or not-checked."""
@@ -22,6 +24,21 @@ OpenPair = Callable[[OutputFile, OutputFile], AbstractContextManager[tuple[IO[by
 
 _CHUNK = 1 << 20
 _BYTES = OutputRule(pattern="*")
+_EMPTY_KINDS = ("fifo", "socket", "character device", "block device")
+
+
+def compare(left: Side, right: Side, *, look: Look | None = None, open_pair: OpenPair | None = None, now: float = 0.0) -> Verdict:
+    """Compares two runs; pure but for `look` and `open_pair`, see `compare_files`.
+
+    Args:
+        left: the original; its rules count.
+        right: the replay.
+        now: seconds since 1970, for `checked`.
+    """
+    rules = left.record.intent.runspec.outputs
+    found = compare_files(left.outputs, right.outputs, rules, look=look, open_pair=open_pair)
+    ours, theirs = left.record.outputs.refused, right.record.outputs.refused
+    return verdict.fold(left, right, found + compare_refused(ours, theirs, rules), now)
 
 
 def compare_files(
@@ -47,6 +64,21 @@ def compare_files(
         _compare(ours.get(path), theirs.get(path), rule_for(path, rules), look, open_pair)
         for path in sorted(ours.keys() | theirs.keys())
     )
+
+
+def compare_refused(ours: Sequence[str], theirs: Sequence[str], rules: Sequence[OutputRule]) -> tuple[FileVerdict, ...]:
+    """What could not be collected (`path: reason`): special files hold no bytes and need only be on both sides."""
+    found = []
+    for line in sorted({*ours, *theirs}):
+        path, _, reason = line.rpartition(": ")
+        detail = {"refused": reason}
+        if rule_for(path, rules).compare == "ignore":
+            found.append(FileVerdict(path=path, state="ignored", detail=detail))
+        elif line not in theirs or line not in ours:
+            found.append(FileVerdict(path=path, state="extra" if line in theirs else "missing", detail=detail))
+        elif reason not in _EMPTY_KINDS:
+            found.append(FileVerdict(path=path, state="not-checked", detail=detail))
+    return tuple(found)
 
 
 def rule_for(path: str, rules: Sequence[OutputRule]) -> OutputRule:

@@ -36,6 +36,10 @@ class ChainObjects:
         """Stores a stream in the first store."""
         return self._first.put_stream(stream, expect=expect)
 
+    def partial(self, digest: str) -> Path:
+        """Where an unfinished download waits: in the first store, which is where it will be put."""
+        return self._first.partial(digest)
+
     def verify(self, digest: str) -> bool:
         """Whether the copy that `path` gives is intact."""
         holder = next((store for store in self._all if store.has(digest)), None)

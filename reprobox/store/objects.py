@@ -112,6 +112,11 @@ class ObjectStore:
             path.unlink()
         return digest
 
+    def partial(self, digest: str) -> Path:
+        """Where an unfinished download of these bytes waits to be resumed; `gc` removes it when it is old."""
+        layout.ensure(self.root)
+        return self.root / "tmp" / f"partial-{canon.hex_of(digest)}"
+
     def verify(self, digest: str) -> bool:
         """Reads the bytes again; False when they are absent or differ."""
         with layout.trouble(f"reading {digest}"):

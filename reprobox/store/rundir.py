@@ -24,8 +24,8 @@ from reprobox.model import codec
 from reprobox.model.record import Intent, Record
 from reprobox.store import heads, layout
 
-Scratch = Literal["work", "box", "out"]
-SCRATCH: tuple[Scratch, ...] = ("work", "box", "out")
+Scratch = Literal["work", "box", "out", "etc", "secrets"]
+SCRATCH: tuple[Scratch, ...] = ("work", "box", "out", "etc", "secrets")
 KEPT = ("stdout", "stderr", "exit.json", "met.json")
 """Files of the shim that stay with the run."""
 
@@ -67,7 +67,11 @@ class RunDir:
         return self.path / "outputs"
 
     def scratch(self, name: Scratch) -> Path:
-        """A directory for while the run goes: `work` (the commit), `box` (the injected runtime), `out` (what the shim writes)."""
+        """A directory for while the run goes.
+
+        `work`: the commit; `box`: the injected runtime; `out`: what the shim writes; `etc`: stand-ins for the image's passwd and
+        group; `secrets`: what is mounted by name and never kept.
+        """
         path = self.path / name
         with layout.trouble(f"creating {path}"):
             path.mkdir(mode=0o700, exist_ok=True)

@@ -131,17 +131,27 @@ class Runs:
 
     def state(self, run_id: str, containers: Containers) -> RunState:
         """What became of the run; see `store/state.py`."""
-        if layout.exists(self._existing(run_id) / "record.json"):
+        if self.finished(run_id):
             return state.of_exit(self.record(run_id)[0].exit)
         intent, started = self.intent(run_id), self.started(run_id)
         held = self.held(run_id)
         container = containers(started.container if started else intent.container)
-        if layout.exists(self.folder / run_id / "record.json"):
+        if self.finished(run_id):
             # It was finished while we looked.
             return state.of_exit(self.record(run_id)[0].exit)
         return state.of_open(supervised=held, started=started is not None, container=container)
 
-    def open_runs(self) -> list[str]:
+    def path(self, run_id: str) -> Path:
+        """The run's directory. Raises RunNotFound."""
+        return self._existing(run_id)
+
+    def finished(self, run_id: str) -> bool:
+        """Whether the run has a record."""
+        path = self._existing(run_id)
+        with layout.trouble(f"looking at run {run_id}"):
+            return layout.exists(path / "record.json")
+
+    def unfinished(self) -> list[str]:
         """Ids of the runs without a record, oldest first: what a reconciliation looks at."""
         with layout.trouble("looking for open runs"):
             return [run_id for run_id in self.ids() if not layout.exists(self.folder / run_id / "record.json")]
@@ -170,7 +180,8 @@ class Runs:
             RunBusy: it is still going.
         """
         with self.hold(run_id) as held, layout.trouble(f"removing run {run_id}"):
-            heads.append(self.root, run_id, "removed")
+            if layout.exists(held.path / "record.json"):
+                heads.append(self.root, run_id, "removed")
             doomed = self.root / "tmp" / f"removed-{run_id}-{secrets.token_hex(4)}"
             os.rename(held.path, doomed)
             files.fsync_dir(self.folder)
