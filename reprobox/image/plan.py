@@ -1,0 +1,75 @@
+"""A lock on paper: every layer with its digest. Engine work happens only for a derived layer that was never made before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reprobox.errors import ImageError
+from reprobox.image import apt, bootstrap, bytecode, layer, venv
+from reprobox.image.document import Composition, of_lock
+from reprobox.image.layer import Layer, Recipe, Sink
+from reprobox.image.layout import BIG_WHEEL, MAX_LAYERS
+from reprobox.model.lock import Lock, Wheel
+from reprobox.model.ports import ImageEngine, Objects, Progress
+
+
+def plan(lock: Lock, lock_digest: str, *, objects: Objects, engine: ImageEngine, progress: Progress) -> Composition:
+    """Base, apt, venv, wheels (biggest first), bytecode.
+
+    Engines key unpacked layers by the chain below them, so what changes least and weighs most is at the bottom.
+
+    Raises:
+        ImageError: a wheel or package cannot be installed, or there are too many layers.
+        FetchError, HashMismatch: bytes that the lock names are absent or damaged.
+    """
+    layers = base_layers(lock, objects=objects, engine=engine, progress=progress)
+    if lock.debs:
+        layers.append(apt.layer(lock, tuple(layers), objects=objects, engine=engine, progress=progress))
+    layers += layer.measure(
+        [venv.recipe(lock.python), *wheel_recipes(lock, MAX_LAYERS - len(layers) - 3, objects)], objects, progress
+    )
+    if lock.bytecode:
+        layers.append(bytecode.layer(lock, tuple(layers), objects=objects, engine=engine, progress=progress))
+    return of_lock(lock, lock_digest, tuple(layers))
+
+
+def base_layers(lock: Lock, *, objects: Objects, engine: ImageEngine, progress: Progress) -> list[Layer]:
+    """The layers of the base: composed from packages, or pinned by digest."""
+    if lock.base.kind == "debian":
+        return [bootstrap.layer(lock, objects=objects, engine=engine, progress=progress)]
+    if len(lock.base.diff_ids) > MAX_LAYERS - 10:
+        raise ImageError(
+            f"the base {lock.base.reference} has {len(lock.base.diff_ids)} layers, more than {MAX_LAYERS - 10}",
+            why="Engines refuse images of more than about 125 layers.",
+            next_step="squash the base, or choose another",
+        )
+    count = len(lock.base.diff_ids)
+    return [
+        layer.stored(f"base {lock.base.reference} ({number}/{count})", diff_id, objects)
+        for number, diff_id in enumerate(lock.base.diff_ids, start=1)
+    ]
+
+
+def wheel_recipes(lock: Lock, room: int, objects: Objects) -> list[Recipe]:
+    """One layer for each big wheel, biggest first, then one for all the others; at most `room` layers."""
+    ordered = sorted(lock.wheels, key=lambda wheel: (-wheel.size, wheel.name, wheel.filename))
+    big = [wheel for wheel in ordered if wheel.size >= BIG_WHEEL][: max(0, room - 1)]
+    small = sorted(set(ordered) - set(big), key=lambda wheel: (wheel.name, wheel.filename))
+    recipes = [_recipe(f"wheel {wheel.name} {wheel.version}", [wheel], lock, objects) for wheel in big]
+    if small:
+        recipes.append(_recipe(f"{len(small)} small wheels", small, lock, objects))
+    return recipes
+
+
+def _recipe(name: str, wheels: list[Wheel], lock: Lock, objects: Objects) -> Recipe:
+    # The paths are asked for when the layer is written, so that an absent wheel matters only where its bytes are needed.
+    from reprobox.image.wheel import write_wheels
+
+    version = lock.python.version
+
+    def write(target: Sink) -> None:
+        found: list[tuple[Wheel, Path]] = [(wheel, objects.path(wheel.sha256)) for wheel in wheels]
+        write_wheels(found, version, target)
+
+    key = {"python": version, "wheels": [[wheel.filename, wheel.sha256] for wheel in wheels]}
+    return Recipe(name=name, key=key, needs=tuple(wheel.sha256 for wheel in wheels), write=write)

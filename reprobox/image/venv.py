@@ -1,0 +1,34 @@
+"""The virtual environment layer: what `python -m venv --without-pip` would make, without running a Python of the image."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import IO, cast
+
+from reprobox.image.layer import Recipe, Sink
+from reprobox.image.layout import VENV, site_packages
+from reprobox.image.wheel import write_parents
+from reprobox.kit.tar import TarStream
+from reprobox.model.lock import Python
+
+
+def recipe(python: Python) -> Recipe:
+    """The layer for an interpreter of the base."""
+
+    def write(target: Sink) -> None:
+        stream = TarStream(cast("IO[bytes]", target))
+        write_parents(stream, f"{site_packages(python.version)}/x", set())
+        stream.symlink(f"{VENV}/lib64", "lib")
+        stream.file(f"{VENV}/pyvenv.cfg", _pyvenv(python))
+        stream.directory(f"{VENV}/bin")
+        stream.symlink(f"{VENV}/bin/python", python.executable)
+        for name in ("python3", f"python{python.version}"):
+            stream.symlink(f"{VENV}/bin/{name}", "python")
+        stream.close()
+
+    return Recipe(name="venv", key={"venv": [python.version, python.executable]}, needs=(), write=write)
+
+
+def _pyvenv(python: Python) -> bytes:
+    home = posixpath.dirname(python.executable)
+    return f"home = {home}\ninclude-system-site-packages = false\nversion = {python.version}\n".encode()
