@@ -95,7 +95,7 @@ def _lines(record: Record) -> list[tuple[str, str]]:
     cpu: dict[str, Any] = met.get("cpu") or {}
     gpus = ", ".join(str(gpu.get("name")) for gpu in met.get("gpus") or ()) or "none"
     return [
-        ("run", f"{record.id}{f'  {intent.name}' if intent.name else ''}{f'  [{', '.join(intent.tags)}]' if intent.tags else ''}"),
+        ("run", "  ".join([record.id, *([intent.name] if intent.name else []), *(f"[{tag}]" for tag in intent.tags)])),
         *([("replay of", intent.replay_of)] if intent.replay_of else []),
         (
             "ended",

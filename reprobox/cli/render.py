@@ -1,4 +1,4 @@
-"""Values for people: tables on stdout where they are the data, on stderr where they are talk. rich is imported when a table is drawn."""
+"""Values for people. rich is imported when a table is drawn, not before."""
 
 from __future__ import annotations
 

@@ -56,15 +56,14 @@ class Box:
     def things(self) -> ChainObjects:
         """Objects that belong to the project's runs, then the shared ones."""
         from reprobox.store.chain import ChainObjects
-    from reprobox.store.objects import ObjectStore
+        from reprobox.store.objects import ObjectStore
 
         return ChainObjects(ObjectStore(self.runs.root), self.objects)
 
     @cached_property
     def objects(self) -> ObjectStore:
         """The user's shared objects."""
-        from reprobox.store.chain import ChainObjects
-    from reprobox.store.objects import ObjectStore
+        from reprobox.store.objects import ObjectStore
 
         return ObjectStore(shared_home())
 

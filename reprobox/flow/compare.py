@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from reprobox.flow.box import Box
 from reprobox.judge import files
 from reprobox.model.outcome import OutputFile
-from reprobox.model.record import Record
 from reprobox.model.verdict import Verdict
 
 
-def side(box: Box, run_id: str) -> tuple[files.Side, Record]:
-    """One side of a comparison, its stored bytes checked against their digests."""
-    record, digest = box.runs.record(run_id)
-    return files.Side(record=record, digest=digest, outputs=box.runs.outputs(run_id)), record
-
-
 def compare(box: Box, left_id: str, right_id: str) -> Verdict:
-    """Compares every output of two runs by hash, both ways, and looks inside where bytes differ."""
-    left, _ = side(box, left_id)
-    right, _ = side(box, right_id)
+    """Compares every output of two runs by hash, both ways, and looks inside where bytes differ.
 
-    def path(run_id: str, output: OutputFile) -> Path:
-        return box.runs.path(run_id) / "outputs" / output.path
+    Raises:
+        RunBusy: a run has no record yet.
+        StoreDamaged: a record or a manifest is not what was written.
+    """
+    left, right = (_side(box, run_id) for run_id in (left_id, right_id))
 
-    def pair(one: OutputFile, other: OutputFile) -> tuple[Path, Path]:
-        return path(left_id, one), path(right_id, other)
+    @contextmanager
+    def open_pair(one: OutputFile, other: OutputFile) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+        with _path(box, left_id, one).open("rb") as ours, _path(box, right_id, other).open("rb") as theirs:
+            yield ours, theirs
 
-    return replace(files.compare(left, right, pair=pair), checked=box.clock())
+    return files.compare(left, right, open_pair=open_pair, now=box.clock())
+
+
+def _side(box: Box, run_id: str) -> files.Side:
+    record, digest = box.runs.record(run_id)
+    return files.Side(record=record, digest=digest, outputs=box.runs.outputs(run_id))
+
+
+def _path(box: Box, run_id: str, output: OutputFile) -> Path:
+    return box.runs.path(run_id) / "outputs" / output.path

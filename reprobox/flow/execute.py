@@ -26,7 +26,10 @@ from reprobox.model.source import Exported
 from reprobox.runtime import pack
 from reprobox.source import repo
 from reprobox.store import collect, manifest
-from reprobox.store.runs import RunDir
+from reprobox.store.rundir import RunDir
+
+STOPPED = "stopped"
+"""A file in the run's directory: `reprobox stop` was here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +78,7 @@ def execute(box: Box, intent: Intent, job: Job, watcher: Watcher) -> Record:
 
 
 def lay_out(box: Box, run: RunDir, intent: Intent, job: Job) -> tuple[Exported, ...]:
-    """Makes the run's directories: the commit, the runtime, the files that stand in for the image's passwd, and room for what comes."""
+    """Makes the run's directories: the commit, the runtime, the caller's passwd entry, and room for what comes."""
     for name in ("work", "out", "etc"):
         (run.path / name).mkdir()
     exported = repo.export(box.top, intent.source.commit, run.path / "work")
@@ -87,7 +90,7 @@ def lay_out(box: Box, run: RunDir, intent: Intent, job: Job) -> tuple[Exported, 
     (run.path / "exported.jsonl").write_bytes(b"".join(canon.canonical(list(_key(item))) + b"\n" for item in exported))
     pack.materialise(intent.runspec.runtime, box.things, run.path / "box")
     uid, gid = os.getuid(), os.getgid()
-    (run.path / "etc" / "passwd").write_text(passwd.passwd(uid, gid, plan.HOME))
+    (run.path / "etc" / "passwd").write_text(passwd.passwd(uid, gid))
     (run.path / "etc" / "group").write_text(passwd.group(gid))
     if job.secrets:
         (run.path / "secrets").mkdir(mode=0o700)
@@ -140,7 +143,7 @@ def finish(
     _keep_trail(run.path)
     record = Record(
         intent=intent,
-        exit=exit_of(shim, state, interrupted),
+        exit=exit_of(shim, state, interrupted or ("user" if (run.path / STOPPED).exists() else None)),
         started=float(shim.get("started", intent.created)),
         finished=float(shim.get("finished", box.clock())),
         duration=float(shim.get("duration", 0.0)),
@@ -214,4 +217,5 @@ def discard(box: Box, run: RunDir) -> None:
 def clean(run: RunDir) -> None:
     """Removes what only the running container needed; after the record is written, nobody does."""
     run.clear_scratch()
-    (run.path / "exported.jsonl").unlink(missing_ok=True)
+    for name in ("exported.jsonl", STOPPED):
+        (run.path / name).unlink(missing_ok=True)

@@ -6,13 +6,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from reprobox.engine import passwd
 from reprobox.kit import units
 from reprobox.model.outcome import Container, Mount
 from reprobox.model.runspec import BOX, OUT, WORK, InputPin, RunSpec
 from reprobox.model.source import Source
 from reprobox.model.spec import Spec
 
-HOME = "/home/reprobox"
 LABEL_RUN = "dev.reprobox.run"
 LABEL_STORE = "dev.reprobox.store"
 SECRETS = "/run/secrets"
@@ -84,7 +84,7 @@ def container(
         workdir=os.path.normpath(f"{WORK}/{spec.workdir}"),
         user=f"{os.getuid()}:{os.getgid()}",
         mounts=_mounts(run_dir, inputs, secrets=bool(spec.secrets)),
-        tmpfs={"/tmp": limits.tmp_size, HOME: limits.tmp_size},  # noqa: S108 - a path in the container
+        tmpfs={"/tmp": limits.tmp_size, passwd.HOME: limits.tmp_size},  # noqa: S108 - a path in the container
         hostname=spec.hostname,
         network=spec.network,
         gpus=spec.gpus,

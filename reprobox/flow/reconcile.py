@@ -14,7 +14,7 @@ from reprobox.flow.box import Box
 from reprobox.kit import canon
 from reprobox.model.outcome import ContainerState
 from reprobox.model.source import Exported
-from reprobox.store.runs import RunDir
+from reprobox.store.rundir import RunDir
 
 LIVE = ("running", "paused", "restarting")
 
@@ -27,7 +27,7 @@ def container_state(box: Box) -> Callable[[str], ContainerState | None]:
 def settle(box: Box) -> list[str]:
     """Finishes every run that can be; the ids. An engine that does not answer leaves all as it is."""
     settled = []
-    for run_id in box.runs.open_runs():
+    for run_id in box.runs.unfinished():
         try:
             with box.runs.hold(run_id) as run:
                 if _settle(box, run):

@@ -10,7 +10,6 @@ from reprobox.errors import FetchError, InputError
 from reprobox.flow import compare, execute, run
 from reprobox.flow.box import Box
 from reprobox.flow.watch import Watcher
-from reprobox.model import codec
 from reprobox.model.record import Intent, Record
 from reprobox.model.runspec import InputPin
 from reprobox.model.verdict import Verdict

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from reprobox.errors import EngineUnavailable, ReproboxError, UsageError
-from reprobox.flow import reconcile
+from reprobox.flow import execute, reconcile
 from reprobox.flow.box import Box, shared_home
 from reprobox.flow.watch import GRACE
 from reprobox.kit import canon
@@ -26,7 +26,7 @@ def stop(box: Box, reference: str, *, kill: bool) -> None:
     state = box.runs.state(run_id, reconcile.container_state(box))
     if state.over or state.container is None:
         raise UsageError(f"run {run_id} is not going: it is {state.name}", next_step=f"reprobox show {run_id}")
-    (box.runs.path(run_id) / "stopped").touch()
+    (box.runs.path(run_id) / execute.STOPPED).touch()
     if kill:
         box.engine.kill(state.container.id)
     else:

@@ -46,7 +46,7 @@ class Watcher:
         def wait() -> None:
             try:
                 result.append(engine.wait(container))
-            except BaseException as error:  # noqa: BLE001 - carried to the caller's thread below
+            except BaseException as error:
                 failure.append(error)
             finally:
                 done.set()
