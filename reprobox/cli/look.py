@@ -65,7 +65,9 @@ def list_runs(
 
 
 def show(context: typer.Context, run: RUN = "latest", as_json: JSON = False) -> None:
-    """Show one run: what was asked, what was met, what came out, and who has confirmed it.
+    """Show one run.
+
+    What was asked, what was met, what came out, and who has confirmed it.
 
     Example:  reprobox show latest --json
     """
@@ -124,7 +126,9 @@ def logs(
     stdout: Annotated[bool, typer.Option("--stdout", help="Only what it wrote to stdout.")] = False,
     as_json: JSON = False,
 ) -> None:
-    """Print what a run wrote, byte for byte: its stdout on stdout, its stderr on stderr.
+    """Print what a run wrote.
+
+    Byte for byte: its stdout on stdout, its stderr on stderr.
 
     Example:  reprobox logs -f latest
     """
@@ -144,7 +148,9 @@ def logs(
 
 
 def diff(context: typer.Context, left: RUN, right: RUN, as_json: JSON = False) -> None:
-    """Compare the outputs of two runs, and what was asked and met. Exit code 0: the same; 1: different.
+    """Compare two runs.
+
+    Exit code 0: every output is the same; 1: different.
 
     Example:  reprobox diff latest~1 latest
     """

@@ -46,7 +46,9 @@ def lock(
     ] = False,
     as_json: JSON = False,
 ) -> None:
-    """Pin the environment: base, Debian packages and wheels, each by sha256, fetched with your own pip, uv and apt settings.
+    """Pin the environment, every package by sha256.
+
+    Base, Debian packages and wheels are resolved and fetched on this host, with your own pip, uv and apt settings.
 
     Example:  reprobox lock config.yaml --upgrade-package numpy
     """
@@ -82,7 +84,9 @@ def build(
     offline: Annotated[bool, typer.Option("--offline", help="Fetch nothing: every byte must be in the store.")] = False,
     as_json: JSON = False,
 ) -> None:
-    """Compose the image from the lock, with no network; the same lock gives the same digest on every engine.
+    """Make the image from the lock.
+
+    It is composed without a network; the same lock gives the same digest on every engine.
 
     Example:  reprobox build config.yaml --check
     """

@@ -49,7 +49,9 @@ def run(
     ] = False,
     as_json: JSON = False,
 ) -> None:
-    """Run the commit's command in the lock's image, hermetically, and record everything that may decide a bit.
+    """Run the commit in the image, and record it.
+
+    Everything that may decide a bit is pinned first: code, config, inputs, image, environment, devices.
 
     The program's exit code is passed on; 125 means that reprobox or the engine failed.
 
@@ -68,7 +70,9 @@ def run(
 
 
 def replay(context: typer.Context, run: RUN = "latest", gpus: GPUS = None, name: NAME = None, as_json: JSON = False) -> None:
-    """Run a past run again from its record alone, and compare every output bit for bit.
+    """Run a past run again and compare every bit.
+
+    Starts from the record alone: today's config, branch and lock are not consulted.
 
     Exit code 0: the same. 1: different. Others: see the error.
 

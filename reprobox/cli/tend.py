@@ -23,7 +23,9 @@ def stop(
     run: RUN,
     kill: Annotated[bool, typer.Option("--kill", help="At once, without the chance to end by itself.")] = False,
 ) -> None:
-    """Stop a run that is going: TERM, then KILL after ten seconds. Its record says so.
+    """Stop a run that is going.
+
+    TERM, then KILL after ten seconds. Its record says so.
 
     Example:  reprobox stop latest
     """
@@ -33,7 +35,9 @@ def stop(
 
 
 def remove(context: typer.Context, runs: Annotated[list[str], typer.Argument(help="Runs.", metavar="RUN...")]) -> None:
-    """Remove runs with their outputs. A run that is going is refused.
+    """Remove runs with their outputs.
+
+    A run that is going is refused.
 
     Example:  reprobox rm 20261120-153012-brave-otter-3f9c
     """
@@ -50,7 +54,9 @@ def verify(
     everything: Annotated[bool, typer.Option("--all", help="Every run.")] = False,
     as_json: JSON = False,
 ) -> None:
-    """Check that records and outputs are still what was recorded, byte for byte. Exit code 0: all are; 1: some are not.
+    """Check that records and outputs are intact.
+
+    Every byte is hashed again. Exit code 0: all are what was recorded; 1: some are not.
 
     Example:  reprobox verify latest
     """
@@ -68,7 +74,7 @@ def verify(
 
 
 def doctor(context: typer.Context, as_json: JSON = False) -> None:
-    """Say what this machine can do: engine, GPUs, processor, profiles, store.
+    """Say what this machine can do.
 
     Example:  reprobox doctor --json
     """
