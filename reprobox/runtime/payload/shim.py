@@ -1,0 +1,333 @@
+"""PID 1 of a run: starts the program, waits for it, and writes down what the engine may lose.
+
+    <python> -I -S shim.py <outdir> -- argv...
+
+Into <outdir> go `stdout` and `stderr` (the files are the program's own descriptors, so every byte is there whatever happens to the
+engine), `met.json` (what this container is, before the start) and `exit.json` (how the program ended). The program gets the
+environment and the working directory unchanged. Exits with the program's code, or 128 + its signal; 125 when the shim itself fails.
+
+Python 3.8 or newer, built-in modules only: an image may have no byte code for the library, and compiling `json`, `re` and `enum` at
+each start costs more than everything that is done here.
+"""
+# ruff: noqa: SIM105 - contextlib is not a built-in module
+
+import errno
+import os
+import sys
+import time
+
+try:
+    import _signal as signal  # the library's `signal` is this and an import of `enum`
+except ImportError:
+    import signal
+
+# Isolated mode leaves the script's own directory out of the path, and nothing may be written beside it.
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import _reprobox_met as inside  # noqa: E402
+
+sys.path.pop(0)
+
+FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+LEFTOVER_SECONDS = 2.0
+"""What is still there when the program has ended gets TERM, and KILL after this."""
+OOM_ADJUST = 300
+"""Added to the program's badness, so that the kernel takes it and not the shim, however small its processes are."""
+NOT_EXECUTABLE, NOT_FOUND, BROKEN = 126, 127, 125
+
+
+def main(argv):
+    """Runs the program to its end; gives the exit code for the engine."""
+    out, program = argv[1], argv[3:]
+    watched = set(FORWARDED) | {signal.SIGCHLD}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
+    if os.getpid() != 1:
+        sys.stderr.write("shim: not PID 1; processes that the program leaves behind outside its group are not ended\n")
+    streams = [os.open(os.path.join(out, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644) for name in ("stdout", "stderr")]
+    report = Report(os.path.join(out, "exit.json"))
+    met = inside.gather()
+    write_whole(os.path.join(out, "met.json"), encode(met))
+    kills = inside.oom_kills() or 0
+
+    started, clock = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
+    child, fault = start(program, streams, before)
+    status, peak_rss = (None, 0) if fault else wait_for(child, watched)
+    facts = {
+        "format": "reprobox.exit/1",
+        "started": started,
+        "finished": time.time(),
+        "duration": time.clock_gettime(time.CLOCK_BOOTTIME) - clock,
+        "peak_rss": peak_rss,
+    }
+
+    def ending():
+        killed = inside.oom_kills()
+        facts["oom_kills"] = None if killed is None else killed - kills
+        facts["peak_memory"] = inside.peak_memory()
+        facts.update(could_not_start(program, fault) if fault else how_it_ended(status, facts["oom_kills"]))
+
+    ending()
+    gpus = met["gpus"]
+    if left_behind() or gpus:
+        # What follows takes time, and an engine that stops us after its grace must still find how the program ended.
+        keep(report, facts)
+        facts["leftovers"] = end_leftovers(child)
+        ending()
+        facts["lost_gpus"] = inside.lost(gpus)
+        if facts["lost_gpus"]:
+            facts["message"] = (facts["message"] + " GPU lost during the run: " + ", ".join(facts["lost_gpus"])).strip()
+    keep(report, facts)
+    return facts["code"]
+
+
+def keep(report, facts):
+    """Writes the report; when that fails, the engine's log says so, and the program's own code is still passed on."""
+    try:
+        report.write(encode(facts))
+    except OSError as error:
+        sys.stderr.write(f"shim: exit.json cannot be written: {error}\n")
+
+
+# --- the program ------------------------------------------------------------------------------------------------------------------
+
+
+def start(program, streams, mask):
+    """Forks and executes; the process, and (errno, text) when it could not be executed."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            become(program, streams, mask)
+        except OSError as error:
+            os.write(writing, f"{error.errno or 0} {error.strerror}".encode())
+        except ValueError as error:
+            os.write(writing, f"{errno.EINVAL} {error}".encode())
+        os._exit(BROKEN)
+    os.close(writing)
+    text = inside.read_all(reading).decode()
+    if not text:
+        return child, None
+    os.waitpid(child, 0)
+    number, _, words = text.partition(" ")
+    return child, (int(number), words)
+
+
+def become(program, streams, mask):
+    """In the child: the program's descriptors, signals and process group, then the program."""
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for descriptor, target in ((nothing, 0), (streams[0], 1), (streams[1], 2)):
+        os.dup2(descriptor, target)
+    try:
+        with open("/proc/self/oom_score_adj") as file:
+            own = int(file.read())
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write(str(min(1000, own + OOM_ADJUST)))
+    except OSError:
+        pass  # /proc may be masked; then the kernel chooses by size alone
+    for number in IGNORED_BY_PYTHON + FORWARDED:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    execute(program, own_environment())
+
+
+def execute(program, environment):
+    """As execvpe does, on the bytes of the environment and without the imports that it costs."""
+    name = os.fsencode(program[0])
+    places = [b""] if b"/" in name else environment.get(b"PATH", b"/usr/local/bin:/usr/bin:/bin").split(b":")
+    refused = FileNotFoundError(errno.ENOENT, "no such program")
+    for place in places:
+        try:
+            os.execve(os.path.join(place, name), program, environment)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            # Another directory may have one that can be executed; when none has, this is what the user wants to hear.
+            refused = error
+    raise refused
+
+
+def own_environment():
+    """The environment as the engine gave it: Python adds LC_CTYPE to its own copy when the locale is C (PEP 538)."""
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            pairs = [entry.partition(b"=") for entry in file.read().split(b"\0") if b"=" in entry]
+    except OSError:
+        return os.environb
+    return {name: value for name, _, value in pairs}
+
+
+def wait_for(child, watched):
+    """Reaps everything and forwards signals until the program itself has ended; its status and peak resident bytes."""
+    while True:
+        number = signal.sigwaitinfo(watched).si_signo
+        if number != signal.SIGCHLD:
+            send(child, number)
+            continue
+        for pid, status, usage in reaped():
+            if pid == child:
+                return status, usage.ru_maxrss * 1024
+
+
+def reaped():
+    """All children that have ended by now; lazily, so that the caller may stop at the one it waits for."""
+    while True:
+        try:
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        yield pid, status, usage
+
+
+def send(pid, number):
+    """Sends a signal; a process that has ended meanwhile is fine."""
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def left_behind():
+    """Whether any child is left; orphans are handed to PID 1, so no child means no process."""
+    for _ in reaped():
+        pass
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+def end_leftovers(child):
+    """TERM for everything that is left, KILL after a short grace; how many there were."""
+    everything = -1 if os.getpid() == 1 else -child  # outside a container -1 would be every process of the user
+    count = len([name for name in os.listdir("/proc") if name.isdigit()]) - 1 if everything == -1 else 0
+    for number, seconds in ((signal.SIGTERM, LEFTOVER_SECONDS), (signal.SIGKILL, 5.0)):
+        deadline = time.monotonic() + seconds
+        while left_behind():
+            send(everything, number)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            signal.sigtimedwait({signal.SIGCHLD}, left)
+    return max(count, 0)
+
+
+def how_it_ended(status, kills):
+    """exit.json's code, signal, reason and message, from the program's wait status."""
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        oom = number == signal.SIGKILL and kills
+        text = "The kernel killed it: out of memory." if oom else ""
+        return {"code": 128 + number, "signal": number, "reason": "oom" if oom else "signal", "message": text}
+    code = os.WEXITSTATUS(status)
+    if code == 128 + signal.SIGKILL and kills:
+        return {"code": code, "signal": None, "reason": "oom", "message": "The kernel killed its child: out of memory."}
+    return {"code": code, "signal": None, "reason": "exited", "message": ""}
+
+
+def could_not_start(program, fault):
+    """exit.json's code, signal, reason and message, for a program that could not be executed."""
+    number, words = fault
+    name = program[0]
+    if number in (errno.ENOENT, errno.ENOTDIR):
+        why = (
+            "it is there, but the interpreter that its first line names is not"
+            if "/" in name and os.path.exists(name)
+            else "no such program"
+        )
+        return {"code": NOT_FOUND, "signal": None, "reason": "not-found", "message": f"{name}: {why}"}
+    if number == errno.ENOEXEC:
+        words = "it is neither a program for this machine nor a script that begins with #!"
+    return {"code": NOT_EXECUTABLE, "signal": None, "reason": "not-executable", "message": f"{name}: {words}"}
+
+
+# --- files ------------------------------------------------------------------------------------------------------------------------
+
+
+class Report:
+    """exit.json, with its place on the disk taken before the program can fill it."""
+
+    def __init__(self, path):
+        self.path, self.temp = path, path + ".new"
+        self.file = os.open(self.temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        try:
+            os.posix_fallocate(self.file, 0, 4096)
+        except OSError:
+            pass  # not every file system can; then a full disk costs the report
+
+    def write(self, data):
+        """Writes it whole and durably; again, when it is there already."""
+        if self.file is None:
+            write_whole(self.path, data, durable=True)
+            return
+        os.pwrite(self.file, data, 0)
+        os.ftruncate(self.file, len(data))
+        os.fsync(self.file)
+        os.close(self.file)
+        self.file = None
+        try:
+            os.rename(self.temp, self.path)
+        except FileNotFoundError:  # the program has removed it
+            write_whole(self.path, data, durable=True)
+
+
+def write_whole(path, data, durable=False):
+    """A reader sees the whole file or none."""
+    temp = path + ".new"
+    file = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    os.write(file, data)
+    if durable:
+        os.fsync(file)
+    os.close(file)
+    os.rename(temp, path)
+
+
+def encode(value):
+    """JSON, ASCII only, keys in order."""
+    return json(value).encode("ascii")
+
+
+def json(value):
+    """The text of a JSON value; the library's module costs 9 ms at each start."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, str):
+        return '"' + "".join(escaped(letter) for letter in value) + '"' if not plain(value) else '"' + value + '"'
+    if isinstance(value, dict):
+        return "{" + ",".join(json(str(key)) + ":" + json(value[key]) for key in sorted(value)) + "}"
+    return "[" + ",".join(json(item) for item in value) + "]"
+
+
+def plain(text):
+    """Whether text needs no escape, which nearly none does."""
+    return text.isascii() and text.isprintable() and '"' not in text and "\\" not in text
+
+
+def escaped(letter):
+    """A letter as JSON writes it; lone surrogates stand for bytes that are not UTF-8 and stay what they are."""
+    point = ord(letter)
+    if 32 <= point < 127 and letter not in '"\\':
+        return letter
+    if point > 0xFFFF:
+        point -= 0x10000
+        return f"\\u{0xD800 + (point >> 10):04x}\\u{0xDC00 + (point & 0x3FF):04x}"
+    return f"\\u{point:04x}"
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 4 or sys.argv[2] != "--":
+        sys.stderr.write("usage: shim.py <outdir> -- program [argument ...]\n")
+        os._exit(BROKEN)
+    try:
+        CODE = main(sys.argv)
+    except OSError as error:
+        sys.stderr.write(f"shim: {error}\n")
+        CODE = BROKEN
+    sys.stderr.flush()
+    os._exit(CODE)
