@@ -1,0 +1,54 @@
+"""Wheels on offer, and which of them fits best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+
+from reprobox.lock.target import Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A wheel that somebody offers."""
+
+    name: str
+    """Normalised (PEP 503)."""
+    version: str
+    filename: str
+    digest: str
+    """`sha256:...`"""
+    url: str | None = None
+    """http(s) or file; None when only the hash is known (poetry.lock)."""
+    size: int | None = None
+
+
+def offered(url: str | None, filename: str, sha256: str, size: int | None = None) -> Candidate | None:
+    """A candidate from an index's words; None when the name is not a wheel's."""
+    try:
+        name, version, _, _ = parse_wheel_filename(filename)
+    except InvalidWheelFilename:
+        return None
+    return Candidate(
+        name=canonicalize_name(name), version=str(version), filename=filename, digest=f"sha256:{sha256.lower()}", url=url, size=size
+    )
+
+
+def filename_of(url: str) -> str:
+    """The file name at the end of a URL or path."""
+    return unquote(urlsplit(url).path.rsplit("/", 1)[-1])
+
+
+def best(candidates: Iterable[Candidate], target: Target) -> Candidate | None:
+    """The wheel that an installer would take: the best tag, then the highest build number; None when none fits."""
+    fitting = [(rank, candidate) for candidate in candidates if (rank := _rank(candidate, target)) is not None]
+    return min(fitting, key=lambda pair: (pair[0], pair[1].filename))[1] if fitting else None
+
+
+def _rank(candidate: Candidate, target: Target) -> tuple[int, int] | None:
+    _, _, build, tags = parse_wheel_filename(candidate.filename)
+    ranks = [target.ranks[tag] for tag in tags if tag in target.ranks]
+    return (min(ranks), -(build[0] if build else 0)) if ranks else None
