@@ -57,6 +57,17 @@ def decode(kind: type[T], data: bytes, *, where: str, error: type[ReproboxError]
     return from_json(kind, value, where=where, error=error)
 
 
+def peek(kind: type[T], data: bytes, *, where: str, error: type[ReproboxError] = StoreDamaged) -> T:
+    """Reads some fields of a document that is already trusted (its digest was checked), ten times faster than `decode`."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as fault:
+        raise error(f"{where} is not as expected", why=str(fault)) from fault
+    except msgspec.DecodeError:
+        # The C reader refuses lone surrogates, which stand for bytes of a path; the strict reader knows them.
+        return decode(kind, data, where=where, error=error)
+
+
 def _check_format(value: Any, ours: str, where: str, error: type[ReproboxError]) -> None:
     found = value.get("format") if isinstance(value, dict) else None
     if found == ours:

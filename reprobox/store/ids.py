@@ -18,6 +18,14 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
+def created(run_id: str) -> float:
+    """When the run was made, to the second, seconds since 1970; 0.0 when the id's date is none."""
+    try:
+        return datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return 0.0
+
+
 def new_id(now: float, taken: Callable[[str], bool] = lambda _: False) -> str:
     """A fresh id.
 

@@ -1,4 +1,4 @@
-"""The project's own store: `.reprobox` at the top of the repository, known to the shared store as somebody who needs its objects."""
+"""The project's own store: `.reprobox` at the top of the repository, known to the shared store as one who needs its objects."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ def open_project(top: Path, *, shared: Path | None = None) -> Runs:
     layout.ensure(root)
     if shared is not None:
         register(shared, root)
-        register(shared, top / "reprobox.lock")
     return Runs(root)
 
 

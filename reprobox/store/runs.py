@@ -16,9 +16,11 @@ from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Intent, Record
 from reprobox.model.verdict import Verdict
-from reprobox.store import heads, ids, layout, manifest, rundir, state, verdicts
+from reprobox.store import find, heads, ids, layout, listing, manifest, rundir, state, verdicts
+from reprobox.store.index import Index
 from reprobox.store.rundir import RunDir
 from reprobox.store.state import Containers, RunState
+from reprobox.store.summary import RunRow
 
 _SWEEP_AFTER = 3600.0
 """Seconds: a run directory without an intent may be one that is being made right now."""
@@ -30,6 +32,7 @@ class Runs:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.folder = root / "runs"
+        self.index = Index(root)
 
     def new_id(self, now: float | None = None) -> str:
         """An id that no run has."""
@@ -165,13 +168,54 @@ class Runs:
                 return []
         return sorted(name for name in names if ids.is_id(name) and layout.exists(self.folder / name / "intent.json"))
 
+    def find(self, reference: str) -> str:
+        """The id that a reference means (id, unique prefix, name, words, `latest`, `latest~1`); see `store/find.py`."""
+        return find.find(self.index, reference)
+
+    def list(
+        self,
+        *,
+        limit: int | None = None,
+        name: str | None = None,
+        tag: str | None = None,
+        state: str | None = None,
+        since: float | None = None,
+        replay_of: str | None = None,
+        containers: Containers | None = None,
+    ) -> Iterator[RunRow]:
+        """Runs, newest first; every filter that is given must hold.
+
+        Args:
+            limit: how many at most; None for all.
+            name: the name; `*` and `?` as in file names.
+            tag: one of the tags.
+            state: one of the names in `store/state.py`.
+            since: seconds since 1970; runs created then or later.
+            replay_of: id of the original.
+            containers: for the state of runs without a record; without it the locks alone decide between `running`, `queued` and
+                `open` (nobody holds it; the engine would know more).
+        """
+        return listing.rows(
+            self.index,
+            lambda row: self._state_name(row.id, containers),
+            listing.Filter(name=name, tag=tag, state=state, since=since, replay_of=replay_of),
+            limit,
+        )
+
+    def _state_name(self, run_id: str, containers: Containers | None) -> str:
+        if containers is not None:
+            return self.state(run_id, containers).name
+        if self.held(run_id):
+            return "running" if self.started(run_id) else "queued"
+        return "open"
+
     def add_verdict(self, run_id: str, verdict: Verdict) -> Path:
         """Keeps a verdict beside a run, under the next free number."""
         return verdicts.add(self._existing(run_id), verdict)
 
-    def verdicts(self, run_id: str) -> list[Verdict]:
+    def verdicts(self, run_id: str) -> tuple[Verdict, ...]:
         """A run's verdicts, oldest first."""
-        return [verdicts.read(path) for path in verdicts.paths(self._existing(run_id))]
+        return tuple(verdicts.read(path) for path in verdicts.paths(self._existing(run_id)))
 
     def remove(self, run_id: str) -> None:
         """Forgets a run, its outputs included.
@@ -187,7 +231,7 @@ class Runs:
             files.fsync_dir(self.folder)
             layout.remove_tree(doomed)
 
-    def sweep(self) -> list[str]:
+    def sweep(self) -> tuple[str, ...]:
         """Removes run directories that have no intent: their creator died before the run existed. Gives their names."""
         gone = []
         with layout.trouble("sweeping the runs"):
@@ -196,7 +240,7 @@ class Runs:
                     if not layout.exists(path / "intent.json"):
                         layout.remove_tree(path)
                         gone.append(path.name)
-        return gone
+        return tuple(gone)
 
     def _unborn(self) -> Iterator[Path]:
         for path in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():

@@ -43,9 +43,13 @@ class RunState:
 
 def of_exit(exit_: Exit) -> RunState:
     """The state of a run with a record: an engine's fault is never the experiment's failure."""
+    return RunState(name=name_of(exit_.code, exit_.reason), why=exit_.message or exit_.reason, recorded=True)
+
+
+def name_of(code: int, reason: str) -> Name:
+    """State of a recorded run, from its exit code and reason."""
     names: dict[str, Name] = {"interrupted": "interrupted", "engine": "interrupted", "lost": "lost"}
-    plain: Name = "finished" if exit_.code == 0 else "failed"
-    return RunState(name=names.get(exit_.reason, plain), why=exit_.message or exit_.reason, recorded=True)
+    return names.get(reason, "finished" if code == 0 else "failed")
 
 
 def of_open(*, supervised: bool, started: bool, container: ContainerState | None) -> RunState:

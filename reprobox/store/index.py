@@ -1,0 +1,175 @@
+"""index.sqlite: a cache of the run directories, so that listing is fast with a million runs. Delete it and nothing is lost.
+
+Writers never touch it. A reader first brings it up to date: if the time of `runs/` has changed, the names there are compared with
+the rows; rows without a record are read again. An index of another version, or a damaged one, is deleted and made again.
+A directory that cannot be read (EIO, EMFILE, ...) is an error: a run is never silently left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import astuple, fields
+from pathlib import Path
+from typing import Any
+
+from reprobox.kit import files
+from reprobox.store import ids, layout, summary
+from reprobox.store.summary import DAMAGED, OPEN
+from reprobox.store.summary import RunRow as RunRow
+
+VERSION = 1
+_COLUMNS = tuple(f'"{column.name}"' for column in fields(RunRow))
+_NAMES = tuple(column.name for column in fields(RunRow))
+_TAGS = _NAMES.index("tags")
+_MARKS = ", ".join("?" for _ in _COLUMNS)
+_UNPROVEN = 2.0
+"""Seconds: a directory's time moves in the kernel's ticks, so one younger than this does not prove that nothing came after."""
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_CONSTRAINT)
+_SCHEMA = (
+    f"CREATE TABLE runs ({', '.join(_COLUMNS)}, PRIMARY KEY (id)) WITHOUT ROWID",
+    "CREATE INDEX runs_created ON runs (created DESC, id DESC)",
+    "CREATE INDEX runs_name ON runs (name) WHERE name IS NOT NULL",
+    "CREATE INDEX runs_replay ON runs (replay_of) WHERE replay_of IS NOT NULL",
+    "CREATE INDEX runs_state ON runs (state, created DESC)",
+    "CREATE TABLE facts (seen INTEGER)",
+    "INSERT INTO facts VALUES (-1)",
+    f"PRAGMA user_version = {VERSION}",
+)
+
+
+class Index:
+    """The index of one store; opened and brought up to date by the first question."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._runs = root / "runs"
+        self._path = root / "index.sqlite"
+
+    def rows(self, where: str = "", values: Iterable[Any] = (), limit: int | None = None) -> list[RunRow]:
+        """Rows that fulfil a condition in SQL, newest first.
+
+        Raises:
+            StoreError: a run or the index could not be read.
+        """
+        sql = f"SELECT {', '.join(_COLUMNS)} FROM runs"  # noqa: S608  (our own column names)
+        sql += f" WHERE {where}" if where else ""
+        sql += " ORDER BY created DESC, id DESC LIMIT ?"
+        bounds = (*values, -1 if limit is None else limit)
+        return self._ask(lambda database: [_row(found) for found in database.execute(sql, bounds)])
+
+    def _ask(self, question: Callable[[sqlite3.Connection], list[RunRow]]) -> list[RunRow]:
+        """Asks the database on disk, or where that cannot be used (read-only store, disk full) one in memory."""
+        with layout.trouble("reading the runs"):
+            # A damaged index is deleted by the first try; the second finds none and makes it again.
+            for _ in range(2):
+                answer = self._ask_on_disk(question)
+                if answer is not None:
+                    return answer
+            with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+                self._sync(database)
+                return question(database)
+
+    def _ask_on_disk(self, question: Callable[[sqlite3.Connection], list[RunRow]]) -> list[RunRow] | None:
+        with contextlib.ExitStack() as stack:
+            try:
+                # Deleting an SQLite file that somebody has open corrupts it (sqlite.org/howtocorrupt.html), hence a lock of ours.
+                stack.enter_context(files.locked(self._root / "index.lock", shared=True))
+            except OSError:
+                return None
+            try:
+                database = stack.enter_context(contextlib.closing(sqlite3.connect(self._path, timeout=30, isolation_level=None)))
+                self._sync(database)
+                return question(database)
+            except sqlite3.Error as fault:
+                stack.close()
+                self._discard_damaged(fault)
+                return None
+
+    def _discard_damaged(self, fault: sqlite3.Error) -> None:
+        """Deletes the index when it is damaged or of another version; not when the disk is full, or another process writes."""
+        if getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF not in _DAMAGE:
+            return
+        with contextlib.suppress(OSError), files.locked(self._root / "index.lock"):
+            for suffix in ("", "-journal", "-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+
+    def _sync(self, database: sqlite3.Connection) -> None:
+        """Brings the rows up to date, in one transaction; the rollback journal works on network file systems too, WAL does not."""
+        before = time.time_ns()
+        changed = _time_of(self._runs)
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            seen = _facts(database)
+            if seen != changed:
+                self._compare_names(database)
+                proven = changed if changed <= before - int(_UNPROVEN * 1e9) else -1
+                if proven != seen:
+                    database.execute("UPDATE facts SET seen = ?", (proven,))
+            self._read_again(database)
+        except BaseException:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            raise
+        database.execute("COMMIT")
+
+    def _compare_names(self, database: sqlite3.Connection) -> None:
+        here = {name for name in _names(self._runs) if ids.is_id(name)}
+        known = {name for (name,) in database.execute("SELECT id FROM runs")}
+        database.executemany("DELETE FROM runs WHERE id = ?", ((name,) for name in known - here))
+        for name in here - known:
+            _store(database, self._read(name))
+
+    def _read_again(self, database: sqlite3.Connection) -> None:
+        """Runs without a record, and those whose record was damaged: it may have been brought back."""
+        sql = f"SELECT {', '.join(_COLUMNS)} FROM runs WHERE state IN (?, ?)"  # noqa: S608  (our own column names)
+        for old in [_row(found) for found in database.execute(sql, (OPEN, DAMAGED))]:
+            new = self._read(old.id)
+            if new != old:
+                _store(database, new)
+
+    def _read(self, name: str) -> RunRow:
+        # A directory without an intent may get one later, and the time of `runs/` does not tell.
+        return summary.read(self._runs / name) or RunRow(id=name, state=OPEN, created=-1.0)
+
+
+def _store(database: sqlite3.Connection, row: RunRow) -> None:
+    values = list(astuple(row))
+    values[_TAGS] = "".join(f"\n{tag}\n" for tag in row.tags)
+    database.execute(f"INSERT OR REPLACE INTO runs VALUES ({_MARKS})", values)  # noqa: S608  (question marks only)
+
+
+def _facts(database: sqlite3.Connection) -> int:
+    """The time of `runs/` that the rows are for; a fresh database gets its tables first."""
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:
+        for statement in _SCHEMA:
+            database.execute(statement)
+    elif version != VERSION:
+        raise sqlite3.DatabaseError(f"index of version {version}")
+    return int(database.execute("SELECT seen FROM facts").fetchone()[0])
+
+
+def _time_of(folder: Path) -> int:
+    try:
+        return os.stat(folder).st_mtime_ns
+    except FileNotFoundError:
+        return -2
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
+def _row(values: tuple[Any, ...]) -> RunRow:
+    found = dict(zip(_NAMES, values, strict=True))
+    if not isinstance(found["tags"], str) or not isinstance(found["created"], float):
+        raise sqlite3.DatabaseError("a row of the index is damaged")
+    found["tags"] = tuple(tag for tag in found["tags"].split("\n") if tag)
+    return RunRow(**found)
