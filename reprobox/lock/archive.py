@@ -11,6 +11,7 @@ import io
 import lzma
 import posixpath
 import tarfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,7 @@ _SMALLEST_LAYER = 24
 """An empty tar, compressed; below it are version files and the like."""
 _GZIP, _BZIP2, _XZ, _ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"
 _PLATFORM = ("linux", "amd64")
+_DAMAGED = (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +107,7 @@ def from_stream(stream: IO[bytes], objects: Objects, *, where: str) -> Unpacked:
                 parts.add(tar, member, objects)
         config, layers = parts.image(where)
         diff_ids = tuple(config["rootfs"]["diff_ids"])
-    except (tarfile.TarError, EOFError, OSError, KeyError, IndexError, TypeError, ValueError) as error:
+    except (*_DAMAGED, KeyError, IndexError, TypeError, ValueError) as error:
         raise ImageError(
             f"{where} is not a whole image archive", why=repr(error), next_step="make it again with `docker save`"
         ) from error
@@ -190,5 +192,5 @@ def _is_image(stream: IO[bytes], path: Path) -> bool:
     try:
         with tarfile.open(fileobj=stream, mode="r|") as tar:
             return any(posixpath.normpath(member.name) in ("manifest.json", "index.json") for member in tar)
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except _DAMAGED as error:
         raise ImageError(f"{path.name} is not a whole tar archive", why=repr(error), next_step="make it again") from error

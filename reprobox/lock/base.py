@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reprobox.errors import EngineError, EngineUnavailable, HashMismatch, ResolveError
+from reprobox.errors import EngineError, EngineUnavailable, HashMismatch, ImageMissing, ResolveError
 from reprobox.kit import canon
 from reprobox.lock import archive
 from reprobox.lock.archive import Unpacked
@@ -83,7 +83,7 @@ def _pull(engine: ImageEngine, reference: str, progress: Progress) -> EngineImag
     try:
         with progress.task(f"pulling {reference}"):
             return engine.pull(reference)
-    except EngineError as error:
+    except (EngineError, ImageMissing) as error:
         if here is None:
             raise
         progress.note(f"{reference} could not be pulled ({error.what}); the image of that name on this machine is used")
