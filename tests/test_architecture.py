@@ -22,7 +22,7 @@ DOORS = {
     "yaml": "config",
     "sqlite3": "store",
     "requests": "lock",
-    "urllib3": "lock",
+    "urllib3": "engine",
     "uv": "lock",
     "packaging": "lock",
     "installer": "image",
@@ -100,7 +100,8 @@ def _import_breaches(module: Module, name: str) -> Iterator[str]:
     elif top == "reprobox":
         yield from _inner_breaches(module, name)
     elif module.payload:
-        if top not in sys.stdlib_module_names and top not in ("torch", "numpy"):
+        beside = (PACKAGE / "runtime" / "payload" / f"{top}.py").is_file()
+        if top not in sys.stdlib_module_names and top not in ("torch", "numpy") and not beside:
             yield f"the payload imports {top}; it may use the standard library only"
     elif top in FILE_DOORS and module.path != FILE_DOORS[top]:
         yield f"imports {top}, whose door is {FILE_DOORS[top]}"
