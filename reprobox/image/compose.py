@@ -67,9 +67,18 @@ def draw(lock: Lock, lock_digest: str, *, objects: Objects, engine: ImageEngine,
 
 def check_expected(composition: Composition, expected: Expected) -> None:
     """Raises ImageMismatch, naming what differs."""
+    found = expected_differences(composition, expected)
+    if found:
+        raise ImageMismatch(
+            "the lock does not give the image that it names",
+            why="\n".join(found),
+            next_step="`reprobox build --check` tells whether composing repeats here; if the lock was edited, lock again",
+        )
+
+
+def expected_differences(composition: Composition, expected: Expected) -> list[str]:
+    """What sets a composed image apart from the one that a lock expects, in words."""
     image = composition.image
-    if (image.config, image.manifest, image.diff_ids) == (expected.config, expected.manifest, expected.diff_ids):
-        return
     found = [
         f"layer {number} '{layer.name}': expected {other}, composed {layer.diff_id}"
         for number, (layer, other) in enumerate(zip(composition.layers, expected.diff_ids, strict=False), start=1)
@@ -81,8 +90,4 @@ def check_expected(composition: Composition, expected: Expected) -> None:
         found.append(f"config: expected {expected.config}, composed {image.config}")
     if image.manifest != expected.manifest:
         found.append(f"manifest: expected {expected.manifest}, composed {image.manifest}")
-    raise ImageMismatch(
-        "the lock does not give the image that it names",
-        why="\n".join(found),
-        next_step="`reprobox build --check` tells whether composing repeats here; if the lock was edited, lock again",
-    )
+    return found

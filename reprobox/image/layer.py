@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from reprobox.errors import HashMismatch
 from reprobox.image.layout import FORMAT
 from reprobox.kit.canon import Digest, digest_of
-from reprobox.model.ports import Objects, Progress
+from reprobox.model.ports import Progress
 
 _CHUNK = 1 << 20
 _THREADS = 4
@@ -23,6 +23,22 @@ class Sink(Protocol):
 
     def write(self, data: bytes, /) -> Any:
         """Takes bytes."""
+
+
+class Inputs(Protocol):
+    """The part of `Objects` that measuring a layer needs; `build --check` has one without memory."""
+
+    def path(self, digest: str) -> Path:
+        """The file that holds the bytes. Raises FetchError when absent."""
+
+    def verify(self, digest: str) -> bool:
+        """Reads the bytes again and compares."""
+
+    def memo(self, key: str) -> Any | None:
+        """A derived fact, or None."""
+
+    def remember(self, key: str, value: Any) -> None:
+        """Keeps a derived fact."""
 
 
 class Hashing:
@@ -86,7 +102,7 @@ class Layer:
             )
 
 
-def stored(name: str, diff_id: str, objects: Objects) -> Layer:
+def stored(name: str, diff_id: str, objects: Inputs) -> Layer:
     """A layer whose tar is an object.
 
     Raises:
@@ -119,7 +135,7 @@ def memo_key(kind: str, key: Any) -> str:
     return f"image/{kind}/{FORMAT}/{digest_of(key).removeprefix('sha256:')}"
 
 
-def measure(recipes: Iterable[Recipe], objects: Objects, progress: Progress) -> list[Layer]:
+def measure(recipes: Iterable[Recipe], objects: Inputs, progress: Progress) -> list[Layer]:
     """Pass 1: the digest and size of each recipe, from the memo or by writing it to nowhere.
 
     Threads help: zlib and sha256 let go of the GIL.
@@ -139,14 +155,14 @@ def measure(recipes: Iterable[Recipe], objects: Objects, progress: Progress) -> 
     return [_layer(recipe, fact) for recipe, fact in zip(wanted, facts, strict=True) if fact is not None]
 
 
-def _remembered(recipe: Recipe, objects: Objects) -> tuple[str, int] | None:
+def _remembered(recipe: Recipe, objects: Inputs) -> tuple[str, int] | None:
     fact = objects.memo(memo_key("layer", recipe.key))
     if not isinstance(fact, dict):
         return None
     return str(fact["diff_id"]), int(fact["size"])
 
 
-def _measured(recipe: Recipe, objects: Objects) -> tuple[str, int]:
+def _measured(recipe: Recipe, objects: Inputs) -> tuple[str, int]:
     check_objects(recipe.name, recipe.needs, objects)
     hashing = Hashing()
     recipe.write(hashing)
@@ -158,7 +174,7 @@ def _layer(recipe: Recipe, fact: tuple[str, int]) -> Layer:
     return Layer(name=recipe.name, diff_id=fact[0], size=fact[1], needs=recipe.needs, write=recipe.write)
 
 
-def check_objects(name: str, digests: Iterable[str], objects: Objects) -> None:
+def check_objects(name: str, digests: Iterable[str], objects: Inputs) -> None:
     """Reads objects again and compares.
 
     Raises:

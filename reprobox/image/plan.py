@@ -7,7 +7,7 @@ from pathlib import Path
 from reprobox.errors import ImageError
 from reprobox.image import apt, bootstrap, bytecode, layer, venv
 from reprobox.image.document import Composition, of_lock
-from reprobox.image.layer import Layer, Recipe, Sink
+from reprobox.image.layer import Inputs, Layer, Recipe, Sink
 from reprobox.image.layout import BIG_WHEEL, MAX_LAYERS
 from reprobox.model.lock import Lock, Wheel
 from reprobox.model.ports import ImageEngine, Objects, Progress
@@ -25,9 +25,7 @@ def plan(lock: Lock, lock_digest: str, *, objects: Objects, engine: ImageEngine,
     layers = base_layers(lock, objects=objects, engine=engine, progress=progress)
     if lock.debs:
         layers.append(apt.layer(lock, tuple(layers), objects=objects, engine=engine, progress=progress))
-    layers += layer.measure(
-        [venv.recipe(lock.python), *wheel_recipes(lock, MAX_LAYERS - len(layers) - 3, objects)], objects, progress
-    )
+    layers += layer.measure(recipes(lock, len(layers), objects), objects, progress)
     if lock.bytecode:
         layers.append(bytecode.layer(lock, tuple(layers), objects=objects, engine=engine, progress=progress))
     return of_lock(lock, lock_digest, tuple(layers))
@@ -50,18 +48,24 @@ def base_layers(lock: Lock, *, objects: Objects, engine: ImageEngine, progress: 
     ]
 
 
-def wheel_recipes(lock: Lock, room: int, objects: Objects) -> list[Recipe]:
+def recipes(lock: Lock, below: int, objects: Inputs) -> list[Recipe]:
+    """The layers that we write ourselves, on top of so many others: environment and wheels."""
+    # one for the environment, one for bytecode, one to spare
+    return [venv.recipe(lock.python), *_wheel_recipes(lock, MAX_LAYERS - below - 3, objects)]
+
+
+def _wheel_recipes(lock: Lock, room: int, objects: Inputs) -> list[Recipe]:
     """One layer for each big wheel, biggest first, then one for all the others; at most `room` layers."""
     ordered = sorted(lock.wheels, key=lambda wheel: (-wheel.size, wheel.name, wheel.filename))
     big = [wheel for wheel in ordered if wheel.size >= BIG_WHEEL][: max(0, room - 1)]
     small = sorted(set(ordered) - set(big), key=lambda wheel: (wheel.name, wheel.filename))
-    recipes = [_recipe(f"wheel {wheel.name} {wheel.version}", [wheel], lock, objects) for wheel in big]
+    found = [_recipe(f"wheel {wheel.name} {wheel.version}", [wheel], lock, objects) for wheel in big]
     if small:
-        recipes.append(_recipe(f"{len(small)} small wheels", small, lock, objects))
-    return recipes
+        found.append(_recipe(f"{len(small)} small wheels", small, lock, objects))
+    return found
 
 
-def _recipe(name: str, wheels: list[Wheel], lock: Lock, objects: Objects) -> Recipe:
+def _recipe(name: str, wheels: list[Wheel], lock: Lock, objects: Inputs) -> Recipe:
     # The paths are asked for when the layer is written, so that an absent wheel matters only where its bytes are needed.
     from reprobox.image.wheel import write_wheels
 

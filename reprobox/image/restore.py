@@ -1,0 +1,119 @@
+"""The image of a record, brought back: local, by digest from a registry, from an archive in the store, or composed again.
+
+Each way must give the same config digest. A tag is never a way: what it names may have changed since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from reprobox.errors import ImageMismatch, ImageMissing, ReproboxError
+from reprobox.image.verify import verify
+from reprobox.model.image import Image
+from reprobox.model.lock import Expected, Lock
+from reprobox.model.ports import ImageEngine, Objects, Progress
+
+_CHUNK = 1 << 20
+
+
+def restore(
+    image: Image,
+    lock: Lock,
+    *,
+    objects: Objects,
+    engine: ImageEngine,
+    progress: Progress,
+    repo_digests: Sequence[str] = (),
+) -> tuple[Image, str]:
+    """Makes the engine hold exactly this image; the image, and which way it came: `local`, `registry`, `archive` or `composed`.
+
+    Args:
+        repo_digests: addresses (`name@sha256:...`) where the image was seen; an address, not an identity.
+
+    Raises:
+        ImageMissing: no way led to it; `why` says what each of them met.
+        ImageMismatch: composing gave another image than the record names.
+    """
+    met: list[str] = []
+    ways: tuple[tuple[str, Callable[[], None]], ...] = (
+        ("local", lambda: _local(image, engine)),
+        ("registry", lambda: _registry(image, engine, repo_digests)),
+        ("archive", lambda: _archive(image, objects, engine)),
+        ("composed", lambda: _composed(image, lock, objects=objects, engine=engine, progress=progress)),
+    )
+    for way, attempt in ways:
+        try:
+            attempt()
+        except ImageMismatch as error:
+            if way == "composed":
+                raise
+            met.append(f"{way}: {error.what} ({error.why})")
+        except ReproboxError as error:
+            met.append(f"{way}: {error.what}" + (f" ({error.why})" if error.why else ""))
+        else:
+            return image, way
+    raise ImageMissing(
+        f"the image {image.config} is gone and could not be brought back",
+        why="\n".join(met),
+        next_step="`reprobox pull` gets the lock's bytes from another store; then replay again",
+    )
+
+
+def _local(image: Image, engine: ImageEngine) -> None:
+    """By our tag or by either digest; tagged again where only a digest is left, or a later prune would take it."""
+    met = [f"the engine has neither {image.tag} nor the digests"]
+    for reference in (image.tag, image.config, image.manifest):
+        there = engine.inspect(reference)
+        if there is None:
+            continue
+        found = verify(there, image)
+        if not found:
+            if reference != image.tag:
+                engine.tag(reference, image.tag)
+            return
+        met.append(f"{reference} is another image: {'; '.join(found)}")
+    raise ImageMissing(met[-1])
+
+
+def _registry(image: Image, engine: ImageEngine, repo_digests: Sequence[str]) -> None:
+    met = []
+    for reference in repo_digests:
+        if "@sha256:" not in reference:
+            met.append(f"{reference} is not a digest")
+            continue
+        try:
+            there = engine.pull(reference)
+        except ReproboxError as error:
+            met.append(f"{reference}: {error.what}")
+            continue
+        found = verify(there, image)
+        if not found:
+            engine.tag(reference, image.tag)
+            return
+        met.append(f"{reference} is another image: {'; '.join(found)}")
+    raise ImageMissing("; ".join(met) or "no address is known")
+
+
+def _archive(image: Image, objects: Objects, engine: ImageEngine) -> None:
+    from reprobox.image.archive import archive_key
+
+    digest = objects.memo(archive_key(image.config))
+    if not isinstance(digest, str) or not objects.has(digest):
+        raise ImageMissing("the store has no archive of it")
+    if not objects.verify(digest):
+        raise ImageMissing(f"the archive in the store is damaged: {objects.path(digest)}")
+    with objects.path(digest).open("rb") as file:
+        engine.load(iter(lambda: file.read(_CHUNK), b""))
+    there = engine.inspect(image.tag)
+    found = [f"the engine has no {image.tag}"] if there is None else verify(there, image)
+    if found:
+        engine.remove_image(image.tag)
+        raise ImageMismatch("the archive in the store holds another image", why="; ".join(found))
+
+
+def _composed(image: Image, lock: Lock, *, objects: Objects, engine: ImageEngine, progress: Progress) -> None:
+    from reprobox.image.compose import compose
+
+    expected = Expected(config=image.config, manifest=image.manifest, diff_ids=image.diff_ids)
+    compose(replace(lock, image=expected), image.lock, objects=objects, engine=engine, progress=progress)
