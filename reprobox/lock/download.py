@@ -24,7 +24,8 @@ from reprobox.lock.pip import Settings, origin
 from reprobox.model.ports import Bar, Objects, Progress
 
 _PARALLEL = 8
-_CHUNK = 1 << 20
+_CHUNK = 1 << 15
+"""Bytes at a time: a connection that is cut loses the piece that was coming, so pieces are small."""
 _TIMEOUT = (20.0, 120.0)
 """Seconds to connect, and between two pieces."""
 _TRANSIENT = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)

@@ -1,0 +1,144 @@
+"""A real store, a real index on loopback, the machine's own package settings where a test asks the real registries."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from lock_world import NOW, Index, rootfs, served
+
+from reprobox.engine.docker import DockerEngine
+from reprobox.lock import resolve
+from reprobox.model.lock import Lock
+from reprobox.model.ports import Bar
+from reprobox.model.spec import BaseIntent, Environment
+from reprobox.store.objects import ObjectStore
+
+TOP = Path(__file__).resolve().parents[2]
+Locker = Callable[..., Lock]
+
+
+class Talk:
+    """Remembers what was told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.bars: dict[str, int] = {}
+
+    @contextlib.contextmanager
+    def task(self, what: str, total: int | None = None) -> Iterator[Bar]:
+        self.bars[what] = 0
+
+        class Counter:
+            def update(_, advance: int) -> None:  # noqa: N805
+                self.bars[what] += advance
+
+        yield Counter()
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@pytest.fixture
+def talk() -> Talk:
+    return Talk()
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> ObjectStore:
+    return ObjectStore(tmp_path / "store")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The directory of a config, with the smallest base in it."""
+    path = tmp_path / "the config's place"
+    path.mkdir()
+    (path / "base.tar").write_bytes(rootfs())
+    return path
+
+
+@pytest.fixture
+def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """No package settings but those that the test makes."""
+    for name in list(os.environ):
+        if name.startswith(("PIP_", "UV_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+    return monkeypatch
+
+
+@pytest.fixture
+def index(own_settings: pytest.MonkeyPatch) -> Iterator[Index]:
+    """The only index there is, as pip is told."""
+    with served(Index()) as made:
+        own_settings.setenv("PIP_INDEX_URL", made.url)
+        yield made
+
+
+@pytest.fixture
+def lock(root: Path, objects: ObjectStore, talk: Talk) -> Locker:
+    """Locks requirements on the smallest base."""
+
+    def do(*requirements: str, previous: Lock | None = None, python: str = "3.11", now: int = NOW, **more: object) -> Lock:
+        env = Environment(base=BaseIntent(kind="archive", reference="base.tar"), python=python, requirements=requirements)
+        return resolve.resolve(env, root=root, previous=previous, objects=objects, engine=None, progress=talk, now=now, **more)
+
+    return do
+
+
+@pytest.fixture(scope="session")
+def shared_objects() -> ObjectStore:
+    """A store that outlives the session, so that Debian's packages are fetched once."""
+    return ObjectStore(Path(os.environ.get("REPROBOX_TEST_STORE") or TOP / ".tools" / "store"))
+
+
+@pytest.fixture(autouse=True)
+def apt_lists(monkeypatch: pytest.MonkeyPatch) -> None:
+    """apt's lists are kept beside that store."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(TOP / ".tools" / "cache"))
+
+
+@pytest.fixture(scope="session")
+def engine() -> DockerEngine:
+    return DockerEngine()
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A container registry on loopback: `host:port`."""
+    place = tmp_path_factory.mktemp("registry")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    config = f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {place}/data\nhttp:\n  addr: {address}\n"
+    (place / "config.yml").write_text(config)
+    program = shutil.which("docker-registry") or str(TOP / ".tools" / "usr" / "bin" / "docker-registry")
+    with (
+        (place / "log").open("wb") as log,
+        subprocess.Popen([program, "serve", place / "config.yml"], stdout=log, stderr=log) as process,
+    ):
+        try:
+            _wait(f"http://{address}/v2/", process)
+            yield address
+        finally:
+            process.terminate()
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    while process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except (urllib.error.URLError, ConnectionError):
+            continue
+    raise RuntimeError("the registry ended before it answered")
