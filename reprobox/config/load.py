@@ -91,7 +91,7 @@ def _settings(document: Document, config_path: str, problems: Problems) -> dict[
 
 
 def _keep_written(document: Document) -> None:
-    """Settings that are text stay as they were written (python: 3.10), so that the document says them again when it is read again."""
+    """Settings that are text stay as they were written (python: 3.10), so that the document can be read again."""
     for keys, text in document.texts.items():
         if keys[:1] != (OURS,) or not _TEXTUAL.intersection(keys):
             continue

@@ -145,7 +145,9 @@ def _seen(path: str, workdir: str) -> str:
 
 def _in_top(path: str, workdir: str) -> str:
     """An input that is named once is at the same place on the host as in the run."""
-    return posixpath.normpath(path) if path.startswith("/") else grammar.within(posixpath.join(workdir, path))
+    if path.startswith("/"):
+        return posixpath.normpath(path)
+    return grammar.within(path if workdir == "." else posixpath.join(workdir, path))
 
 
 def _outputs(section: Section) -> tuple[OutputRule, ...]:

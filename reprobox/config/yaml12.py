@@ -143,7 +143,7 @@ class _Builder:
         except ValueError as error:
             self._problems.add(str(error), line=line)
             return event.value
-        if not isinstance(value, str):
+        if not isinstance(value, str) and "<<" not in keys:
             self._made.texts[keys] = event.value
         if doubt is not None:
             self._made.doubtful.append((line, event.value, doubt))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,3 +61,62 @@ def run(
         stdin=subprocess.DEVNULL if stdin is None else None,
     )
     return Done(argv=tuple(os.fsdecode(part) for part in argv), code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+class Piped:
+    """A program that is being read from, or written to, while it runs."""
+
+    def __init__(self, argv: tuple[str, ...], process: subprocess.Popen[bytes], pipe: IO[bytes], errors: IO[bytes]) -> None:
+        self.argv, self.pipe = argv, pipe
+        self._process, self._errors = process, errors
+
+    def finish(self) -> Done:
+        """Closes the pipe and waits for the end; `out` of the result is empty."""
+        with contextlib.suppress(BrokenPipeError):
+            self.pipe.close()
+        code = self._process.wait()
+        self._errors.seek(0)
+        return Done(argv=self.argv, code=code, out=b"", err=self._errors.read())
+
+
+@contextlib.contextmanager
+def piped(
+    argv: Sequence[str | bytes | os.PathLike[str]],
+    *,
+    direction: Literal["read", "write"],
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    stdin: IO[bytes] | None = None,
+) -> Iterator[Piped]:
+    """Runs a program whose output is read, or whose input is written, piece by piece; killed if the block is left before `finish`.
+
+    Only one end is a pipe and stderr goes to a file, so that nothing can block on the other.
+
+    Args:
+        stdin: a real file that the program reads, for direction `read`.
+
+    Raises:
+        FileNotFoundError: when the program does not exist.
+    """
+    reading = direction == "read"
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(
+            [os.fspath(part) for part in argv],
+            cwd=cwd,
+            env=env,
+            stdin=(stdin or subprocess.DEVNULL) if reading else subprocess.PIPE,
+            stdout=subprocess.PIPE if reading else subprocess.DEVNULL,
+            stderr=errors,
+        ) as process,
+    ):
+        pipe = process.stdout if reading else process.stdin
+        if pipe is None:
+            raise AssertionError("the pipe that was asked for is missing")
+        try:
+            yield Piped(tuple(os.fsdecode(part) for part in argv), process, pipe, errors)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()

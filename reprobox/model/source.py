@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,3 +25,26 @@ class Source:
     """Path to commit."""
     ignored_hints: tuple[str, ...] = ()
     """Files hidden from git's own status by assume-unchanged or skip-worktree that do match the commit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """One path that an export wrote; directories follow from the paths."""
+
+    path: str
+    """Relative to the target, `/`-separated; bytes that are not UTF-8 as lone surrogates."""
+    kind: Literal["file", "link"]
+    mode: int
+    """0o644, 0o755, or 0o777 for a link."""
+    size: int
+    sha256: str
+    """Digest of the content; of the target's bytes for a link."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LfsObject:
+    """Content that git knows only by a pointer (git-lfs, docs/spec.md)."""
+
+    path: str
+    digest: str
+    size: int

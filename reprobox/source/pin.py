@@ -1,0 +1,72 @@
+"""The commit that a run is the run of."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from reprobox.errors import DirtyTree
+from reprobox.model.source import Source
+from reprobox.source import check, modules, tree
+from reprobox.source.remote import chosen
+from reprobox.source.repo import Repo, open_repo, text
+
+_SHOWN = 20
+
+
+def pin(top: Path, *, allow_dirty: bool = False) -> Source:
+    """HEAD as a Source.
+
+    Args:
+        top: the top of the work tree, from `find_top`.
+        allow_dirty: take HEAD whatever the work tree holds.
+
+    Raises:
+        DirtyTree: the tree is not the commit; lists why.
+        SourceError: git cannot read it, or objects are missing or damaged.
+    """
+    repo = open_repo(top)
+    state = check.look(repo)
+    if state.reasons and not allow_dirty:
+        raise _dirty(state.reasons)
+    return describe(repo, state.snapshot, hints=state.hints)
+
+
+def describe(repo: Repo, snapshot: tree.Snapshot, *, hints: list[bytes], snapshotted: bool = False) -> Source:
+    """A Source for a commit of a repository."""
+    branch = _branch(repo)
+    return Source(
+        commit=snapshot.commit,
+        tree=snapshot.tree,
+        commit_time=snapshot.time,
+        branch=branch,
+        remote=chosen(repo.config, branch),
+        author=_author(repo),
+        snapshot=snapshotted,
+        submodules={text(module.path): module.commit for module in modules.of(repo, snapshot)},
+        ignored_hints=tuple(text(path) for path in hints),
+    )
+
+
+def _dirty(reasons: list[check.Reason]) -> DirtyTree:
+    shown = [str(reason) for reason in reasons[:_SHOWN]]
+    if len(reasons) > _SHOWN:
+        shown.append(f"and {len(reasons) - _SHOWN} more")
+    many = "1 reason" if len(reasons) == 1 else f"{len(reasons)} reasons"
+    return DirtyTree(
+        f"the work tree is not the commit, for {many}",
+        why="\n".join(shown),
+        next_step="git commit, or git stash -u, or run with --snapshot, which records the tree as it is without touching it",
+    )
+
+
+def _branch(repo: Repo) -> str | None:
+    done = repo.git.run("symbolic-ref", "--quiet", "HEAD")
+    return text(done.out[:-1]).removeprefix("refs/heads/") if done.ok else None
+
+
+def _author(repo: Repo) -> str:
+    """Who runs, as git would name the author of a commit made now; empty when git was never told."""
+    name = os.environ.get("GIT_AUTHOR_NAME") or repo.config.get("user.name", "")
+    email = os.environ.get("GIT_AUTHOR_EMAIL") or repo.config.get("user.email", "")
+    return f"{name} <{email}>".strip() if name or email else ""
