@@ -19,6 +19,9 @@ _LIVE = ("running", "paused", "restarting", "removing")
 _GONE = (404, 409)
 """Answers to a call about a container that is not there, is being removed, or is not running any more."""
 
+_LISTENS = 0.5
+"""Seconds after the start when the shim surely listens: an interpreter starts in 0.02 s here, on a loaded machine in 0.2 s."""
+
 
 class Containers:
     """The part of `RunEngine` that is about containers."""
@@ -146,7 +149,15 @@ class Containers:
                 raise
 
     def stop(self, container_id: str, grace: float) -> None:
-        """TERM, then KILL after `grace` seconds (rounded up to whole ones); absent or already stopped is fine."""
+        """TERM, then KILL after `grace` seconds (rounded up to whole ones); absent or already stopped is fine.
+
+        A container that has just started is given the moment that its first process needs to listen: until then the kernel drops
+        TERM (a process 1 without a handler), and the whole grace would pass in vain.
+        """
+        there = self.state(container_id)
+        if there is None or there.status not in _LIVE:
+            return
+        time.sleep(max(0.0, _LISTENS - state.age(there, time.time())))
         with self._tolerant(f"stop the container {container_id[:12]}"):
             self._link.quick().stop(container_id, timeout=math.ceil(grace))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from datetime import datetime
 from typing import Any, cast, get_args, get_type_hints
 
 from reprobox.model.outcome import ContainerState
@@ -51,6 +53,14 @@ def never_began(status: str, code: int, error: str) -> bool:
     The engine uses 127 for impossible mounts too; only its message tells them apart.
     """
     return status == "created" and code in (NOT_FOUND, NOT_EXECUTABLE) and _NO_PROGRAM.search(error) is not None
+
+
+def age(there: ContainerState, now: float) -> float:
+    """Seconds since a container's start; huge for one that has not started, or whose engine's clock is ahead of ours."""
+    if not there.started:
+        return math.inf
+    seconds = now - datetime.fromisoformat(there.started).timestamp()
+    return seconds if seconds >= 0 else math.inf
 
 
 def _time(text: str) -> str:

@@ -32,8 +32,8 @@ FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signa
 IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 LEFTOVER_SECONDS = 2.0
 """What is still there when the program has ended gets TERM, and KILL after this."""
-OOM_ADJUST = 300
-"""Added to the program's badness, so that the kernel takes it and not the shim, however small its processes are."""
+OWN_BYTES = 16 << 20
+"""More than the shim holds."""
 NOT_EXECUTABLE, NOT_FOUND, BROKEN = 126, 127, 125
 
 
@@ -51,7 +51,7 @@ def main(argv):
     kills = inside.oom_kills() or 0
 
     started, clock = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
-    child, fault = start(program, streams, before)
+    child, fault = start(program, streams, before, badness(met["cgroup"]["memory"]))
     status, peak_rss = (None, 0) if fault else wait_for(child, watched)
     facts = {
         "format": "reprobox.exit/1",
@@ -92,13 +92,13 @@ def keep(report, facts):
 # --- the program ------------------------------------------------------------------------------------------------------------------
 
 
-def start(program, streams, mask):
+def start(program, streams, mask, worse):
     """Forks and executes; the process, and (errno, text) when it could not be executed."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            become(program, streams, mask)
+            become(program, streams, mask, worse)
         except OSError as error:
             os.write(writing, f"{error.errno or 0} {error.strerror}".encode())
         except ValueError as error:
@@ -113,8 +113,14 @@ def start(program, streams, mask):
     return child, (int(number), words)
 
 
-def become(program, streams, mask):
-    """In the child: the program's descriptors, signals and process group, then the program."""
+def badness(limit):
+    """What makes any process of the program worse than the shim when memory runs out, and little more: a thousandth of the limit
+    counts as much of the whole machine's memory when that runs out (proc(5), oom_score_adj)."""
+    return min(1000, 1 + 1000 * OWN_BYTES // limit) if limit else 0
+
+
+def become(program, streams, mask, worse):
+    """In the child: the program's descriptors, signals, badness and process group, then the program."""
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDONLY)
     for descriptor, target in ((nothing, 0), (streams[0], 1), (streams[1], 2)):
@@ -123,7 +129,7 @@ def become(program, streams, mask):
         with open("/proc/self/oom_score_adj") as file:
             own = int(file.read())
         with open("/proc/self/oom_score_adj", "w") as file:
-            file.write(str(min(1000, own + OOM_ADJUST)))
+            file.write(str(min(1000, own + worse)))
     except OSError:
         pass  # /proc may be masked; then the kernel chooses by size alone
     for number in IGNORED_BY_PYTHON + FORWARDED:

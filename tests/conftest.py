@@ -1,0 +1,120 @@
+"""Fixtures for every room: the machine's engine, engines of our own, small images, and a home that is nobody's."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from images_of_our_own import PythonImage, archive, chunks, python_layer, tiny_layer
+from second_engine import SecondEngine
+from shim_runs import ShimRunner
+
+from reprobox.engine.docker import DockerEngine
+from reprobox.errors import EngineUnavailable
+
+KEPT_CONFIGS = {"PIP_CONFIG_FILE": ".config/pip/pip.conf", "UV_CONFIG_FILE": ".config/uv/uv.toml"}
+"""Where packages come from is the machine's business; `reprobox lock` uses it, so the tests of it do."""
+
+
+def _isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
+    user = Path(os.environ.get("HOME", "/nonexistent"))
+    for variable, place in KEPT_CONFIGS.items():
+        if variable not in os.environ and (user / place).exists():
+            patch.setenv(variable, str(user / place))
+    for variable in list(os.environ):
+        if variable.startswith(("REPROBOX_", "XDG_", "GIT_AUTHOR", "GIT_COMMITTER", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX")):
+            if variable == "REPROBOX_TEST_STORE":
+                continue
+            patch.delenv(variable)
+    patch.setenv("HOME", str(home))
+    for variable, place in (("CONFIG", ".config"), ("CACHE", ".cache"), ("DATA", ".local/share"), ("STATE", ".local/state")):
+        patch.setenv(f"XDG_{variable}_HOME", str(home / place))
+    patch.setenv("GIT_CONFIG_GLOBAL", str(home / ".gitconfig"))
+    patch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    patch.setenv("REPROBOX_HOME", str(home / "reprobox"))
+    patch.setenv("DOCKER_CONFIG", str(home / ".docker"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobodys_home_for_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fixtures that live longer than a test are away from the user's files too."""
+    with pytest.MonkeyPatch.context() as patch:
+        _isolate(patch, tmp_path_factory.mktemp("session-home"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def nobodys_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """HOME, XDG, git's, docker's and reprobox's own places, in a fresh directory; no test can touch the user's."""
+    home = tmp_path_factory.mktemp("home")
+    _isolate(monkeypatch, home)
+    return home
+
+
+@pytest.fixture(scope="session")
+def engine() -> DockerEngine:
+    """The machine's engine. Without one the tests that need it fail: a suite that skips them proves nothing."""
+    there = DockerEngine()
+    try:
+        there.info()
+    except EngineUnavailable as missing:
+        pytest.fail(f"These tests need a container engine (scripts/setup starts one).\n{missing}", pytrace=False)
+    return there
+
+
+@pytest.fixture(scope="session")
+def tiny_archive() -> Callable[[str], bytes]:
+    """Makes the busybox image as a docker-archive under a tag, for any engine."""
+    layer = tiny_layer()
+    return lambda tag: archive(layer, tag)
+
+
+@pytest.fixture(scope="session")
+def tiny_image(engine: DockerEngine, tiny_archive: Callable[[str], bytes]) -> Iterator[str]:
+    """A loaded image with busybox (sh, sleep, cat, ...); its tag."""
+    tag = f"reprobox-tests/tiny:{secrets.token_hex(4)}"
+    engine.load(chunks(tiny_archive(tag)))
+    yield tag
+    engine.remove_image(tag)
+
+
+@pytest.fixture(scope="session")
+def python_archive() -> Callable[[str], tuple[bytes, str]]:
+    """Makes the image with this interpreter as a docker-archive under a tag; and the interpreter's path in it."""
+    layer, python = python_layer()
+    return lambda tag: (archive(layer, tag), python)
+
+
+@pytest.fixture(scope="session")
+def python_image(engine: DockerEngine, python_archive: Callable[[str], tuple[bytes, str]]) -> Iterator[PythonImage]:
+    """A loaded image with busybox and this interpreter (standard library, no byte code)."""
+    tag = f"reprobox-tests/python:{secrets.token_hex(4)}"
+    data, python = python_archive(tag)
+    engine.load(chunks(data))
+    yield PythonImage(tag, python)
+    engine.remove_image(tag)
+
+
+@pytest.fixture
+def second_engine() -> Iterator[Callable[..., SecondEngine]]:
+    """Starts engines of the test's own: `second_engine(live_restore=..., first_on_path=...)`; all are gone after the test."""
+    with ExitStack() as stack:
+
+        def begin(*, live_restore: bool = False, first_on_path: Path | None = None) -> SecondEngine:
+            made = SecondEngine(live_restore=live_restore, first_on_path=first_on_path)
+            stack.callback(made.close)
+            return made.start()
+
+        yield begin
+
+
+@pytest.fixture
+def shim(engine: DockerEngine, python_image: PythonImage, tmp_path: Path) -> Iterator[ShimRunner]:
+    """Runs programs under the shim: `shim("sh", "-c", "...", memory=...)`."""
+    runner = ShimRunner(engine, python_image, tmp_path)
+    yield runner
+    runner.close()
