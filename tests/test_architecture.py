@@ -112,15 +112,15 @@ def _import_breaches(module: Module, name: str) -> Iterator[str]:
 
 
 def _inner_breaches(module: Module, name: str) -> Iterator[str]:
-    target = (name.split(".") + [""])[1]
+    target = [*name.split("."), ""][1]
     if module.payload:
         yield "the payload imports reprobox"
     elif module.path == "__init__.py":
         if target != "version":
             yield f"the package's own __init__ imports {target}"
-    elif target not in LEVELS:
+    elif target not in LEVELS and target not in ("", "__version__"):
         yield f"imports {name}, which is in no room of the map"
-    elif target != module.room and LEVELS[target] >= LEVELS[module.room] and target != "version":
+    elif target != module.room and LEVELS.get(target, 0) >= LEVELS[module.room] and target != "version":
         yield f"{module.room} imports {target}: imports point to the left only, and siblings are strangers"
 
 

@@ -67,7 +67,7 @@ def collect(work: Path, exported: Exported, mounted: Collection[str], outputs: P
     """Moves what the run created or changed to `outputs`, and describes it.
 
     Args:
-        work: the tree that the run had, no longer used by anybody.
+        work: the tree that the run had, no longer used by anybody; none when the run died before it was laid out.
         exported: what was in it before the run.
         mounted: paths in it that were mount points of inputs, which the engine may have created; left alone with all below.
         outputs: a directory on the same file system; created if absent.
@@ -78,9 +78,9 @@ def collect(work: Path, exported: Exported, mounted: Collection[str], outputs: P
     walk = _Walk(exported, frozenset(path.strip("/") for path in mounted))
     with layout.trouble(f"collecting the outputs in {work}"), contextlib.ExitStack() as stack:
         outputs.mkdir(exist_ok=True)
-        source = _open_dir(work, None, stack)
         target = _Target(lambda: os.open(outputs, _DIRECTORY), stack)
-        _move_changed(walk, source, "", target, 0)
+        if layout.exists(work):
+            _move_changed(walk, _open_dir(work, None, stack), "", target, 0)
         found = sorted(_describe(target.fd(), ""), key=lambda file: os.fsencode(file.path))
     kept = {file.path for file in found}
     gone = sorted(path for path in exported if path not in walk.seen and path not in kept)

@@ -58,7 +58,7 @@ class Index:
         sql = f"SELECT {', '.join(_COLUMNS)} FROM runs"  # noqa: S608  (our own column names)
         sql += f" WHERE {where}" if where else ""
         sql += " ORDER BY created DESC, id DESC LIMIT ?"
-        bounds = (*values, -1 if limit is None else limit)
+        bounds = [*map(_bindable, values), -1 if limit is None else limit]
         return self._ask(lambda database: [_row(found) for found in database.execute(sql, bounds)])
 
     def _ask(self, question: Callable[[sqlite3.Connection], list[RunRow]]) -> list[RunRow]:
@@ -139,7 +139,12 @@ class Index:
 def _store(database: sqlite3.Connection, row: RunRow) -> None:
     values = list(astuple(row))
     values[_TAGS] = "".join(f"\n{tag}\n" for tag in row.tags)
-    database.execute(f"INSERT OR REPLACE INTO runs VALUES ({_MARKS})", values)  # noqa: S608  (question marks only)
+    database.execute(f"INSERT OR REPLACE INTO runs VALUES ({_MARKS})", [_bindable(value) for value in values])  # noqa: S608  (question marks only)
+
+
+def _bindable(value: Any) -> Any:
+    """SQLite's text is UTF-8; the lone surrogates of a name that was not are written out, as a list would show them."""
+    return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
 
 
 def _facts(database: sqlite3.Connection) -> int:
@@ -150,7 +155,10 @@ def _facts(database: sqlite3.Connection) -> int:
             database.execute(statement)
     elif version != VERSION:
         raise sqlite3.DatabaseError(f"index of version {version}")
-    return int(database.execute("SELECT seen FROM facts").fetchone()[0])
+    found = database.execute("SELECT seen FROM facts").fetchone()
+    if found is None or not isinstance(found[0], int):
+        raise sqlite3.DatabaseError("the index has lost its facts")
+    return found[0]
 
 
 def _time_of(folder: Path) -> int:

@@ -56,6 +56,7 @@ def _safe(file: OutputFile) -> bytes:
         name = os.fsencode(file.path)
     except UnicodeEncodeError:
         name = b""
-    if b"\0" in name or any(part in (b"", b".", b"..") for part in name.split(b"/")) or not canon.is_digest(file.sha256):
+    leaves = b"\0" in name or any(part in (b"", b".", b"..") for part in name.split(b"/"))
+    if leaves or not canon.is_digest(file.sha256) or file.size < 0 or not 0 <= file.mode <= 0o777:
         raise StoreDamaged(f"{_WHERE} names something that cannot be an output", why=f"path {file.path!r}, sha256 {file.sha256!r}")
     return name

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "store"))
+
+from harness_runs import a_record, a_runspec, an_intent, an_output
+
+from reprobox.judge import files
+from reprobox.judge.files import Side, compare, compare_files, first_difference
+from reprobox.model.outcome import Exit, OutputFile
+from reprobox.model.record import OutputSummary
+from reprobox.model.spec import OutputRule
+from reprobox.model.verdict import FileVerdict, Verdict
+
+
+def side(*outputs: OutputFile, rules: tuple[OutputRule, ...] = (), **changes: Any) -> Side:
+    intent = an_intent(runspec=a_runspec(outputs=rules))
+    return Side(record=a_record(intent, outputs, **changes), digest="sha256:" + "0" * 64, outputs=outputs)
+
+
+def states(verdict: Verdict) -> dict[str, str]:
+    return {file.path: file.state for file in verdict.files}
+
+
+def test_equal_bytes_are_identical() -> None:
+    ours, theirs = side(an_output("a"), an_output("b")), side(an_output("a"), an_output("b"))
+    verdict = compare(ours, theirs, now=5.0)
+    assert verdict.result == "identical"
+    assert verdict.same
+    assert states(verdict) == {"a": "identical", "b": "identical"}
+    assert (verdict.exit_equal, verdict.stdout_equal, verdict.notes, verdict.checked) == (True, True, (), 5.0)
+    assert (verdict.left, verdict.right) == (ours.record.id, theirs.record.id)
+
+
+def test_both_ways() -> None:
+    verdict = compare(side(an_output("gone"), an_output("both")), side(an_output("new"), an_output("both")))
+    assert verdict.result == "different"
+    assert states(verdict) == {"both": "identical", "gone": "missing", "new": "extra"}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "differs"),
+    [
+        (an_output("a", b"other"), ["bytes"]),
+        (an_output("a", mode=0o755), ["mode"]),
+        (an_output("a", b"y", mode=0o755), ["bytes", "mode"]),
+        (an_output("a", kind="link"), ["kind"]),
+        (an_output("a", kind="dir"), ["kind"]),
+    ],
+)
+def test_what_differs_is_named(theirs: OutputFile, differs: list[str]) -> None:
+    verdict = compare(side(an_output("a")), side(theirs))
+    assert verdict.result == "different"
+    assert verdict.files[0].detail["differs"] == differs
+
+
+def test_other_mode_bits_do_not_count() -> None:
+    assert compare(side(an_output("a", mode=0o644)), side(an_output("a", mode=0o600))).result == "identical"
+
+
+def test_ignored_paths_never_make_it_identical_when_they_were_needed() -> None:
+    rules = (OutputRule(pattern="*.log", compare="ignore"),)
+    same = compare(side(an_output("a.log"), rules=rules), side(an_output("a.log")))
+    assert (same.result, states(same)) == ("identical", {"a.log": "identical"})
+    for theirs in (side(an_output("a.log", b"other")), side()):
+        verdict = compare(side(an_output("a.log"), rules=rules), theirs)
+        assert (verdict.result, states(verdict)) == ("equal-under-rule", {"a.log": "ignored"})
+        assert verdict.same
+
+
+def test_the_rules_of_the_original_count() -> None:
+    rules = (OutputRule(pattern="*", compare="ignore"),)
+    assert compare(side(an_output("a")), side(an_output("a", b"other"), rules=rules)).result == "different"
+
+
+def test_the_first_rule_that_matches_counts() -> None:
+    rules = (OutputRule(pattern="a/*", compare="bytes"), OutputRule(pattern="*", compare="ignore"))
+    verdict = compare(
+        side(an_output("a/b"), an_output("c"), rules=rules), side(an_output("a/b", b"other"), an_output("c", b"other"))
+    )
+    assert states(verdict) == {"a/b": "different", "c": "ignored"}
+
+
+@pytest.mark.parametrize("kind", ["content", "tensors"])
+@pytest.mark.parametrize(
+    ("state", "result"), [("equal-under-rule", "equal-under-rule"), ("different", "different"), ("not-checked", "not-checked")]
+)
+def test_a_rule_looks_only_where_bytes_differ(kind: Any, state: Any, result: str) -> None:
+    rule = OutputRule(pattern="*.pt", compare=kind, ulp=4)
+    asked = []
+
+    def look(left: OutputFile, right: OutputFile, found: OutputRule) -> FileVerdict:
+        asked.append((left.path, right.path, found))
+        return FileVerdict(path=left.path, state=state)
+
+    ours = side(an_output("a.pt"), an_output("same.pt"), rules=(rule,))
+    verdict = compare(ours, side(an_output("a.pt", b"other"), an_output("same.pt")), look=look)
+    assert asked == [("a.pt", "a.pt", rule)]
+    assert (verdict.result, states(verdict)["same.pt"]) == (result, "identical")
+
+
+def test_without_anything_that_can_look_it_is_not_checked() -> None:
+    rules = (OutputRule(pattern="*", compare="tensors"),)
+    verdict = compare(side(an_output("a"), rules=rules), side(an_output("a", b"other")))
+    assert (verdict.result, verdict.same) == ("not-checked", False)
+    verdict = compare(side(an_output("a"), an_output("b"), rules=rules), side(an_output("a", b"other")))
+    assert verdict.result == "different"
+
+
+def test_no_outputs_are_identical_only_with_equal_ends() -> None:
+    verdict = compare(side(), side())
+    assert (verdict.result, verdict.notes) == ("identical", ("no outputs to compare",))
+    verdict = compare(side(), side(code=1))
+    assert (verdict.result, verdict.exit_equal) == ("different", False)
+
+
+def test_a_run_that_was_cut_off_proves_nothing() -> None:
+    cut = Exit(code=143, reason="interrupted")
+    assert compare(side(an_output("a"), exit=cut), side(an_output("a"), exit=cut)).result == "not-checked"
+    assert compare(side(an_output("a")), side(an_output("a"), exit=cut)).result == "different"
+
+
+def test_failing_the_same_way_is_identical() -> None:
+    assert compare(side(an_output("a"), code=3), side(an_output("a"), code=3)).result == "identical"
+
+
+def test_stdout_is_told_and_does_not_count() -> None:
+    verdict = compare(side(an_output("a"), stdout="sha256:" + "1" * 64), side(an_output("a")))
+    assert (verdict.result, verdict.stdout_equal) == ("identical", False)
+    assert verdict.notes == ("stdout differs; it is not an output and does not count",)
+
+
+def refusing(*lines: str, rules: tuple[OutputRule, ...] = ()) -> Side:
+    plain = side(rules=rules)
+    return replace(plain, record=replace(plain.record, outputs=OutputSummary(manifest="", files=0, size=0, refused=lines)))
+
+
+def test_refused_paths_count() -> None:
+    fifo, denied = "a: b/fifo: fifo", "locked: permission denied, owner 5"
+    assert compare(refusing(fifo), refusing(fifo)).result == "identical"
+    assert compare(refusing(denied), refusing(denied)).result == "not-checked"
+    one_sided = compare(refusing(fifo), refusing())
+    assert (one_sided.result, states(one_sided)) == ("different", {"a: b/fifo": "missing"})
+    ignore = (OutputRule(pattern="locked", compare="ignore"),)
+    assert compare(refusing(denied, rules=ignore), refusing()).result == "equal-under-rule"
+
+
+def pair(left: bytes, right: bytes) -> Any:
+    @contextlib.contextmanager
+    def opened(ours: OutputFile, theirs: OutputFile) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+        yield io.BytesIO(left), io.BytesIO(right)
+
+    return opened
+
+
+def test_the_place_of_the_first_difference_is_given() -> None:
+    found = compare_files((an_output("a", b"abcd"),), (an_output("a", b"abXd"),), (), open_pair=pair(b"abcd", b"abXd"))
+    assert found[0].detail == {"differs": ["bytes"], "first_byte": 2}
+    found = compare_files((an_output("a", b"ab"),), (an_output("a", b"abc"),), (), open_pair=pair(b"ab", b"abc"))
+    assert found[0].detail == {"differs": ["bytes"], "first_byte": 2, "sizes": [2, 3]}
+
+
+@settings(max_examples=300, deadline=None)
+@given(left=st.binary(max_size=40), right=st.binary(max_size=40), chunk=st.integers(1, 9))
+def test_first_difference_is_right_at_any_chunk_size(left: bytes, right: bytes, chunk: int) -> None:
+    expected = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
+    kept, files._CHUNK = files._CHUNK, chunk
+    try:
+        found = first_difference(io.BytesIO(left), io.BytesIO(right))
+    finally:
+        files._CHUNK = kept
+    assert found == (None if left == right else expected)
+
+
+OUTPUTS = st.dictionaries(st.sampled_from(["a", "b", "c/d", "\udcff"]), st.sampled_from([b"1", b"2", b""]))
+
+
+@settings(max_examples=300, deadline=None)
+@given(left=OUTPUTS, right=OUTPUTS)
+def test_identical_means_equal_and_the_mirror_agrees(left: dict[str, bytes], right: dict[str, bytes]) -> None:
+    ours = side(*(an_output(path, data) for path, data in left.items()))
+    theirs = side(*(an_output(path, data) for path, data in right.items()))
+    there, back = compare(ours, theirs), compare(theirs, ours)
+    assert (there.result == "identical") == (left == right)
+    assert {file.path for file in there.files} == left.keys() | right.keys()
+    mirror = {"missing": "extra", "extra": "missing"}
+    assert states(back) == {path: mirror.get(state, state) for path, state in states(there).items()}
