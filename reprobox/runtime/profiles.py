@@ -183,13 +183,10 @@ class Cpu:
 
     @classmethod
     def of(cls, met: Mapping[str, Any]) -> Cpu:
-        """From `met["cpu"]`, as the shim writes it: vendor, flags and arch; what is absent is empty."""
+        """From the `cpu` and `kernel` that the shim wrote; what is absent is empty."""
         cpu = met.get("cpu") or {}
-        flags = cpu.get("flags") or ()
-        names = flags.split() if isinstance(flags, str) else flags
-        return cls(
-            vendor=str(cpu.get("vendor") or ""), flags=frozenset(names), arch=str(cpu.get("arch") or met.get("arch") or "x86_64")
-        )
+        machine = (met.get("kernel") or {}).get("machine")
+        return cls(vendor=str(cpu.get("vendor") or ""), flags=frozenset(cpu.get("flags") or ()), arch=str(machine or "x86_64"))
 
 
 def dispatch_class(met: Mapping[str, Any]) -> str:
@@ -284,7 +281,7 @@ def _gpu_reasons(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> list[s
         return ["the record used a GPU and there is none here"]
     reasons = [
         f"GPU {key}: recorded {_named(was, key)}, here {_named(now, key)}"
-        for key in ("name", "sm_count", "mig", "driver")
+        for key in ("name", "compute_cap", "memory_total", "mig_mode_current", "driver_version")
         if _named(was, key) != _named(now, key)
     ]
     return reasons if was else ["the record does not say which GPU it met", *reasons]

@@ -48,12 +48,15 @@ class OpTrace:
     def call(self, operation, args, kwargs):
         """One aten call: hash, compute, hash, write."""
         inputs = self._hashes((args, kwargs))
+        name = str(operation)
         draws = self._torch.Tag.nondeterministic_seeded in operation.tags
         rng = _hash(self._torch, self._torch.get_rng_state()) if draws else None
         result = operation(*args, **kwargs)
         # An operation in place shows its work in its arguments.
         outputs = self._hashes((result, args, kwargs) if operation._schema.is_mutable else result)
-        line = {"n": self._calls, "s": self._steps, "op": str(operation), "in": inputs, "out": outputs, "at": _place()}
+        if ".empty" in name or ".new_empty" in name:
+            outputs = ["uninitialised"]
+        line = {"n": self._calls, "s": self._steps, "op": name, "in": inputs, "out": outputs, "at": _place()}
         self._write(line if rng is None else dict(line, rng=rng))
         self._calls += 1
         return result

@@ -1,0 +1,56 @@
+"""The reader's process: limits first, then the files. Started by `look`, speaks JSON on stdin and stdout.
+
+Outputs are whatever the experiment wrote, so their readers get little memory, little time, small files and no descriptors to spare.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def main() -> None:
+    """Reads one request, writes one answer."""
+    request = json.load(sys.stdin)
+    _limit(request["limits"])
+    try:
+        answer = _compare(request)
+    except MemoryError:
+        answer = {"why": "the reader ran out of its memory limit"}
+    json.dump(answer, sys.stdout)
+
+
+def _limit(limits: dict[str, int]) -> None:
+    for kind, name in ((resource.RLIMIT_AS, "memory"), (resource.RLIMIT_CPU, "cpu"), (resource.RLIMIT_FSIZE, "unpacked")):
+        _, hard = resource.getrlimit(kind)
+        value = limits[name] if hard == resource.RLIM_INFINITY else min(limits[name], hard)
+        resource.setrlimit(kind, (value, value))
+    signal.alarm(limits["wall"])  # nobody handles it, so it ends the process wherever it is
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+
+def _compare(request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        from reprobox.judge import canonical, content, tensors
+    except ImportError as error:
+        return {"why": f"reading tensors needs NumPy: {error}"}
+    sides = []
+    try:
+        for side in ("left", "right"):
+            directory = Path(request["scratch"]) / side
+            directory.mkdir()
+            unpacker = canonical.Unpacker(directory, request["limits"]["unpacked"])
+            sides.append(unpacker.read(Path(request[side]), request["name"]))
+        tolerance = tensors.Tolerance(**request["tolerance"])
+        return content.compare(sides[0], sides[1], tolerance, only_numbers=request["only_numbers"])
+    except content.Unreadable as error:
+        return {"why": str(error), "side": "left" if not sides else "right" if len(sides) == 1 else "both"}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""Which format a file has (by its first bytes, then by its name), and its content."""
+
+from __future__ import annotations
+
+import importlib
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+from reprobox.judge import formats_array, formats_media, formats_pickle, formats_text, formats_torch
+from reprobox.judge.content import Content, Leaf, Unreadable
+
+Reader = Callable[[Path, int], Content]
+_HEAD = 512
+_TEXT = {".csv": ",", ".tsv": "\t"}
+
+
+def kind_of(path: Path, name: str) -> str:
+    """The format's name; `text` for other UTF-8 without zero bytes; `unknown` else.
+
+    Args:
+        name: the file's name in the run (the path may be a temporary one).
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    return _by_magic(path, name, head, size) or _by_name(name.lower(), head)
+
+
+def _by_magic(path: Path, name: str, head: bytes, size: int) -> str | None:
+    if head.startswith(b"PK\x03\x04"):
+        return _zip_kind(path, name)
+    for magic, kind in ((b"\x93NUMPY", "npy"), (formats_media.PNG, "png"), (b"\x1f\x8b", "gzip"), (b"PAR1", "parquet")):
+        if head.startswith(magic):
+            return kind
+    if head[257:262] == b"ustar":
+        return "tar"
+    return "safetensors" if formats_array.is_safetensors(head, size) else None
+
+
+def _zip_kind(path: Path, name: str) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        raise Unreadable(f"a damaged zip file: {error}") from error
+    if sum(member.endswith("/data.pkl") for member in members) == 1:
+        return "torch"
+    return "npz" if name.endswith(".npz") else "zip"
+
+
+def _by_name(name: str, head: bytes) -> str:
+    suffix = name[name.rfind(".") :] if "." in name else ""
+    if "tfevents" in name:
+        return "tensorboard"
+    if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
+        return "pickle"
+    if suffix in (".json", ".jsonl", ".ndjson", ".ipynb", *_TEXT):
+        return {".ipynb": "json", ".ndjson": "jsonl"}.get(suffix, suffix[1:])
+    return "unknown" if b"\0" in head else "text"
+
+
+def read(path: Path, kind: str, limit: int) -> Content:
+    """The content of a file that is not a container.
+
+    Args:
+        limit: bytes that it may unpack to.
+
+    Raises:
+        Unreadable: the file is damaged, larger than `limit`, or of a format without a reader.
+    """
+    readers: dict[str, Reader] = {
+        "torch": formats_torch.read_zip,
+        "npz": formats_array.read_npz,
+        "npy": lambda p, _: formats_array.read_npy(p),
+        "safetensors": lambda p, _: formats_array.read_safetensors(p),
+        "png": lambda p, _: formats_media.read_png(p),
+        "tensorboard": lambda p, _: formats_media.read_events(p),
+        "csv": lambda p, _: formats_text.read_csv(p, delimiter=","),
+        "tsv": lambda p, _: formats_text.read_csv(p, delimiter="\t"),
+        "json": lambda p, _: formats_text.read_json(p),
+        "jsonl": lambda p, _: formats_text.read_json_lines(p),
+        "text": lambda p, _: formats_text.read_lines(p),
+        "pickle": lambda p, _: _pickle(p),
+        "parquet": lambda p, _: _parquet(p),
+    }
+    if kind not in readers:
+        raise Unreadable("a format that no reader here knows")
+    try:
+        return readers[kind](path, limit)
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
+        raise Unreadable(f"a damaged {kind} file: {error}") from error
+
+
+def _pickle(path: Path) -> Content:
+    with path.open("rb") as stream:
+        return formats_torch.read_legacy(stream) if formats_torch.is_legacy(stream) else formats_pickle.read(stream)
+
+
+def _parquet(path: Path) -> Content:
+    """Columns through pyarrow, where it is installed."""
+    try:
+        parquet = importlib.import_module("pyarrow.parquet")
+    except ImportError as error:
+        raise Unreadable("parquet is read through pyarrow, which is not installed") from error
+    table = parquet.read_table(path)
+    leaves: dict[str, Leaf] = {}
+    for name in table.column_names:
+        column = table[name].to_numpy()
+        if column.dtype.kind in "biufc":
+            leaves[name] = formats_array.of_array(column)
+        else:
+            leaves |= {f"{name}[{row}]": str(value) for row, value in enumerate(column)}
+    return Content(format="parquet", leaves=leaves)

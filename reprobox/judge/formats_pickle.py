@@ -1,0 +1,277 @@
+"""Pickles without unpickling: the opcodes are walked, and nothing that they name is imported, called or built.
+
+Python's own `pickletools` splits the stream into opcodes; a small stack machine here puts plain values together. Containers,
+numbers and texts become themselves; tensors of torch and arrays of NumPy become `Tensor`; anything else stays a symbol with its
+arguments, which can be compared and cannot do anything. (`torch.load(weights_only=True)` had CVE-2025-32434 and CVE-2026-24747.)
+"""
+
+from __future__ import annotations
+
+import pickletools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+import numpy as np
+
+from reprobox.judge.content import MAX_LEAVES, Content, Leaf, Unreadable
+from reprobox.judge.tensors import Tensor
+
+_MARK = object()
+_MAX_STEPS = 50_000_000
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """A name that the pickle mentions."""
+
+    name: str
+
+
+@dataclass
+class Opaque:
+    """A call that the pickle asks for, not made."""
+
+    name: str
+    args: Any
+    state: Any = None
+    items: list[Any] = field(default_factory=list)
+
+
+class Machine:
+    """Walks one pickle.
+
+    Args:
+        persistent: what stands for a persistent id (a torch storage).
+        build: `build(name, args)` may answer a call with a value, or with None to leave it a symbol.
+    """
+
+    def __init__(self, persistent: Callable[[Any], Any], build: Callable[[str, Any], Any]) -> None:
+        self._persistent, self._build = persistent, build
+        self._stack: list[Any] = []
+        self._memo: dict[int, Any] = {}
+
+    def run(self, stream: IO[bytes]) -> Any:
+        """The value; the stream stands behind the pickle."""
+        steps = 0
+        try:
+            for opcode, argument, _ in pickletools.genops(stream):
+                steps += 1
+                if steps > _MAX_STEPS:
+                    raise Unreadable("a pickle with too many operations")
+                if opcode.name == "STOP":
+                    return self._stack.pop()
+                self._step(opcode.name, argument)
+        except (IndexError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise Unreadable(f"not a pickle that can be read: {error}") from error
+        raise Unreadable("a pickle without an end")
+
+    def _step(self, name: str, argument: Any) -> None:
+        if name in _IGNORED:
+            return
+        if name in _CONSTANTS:
+            self._stack.append(_CONSTANTS[name]())
+        elif name in _PUSHED:
+            self._stack.append(argument)
+        else:
+            action = _ACTIONS.get(name)
+            if action is None:
+                raise Unreadable(f"a pickle with the operation {name}")
+            action(self, argument)
+
+    def _marked(self) -> list[Any]:
+        place = len(self._stack) - 1
+        while self._stack[place] is not _MARK:
+            place -= 1
+            if place < 0:
+                raise Unreadable("a pickle without its mark")
+        found = self._stack[place + 1 :]
+        del self._stack[place:]
+        return found
+
+    def _tuple(self, count: int) -> None:
+        taken = tuple(self._stack[len(self._stack) - count :])
+        del self._stack[len(self._stack) - count :]
+        self._stack.append(taken)
+
+    def _extend(self, values: list[Any]) -> None:
+        target = self._stack[-1]
+        if isinstance(target, Opaque):
+            target.items.extend(values)
+        elif isinstance(target, list):
+            target.extend(values)
+        else:
+            raise Unreadable("a pickle that appends to something odd")
+
+    def _set(self, values: list[Any]) -> None:
+        target = self._stack[-1]
+        pairs = list(zip(values[::2], values[1::2], strict=True))
+        if isinstance(target, Opaque):
+            target.items.extend(pairs)
+        else:
+            for key, value in pairs:
+                target[_key(key)] = value
+
+    def _reduce(self) -> None:
+        args, function = self._stack.pop(), self._stack.pop()
+        self._stack.append(self._call(function, args))
+
+    def _call(self, function: Any, args: Any) -> Any:
+        name = function.name if isinstance(function, Symbol) else "?"
+        built = self._build(name, args)
+        return Opaque(name, args) if built is None else built
+
+    def _set_state(self) -> None:
+        state = self._stack.pop()
+        target = self._stack[-1]
+        if isinstance(target, Opaque):
+            target.state = state
+
+    def _new(self, keywords: bool) -> None:
+        extra = self._stack.pop() if keywords else None
+        args, kind = self._stack.pop(), self._stack.pop()
+        self._stack.append(Opaque(kind.name if isinstance(kind, Symbol) else "?", args if extra is None else (args, extra)))
+
+    def _global(self, text: str) -> None:
+        self._stack.append(Symbol(text.replace(" ", ".", 1)))
+
+    def _stack_global(self) -> None:
+        name, module = self._stack.pop(), self._stack.pop()
+        self._stack.append(Symbol(f"{module}.{name}"))
+
+
+def _key(key: Any) -> Any:
+    return key if isinstance(key, str | int | float | bool | bytes | tuple | type(None)) else repr(key)
+
+
+_IGNORED = {"PROTO", "FRAME"}
+_CONSTANTS: dict[str, Callable[[], Any]] = {
+    "NONE": lambda: None,
+    "NEWTRUE": lambda: True,
+    "NEWFALSE": lambda: False,
+    "EMPTY_DICT": dict,
+    "EMPTY_LIST": list,
+    "EMPTY_TUPLE": tuple,
+    "EMPTY_SET": lambda: Opaque("set", ()),
+    "MARK": lambda: _MARK,
+}
+_PUSHED = {
+    *("BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT", "UNICODE", "BINUNICODE", "BINUNICODE8"),
+    *("SHORT_BINUNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"),
+}
+_ACTIONS: dict[str, Callable[[Machine, Any], Any]] = {
+    "TUPLE": lambda m, _: m._stack.append(tuple(m._marked())),
+    "TUPLE1": lambda m, _: m._tuple(1),
+    "TUPLE2": lambda m, _: m._tuple(2),
+    "TUPLE3": lambda m, _: m._tuple(3),
+    "LIST": lambda m, _: m._stack.append(m._marked()),
+    "DICT": lambda m, _: m._stack.append(dict(_pairs(m._marked()))),
+    "FROZENSET": lambda m, _: m._stack.append(Opaque("frozenset", (), items=m._marked())),
+    "APPEND": lambda m, _: m._extend([m._stack.pop()]),
+    "APPENDS": lambda m, _: m._extend(m._marked()),
+    "ADDITEMS": lambda m, _: m._extend(m._marked()),
+    "SETITEM": lambda m, _: m._set([*reversed([m._stack.pop(), m._stack.pop()])]),
+    "SETITEMS": lambda m, _: m._set(m._marked()),
+    "PUT": lambda m, n: m._memo.__setitem__(n, m._stack[-1]),
+    "BINPUT": lambda m, n: m._memo.__setitem__(n, m._stack[-1]),
+    "LONG_BINPUT": lambda m, n: m._memo.__setitem__(n, m._stack[-1]),
+    "MEMOIZE": lambda m, _: m._memo.__setitem__(len(m._memo), m._stack[-1]),
+    "GET": lambda m, n: m._stack.append(m._memo[n]),
+    "BINGET": lambda m, n: m._stack.append(m._memo[n]),
+    "LONG_BINGET": lambda m, n: m._stack.append(m._memo[n]),
+    "GLOBAL": lambda m, text: m._global(text),
+    "STACK_GLOBAL": lambda m, _: m._stack_global(),
+    "REDUCE": lambda m, _: m._reduce(),
+    "BUILD": lambda m, _: m._set_state(),
+    "NEWOBJ": lambda m, _: m._new(False),
+    "NEWOBJ_EX": lambda m, _: m._new(True),
+    "BINPERSID": lambda m, _: m._stack.append(m._persistent(m._stack.pop())),
+    "POP": lambda m, _: m._stack.pop(),
+    "POP_MARK": lambda m, _: m._marked(),
+    "DUP": lambda m, _: m._stack.append(m._stack[-1]),
+}
+
+
+def _pairs(values: list[Any]) -> list[tuple[Any, Any]]:
+    return [(_key(key), value) for key, value in zip(values[::2], values[1::2], strict=True)]
+
+
+def flatten(value: Any) -> dict[str, Leaf]:
+    """Leaves by dotted path, in the order of the pickle; what is in a set is sorted, because its order says nothing."""
+    found: dict[str, Leaf] = {}
+    _flatten(found, "", value, [])
+    return found
+
+
+def _flatten(found: dict[str, Leaf], path: str, value: Any, above: list[int]) -> None:
+    if len(found) > MAX_LEAVES or len(above) > 500:
+        raise Unreadable("a pickle with too many or too deep values")
+    value = _array(value) or value if isinstance(value, Opaque) else value
+    if isinstance(value, Tensor | str | int | float | bool | type(None)):
+        found[path or "value"] = value
+    elif isinstance(value, bytes | bytearray | Symbol):
+        found[path or "value"] = value.name if isinstance(value, Symbol) else value.hex()
+    elif id(value) in above:
+        found[path] = "<the object that holds it>"
+    else:
+        for name, child in _children(value):
+            _flatten(found, f"{path}.{name}" if path else name, child, [*above, id(value)])
+
+
+def _children(value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, dict):
+        return [(str(key), child) for key, child in value.items()] or [("<empty>", "dict")]
+    if isinstance(value, list | tuple):
+        return [(str(place), child) for place, child in enumerate(value)] or [("<empty>", type(value).__name__)]
+    if isinstance(value, Opaque):
+        items = sorted(value.items, key=repr) if value.name in ("set", "frozenset") else value.items
+        parts = [("<type>", value.name), ("<args>", value.args), ("<state>", value.state), ("<items>", items)]
+        return [part for part in parts if part[1] not in (None, (), [])]
+    return [("<other>", type(value).__name__)]
+
+
+def _array(value: Opaque) -> Tensor | None:
+    """A NumPy array or scalar as the ways of pickling it look; None for all else."""
+    last = value.name.rpartition(".")[2]
+    if not value.name.startswith("numpy."):
+        return None
+    if last == "_reconstruct" and isinstance(value.state, tuple) and len(value.state) == 5:
+        _, shape, dtype, fortran, data = value.state
+        return _tensor(dtype, shape, data, "F" if fortran else "C")
+    if last == "_frombuffer" and len(value.args) == 4:
+        data, dtype, shape, order = value.args
+        return _tensor(dtype, shape, data, order)
+    if last == "scalar" and len(value.args) == 2:
+        return _tensor(value.args[0], (), value.args[1], "C")
+    return None
+
+
+def _tensor(dtype: Any, shape: Any, data: Any, order: Any) -> Tensor | None:
+    if not isinstance(dtype, Opaque) or not isinstance(data, bytes | bytearray) or not isinstance(dtype.args, tuple):
+        return None
+    endian = dtype.state[1] if isinstance(dtype.state, tuple) and len(dtype.state) > 1 and dtype.state[1] in ("<", ">") else "<"
+    try:
+        kind = np.dtype(endian + str(dtype.args[0]))
+        array = np.frombuffer(data, dtype=kind).reshape(tuple(int(size) for size in shape), order="F" if order == "F" else "C")
+    except (TypeError, ValueError) as error:
+        raise Unreadable(f"a pickle with a damaged array: {error}") from error
+    native = array.astype(kind.newbyteorder("="))
+    return Tensor(dtype=str(native.dtype), shape=native.shape, load=lambda: native)
+
+
+def encoded(name: str, args: Any) -> Any:
+    """The calls that any pickle may hold and that are plain values."""
+    if name == "_codecs.encode" and len(args) == 2 and all(isinstance(arg, str) for arg in args):
+        return args[0].encode("latin1")
+    if name == "collections.OrderedDict" and args == ():
+        return {}
+    return None
+
+
+def read(stream: IO[bytes]) -> Content:
+    """A plain pickle (joblib files, which put raw arrays between their opcodes, are refused)."""
+
+    def persistent(_: Any) -> Any:
+        raise Unreadable("a pickle with persistent ids")
+
+    return Content(format="pickle", leaves=flatten(Machine(persistent, encoded).run(stream)))

@@ -1,0 +1,100 @@
+"""Text: CSV by cell, JSON and JSON lines by path, other text by line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from reprobox.judge.content import MAX_LEAVES, Content, Leaf, Unreadable
+from reprobox.judge.tensors import Tensor
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable("text that is not UTF-8") from error
+
+
+def read_csv(path: Path, *, delimiter: str) -> Content:
+    """Columns by their name in the first row; a column of numbers is an array, any other is a leaf a cell."""
+    csv.field_size_limit(1 << 24)
+    try:
+        rows = list(csv.reader(_text(path).splitlines(keepends=True), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise Unreadable(f"not a readable CSV file: {error}") from error
+    head, body = (rows[0], rows[1:]) if rows else ([], [])
+    leaves: dict[str, Leaf] = {"<header>": delimiter.join(head)}
+    for place in range(max((len(row) for row in rows), default=0)):
+        name = head[place] if place < len(head) and head[place] else f"column {place}"
+        name = f"{name} (column {place})" if name in leaves else name
+        _column(leaves, name, [row[place] if place < len(row) else "" for row in body])
+    return Content(format="csv", leaves=leaves)
+
+
+def _column(leaves: dict[str, Leaf], name: str, cells: list[str]) -> None:
+    try:
+        array = np.array([float(cell) if cell.strip() else np.nan for cell in cells], dtype=np.float64)
+    except ValueError:
+        for row, cell in enumerate(cells):
+            leaves[f"{name}[{row}]"] = cell
+        _bounded(leaves)
+        return
+    leaves[name] = Tensor(dtype="float64", shape=array.shape, load=lambda: array)
+
+
+def read_json(path: Path) -> Content:
+    """Values by path, such as `$.history[3].loss`."""
+    leaves: dict[str, Leaf] = {}
+    _json(leaves, "$", _parse(_text(path)), 0)
+    return Content(format="json", leaves=leaves)
+
+
+def read_json_lines(path: Path) -> Content:
+    """One JSON value a line, by `[line].path`."""
+    leaves: dict[str, Leaf] = {}
+    for number, line in enumerate(_text(path).splitlines()):
+        if line.strip():
+            _json(leaves, f"[{number}]", _parse(line), 0)
+    return Content(format="jsonl", leaves=leaves)
+
+
+def _parse(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"not JSON: {error}") from error
+
+
+def _json(leaves: dict[str, Leaf], path: str, value: Any, depth: int) -> None:
+    if depth > 200:
+        raise Unreadable("JSON nested too deeply")
+    if isinstance(value, dict):
+        if not value:
+            leaves[path] = "{}"
+        for key, child in value.items():
+            _json(leaves, f"{path}.{key}", child, depth + 1)
+    elif isinstance(value, list):
+        if not value:
+            leaves[path] = "[]"
+        for place, child in enumerate(value):
+            _json(leaves, f"{path}[{place}]", child, depth + 1)
+    else:
+        leaves[path] = value
+        _bounded(leaves)
+
+
+def _bounded(leaves: dict[str, Leaf]) -> None:
+    if len(leaves) > MAX_LEAVES:
+        raise Unreadable("more values than a reader may take")
+
+
+def read_lines(path: Path) -> Content:
+    """Any other text."""
+    leaves: dict[str, Leaf] = {f"line {number}": line for number, line in enumerate(_text(path).split("\n"), 1)}
+    _bounded(leaves)
+    return Content(format="text", leaves=leaves)

@@ -1,0 +1,145 @@
+"""How far two arrays are from each other: how many elements differ, by how many ulp, and where first.
+
+An ulp distance counts the representable numbers between two values of one type: the sign and magnitude of IEEE 754 are laid on one
+line of integers, where -0.0 and 0.0 are the same point. This module is imported in the reader's process only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_CHUNK = 1 << 20
+_FLOATS = {"float16": (np.uint16, 15), "bfloat16": (np.uint16, 15), "float32": (np.uint32, 31), "float64": (np.uint64, 63)}
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tensor:
+    """An array that is read when it is needed. bfloat16 is carried as uint16, types that NumPy lacks as unsigned integers."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    load: Callable[[], Array]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """What a rule lets pass; zeros let equal numbers pass only."""
+
+    ulp: int = 0
+    atol: float = 0.0
+    rtol: float = 0.0
+
+
+@dataclass(kw_only=True)
+class Distance:
+    """How two arrays of one type and shape differ."""
+
+    total: int = 0
+    count: int = 0
+    """Elements that differ (as bits; NaN with the same bits is equal, -0.0 and 0.0 are not)."""
+    beyond: int = 0
+    """Elements that differ by more than the tolerance."""
+    ulp: int | None = None
+    abs: float | None = None
+    rel: float | None = None
+    """Largest distances; None where nothing differs or the type has none."""
+    index: int | None = None
+    """Flat index (C order) of the first element that differs."""
+    left: Any = None
+    right: Any = None
+    """That element on both sides."""
+
+
+def distance(left: Tensor, right: Tensor, tolerance: Tolerance) -> Distance:
+    """Compares two tensors of equal type and shape, a million elements at a time."""
+    found = Distance()
+    ours, theirs = left.load().reshape(-1), right.load().reshape(-1)
+    for start in range(0, ours.size, _CHUNK):
+        _chunk(found, ours[start : start + _CHUNK], theirs[start : start + _CHUNK], left.dtype, start, tolerance)
+    found.total = int(ours.size)
+    return found
+
+
+def _chunk(found: Distance, left: Array, right: Array, dtype: str, start: int, tolerance: Tolerance) -> None:
+    differ = np.flatnonzero(_bits(left) != _bits(right)) if left.dtype.kind not in "OUSV" else np.flatnonzero(left != right)
+    if not differ.size:
+        return
+    ours, theirs = left[differ], right[differ]
+    found.count += int(differ.size)
+    if found.index is None:
+        found.index = start + int(differ[0])
+        found.left, found.right = _plain(_value(ours[:1], dtype)[0]), _plain(_value(theirs[:1], dtype)[0])
+    if left.dtype.kind in "OUSVb":
+        found.beyond += int(differ.size)
+        return
+    _measure(found, ours, theirs, dtype, tolerance)
+
+
+def _measure(found: Distance, ours: Array, theirs: Array, dtype: str, tolerance: Tolerance) -> None:
+    """Distances of elements that differ."""
+    left, right = _value(ours, dtype), _value(theirs, dtype)
+    with np.errstate(all="ignore"):
+        gap = np.abs(_wide(left) - _wide(right))
+        scale = np.abs(_wide(left))
+        rel = gap / scale
+        passed = gap <= tolerance.atol + tolerance.rtol * scale
+    if dtype in _FLOATS:
+        steps = ulps(ours, theirs, dtype)
+        found.ulp = max(found.ulp or 0, int(steps.max()))
+        both = ~(np.isnan(left) | np.isnan(right))
+        passed = (passed | (steps <= tolerance.ulp)) & both
+    found.beyond += int(np.count_nonzero(~passed))
+    found.abs = _largest(found.abs, gap)
+    found.rel = _largest(found.rel, rel)
+
+
+def ulps(left: Array, right: Array, dtype: str) -> npt.NDArray[np.uint64]:
+    """Representable numbers between two arrays of a float type, element by element."""
+    kind, top = _FLOATS[dtype]
+    return _between(left.view(kind).astype(np.uint64), right.view(kind).astype(np.uint64), np.uint64(1) << np.uint64(top))
+
+
+def _between(left: npt.NDArray[np.uint64], right: npt.NDArray[np.uint64], sign: np.uint64) -> npt.NDArray[np.uint64]:
+    size_left, size_right = left & (sign - np.uint64(1)), right & (sign - np.uint64(1))
+    apart = (left & sign) != (right & sign)
+    same = np.maximum(size_left, size_right) - np.minimum(size_left, size_right)
+    result: npt.NDArray[np.uint64] = np.where(apart, size_left + size_right, same)
+    return result
+
+
+def _bits(array: Array) -> Array:
+    if array.dtype.kind == "c":
+        return np.ascontiguousarray(array).view(np.dtype((np.void, array.dtype.itemsize)))
+    width = {2: np.uint16, 4: np.uint32, 8: np.uint64}.get(array.dtype.itemsize) if array.dtype.kind == "f" else None
+    return np.ascontiguousarray(array).view(width) if width is not None else array
+
+
+def _value(array: Array, dtype: str) -> Array:
+    if dtype == "bfloat16":
+        return (array.astype(np.uint32) << 16).view(np.float32)
+    return array
+
+
+def _wide(array: Array) -> Array:
+    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
+
+
+def _largest(before: float | None, values: Array) -> float | None:
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return before
+    return max(before or 0.0, float(finite.max()))
+
+
+def _plain(value: Any) -> Any:
+    """A value for JSON; floats that JSON cannot say become text."""
+    item = value.item() if hasattr(value, "item") else value
+    if isinstance(item, float):
+        return item if np.isfinite(item) else repr(item)
+    return item if isinstance(item, int | bool | str) else repr(item)
