@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reprobox.errors import ConfigError, LockMissing, LockStale
 from reprobox.flow.box import Box
@@ -12,6 +13,9 @@ from reprobox.lock import file as lock_file
 from reprobox.model.image import Image
 from reprobox.model.lock import Expected, Lock
 from reprobox.model.spec import Spec
+
+if TYPE_CHECKING:
+    from reprobox.image.check import Difference
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,3 +144,21 @@ def ensure_image(box: Box, lock: Lock, *, offline: bool = False) -> Built:
     _complete(box, lock, offline=offline)
     image = compose.compose(lock, digest, objects=box.objects, engine=box.engine, progress=box.progress)
     return Built(image=image, how="composed")
+
+
+def vendor(box: Box, lock: Lock) -> None:
+    """Makes sure that every byte of a lock is in the store and is what its hash says."""
+    from reprobox.lock import fetch
+
+    _complete(box, lock)
+    fetch.verify(lock, box.objects, box.progress)
+
+
+def check(box: Box, config: Path) -> list[Difference]:
+    """Composes the lock's image again under other conditions; what differs."""
+    from reprobox.image import check as again
+
+    spec, path = load_spec(config)
+    found = fresh_lock(spec, path)
+    _complete(box, found)
+    return again.check(found, lock_file.digest(found), objects=box.objects, engine=box.engine, progress=box.progress)

@@ -24,7 +24,7 @@ from reprobox.model.record import Intent, OutputSummary, Record
 from reprobox.model.runspec import WORK
 from reprobox.model.source import Exported
 from reprobox.runtime import pack
-from reprobox.source import repo
+from reprobox.source.export import export
 from reprobox.store import collect, manifest
 from reprobox.store.rundir import RunDir
 
@@ -36,8 +36,8 @@ STOPPED = "stopped"
 class Job:
     """What an execution needs besides the intent."""
 
-    config: bytes | None
-    """The config file as the script will see it; None leaves the commit's own bytes."""
+    config: bytes
+    """The config file as the script will see it."""
     inputs: Mapping[str, str]
     """Path in the container to real path on this host, for inputs that are not part of the commit."""
     image: str
@@ -52,8 +52,7 @@ def execute(box: Box, intent: Intent, job: Job, watcher: Watcher) -> Record:
         EngineError, GpuUnavailable: the container could not be started; nothing is left of the run.
         SourceError, StoreError: as the rooms say.
     """
-    extra = {"config.yaml": job.config if job.config is not None else box.things.path(intent.runspec.config_digest).read_bytes()}
-    with box.runs.begin(intent, extra) as run:
+    with box.runs.begin(intent, {"config.yaml": job.config}) as run:
         try:
             exported = lay_out(box, run, intent, job)
             container = plan.container(
@@ -81,11 +80,9 @@ def lay_out(box: Box, run: RunDir, intent: Intent, job: Job) -> tuple[Exported, 
     """Makes the run's directories: the commit, the runtime, the caller's passwd entry, and room for what comes."""
     for name in ("work", "out", "etc"):
         (run.path / name).mkdir()
-    exported = repo.export(box.top, intent.source.commit, run.path / "work")
-    if job.config is not None:
-        config = run.path / "work" / intent.runspec.config_path
-        config.write_bytes(job.config)
-        exported = _with_config(exported, intent.runspec.config_path, job.config)
+    exported = _with_config(
+        export(box.top, intent.source.commit, run.path / "work"), run.path / "work", intent.runspec.config_path, job.config
+    )
     _mount_points(run.path / "work", (pin.path for pin in intent.runspec.inputs))
     (run.path / "exported.jsonl").write_bytes(b"".join(canon.canonical(list(_key(item))) + b"\n" for item in exported))
     pack.materialise(intent.runspec.runtime, box.things, run.path / "box")
@@ -105,8 +102,11 @@ def _key(item: Exported) -> tuple[str, str, int, str]:
     return item.path, item.kind, item.mode, item.sha256
 
 
-def _with_config(exported: tuple[Exported, ...], path: str, data: bytes) -> tuple[Exported, ...]:
-    """The manifest as if the commit had the resolved config, so that it does not count as an output."""
+def _with_config(exported: tuple[Exported, ...], work: Path, path: str, data: bytes) -> tuple[Exported, ...]:
+    """Puts the resolved config where the commit has its own; the manifest as if it had been so, since it is no output."""
+    if any(item.path == path and item.sha256 == canon.digest_bytes(data) for item in exported):
+        return exported
+    (work / path).write_bytes(data)
     ours = Exported(path=path, kind="file", mode=0o644, size=len(data), sha256=canon.digest_bytes(data))
     return (*(item for item in exported if item.path != path), ours)
 

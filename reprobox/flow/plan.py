@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from reprobox.engine import passwd
+from reprobox.engine import flags, passwd
 from reprobox.kit import units
 from reprobox.model.outcome import Container, Mount
 from reprobox.model.runspec import BOX, OUT, WORK, InputPin, RunSpec
@@ -84,7 +84,7 @@ def container(
         workdir=os.path.normpath(f"{WORK}/{spec.workdir}"),
         user=f"{os.getuid()}:{os.getgid()}",
         mounts=_mounts(run_dir, inputs, secrets=bool(spec.secrets)),
-        tmpfs={"/tmp": limits.tmp_size, passwd.HOME: limits.tmp_size},  # noqa: S108 - a path in the container
+        tmpfs=dict.fromkeys(("/tmp", passwd.HOME), flags.tmpfs(limits.tmp_size)),  # noqa: S108 - a path in the container
         hostname=spec.hostname,
         network=spec.network,
         gpus=spec.gpus,

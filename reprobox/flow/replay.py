@@ -13,7 +13,7 @@ from reprobox.flow.watch import Watcher
 from reprobox.model.record import Intent, Record
 from reprobox.model.runspec import InputPin
 from reprobox.model.verdict import Verdict
-from reprobox.source import repo
+from reprobox.source import refs
 from reprobox.version import __version__
 
 
@@ -45,12 +45,9 @@ def replay(box: Box, reference: str, watcher: Watcher, *, name: str | None = Non
     inputs = find_inputs(box, asked.inputs)
     image, tier = restore_image(box, original)
     intent = _again(box, original, digest, name)
-    recorded = box.things.path(asked.config_digest).read_bytes()
-    in_commit = repo.read(box.top, asked.commit, asked.config_path)
-    job = execute.Job(
-        config=None if in_commit == recorded else recorded, inputs=inputs, image=image, secrets=run.secrets_again(original.intent)
-    )
-    repo.keep(box.top, intent.id, asked.commit)
+    config = box.things.path(asked.config_digest).read_bytes()
+    job = execute.Job(config=config, inputs=inputs, image=image, secrets=run.secrets_again(original.intent))
+    refs.keep(box.top, intent.id, asked.commit)
     record = execute.execute(box, intent, job, watcher)
     verdict = compare.compare(box, run_id, intent.id)
     box.runs.add_verdict(intent.id, verdict)

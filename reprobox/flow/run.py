@@ -21,7 +21,11 @@ from reprobox.model.runspec import InputPin, RunSpec
 from reprobox.model.source import Source
 from reprobox.model.spec import Spec
 from reprobox.runtime import host, pack, profiles
-from reprobox.source import repo
+from reprobox.source import refs
+from reprobox.source.export import tracked
+from reprobox.source.pin import pin
+from reprobox.source.read import read
+from reprobox.source.snapshot import snapshot as take_snapshot
 from reprobox.version import __version__
 
 
@@ -46,12 +50,12 @@ def run(
     spec = _in_repository(spec, config_file, box.top)
     spec = replace(spec, gpus=gpus or spec.gpus, name=name or spec.name, tags=(*spec.tags, *tags))
     run_id = box.runs.new_id(box.clock())
-    source = repo.snapshot(box.top, run_id) if snapshot else repo.pin(box.top)
+    source = take_snapshot(box.top, run_id) if snapshot else pin(box.top)
     lock = environment.fresh_lock(replace(spec, lock_path=Path(spec.lock_path).name), config_file)
     refuse_impossible(box, spec.profile, spec.gpus)
     built = environment.ensure_image(box, lock)
     intent, job = prepare(box, spec, source, lock, built.image, run_id)
-    repo.keep(box.top, run_id, source.commit)
+    refs.keep(box.top, run_id, source.commit)
     return execute.execute(box, intent, job, watcher)
 
 
@@ -93,8 +97,7 @@ def refuse_impossible(box: Box, profile: str, gpus: str | None) -> None:
 def prepare(box: Box, spec: Spec, source: Source, lock: Lock, image: Image, run_id: str) -> tuple[Intent, execute.Job]:
     """Pins what is left (inputs, runtime, config) and folds all into an intent."""
     objects = box.things
-    config = _config_bytes(spec)
-    in_commit = config if config is not None else repo.read(box.top, source.commit, spec.config_path)
+    config = _config_bytes(box, spec, source)
     pins = tuple(_pin(box, spec, source, item.path, item.source) for item in spec.inputs)
     runspec = plan.runspec(
         spec,
@@ -102,7 +105,7 @@ def prepare(box: Box, spec: Spec, source: Source, lock: Lock, image: Image, run_
         image=image.config,
         lock=objects.put_bytes(codec.encode(lock.without_image())),
         runtime=pack.put(pack.payload(), objects),
-        config_digest=objects.put_bytes(in_commit),
+        config_digest=objects.put_bytes(config),
         inputs=pins,
         env=profiles.env(spec.profile, seed=spec.seed, threads=spec.threads, commit_time=source.commit_time, trail=spec.trail),
     )
@@ -152,19 +155,20 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _config_bytes(spec: Spec) -> bytes | None:
+def _config_bytes(box: Box, spec: Spec, source: Source) -> bytes:
+    """The config file as the script will see it: the commit's own bytes unless something was overridden."""
     from reprobox.config.load import dump
 
-    return dump(spec.document) if spec.overrides else None
+    return dump(spec.document) if spec.overrides else read(box.top, source.commit, spec.config_path)
 
 
 def _pin(box: Box, spec: Spec, source: Source, path: str, host_path: str) -> InputPin:
     from reprobox import inputs
     from reprobox.model.spec import InputIntent
 
-    tracked = not host_path.startswith(("/", "~")) and repo.tracked(box.top, source.commit, host_path)
+    in_commit = not host_path.startswith(("/", "~")) and tracked(box.top, source.commit, host_path)
     intent = InputIntent(path=path, source=host_path)
-    pin = inputs.pin(intent, top=box.top, workdir=spec.workdir, tracked=tracked, objects=box.objects, progress=box.progress)
+    pin = inputs.pin(intent, top=box.top, workdir=spec.workdir, tracked=in_commit, objects=box.objects, progress=box.progress)
     try:
         pin.source.encode("utf-8")
     except UnicodeEncodeError as error:

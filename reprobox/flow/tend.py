@@ -15,7 +15,7 @@ from reprobox.flow.watch import GRACE
 from reprobox.kit import canon
 from reprobox.model.outcome import OutputFile
 from reprobox.runtime import host, profiles
-from reprobox.source import repo
+from reprobox.source import refs
 from reprobox.version import __version__
 
 
@@ -39,7 +39,7 @@ def remove(box: Box, reference: str) -> str:
     reconcile.settle(box)
     run_id = box.runs.find(reference)
     box.runs.remove(run_id)
-    repo.forget(box.top, run_id)
+    refs.forget(box.top, run_id)
     return run_id
 
 

@@ -1,0 +1,23 @@
+"""One file of a commit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reprobox.errors import SourceError
+from reprobox.source import objects, tree
+from reprobox.source.repo import open_repo, raw, resolve
+
+
+def read(top: Path, commit: str, path: str) -> bytes:
+    """The bytes of a file as the commit has them (no filter, no end-of-line conversion).
+
+    Raises:
+        SourceError: the commit has no such file, or its object is missing or damaged.
+    """
+    repo = open_repo(top)
+    name = raw(path)
+    for entry in tree.read_commit(repo, resolve(repo, commit)).entries:
+        if entry.path == name and entry.mode in (tree.FILE, tree.EXECUTABLE):
+            return objects.one(repo.git, entry.oid, "blob")
+    raise SourceError(f"the commit {commit[:12]} has no file {path}", next_step=f"git add {path}, commit, and run again")
