@@ -17,6 +17,7 @@ from typing import IO, cast
 
 from reprobox.image.layer import Sink
 from reprobox.kit.canon import Digest
+from reprobox.kit.tar import TarStream
 from reprobox.model.ports import Objects
 
 DEBS = ".reprobox-debs"
@@ -74,7 +75,7 @@ class FileSystem:
         return name
 
     def write(self, target: Sink, names: Iterable[str], *, clamp: int, removed: Iterable[str] = ()) -> None:
-        """Writes members in sorted order, then nothing of what they had by accident.
+        """Writes members in sorted order, without what they had by accident.
 
         Args:
             names: the members that the layer has; what is dropped is left out here.
@@ -84,24 +85,25 @@ class FileSystem:
         members: dict[str, str | None] = {name: name for name in names if not dropped(name)}
         members.update({_whiteout(path): None for path in removed if not dropped(path)})
         first: dict[str, str] = {}
-        with tarfile.open(fileobj=cast("IO[bytes]", target), mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20) as tar:
-            for path in sorted(members, key=os.fsencode):
-                name = members[path]
-                if name is None:
-                    tar.addfile(_fixed(tarfile.TarInfo(path), path, clamp))
-                else:
-                    self._add(tar, name, first, clamp)
+        tar = TarStream(cast("IO[bytes]", target))
+        for path in sorted(members, key=os.fsencode):
+            name = members[path]
+            if name is None:
+                tar.stream(_fixed(tarfile.TarInfo(path), path, clamp))
+            else:
+                self._add(tar, name, first, clamp)
+        tar.close()
 
-    def _add(self, tar: tarfile.TarFile, name: str, first: dict[str, str], clamp: int) -> None:
+    def _add(self, tar: TarStream, name: str, first: dict[str, str], clamp: int) -> None:
         origin = self._origin[name]
         source = self.members[origin]
         info = _fixed(source, name, clamp)
         if source.isreg() and origin in first:
             info.type, info.linkname, info.size = tarfile.LNKTYPE, first[origin], 0
-            tar.addfile(info)
+            tar.stream(info)
             return
         first[origin] = name
-        tar.addfile(info, self._spool.extractfile(source) if source.isreg() else None)
+        tar.stream(info, self._spool.extractfile(source) if source.isreg() else None)
 
 
 def _whiteout(path: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from typing import IO
+from typing import IO, cast
 
 EPOCH_1980 = 315532800
 """1980-01-01T00:00:00Z: the oldest time that a zip file can hold, so wheels and layers agree (PEP 427 archives are zips)."""
@@ -25,12 +25,29 @@ def entry(
     return info
 
 
+class _Forward:
+    """What tarfile needs of a file that is written forward only.
+
+    Its own stream mode ("w|") costs quadratic time for big members, and writes once more when a broken archive is collected.
+    """
+
+    def __init__(self, target: IO[bytes]) -> None:
+        self._target, self._size = target, 0
+
+    def write(self, data: bytes, /) -> int:
+        self._target.write(data)
+        self._size += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._size
+
+
 class TarStream:
     """A tar that is written forward only, to any object with `write`."""
 
     def __init__(self, target: IO[bytes]) -> None:
-        # The stream cuts what it is given into blocks of bufsize and moves the rest each time, so small blocks cost quadratic time.
-        self._tar = tarfile.open(fileobj=target, mode="w|", format=tarfile.PAX_FORMAT, bufsize=1 << 20)  # noqa: SIM115
+        self._tar = tarfile.TarFile(fileobj=cast("IO[bytes]", _Forward(target)), mode="w", format=tarfile.PAX_FORMAT)
         # Documented argument of tarfile.open that typeshed does not know; 16 KiB copies cost 7.2 s where 1 MiB cost 4.1 s (torch).
         self._tar.copybufsize = 1 << 20  # type: ignore[attr-defined]
 
