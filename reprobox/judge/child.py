@@ -12,13 +12,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+_CHUNK = 1 << 16
+
 
 def main() -> None:
     """Reads one request, writes one answer."""
     request = json.load(sys.stdin)
     _limit(request["limits"])
     try:
-        answer = _compare(request)
+        answer = _bytes(Path(request["left"]), Path(request["right"])) | _compare(request)
     except MemoryError:
         answer = {"why": "the reader ran out of its memory limit"}
     json.dump(answer, sys.stdout)
@@ -32,6 +34,28 @@ def _limit(limits: dict[str, int]) -> None:
     signal.alarm(limits["wall"])  # nobody handles it, so it ends the process wherever it is
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+
+def _bytes(left: Path, right: Path) -> dict[str, Any]:
+    """Where the first byte differs, and how many do when the sizes agree: a single one is a fault of its own kind."""
+    first, count, offset = None, 0, 0
+    with left.open("rb") as ours, right.open("rb") as theirs:
+        while True:
+            one, other = ours.read(_CHUNK), theirs.read(_CHUNK)
+            places = [] if one == other else _differing(one, other)
+            if first is None and places:
+                first = offset + places[0]
+            elif first is None and len(one) != len(other):
+                first = offset + min(len(one), len(other))
+            count += len(places)
+            offset += _CHUNK
+            if not one or not other:
+                break
+    return {"first_byte": first} | ({"bytes_differ": count} if left.stat().st_size == right.stat().st_size else {})
+
+
+def _differing(one: bytes, other: bytes) -> list[int]:
+    return [place for place, (mine, yours) in enumerate(zip(one, other, strict=False)) if mine != yours]
 
 
 def _compare(request: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """The operation trace of a few steps: hashes of the inputs and outputs of each aten call, as JSON lines.
 
-REPROBOX_OPTRACE=from:to traces what runs after optimizer step `from` (0: from the import of torch on) and until step `to` has ended, on
-any optimizer. `$REPROBOX_OUT/optrace.jsonl`, format reprobox.optrace/1: a header, then {"n", "s", "op", "in", "out", "rng", "at"} a call,
-where `s` counts optimizer steps that have ended, `rng` is the generator's state before a call that draws, and `at` is the line of the
-program. Two traces tell apart "same inputs, another output" (a kernel) from "other inputs" (data, Python, an earlier call).
+REPROBOX_OPTRACE=from:to traces what runs after optimizer step `from` (0: from the import of torch on) and until step `to` has ended,
+on any optimizer. `$REPROBOX_OUT/optrace.jsonl`, format reprobox.optrace/1: a header, then {"n", "s", "op", "in", "out", "rng", "at"}
+a call, where `s` counts optimizer steps that have ended, `rng` is the generator's state before a call that draws, and `at` is the line
+of the program. Two traces tell apart "same inputs, another output" (a kernel) from "other inputs" (data, Python, an earlier call).
 """
 
 import hashlib
@@ -22,7 +22,8 @@ class OpTrace:
         self._torch, self._from, self._to = torch, int(first), int(last or int(first) + 1)
         self._state, self._steps, self._calls, self._mode = state, 0, 0, None
         rank = os.environ.get("RANK")
-        self._name = "optrace%s.jsonl" % ("-rank" + rank if rank is not None else "-" + state.role if state.role else "")
+        used = state.role or (f"rank{rank}" if rank is not None else "")
+        self._name = f"optrace-{used}.jsonl" if used else "optrace.jsonl"
         self._out, self._fd, self._pid = out, None, os.getpid()
 
     def start(self):
@@ -71,7 +72,7 @@ class OpTrace:
 
 def _leaf(torch, leaf):
     if isinstance(leaf, torch.Tensor):
-        return "%s%s:%s" % (str(leaf.dtype).replace("torch.", ""), list(leaf.shape), _hash(torch, leaf))
+        return f"{str(leaf.dtype)[6:]}{list(leaf.shape)}:{_hash(torch, leaf)}"
     return repr(leaf) if isinstance(leaf, (bool, int, float, str, type(None))) else type(leaf).__name__
 
 
@@ -91,7 +92,7 @@ def _place():
     while frame is not None:
         name = frame.f_code.co_filename
         if not name.startswith((here, library, "<frozen")) and "site-packages" not in name and "dist-packages" not in name:
-            return "%s:%d" % (name, frame.f_lineno)
+            return f"{name}:{frame.f_lineno}"
         frame = frame.f_back
     return ""
 

@@ -8,8 +8,8 @@
     {"o", "s", "p", "g", "rng"}                step s: fingerprints of parameters (and gradients), in the order of names
     {"o", "s", "sha256"}                       at steps 1, 2, 4, 8, ...: a cryptographic digest over all parameters
 
-The fingerprint of a tensor over 64 KiB is mix64 (below), which is exact integer arithmetic: the order of summation cannot matter, so it
-is the same on any CPU or GPU; smaller ones take 64 bits of BLAKE2b. For other frameworks: `import reprobox_trail;
+The fingerprint of a tensor over 64 KiB is mix64 (below), which is exact integer arithmetic: the order of summation cannot matter, so
+it is the same on any CPU or GPU; smaller ones take 64 bits of BLAKE2b. For other frameworks: `import reprobox_trail;
 reprobox_trail.log(step, {"name": array})`, which does nothing outside a run.
 """
 
@@ -79,7 +79,7 @@ class Mixer:
 
 def fold(sums):
     """The fingerprint from the partial sums: 16 hex digits."""
-    return "%016x" % (sum(_key(_WORDS + number) * value for number, value in enumerate(sums)) & _MASK)
+    return format(sum(_key(_WORDS + number) * value for number, value in enumerate(sums)) & _MASK, "016x")
 
 
 def _bytes(torch, tensor):
@@ -215,9 +215,9 @@ class Trail:
         known.costs.append(cost)
         known.ended = time.perf_counter()
         if known.every == 0 and len(known.costs) == _MEASURED:
-            step, price = sorted(known.steps)[len(known.steps) // 2], sorted(known.costs)[len(known.costs) // 2]
-            known.every = max(1, math.ceil(price / max(step, 1e-9) / _SHARE))
-            self.write({"o": known.ordinal, "every": known.every, "after": known.step, "cost": round(price, 7), "step": round(step, 7)})
+            step, price = (round(sorted(times)[len(times) // 2], 7) for times in (known.steps, known.costs))
+            known.every = max(1, math.ceil(price / max(step, 1e-7) / _SHARE))
+            self.write({"o": known.ordinal, "every": known.every, "after": known.step, "cost": price, "step": step})
 
     def _rng(self):
         """The state of torch's CPU generator: other draws show here before they show in the parameters."""
@@ -241,7 +241,7 @@ class Trail:
 
     def _names(self, optimizer, tensors):
         """Names as the optimizer has them, else as the outermost module has them, else group and index."""
-        plain = ["group%d.%d" % (g, i) for g, group in enumerate(optimizer.param_groups) for i in range(len(group["params"]))]
+        plain = [f"group{g}.{i}" for g, group in enumerate(optimizer.param_groups) for i in range(len(group["params"]))]
         given = [name for group in optimizer.param_groups for name in group.get("param_names", ())]
         if len(given) == len(tensors):
             return given
@@ -254,7 +254,7 @@ class Trail:
                 for name, tensor in thing.named_parameters():
                     if len(name) > len(found.get(id(tensor), "")):
                         found[id(tensor)] = name
-        return [found.get(id(tensor), other) for tensor, other in zip(tensors, plain)]
+        return [found.get(id(tensor), other) for tensor, other in zip(tensors, plain)]  # noqa: B905 - strict is of Python 3.10
 
     def write(self, line):
         """Appends one line; a forked child gets a file of its own."""
@@ -265,7 +265,7 @@ class Trail:
     def _open(self):
         self._pid = os.getpid()
         rank = os.environ.get("RANK")
-        name = self._state.role or ("rank%s" % rank if rank is not None else "")
+        name = self._state.role or (f"rank{rank}" if rank is not None else "")
         self._fd, used = _create(self._out, name)
         header = {"format": "reprobox.trail/1", "process": used, "every": self._every}
         os.write(self._fd, (json.dumps(header) + "\n").encode())
@@ -274,7 +274,7 @@ class Trail:
 def _create(out, name):
     for count in range(1, 10000):
         used = "-".join(part for part in (name.replace("/", "_"), str(count) if count > 1 else "") if part)
-        path = os.path.join(out, "trail%s.jsonl" % ("-" + used if used else ""))
+        path = os.path.join(out, f"trail-{used}.jsonl" if used else "trail.jsonl")
         try:
             return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o644), used or "main"
         except FileExistsError:

@@ -1,0 +1,191 @@
+"""Two trails: the first step and tensor that differ. Two operation traces: the first operation, and whether it is to blame.
+
+The formats are written by runtime/payload/reprobox_trail.py and reprobox_optrace.py and described there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from reprobox.errors import NotComparable
+
+State = Literal["equal", "different", "not-checked"]
+_SHOWN = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trail:
+    """One process's trail, as read."""
+
+    process: str
+    every: dict[str, int]
+    """Per optimizer: fingerprints each so many steps, as asked or as measured."""
+    names: dict[str, tuple[str, ...]]
+    steps: dict[tuple[str, int], Mapping[str, Any]]
+    """(optimizer, step) to its line, in the order written."""
+    cut: bool = False
+    """Whether the last line was cut off."""
+
+
+def read(path: Path) -> Trail:
+    """Reads a trail; a last line that was cut off by the end of the run is left out.
+
+    Raises:
+        NotComparable: not a trail of a version that this reprobox reads.
+    """
+    lines, cut = _lines(path, "reprobox.trail/1")
+    found = Trail(process=str(lines[0].get("process", "")), every={}, names={}, steps={}, cut=cut)
+    asked = int(lines[0].get("every", 0))
+    for line in lines[1:]:
+        optimizer = str(line.get("o"))
+        if "names" in line:
+            found.names[optimizer] = tuple(line["names"])
+            found.every.setdefault(optimizer, asked)
+        if "p" in line:
+            found.steps[optimizer, int(line["s"])] = line
+        elif "every" in line:
+            found.every[optimizer] = int(line["every"])
+    return found
+
+
+def _lines(path: Path, expected: str) -> tuple[list[dict[str, Any]], bool]:
+    raw = path.read_bytes().split(b"\n")
+    cut = raw[-1] != b""
+    try:
+        lines = [json.loads(line) for line in raw[:-1] if line]
+    except ValueError as error:
+        raise NotComparable(f"{path.name} is damaged", why=str(error)) from error
+    if not lines or not all(isinstance(line, dict) for line in lines) or lines[0].get("format") != expected:
+        raise NotComparable(f"{path.name} is not a {expected}")
+    return lines, cut
+
+
+def compare(left: Trail, right: Trail) -> dict[str, Any]:
+    """The first difference between two trails, or that there is none.
+
+    Returns:
+        `state`, `compared` (steps that both have), and when different: `optimizer`, `step`, `window` (last step that
+        agreed, step that does not: the difference arose after the first and not after the second), `tensors` (names, the first
+        few), `differ`, `of`, `kind` (parameters, gradients, random state).
+    """
+    common = [key for key in left.steps if key in right.steps]
+    if not common:
+        return {"state": "not-checked", "process": left.process, "compared": 0, "why": "the trails have no step in common"}
+    agreed: dict[str, int] = {}
+    for optimizer, step in common:
+        found = _step(left.steps[optimizer, step], right.steps[optimizer, step], left.names.get(optimizer, ()))
+        if found is not None:
+            place = {"optimizer": optimizer, "step": step, "window": [agreed.get(optimizer, 0), step]}
+            return {"state": "different", "process": left.process, "compared": len(common), **place, **found}
+        agreed[optimizer] = step
+    return {"state": "equal", "process": left.process, "compared": len(common)}
+
+
+def _step(ours: Mapping[str, Any], theirs: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any] | None:
+    """Random state alone is a difference too: it shows before the parameters do."""
+    if ours.get("names") != theirs.get("names") or len(ours["p"]) != len(theirs["p"]):
+        return {"kind": "parameters", "tensors": [], "differ": len(ours["p"]), "of": len(ours["p"]), "why": "other tensors"}
+    names = tuple(ours.get("names") or names)
+    random = {"random_state_differs": ours.get("rng") != theirs.get("rng")}
+    for key, kind in (("p", "parameters"), ("g", "gradients")):
+        if key not in ours or key not in theirs:
+            continue
+        places = [place for place, pair in enumerate(zip(ours[key], theirs[key], strict=True)) if pair[0] != pair[1]]
+        if places:
+            tensors = [names[place] if place < len(names) else str(place) for place in places[:_SHOWN]]
+            return {"kind": kind, "tensors": tensors, "differ": len(places), "of": len(ours[key]), **random}
+    return {"kind": "random state", "tensors": [], "differ": 0, "of": 0, **random} if random["random_state_differs"] else None
+
+
+def compare_runs(left: Path, right: Path) -> dict[str, Any] | None:
+    """Compares the trails in two run directories, process by process; the earliest difference counts. None when neither has one."""
+    ours, theirs = ({path.name: path for path in sorted(side.glob("trail*.jsonl"))} for side in (left, right))
+    if not ours and not theirs:
+        return None
+    alone = sorted(ours.keys() ^ theirs.keys())
+    found = [compare(read(ours[name]), read(theirs[name])) for name in ours if name in theirs]
+    different = sorted((one for one in found if one["state"] == "different"), key=lambda one: int(one["step"]))
+    if different:
+        return {**different[0], "only_on_one_side": alone}
+    if alone or not found or any(one["state"] == "not-checked" for one in found):
+        return {"state": "not-checked", "compared": sum(one["compared"] for one in found), "only_on_one_side": alone}
+    return {"state": "equal", "compared": sum(one["compared"] for one in found), "only_on_one_side": []}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """The first operation that differs between two traces."""
+
+    state: State
+    cause: Literal["kernel", "inputs", "draws", "sequence", "none"]
+    """`kernel`: same inputs, another output. `inputs`: other inputs though every call before agreed (data, NumPy, Python, or
+    weights from before the window). `draws`: another state of the random generator. `sequence`: the program took another way."""
+    compared: int
+    call: int | None = None
+    step: int | None = None
+    name: str = ""
+    at: str = ""
+    """Line of the program."""
+    detail: dict[str, Any] = field(default_factory=dict)
+
+    def sentence(self) -> str:
+        """For people."""
+        if self.state != "different":
+            return f"{self.compared} operations agree"
+        meaning = {
+            "kernel": "same inputs, another output: the kernel differs",
+            "inputs": "other inputs, although every operation before agrees: data, NumPy, Python or the weights before the window",
+            "draws": "the random generator is in another state",
+            "sequence": "the program runs another operation here",
+            "none": "",
+        }[self.cause]
+        return f"operation {self.call} ({self.name} at {self.at or '?'}, after step {self.step}): {meaning}"
+
+
+def compare_operations(left: Path, right: Path) -> Operation:
+    """Compares two operation traces call by call.
+
+    Raises:
+        NotComparable: not traces, or of different windows.
+    """
+    ours, theirs = _lines(left, "reprobox.optrace/1")[0], _lines(right, "reprobox.optrace/1")[0]
+    if (ours[0].get("from"), ours[0].get("to")) != (theirs[0].get("from"), theirs[0].get("to")):
+        raise NotComparable("the two operation traces are of different steps")
+    calls = list(zip(ours[1:], theirs[1:], strict=False))
+    for number, (one, other) in enumerate(calls):
+        cause = _blame(one, other)
+        if cause is not None:
+            return _operation(number, cause, one, other)
+    if len(ours) != len(theirs):
+        longer = ours if len(ours) > len(theirs) else theirs
+        return _operation(len(calls), "sequence", longer[len(calls) + 1], {})
+    return Operation(state="equal" if calls else "not-checked", cause="none", compared=len(calls))
+
+
+def _blame(one: Mapping[str, Any], other: Mapping[str, Any]) -> Literal["kernel", "inputs", "draws", "sequence"] | None:
+    if one["op"] != other["op"] or len(one["in"]) != len(other["in"]):
+        return "sequence"
+    if one["in"] != other["in"]:
+        return "inputs"
+    if one.get("rng") != other.get("rng"):
+        return "draws"
+    return "kernel" if one["out"] != other["out"] else None
+
+
+def _operation(
+    number: int, cause: Literal["kernel", "inputs", "draws", "sequence"], one: Mapping[str, Any], other: Mapping[str, Any]
+) -> Operation:
+    return Operation(
+        state="different",
+        cause=cause,
+        compared=number,
+        call=number,
+        step=one.get("s"),
+        name=str(one.get("op", "")),
+        at=str(one.get("at", "")),
+        detail={"left": dict(one), "right": dict(other)},
+    )

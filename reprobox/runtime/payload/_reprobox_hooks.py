@@ -1,0 +1,267 @@
+"""What is done when a watched module is imported: seeds, the deterministic switch, interposed libraries, trail. See sitecustomize.py."""
+
+import os
+import sys
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_LIBRARY = os.path.dirname(os.__file__)
+_PHRASE = "does not have a deterministic implementation"
+_MOST = 20
+_quiet = False
+_drawn = 0
+_system_bits = None
+
+
+def act(state, when, name, module):
+    """Acts on a module that is about to be executed or is ready; whether there was anything to do."""
+    action = (_BEFORE if when == "before" else _AFTER).get(name)
+    if action is None:
+        return False
+    action(state, module)
+    return True
+
+
+# ---- random, NumPy
+
+
+def _random(state, module):
+    if state.seeded:
+        module.seed(state.seed)
+        state.applied("random.seed")
+    if getattr(module.seed, "_reprobox", False):
+        return
+    module._urandom = os.urandom  # bound by name when random was imported before us
+    before = module.seed
+
+    def seed(a=None, version=2):
+        if a is None:
+            note_entropy(state, "random.seed()", sys._getframe(1))
+        return before(a, version)
+
+    seed._reprobox = True
+    module.seed = seed
+
+
+def _numpy(state, module):
+    # NumPy warns of names in NPY_DISABLE_CPU_FEATURES that its version does not have; with -W error that would end the program.
+    import warnings
+
+    text = "(?s)During parsing environment variable: 'NPY_DISABLE_CPU_FEATURES'"
+    warnings.filterwarnings("ignore", message=text, category=ImportWarning)
+
+
+def _numpy_random(state, module):
+    global _system_bits
+    # A generator made without a seed takes its entropy here; it becomes a stream of the run's seed, or is noted.
+    bits = sys.modules.get("numpy.random.bit_generator")
+    if bits is not None and hasattr(bits, "randbits"):
+        _system_bits = _system_bits or bits.randbits
+        bits.randbits = lambda count: _bits(state, count)
+    if state.seeded:
+        module.seed(state.seed % 2**32)
+        state.applied("numpy.random.seed")
+        state.applied("numpy.random.default_rng")
+
+
+def _bits(state, count):
+    global _drawn, _quiet
+    if not state.seeded:
+        note_entropy(state, "numpy.random generator", sys._getframe(2))
+        _quiet = True
+        try:
+            return _system_bits(count)
+        finally:
+            _quiet = False
+    import hashlib
+
+    _drawn += 1
+    text = f"{state.seed}/{state.role}/{_drawn}"
+    return int.from_bytes(hashlib.shake_256(text.encode()).digest((count + 7) // 8), "little") % 2**count
+
+
+def note_entropy(state, what, frame):
+    """Notes a draw that no seed fixes and the line that made it; the library's own (temporary names, keys) are left out."""
+    if _quiet or len(state.marker["entropy"]) >= _MOST:
+        return
+    while frame is not None:
+        name = frame.f_code.co_filename
+        packages = "-packages" in name
+        if name.startswith(_LIBRARY) and not packages and os.path.basename(name) not in ("random.py", "uuid.py", "secrets.py"):
+            return
+        if f"{os.sep}numpy{os.sep}random" in name:
+            return  # NumPy seeds its global generator when it is imported
+        if packages or not name.startswith((_LIBRARY, _HERE, "<frozen")):
+            break
+        frame = frame.f_back
+    note = {"what": what, "place": f"{name}:{frame.f_lineno}"} if frame is not None else None
+    if note is not None and note not in state.marker["entropy"]:
+        state.marker["entropy"].append(note)
+        state.write()
+
+
+# ---- torch
+
+
+def _interpose(state, module):
+    names = os.environ.get("REPROBOX_INTERPOSE", "")
+    if not names:
+        return
+    import ctypes
+
+    # Symbols that torch asks for are looked up among global libraries first, so these must be there before torch is.
+    for name in names.split(","):
+        ctypes.CDLL(os.path.join(_HERE, f"portable_{name}.so"), mode=ctypes.RTLD_GLOBAL)
+        state.applied(f"interposed portable_{name}.so")
+
+
+def _torch(state, module):
+    import atexit
+
+    state.marker["torch"] = _torch_facts(module)
+    atexit.register(_torch_at_exit, state, module)
+    if state.seeded:
+        module.manual_seed(state.seed)
+        # The public function imports the compiler, which takes a second; the switch itself is this one.
+        module._C._set_deterministic_algorithms(True, warn_only=False)
+        module.backends.cudnn.benchmark = False
+        module.backends.cudnn.deterministic = True
+        for what in ("torch.manual_seed", "torch.deterministic_algorithms", "torch.backends.cudnn"):
+            state.applied(what)
+        _hint_on_refusal(state)
+    _note_torch_seed(state, module)
+    if os.environ.get("REPROBOX_TRAIL") is not None:
+        import reprobox_trail
+
+        reprobox_trail.install(module, state)
+        state.applied("trail")
+    if os.environ.get("REPROBOX_OPTRACE"):
+        import reprobox_optrace
+
+        reprobox_optrace.install(module, state)
+        state.applied("optrace")
+
+
+def _torch_facts(module):
+    return {
+        "version": str(module.__version__),
+        "threads": module.get_num_threads(),
+        "cpu_capability": module.backends.cpu.get_cpu_capability(),
+        "cuda": module.version.cuda,
+        "mkl": bool(module.backends.mkl.is_available()),
+        "mkldnn": bool(module.backends.mkldnn.is_available()),
+        "cudnn": module.backends.cudnn.version() if module.version.cuda else None,
+    }
+
+
+def _torch_at_exit(state, module):
+    """What the program made of it: threads as they were set in the end, and the GPUs where it used any."""
+    try:
+        facts = state.marker["torch"]
+        facts["threads_at_exit"] = module.get_num_threads()
+        facts["deterministic_at_exit"] = bool(module._C._get_deterministic_algorithms())
+        if module.cuda.is_available() and module.cuda.is_initialized():
+            seen = [module.cuda.get_device_properties(number) for number in range(module.cuda.device_count())]
+            facts["gpus"] = [[one.name, one.multi_processor_count, one.total_memory, one.major, one.minor] for one in seen]
+            facts["sm_counts"] = [one.multi_processor_count for one in seen]
+            facts["tf32"] = [module.backends.cuda.matmul.allow_tf32, module.backends.cudnn.allow_tf32]
+    except Exception as error:
+        state.fault("torch at exit", error)
+    state.write()
+
+
+def _note_torch_seed(state, module):
+    before = module.seed
+
+    def seed():
+        note_entropy(state, "torch.seed()", sys._getframe(1))
+        return before()
+
+    module.seed = seed
+
+
+def _hint_on_refusal(state):
+    """After the traceback of an operation without a deterministic form: which, where, and the ways out."""
+    before = sys.excepthook
+
+    def hook(kind, error, trace):
+        before(kind, error, trace)
+        if _PHRASE in str(error):
+            _tell_refusal(state, str(error), trace)
+
+    sys.excepthook = hook
+
+
+def _tell_refusal(state, text, trace):
+    operation = text.partition(_PHRASE)[0].strip().strip("'`").split()[-1]
+    place = "?"
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if not name.startswith(_LIBRARY) and "-packages" not in name:
+            place = f"{name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    state.marker["refused"] = {"operation": operation, "place": place}
+    state.write()
+    sys.stderr.write(
+        f"reprobox: {operation} at {place} has no deterministic form, and profile {state.profile} refuses it.\n"
+        "  Ways out: compute it with other operations; run that part on the CPU if it is refused only on the GPU;\n"
+        "  or set `profile: observe`, which promises no equal bits.\n"
+    )
+
+
+# ---- TensorFlow, JAX, multiprocessing
+
+
+def _tensorflow(state, module):
+    if state.seeded:
+        module.random.set_seed(state.seed)
+        module.config.experimental.enable_op_determinism()
+        state.applied("tensorflow.enable_op_determinism")
+
+
+def _jax(state, module):
+    # Keys are explicit in JAX and its switches are environment variables, so there is only something to note.
+    state.marker["jax"] = str(getattr(module, "__version__", ""))
+    state.applied("jax")
+
+
+def _spawn(state, module):
+    """Wraps `prepare`, which tells a fresh interpreter of multiprocessing (or loky) its name, such as SpawnPoolWorker-2."""
+    prepare = module.prepare
+
+    def prepared(data, *args, **kwargs):
+        try:
+            _be_child(state, str(data.get("name", "")))
+        except Exception as error:
+            state.fault("child", error)
+        return prepare(data, *args, **kwargs)
+
+    module.prepare = prepared
+
+
+def _be_child(state, name):
+    """Gives a worker draws of its own: with the parent's seed all workers would draw the same numbers."""
+    ordinal = 0
+    for part in "".join(char if char.isdigit() else " " for char in name).split():
+        ordinal = ordinal * 65537 + int(part)
+    state.role = name
+    state.seed = (int(os.environ.get("REPROBOX_SEED", "0")) + ordinal) % 2**63
+    state.marker.update(role=name, seed=state.seed)
+    for module, action in (("random", _random), ("numpy.random", _numpy_random)):
+        if module in sys.modules:
+            action(state, sys.modules[module])
+    if "torch" in sys.modules and state.seeded:
+        sys.modules["torch"].manual_seed(state.seed)
+    state.write()
+
+
+_BEFORE = {"numpy": _numpy, "torch": _interpose}
+_AFTER = {
+    "random": _random,
+    "numpy.random": _numpy_random,
+    "torch": _torch,
+    "tensorflow": _tensorflow,
+    "jax": _jax,
+    "multiprocessing.spawn": _spawn,
+    "joblib.externals.loky.backend.spawn": _spawn,
+    "loky.backend.spawn": _spawn,
+}
