@@ -85,7 +85,7 @@ def an_output(path: str, data: bytes = b"x", mode: int = 0o644, kind: Any = "fil
 
 def a_finished_run(runs: Runs, *, now: float = NOW, code: int = 0, **changes: Any) -> str:
     intent = an_intent(now=now, **changes)
-    with runs.begin(intent, {"config.yaml": b"a: 1\n"}) as run:
+    with runs.begin(intent, {"config.yaml": b""}) as run:
         run.started("f" * 64)
         run.finish(a_record(intent, code=code), outputs_manifest(()))
     return intent.id

@@ -1,0 +1,249 @@
+"""What nobody needs any more: first told, with how many bytes, then removed.
+
+Needed is every digest that any record, intent or lock mentions anywhere, found as text, so that what a newer reprobox wrote counts
+too; and what a needed object mentions, if it is itself JSON. An object that is young, or was looked up lately, stays: a build or a
+run that is just being made has not written its intent yet (`ObjectStore.has` touches what it finds). When anything cannot be read,
+nothing is removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprobox.errors import StoreError
+from reprobox.kit import files
+from reprobox.store import ids, layout
+from reprobox.store.objects import TOUCH_AFTER, ObjectStore
+from reprobox.store.rundir import SCRATCH
+
+GRACE = 4 * TOUCH_AFTER
+"""Seconds without a look-up before an object may go; above TOUCH_AFTER by so much that no build takes longer."""
+_ABANDONED = 3600.0
+"""Seconds after which a temporary file that nobody has locked is dead."""
+_RESUMABLE = 7 * 24 * 3600.0
+"""Seconds that an unfinished download is kept."""
+_HEX = re.compile(rb"[0-9a-f]{64}")
+_SCAN_LIMIT = 64 << 20
+"""Bytes: a JSON object above this is no manifest of ours."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What would go; made without changing anything."""
+
+    objects: tuple[tuple[str, int], ...] = ()
+    """Digests and sizes in bytes."""
+    leftovers: tuple[tuple[Path, int], ...] = ()
+    """Scratch of finished runs, dead temporary files, old unfinished downloads, with sizes in bytes."""
+    kept: int = 0
+    """How many objects stay."""
+    forgotten: tuple[Path, ...] = ()
+    """Registered projects and locks that are gone, and whose needs are given up."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that would be freed."""
+        return sum(size for _, size in (*self.objects, *self.leftovers))
+
+
+def plan(root: Path, *, forget: bool = False, now: float | None = None) -> Plan:
+    """Finds what nobody needs.
+
+    Args:
+        root: a project's store, or the user's shared one with its `roots/`.
+        forget: give up the needs of registered projects that are not there; without it they are an error, because a project on a
+            disk that is not mounted looks the same as one that was deleted.
+        now: seconds since 1970.
+
+    Raises:
+        StoreError: something could not be read, so what is needed is not known.
+    """
+    now = time.time() if now is None else now
+    store = ObjectStore(root)
+    with layout.trouble(f"looking for what {root} needs"):
+        gone = tuple(link for link in _links(root) if not os.path.exists(link))
+        if gone and not forget:
+            raise StoreError(
+                f"{len(gone)} projects that use {root} are not there",
+                why="\n".join(os.readlink(link) for link in gone),
+                next_step="mount them; or, if they were deleted, `reprobox gc --forget-missing`",
+            )
+        needed = _needed(root, store)
+        old = [(digest, size) for digest, size, touched in _objects(store) if now - touched > GRACE]
+        total = sum(1 for _ in store.iterate())
+        doomed = tuple((digest, size) for digest, size in old if digest.removeprefix("sha256:") not in needed)
+        leftovers = tuple((path, _size(path)) for path in _leftovers(root, now))
+    return Plan(objects=doomed, leftovers=leftovers, kept=total - len(doomed), forgotten=gone)
+
+
+def carry_out(root: Path, found: Plan, *, now: float | None = None) -> int:
+    """Removes what a plan names and what is still old, unlocked and unlooked-for; gives the bytes freed."""
+    now = time.time() if now is None else now
+    store, freed = ObjectStore(root), 0
+    with layout.trouble(f"clearing {root}"):
+        for link in found.forgotten:
+            link.unlink(missing_ok=True)
+        for digest, size in found.objects:
+            # One lock for each object, so that whoever wants to store something waits for microseconds only.
+            with layout.store_lock(root, shared=False):
+                if _still_old(store, digest, now):
+                    store.remove(digest)
+                    freed += size
+        current = set(_leftovers(root, now))
+        for path, size in found.leftovers:
+            if path in current and _remove_leftover(root, path):
+                freed += size
+    return freed
+
+
+def _needed(root: Path, store: ObjectStore) -> set[str]:
+    """Hexadecimal digests that are mentioned by anything that is kept, and in turn by the objects so found."""
+    found: set[str] = set()
+    waiting = [text for path in _documents(root) for text in _mentioned(path)]
+    while waiting:
+        hexadecimal = waiting.pop()
+        if hexadecimal in found:
+            continue
+        found.add(hexadecimal)
+        path = store.root / "objects" / "sha256" / hexadecimal[:2] / hexadecimal[2:]
+        if _is_json(path):
+            waiting += _mentioned(path)
+    return found
+
+
+def _documents(root: Path) -> Iterator[Path]:
+    """Every file that says what is needed: of this store's runs, and of all projects and locks that are registered."""
+    yield from _of_runs(root)
+    for link in _links(root):
+        target = Path(os.readlink(link))
+        if target.is_dir():
+            yield from _of_runs(target)
+            yield from sorted(path for path in target.parent.glob("*.lock") if path.is_file())
+        elif target.is_file():
+            yield target
+
+
+def _of_runs(root: Path) -> Iterator[Path]:
+    for name in _names(root / "runs"):
+        for document in ("intent.json", "record.json"):
+            path = root / "runs" / name / document
+            if ids.is_id(name) and layout.exists(path):
+                yield path
+
+
+def _links(root: Path) -> list[Path]:
+    return [root / "roots" / name for name in _names(root / "roots")]
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return []
+
+
+def _mentioned(path: Path) -> list[str]:
+    try:
+        return [match.decode("ascii") for match in set(_HEX.findall(path.read_bytes()))]
+    except FileNotFoundError:
+        # A run that was removed since it was listed.
+        return []
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(1) in (b"{", b"[") and os.fstat(file.fileno()).st_size <= _SCAN_LIMIT
+    except FileNotFoundError:
+        return False
+
+
+def _objects(store: ObjectStore) -> Iterator[tuple[str, int, float]]:
+    for digest in store.iterate():
+        with contextlib.suppress(FileNotFoundError):
+            # Not `store.path`, which counts as a look-up.
+            status = os.lstat(_place(store, digest))
+            yield digest, status.st_size, status.st_mtime
+
+
+def _place(store: ObjectStore, digest: str) -> Path:
+    return store.root / "objects" / "sha256" / digest[7:9] / digest[9:]
+
+
+def _still_old(store: ObjectStore, digest: str, now: float) -> bool:
+    try:
+        return now - os.lstat(_place(store, digest)).st_mtime > GRACE
+    except FileNotFoundError:
+        return False
+
+
+def _leftovers(root: Path, now: float) -> Iterator[Path]:
+    for name in _names(root / "tmp"):
+        path = root / "tmp" / name
+        limit = _RESUMABLE if name.startswith("partial-") else _ABANDONED
+        if _age(path, now) > limit and not _locked(path):
+            yield path
+    for name in _names(root / "runs"):
+        run = root / "runs" / name
+        if ids.is_id(name) and not _locked(run / "lock"):
+            yield from _of_run(run, now)
+
+
+def _of_run(run: Path, now: float) -> Iterator[Path]:
+    finished = layout.exists(run / "record.json")
+    for name in _names(run):
+        dead_temporary = name.startswith(".tmp-") and _age(run / name, now) > _ABANDONED
+        if dead_temporary or (finished and name in SCRATCH):
+            yield run / name
+
+
+def _age(path: Path, now: float) -> float:
+    try:
+        return now - os.lstat(path).st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _locked(path: Path) -> bool:
+    """Whether a process holds a lock on a regular file; what is not there, or is none, is not locked."""
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return False
+        with files.locked(path, wait=False):
+            return False
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+
+
+def _remove_leftover(root: Path, path: Path) -> bool:
+    """Removes it, if it is of a run under the run's lock."""
+    if path.parent == root / "tmp":
+        layout.remove_tree(path)
+        return True
+    with contextlib.suppress(BlockingIOError, FileNotFoundError), files.locked(path.parent / "lock", wait=False):
+        layout.remove_tree(path)
+        return True
+    return False
+
+
+def _size(path: Path) -> int:
+    """Bytes of a file or of all files of a tree; what cannot be entered counts as nothing."""
+    if path.is_symlink() or not path.is_dir():
+        return _length(path)
+    return sum(_length(os.path.join(folder, name)) for folder, _, names in os.walk(path) for name in names)
+
+
+def _length(path: str | Path) -> int:
+    try:
+        return os.lstat(path).st_size
+    except FileNotFoundError:
+        return 0

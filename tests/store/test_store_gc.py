@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+import pytest
+from harness_runs import NOW, a_finished_run, a_record, a_runspec, an_intent
+
+from reprobox.errors import StoreError
+from reprobox.kit import canon
+from reprobox.store import gc
+from reprobox.store.manifest import outputs_manifest
+from reprobox.store.objects import ObjectStore
+from reprobox.store.project import open_project, register
+from reprobox.store.runs import Runs
+
+
+def put_old(store: ObjectStore, data: bytes) -> str:
+    digest = store.put_bytes(data)
+    os.utime(store.path(digest), (1, 1))
+    return digest
+
+
+def test_what_runs_and_locks_mention_stays_and_the_rest_is_told_then_removed(tmp_path: Path) -> None:
+    shared = ObjectStore(tmp_path / "shared")
+    runs = open_project(tmp_path / "project", shared=shared.root)
+    wheel, layer, lonely, young = (put_old(shared, data) for data in (b"wheel", b"layer", b"lonely", b"young"))
+    tree = put_old(shared, b'{"files":["' + layer.removeprefix("sha256:").encode() + b'"]}')
+    (tmp_path / "project" / "reprobox.lock").write_text(f'{{"wheels":[{{"sha256":"{wheel}"}}]}}')
+    a_finished_run(runs, runspec=a_runspec(runtime=tree))
+    os.utime(shared.path(young))
+    assert shared.has(young)
+    found = gc.plan(shared.root)
+    assert found.objects == ((lonely, 6),)
+    assert (found.size, found.kept, found.forgotten) == (6, 4, ())
+    assert shared.verify(lonely)
+    assert gc.carry_out(shared.root, found) == 6
+    assert sorted(shared.iterate()) == sorted([wheel, layer, young, tree])
+
+
+def test_an_intent_alone_protects(runs: Runs) -> None:
+    store = ObjectStore(runs.root)
+    digest = put_old(store, b"runtime")
+    with runs.begin(an_intent(runspec=a_runspec(runtime=digest)), {}):
+        assert gc.plan(runs.root).objects == ()
+    assert gc.plan(runs.root).objects == ()
+
+
+def test_an_object_that_was_looked_up_after_the_plan_stays(runs: Runs) -> None:
+    store = ObjectStore(runs.root)
+    digest = put_old(store, b"x")
+    found = gc.plan(runs.root)
+    assert found.objects == ((digest, 1),)
+    assert store.has(digest)
+    assert gc.carry_out(runs.root, found) == 0
+    assert store.verify(digest)
+
+
+def test_a_registered_lock_protects_and_a_missing_project_stops(tmp_path: Path) -> None:
+    shared = ObjectStore(tmp_path / "shared")
+    digest = put_old(shared, b"x")
+    lock = tmp_path / "other.lock"
+    lock.write_text(digest)
+    register(shared.root, lock)
+    assert gc.plan(shared.root).objects == ()
+    lock.unlink()
+    with pytest.raises(StoreError) as caught:
+        gc.plan(shared.root)
+    assert str(lock) in caught.value.why
+    assert "--forget-missing" in caught.value.next_step
+    found = gc.plan(shared.root, forget=True)
+    assert found.objects == ((digest, 1),)
+    gc.carry_out(shared.root, found)
+    assert gc.plan(shared.root) == gc.Plan()
+
+
+def test_what_cannot_be_read_stops_everything(runs: Runs) -> None:
+    put_old(ObjectStore(runs.root), b"x")
+    path = runs.path(a_finished_run(runs)) / "record.json"
+    path.unlink()
+    path.symlink_to(path)
+    with pytest.raises(StoreError):
+        gc.plan(runs.root)
+
+
+def test_leftovers_of_the_dead_go_and_of_the_living_stay(runs: Runs) -> None:
+    finished = a_finished_run(runs, now=NOW)
+    scratch = runs.path(finished) / "work"
+    scratch.mkdir()
+    (scratch / "big").write_bytes(bytes(1000))
+    tmp = runs.root / "tmp"
+    for name in ("dead", "alive", "fresh", "partial-1", "partial-2"):
+        (tmp / name).write_bytes(bytes(10))
+    removed = tmp / f"removed-{finished}-0000"
+    removed.mkdir()
+    for name in ("dead", "alive", "partial-1", removed.name):
+        os.utime(tmp / name, (time.time() - 2 * 3600,) * 2)
+    os.utime(tmp / "partial-2", (1, 1))
+    intent = an_intent(now=NOW + 1)
+    with (tmp / "alive").open("rb") as alive, runs.begin(intent, {}) as run:
+        fcntl.flock(alive, fcntl.LOCK_EX)
+        run.scratch("work")
+        found = gc.plan(runs.root)
+        assert sorted(path.name for path, _ in found.leftovers) == ["dead", "partial-2", removed.name, "work"]
+        assert found.size == 1020
+        assert gc.carry_out(runs.root, found) == 1020
+        assert sorted(os.listdir(tmp)) == ["alive", "fresh", "partial-1"]
+        run.finish(a_record(intent), outputs_manifest(()))
+        assert gc.plan(runs.root).leftovers == ()
+    assert not scratch.exists()
+    assert [path for path, _ in gc.plan(runs.root).leftovers] == [tmp / "alive", runs.path(intent.id) / "work"]
+
+
+def test_a_digest_without_its_prefix_counts_too(runs: Runs) -> None:
+    digest = put_old(ObjectStore(runs.root), b"x")
+    a_finished_run(runs, config={"anything": [canon.hex_of(digest)]})
+    assert gc.plan(runs.root).objects == ()
