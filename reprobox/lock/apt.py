@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from reprobox.errors import FetchError, ResolveError
 from reprobox.kit import canon, files, proc
@@ -123,14 +123,15 @@ class Apt:
             wanted: digest to (name, version, file name).
         """
         known = self._known(sorted({name for name, _, _ in wanted.values()}))
-        exact = sorted(f"{name}={version}" for name, version, _ in wanted.values() if version in known.get(name, []))
-        offers = self._uris(exact)
-        found = {offer.deb.sha256: [offer.url] for offer in offers if offer.deb.sha256 in wanted}
-        others = {offer.deb.name: offer.url for offer in self._uris(sorted(known))}
+        urls: dict[str, list[Offer]] = {}
+        for offer in self._uris([f"{name}={version}" for name, versions in known.items() for version in versions]):
+            urls.setdefault(offer.deb.name, []).append(offer)
+        found: dict[str, list[str]] = {}
         for digest, (name, _, filename) in wanted.items():
-            if digest not in found and name in others:
-                epochless = re.sub(r"_\d+%3a", "_", filename)
-                found[digest] = [f"{others[name].rpartition('/')[0]}/{epochless.replace('+', '%2b')}"]
+            offers = urls.get(name, [])
+            exact = [offer.url for offer in offers if offer.deb.sha256 == digest]
+            if guesses := exact or list(dict.fromkeys(_sibling(offer.url, filename) for offer in offers)):
+                found[digest] = guesses
         return found
 
     def _known(self, names: Sequence[str]) -> dict[str, list[str]]:
@@ -148,6 +149,11 @@ class Apt:
         shell = self._run("apt-config", "shell", "http", "Acquire::http::Proxy", "https", "Acquire::https::Proxy").out.decode()
         proxies = dict(re.findall(r"^(https?)='(.*)'$", shell, re.MULTILINE))
         return Transport(proxies={scheme: url for scheme, url in proxies.items() if url not in ("", "DIRECT", "false")})
+
+
+def _sibling(url: str, filename: str) -> str:
+    """Where a package's other version lies in the pool; file names there have no epoch."""
+    return f"{url.rpartition('/')[0]}/{quote(re.sub(r'_[0-9]+%3a', '_', filename))}"
 
 
 def _offers(out: bytes) -> Iterator[Offer]:

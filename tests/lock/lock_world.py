@@ -12,7 +12,6 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 NOW = 1_800_000_000
@@ -175,8 +174,3 @@ def rootfs(python: str = "3.11", libc: str = "2.36-9") -> bytes:
         },
         {"etc/os-release": "../usr/lib/os-release", "bin": "usr/bin"},
     )
-
-
-def tree_bytes(directory: Path) -> dict[str, bytes]:
-    """Everything below a directory, by relative path."""
-    return {str(path.relative_to(directory)): path.read_bytes() for path in sorted(directory.rglob("*")) if path.is_file()}
