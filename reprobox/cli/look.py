@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from reprobox.cli import render
+from reprobox.cli import render, verdicts
 from reprobox.cli.common import JSON, RUN, open_box, talk_of
 from reprobox.cli.talk import human
 from reprobox.model import codec
@@ -159,7 +159,7 @@ def diff(context: typer.Context, left: RUN, right: RUN, as_json: JSON = False) -
     talk = talk_of(context)
     found = query.diff(open_box(context), left, right)
     if as_json:
-        talk.data(render.verdict_json(found))
+        talk.data(verdicts.as_json(found))
     else:
-        render.verdict(talk, found)
+        verdicts.show(talk, found)
     raise typer.Exit(0 if found.same else 1)

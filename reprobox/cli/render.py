@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 from reprobox.cli.talk import Talk, human, printable
 from reprobox.model import codec
 from reprobox.model.record import Record
-from reprobox.model.verdict import FileVerdict, Verdict
 
 if TYPE_CHECKING:
     from reprobox.flow.box import Box
 
-_MANY = 40
-"""Rows of a verdict's table; the rest are counted. `--json` has all."""
+_UNWATCHED = 1000
+"""Columns where stdout is no terminal: nothing is folded for a program that reads it."""
 
 
 def table(talk: Talk, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> None:
@@ -26,11 +26,14 @@ def table(talk: Talk, columns: Sequence[str], rows: Iterable[Sequence[str]], rig
 
     drawn = Table(box=None, pad_edge=False, header_style="bold" if talk.color else "")
     for column in columns:
-        drawn.add_column(column, justify="right" if column in right else "left", no_wrap=column != "why", overflow="fold")
+        drawn.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(Text.from_ansi(printable(cell)) if "\033" in cell else Text(printable(cell)) for cell in row))
-    console = Console(no_color=not talk.color, highlight=False, soft_wrap=True)
-    console.print(drawn)
+    watched = sys.stdout.isatty()
+    console = Console(no_color=not talk.color, highlight=False, width=None if watched else _UNWATCHED)
+    with console.capture() as caught:
+        console.print(drawn)
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in caught.get().splitlines())
 
 
 def ago(seconds: float) -> str:
@@ -57,54 +60,6 @@ def after_run(talk: Talk, box: Box, record: Record) -> None:
         talk.note(ended.message)
     for path in record.outputs.refused[:10]:
         talk.note(f"not collected: {path}")
-
-
-def verdict_json(found: Verdict) -> dict[str, Any]:
-    """A verdict with stable keys."""
-    return {**codec.to_json(found), "same": found.same}
-
-
-def verdict(talk: Talk, found: Verdict) -> None:
-    """A verdict: what was compared, what differs, and one sentence."""
-    shown = sorted(found.files, key=lambda file: (file.state == "identical", file.path))
-    rows = [
-        (file.path, "" if file.size is None else human(file.size), _short(file.theirs or file.ours), _state(talk, file))
-        for file in shown
-    ]
-    if rows:
-        table(talk, ("output", "size", "sha256", "verdict"), rows[:_MANY], right=("size",))
-    if len(rows) > _MANY:
-        talk.line(f"... and {len(rows) - _MANY} more (--json lists all)")
-    for cause in found.causes[:5]:
-        talk.line(f"possible cause: {cause.what}: {cause.ours} there, {cause.theirs} here. {cause.advice}")
-    for note in found.notes:
-        talk.line(note)
-    talk.line(_sentence(talk, found))
-
-
-def _state(talk: Talk, file: FileVerdict) -> str:
-    detail = "; ".join(f"{key} {value}" for key, value in file.detail.items())
-    return f"{file.state}{f' ({detail})' if detail else ''}"
-
-
-def _short(digest: str | None) -> str:
-    return (digest or "").removeprefix("sha256:")[:12]
-
-
-def _sentence(talk: Talk, found: Verdict) -> str:
-    counts = {state: sum(file.state == state for file in found.files) for state in ("identical", "equal-under-rule", "ignored")}
-    total = len(found.files)
-    streams = {True: ", stdout identical", False: ", stdout differs", None: ""}[found.stdout_equal]
-    text = {
-        "identical": f"identical: {counts['identical']} of {total} outputs are bit-identical{streams}",
-        "equal-under-rule": f"equal under a declared rule: {counts['identical']} of {total} bit-identical, "
-        f"{counts['equal-under-rule']} equal under their rule, {counts['ignored']} ignored{streams}",
-        "different": f"different: {counts['identical']} of {total} outputs are bit-identical"
-        f"{'' if found.exit_equal else ', the exit codes differ'}{streams}",
-        "not-checked": "not checked: something could not be compared, so nothing is promised",
-    }[found.result]
-    color = {"identical": "32", "equal-under-rule": "33"}.get(found.result, "31")
-    return f"\033[1;{color}m{text}\033[0m" if talk.color else text
 
 
 def when(seconds: float) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from reprobox.cli import render
+from reprobox.cli import render, verdicts
 from reprobox.cli.common import CONFIG, JSON, RUN, open_box, talk_of
 from reprobox.flow.watch import Watcher
 
@@ -84,7 +84,7 @@ def replay(context: typer.Context, run: RUN = "latest", gpus: GPUS = None, name:
     box = open_box(context)
     done = flow.replay(box, run, Watcher(Streams(quiet_stdout=as_json), talk.note), gpus=gpus, name=name)
     if as_json:
-        talk.data(render.verdict_json(done.verdict))
+        talk.data(verdicts.as_json(done.verdict))
     else:
-        render.verdict(talk, done.verdict)
+        verdicts.show(talk, done.verdict)
     raise typer.Exit(0 if done.verdict.same else 1)

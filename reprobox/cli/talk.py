@@ -47,9 +47,9 @@ class Talk:
         """One JSON document on stdout, keys sorted, nulls kept."""
         sys.stdout.write(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=True) + "\n")
 
-    def line(self, text: str) -> None:
-        """One line of data on stdout."""
-        sys.stdout.write(printable(text) + "\n")
+    def line(self, text: str, *, trusted: bool = False) -> None:
+        """One line of data on stdout; `trusted` text may hold our own colours."""
+        sys.stdout.write((text if trusted else printable(text)) + "\n")
 
     @contextmanager
     def task(self, what: str, total: int | None = None) -> Iterator[Bar]:

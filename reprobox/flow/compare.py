@@ -1,16 +1,26 @@
-"""diff: two records -> a verdict."""
+"""diff: two records -> a verdict, and where bits differ: which tensor, which step, and what may be why."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from reprobox.flow.box import Box
 from reprobox.judge import files
+from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
-from reprobox.model.verdict import Verdict
+from reprobox.model.record import Record
+from reprobox.model.spec import OutputRule
+from reprobox.model.verdict import FileVerdict, Verdict
+
+if TYPE_CHECKING:
+    from reprobox.judge.explain import Run
+
+_LOOK_AT = 50
+"""So many files of different bytes are looked into; each costs a process of its own. The rest are told as different."""
 
 
 def compare(box: Box, left_id: str, right_id: str) -> Verdict:
@@ -24,10 +34,50 @@ def compare(box: Box, left_id: str, right_id: str) -> Verdict:
 
     @contextmanager
     def open_pair(one: OutputFile, other: OutputFile) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
-        with _path(box, left_id, one).open("rb") as ours, _path(box, right_id, other).open("rb") as theirs:
+        with _path(box, left_id, one.path).open("rb") as ours, _path(box, right_id, other.path).open("rb") as theirs:
             yield ours, theirs
 
-    return files.compare(left, right, open_pair=open_pair, now=box.clock())
+    def look(one: OutputFile, other: OutputFile, rule: OutputRule) -> FileVerdict:
+        return _look(box, left_id, right_id, one, other, rule)
+
+    found = files.compare(left, right, look=look, open_pair=open_pair, now=box.clock())
+    if found.result == "identical":
+        return found
+    return _explained(box, left, right, found)
+
+
+def _look(box: Box, left_id: str, right_id: str, one: OutputFile, other: OutputFile, rule: OutputRule) -> FileVerdict:
+    from reprobox.judge import look
+
+    ours, theirs = _path(box, left_id, one.path), _path(box, right_id, other.path)
+    return look.look(ours, theirs, rule, path=one.path, ours=one.sha256, theirs=other.sha256)
+
+
+def _explained(box: Box, left: files.Side, right: files.Side, found: Verdict) -> Verdict:
+    """The verdict with what the formats say of different files, the first step of the trails that differs, and ranked causes."""
+    from reprobox.judge import explain, trail
+    from reprobox.runtime import profiles
+
+    detailed = _detailed(box, left, right, found.files)
+    trails = trail.compare_runs(box.runs.path(found.left), box.runs.path(found.right))
+    causes = explain.causes(
+        _facts(left.record), _facts(right.record), files=detailed, trail=trails, dispatch=profiles.dispatch_class
+    )
+    return replace(found, files=detailed, trail=trails, causes=causes)
+
+
+def _detailed(box: Box, left: files.Side, right: files.Side, found: tuple[FileVerdict, ...]) -> tuple[FileVerdict, ...]:
+    ours, theirs = ({file.path: file for file in side.outputs} for side in (left, right))
+    detailed, budget = [], _LOOK_AT
+    for file in found:
+        pair = (ours.get(file.path), theirs.get(file.path))
+        if file.state == "different" and budget and pair[0] and pair[1] and pair[0].kind == pair[1].kind == "file":
+            budget -= 1
+            seen = _look(box, left.record.id, right.record.id, pair[0], pair[1], OutputRule(pattern="*"))
+            detailed.append(replace(file, detail={**seen.detail, **file.detail}))
+        else:
+            detailed.append(file)
+    return tuple(detailed)
 
 
 def _side(box: Box, run_id: str) -> files.Side:
@@ -35,5 +85,11 @@ def _side(box: Box, run_id: str) -> files.Side:
     return files.Side(record=record, digest=digest, outputs=box.runs.outputs(run_id))
 
 
-def _path(box: Box, run_id: str, output: OutputFile) -> Path:
-    return box.runs.path(run_id) / "outputs" / output.path
+def _path(box: Box, run_id: str, path: str) -> Path:
+    return box.runs.path(run_id) / "outputs" / path
+
+
+def _facts(record: Record) -> Run:
+    from reprobox.judge.explain import Run as Facts
+
+    return Facts(runspec=codec.to_json(record.intent.runspec), met=record.met)

@@ -46,7 +46,7 @@ def test_a_tree_that_is_not_clean_is_refused_with_every_reason(project: Project)
     project.write("new file.txt", "new")
     project.git("add", "new file.txt")
     project.write("loose.txt", "untracked")
-    said = refused(project, "run", "config.yaml", code=125, says="not clean")
+    said = refused(project, "run", "config.yaml", code=125, says="3 reasons")
     for path in ("train.py", "new file.txt", "loose.txt"):
         assert path in said
     assert "--snapshot" in said

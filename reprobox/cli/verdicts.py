@@ -1,0 +1,107 @@
+"""A verdict for people: what was compared, what differs and how far, what may be why, and one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from reprobox.cli import render
+from reprobox.cli.talk import Talk, human
+from reprobox.model import codec
+from reprobox.model.verdict import FileVerdict, Verdict
+
+_MANY = 40
+"""Rows of the table; the rest are counted. `--json` has all."""
+_COLORS = {"identical": "32", "equal-under-rule": "33", "ignored": "2", "not-checked": "33"}
+_RED = "31"
+
+
+def as_json(found: Verdict) -> dict[str, Any]:
+    """A verdict with stable keys."""
+    return {**codec.to_json(found), "same": found.same}
+
+
+def show(talk: Talk, found: Verdict) -> None:
+    """Prints a verdict."""
+    shown = sorted(found.files, key=lambda file: (file.state == "identical", file.path))
+    rows = [
+        (file.path, "" if file.size is None else human(file.size), _short(file), _paint(talk, file.state, file.state))
+        for file in shown[:_MANY]
+    ]
+    if rows:
+        render.table(talk, ("output", "size", "sha256", "verdict"), rows, right=("size",))
+    if len(shown) > _MANY:
+        talk.line(f"... and {len(shown) - _MANY} more (--json lists all)")
+    for line in (*_differences(shown), *_trail(found), *_causes(found), *found.notes):
+        talk.line(line)
+    talk.line(_paint(talk, found.result, _sentence(found)), trusted=True)
+
+
+def _short(file: FileVerdict) -> str:
+    return (file.ours or file.theirs or "").removeprefix("sha256:")[:12]
+
+
+def _paint(talk: Talk, state: str, text: str) -> str:
+    return f"\033[{_COLORS.get(state, _RED)}m{text}\033[0m" if talk.color else text
+
+
+def _differences(files: list[FileVerdict]) -> Iterator[str]:
+    """A line for each different file whose content could be read."""
+    for file in files[:_MANY]:
+        if file.state in ("different", "equal-under-rule", "not-checked") and (text := _detail(file.detail)):
+            yield f"  {file.path}: {text}"
+
+
+def _detail(detail: dict[str, Any]) -> str:
+    parts = []
+    if detail.get("content") == "equal":
+        parts.append(f"the {detail.get('format', 'file')} content is equal, only its packing differs")
+    if first := detail.get("first"):
+        parts.append(f"{detail.get('format', 'file')}: first at {_place(first)}: {_values(first)}")
+    if detail.get("count") and detail.get("total"):
+        far = f", at most {detail['abs']:.3g} apart" if isinstance(detail.get("abs"), float) else ""
+        parts.append(f"{detail['count']:,} of {detail['total']:,} values differ{far}")
+    if not parts and detail.get("first_byte") is not None:
+        parts.append(f"first differing byte at {detail['first_byte']:,}")
+    return "; ".join([*parts, *([str(detail["why"])] if detail.get("why") else [])])
+
+
+def _place(first: dict[str, Any]) -> str:
+    index = first.get("index")
+    return f"{first.get('name', '?')}{list(index) if index else ''}"
+
+
+def _values(first: dict[str, Any]) -> str:
+    ulp = first.get("ulp")
+    return f"{first.get('left')!r} there, {first.get('right')!r} here" + (f" ({ulp:,} ulp)" if isinstance(ulp, int) else "")
+
+
+def _trail(found: Verdict) -> Iterator[str]:
+    trail = found.trail
+    if not trail:
+        return
+    if trail.get("state") == "different":
+        tensors = ", ".join(str(name) for name in trail.get("tensors") or ()) or "random state"
+        yield f"first divergence: step {trail.get('step')}, {trail.get('kind', 'parameters')} {tensors}"
+    elif trail.get("state") == "equal":
+        yield f"the trails agree at all {trail.get('compared')} steps they name"
+
+
+def _causes(found: Verdict) -> Iterator[str]:
+    for cause in found.causes[:5]:
+        sides = f": {cause.ours} there, {cause.theirs} here" if cause.ours and cause.theirs else ""
+        yield f"possible cause: {cause.what}{sides}. {cause.advice}"
+
+
+def _sentence(found: Verdict) -> str:
+    counts = {state: sum(file.state == state for file in found.files) for state in ("identical", "equal-under-rule", "ignored")}
+    total = len(found.files)
+    streams = {True: ", stdout identical", False: ", stdout differs", None: ""}[found.stdout_equal]
+    return {
+        "identical": f"identical: {counts['identical']} of {total} outputs are bit-identical{streams}",
+        "equal-under-rule": f"equal under a declared rule: {counts['identical']} of {total} bit-identical, "
+        f"{counts['equal-under-rule']} equal under their rule, {counts['ignored']} ignored{streams}",
+        "different": f"different: {counts['identical']} of {total} outputs are bit-identical"
+        f"{'' if found.exit_equal else ', the exit codes differ'}{streams}",
+        "not-checked": "not checked: something could not be compared, so nothing is promised",
+    }[found.result]
