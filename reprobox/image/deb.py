@@ -54,11 +54,14 @@ def parts(path: Path) -> list[Part]:
         ImageError: the file is not an ar archive.
     """
     found: list[Part] = []
+    end = path.stat().st_size
     with path.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise _broken(path, "it does not begin as an ar archive")
         while header := file.read(_HEADER):
             part = _part(header, file.tell(), path)
+            if part.offset + part.size > end:
+                raise _broken(path, f"it ends within {part.name}")
             found.append(part)
             file.seek(part.size + part.size % 2, io.SEEK_CUR)
     return found
