@@ -19,7 +19,7 @@ from reprobox.errors import FetchError, ResolveError
 from reprobox.kit import canon, files, proc
 from reprobox.lock.download import Transport
 from reprobox.model.lock import Deb
-from reprobox.model.ports import Objects
+from reprobox.model.ports import Objects, Progress
 
 _URI = re.compile(r"^'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<sha256>[0-9a-f]{64})$")
 _CONFIG = """\
@@ -145,10 +145,12 @@ class Apt:
         return list(_offers(self._run("apt-get", "download", "-qq", "--print-uris", "--", *packages).out)) if packages else []
 
     def transport(self) -> Transport:
-        """How to reach the mirror: with the host's apt proxies."""
-        shell = self._run("apt-config", "shell", "http", "Acquire::http::Proxy", "https", "Acquire::https::Proxy").out.decode()
-        proxies = dict(re.findall(r"^(https?)='(.*)'$", shell, re.MULTILINE))
-        return Transport(proxies={scheme: url for scheme, url in proxies.items() if url not in ("", "DIRECT", "false")})
+        """How to reach the mirror: with the proxies and certificates of the host's apt."""
+        names = ("http", "Acquire::http::Proxy", "https", "Acquire::https::Proxy", "ca", "Acquire::https::CaInfo")
+        found = dict(re.findall(r"^(http|https|ca)='(.*)'$", self._run("apt-config", "shell", *names).out.decode(), re.MULTILINE))
+        certificates = found.pop("ca", None) or None
+        proxies = {scheme: url for scheme, url in found.items() if url not in ("", "DIRECT", "false")}
+        return Transport(proxies=proxies, verify=certificates)
 
 
 def _sibling(url: str, filename: str) -> str:
@@ -178,7 +180,9 @@ def _complaints(done: proc.Done) -> str:
 
 
 @contextlib.contextmanager
-def private(sources: Sources, *, status: bytes = b"", prefer: Iterable[Deb] = (), objects: Objects) -> Iterator[Apt]:
+def private(
+    sources: Sources, *, status: bytes = b"", prefer: Iterable[Deb] = (), objects: Objects, progress: Progress
+) -> Iterator[Apt]:
     """An apt of one's own, with fresh lists.
 
     Args:
@@ -202,7 +206,8 @@ def private(sources: Sources, *, status: bytes = b"", prefer: Iterable[Deb] = ()
         try:
             _write_previous(state, prefer, objects)
             apt = Apt(state)
-            apt.update()
+            with progress.task("reading the package lists"):
+                apt.update()
         except FileNotFoundError as error:
             raise ResolveError(
                 "this host has no apt-get, which resolves Debian packages",

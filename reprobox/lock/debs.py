@@ -14,7 +14,7 @@ from reprobox.lock import apt
 from reprobox.lock.apt import Apt, Offer, Sources
 from reprobox.lock.tree import Tree
 from reprobox.model.lock import BaseLock, Deb
-from reprobox.model.ports import Objects
+from reprobox.model.ports import Objects, Progress
 
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _MIRROR, _SECURITY, _KEYS = "REPROBOX_DEBIAN_MIRROR", "REPROBOX_DEBIAN_SECURITY_MIRROR", "REPROBOX_DEBIAN_KEYRING"
@@ -114,13 +114,15 @@ def status_of(tree: Tree) -> bytes:
 
 
 def archive_of(
-    base: BaseLock, objects: Objects, prefer: Iterable[Deb] = (), tree: Tree | None = None
+    base: BaseLock, objects: Objects, progress: Progress, prefer: Iterable[Deb] = (), tree: Tree | None = None
 ) -> AbstractContextManager[Apt]:
     """A private apt that offers what a locked base's packages come from; its state is what is installed in the base."""
     if base.kind == "debian":
-        return apt.private(suite_sources(base.reference), prefer=prefer, objects=objects)
+        return apt.private(suite_sources(base.reference), prefer=prefer, objects=objects, progress=progress)
     tree = tree or Tree(objects.path(diff_id) for diff_id in base.diff_ids)
-    return apt.private(tree_sources(tree, base.reference), status=status_of(tree), prefer=prefer, objects=objects)
+    return apt.private(
+        tree_sources(tree, base.reference), status=status_of(tree), prefer=prefer, objects=objects, progress=progress
+    )
 
 
 def debian_base(archive: Apt, suite: str, python: str) -> list[Offer]:

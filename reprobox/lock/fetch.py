@@ -139,7 +139,7 @@ def _fetch_debs(lock: Lock, absent: list[Needed], objects: Objects, progress: Pr
     pieces = [piece for piece in absent if piece.kind == "deb"]
     if not pieces:
         return
-    with debs.archive_of(lock.base, objects) as apt:
+    with debs.archive_of(lock.base, objects, progress) as apt:
         urls = apt.addresses({piece.digest: (piece.name, piece.version, piece.filename) for piece in pieces})
         _fetch(pieces, urls, objects, apt.transport(), progress, "Debian packages")
 

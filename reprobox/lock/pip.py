@@ -30,6 +30,7 @@ _UV_NAMES = {
     "proxy": ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy", "all_proxy"),
     "trusted-host": ("UV_INSECURE_HOST",),
     "timeout": ("UV_HTTP_TIMEOUT",),
+    "default-timeout": ("UV_HTTP_TIMEOUT",),
     "no-index": ("UV_NO_INDEX",),
     "constraint": ("UV_CONSTRAINT",),
 }

@@ -156,10 +156,11 @@ def _system(request: _Request) -> _System:
 def _composed(request: _Request) -> _System:
     env, suite = request.env, request.env.base.reference
     bare = BaseLock(kind="debian", reference=suite)
-    with debs.archive_of(bare, request.objects, prefer=_preferred(request)) as archive:
-        base = debs.debian_base(archive, suite, env.python)
-        packages = tuple(offer.deb for offer in base)
-        extra = debs.on_top(archive, env.apt, packages)
+    with debs.archive_of(bare, request.objects, request.progress, prefer=_preferred(request)) as archive:
+        with request.progress.task("resolving Debian packages"):
+            base = debs.debian_base(archive, suite, env.python)
+            packages = tuple(offer.deb for offer in base)
+            extra = debs.on_top(archive, env.apt, packages)
         _fetch_debs([*base, *extra], archive, request)
     return _System(
         base=replace(bare, packages=packages),
@@ -175,8 +176,9 @@ def _existing(request: _Request) -> _System:
     tree = Tree(request.objects.path(diff_id) for diff_id in base.diff_ids)
     extra: list[Offer] = []
     if env.apt:
-        with debs.archive_of(base, request.objects, prefer=_preferred(request), tree=tree) as archive:
-            extra = debs.on_top(archive, env.apt)
+        with debs.archive_of(base, request.objects, request.progress, prefer=_preferred(request), tree=tree) as archive:
+            with request.progress.task("resolving Debian packages"):
+                extra = debs.on_top(archive, env.apt)
             _fetch_debs(extra, archive, request)
     python = bases.find_python(base, tree, env.python, tuple(offer.deb.name for offer in extra))
     return _System(base=base, debs=tuple(offer.deb for offer in extra), python=python, target=_target(env.python, tree, extra))
