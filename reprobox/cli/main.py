@@ -28,6 +28,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+_COMMON = ("-q", "--quiet", "--no-color", "--debug")
+
 ENGINE_FAILED = 125
 """What `reprobox run` answers when reprobox or the engine failed, as docker does; other codes are the experiment's."""
 
@@ -60,10 +62,10 @@ images.register(app)
 
 def main() -> None:
     """The error boundary: one clear message on stderr, one exit code a kind of failure."""
-    arguments = sys.argv[1:]
+    arguments = _hoisted(sys.argv[1:])
     debug = "--debug" in arguments or bool(os.environ.get("REPROBOX_DEBUG"))
     try:
-        app()
+        app(args=arguments)
     except ReproboxError as error:
         if debug:
             traceback.print_exc()
@@ -79,6 +81,13 @@ def main() -> None:
     except Exception as error:
         sys.stderr.write(_bug(error))
         sys.exit(ENGINE_FAILED if _is_run(arguments) else 70)
+
+
+def _hoisted(arguments: list[str]) -> list[str]:
+    """The options of every command are taken after the command too: `reprobox run -q`."""
+    ends = arguments.index("--") if "--" in arguments else len(arguments)
+    common = [word for word in arguments[:ends] if word in _COMMON]
+    return [*common, *(word for word in arguments[:ends] if word not in _COMMON), *arguments[ends:]]
 
 
 def _is_run(arguments: list[str]) -> bool:

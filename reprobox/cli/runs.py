@@ -11,6 +11,7 @@ import typer
 from reprobox.cli import render, verdicts
 from reprobox.cli.common import CONFIG, JSON, RUN, open_box, talk_of
 from reprobox.flow.watch import Watcher
+from reprobox.model.record import Intent
 
 GPUS = Annotated[str | None, typer.Option("--gpus", help="As docker's --gpus: all, 2, device=0,1 ...", metavar="DEVICES")]
 NAME = Annotated[str | None, typer.Option("--name", help="A name for the run.")]
@@ -47,6 +48,7 @@ def run(
     snapshot: Annotated[
         bool, typer.Option("--snapshot", help="Take a tree that is not clean as it is, as a hidden commit.")
     ] = False,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Print the id and leave the run alone.")] = False,
     as_json: JSON = False,
 ) -> None:
     """Run the commit in the image, and record it.
@@ -61,8 +63,11 @@ def run(
 
     talk = talk_of(context)
     box = open_box(context, config)
-    watcher = Watcher(Streams(quiet_stdout=as_json), talk.note)
+    watcher = None if detach else Watcher(Streams(quiet_stdout=as_json), talk.note)
     record = flow.run(box, config, overrides or (), watcher, gpus=gpus, name=name, tags=tag or (), snapshot=snapshot)
+    if isinstance(record, Intent):
+        talk.data({"id": record.id, "path": str(box.runs.path(record.id))}) if as_json else talk.line(record.id)
+        return
     if as_json:
         talk.data(render.run_summary(box, record))
     render.after_run(talk, box, record)

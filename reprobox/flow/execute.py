@@ -52,28 +52,41 @@ def execute(box: Box, intent: Intent, job: Job, watcher: Watcher) -> Record:
         EngineError, GpuUnavailable: the container could not be started; nothing is left of the run.
         SourceError, StoreError: as the rooms say.
     """
-    with box.runs.begin(intent, {"config.yaml": job.config}) as run:
-        try:
-            exported = lay_out(box, run, intent, job)
-            container = plan.container(
-                intent.runspec,
-                name=intent.container,
-                store=str(box.runs.root),
-                image=job.image,
-                python=intent.lock.python.executable,
-                run_dir=run.path,
-                inputs={**_tracked_mounts(intent, run.path), **job.inputs},
-            )
-            container_id = box.engine.create(container)
-            run.started(container_id)
-            box.engine.start(container_id)
-        except BaseException:
-            # Nothing has run: a run that never started is no run (DESIGN rule 7 is about experiments, not about us).
-            box.engine.remove(intent.container)
-            discard(box, run)
-            raise
+    run, container_id, exported = launch(box, intent, job)
+    with run:
         state = watcher.watch(box.engine, container_id, run.path / "out", intent.runspec.resources.timeout)
         return finish(box, run, intent, state, exported, interrupted=watcher.interrupted)
+
+
+def detach(box: Box, intent: Intent, job: Job) -> None:
+    """Starts the intent's container and leaves it alone; the first command after its end writes the record. Raises as `execute`."""
+    run, _, _ = launch(box, intent, job)
+    run.release()
+
+
+def launch(box: Box, intent: Intent, job: Job) -> tuple[RunDir, str, tuple[Exported, ...]]:
+    """Everything up to the start: the held run, its container, and what was laid out for it."""
+    run = box.runs.begin(intent, {"config.yaml": job.config})
+    try:
+        exported = lay_out(box, run, intent, job)
+        container = plan.container(
+            intent.runspec,
+            name=intent.container,
+            store=str(box.runs.root),
+            image=job.image,
+            python=intent.lock.python.executable,
+            run_dir=run.path,
+            inputs={**_tracked_mounts(intent, run.path), **job.inputs},
+        )
+        container_id = box.engine.create(container)
+        run.started(container_id)
+        box.engine.start(container_id)
+    except BaseException:
+        # Nothing has run: a run that never started is no run (DESIGN rule 7 is about experiments, not about us).
+        box.engine.remove(intent.container)
+        discard(box, run)
+        raise
+    return run, container_id, exported
 
 
 def lay_out(box: Box, run: RunDir, intent: Intent, job: Job) -> tuple[Exported, ...]:
@@ -203,7 +216,7 @@ def _markers(directory: Path) -> list[dict[str, Any]]:
 
 
 def _keep_trail(run_dir: Path) -> None:
-    for source in sorted((run_dir / "out").glob("trail*.jsonl")):
+    for source in sorted([*(run_dir / "out").glob("trail*.jsonl"), *(run_dir / "out").glob("optrace*.jsonl")]):
         if source.is_file() and not source.is_symlink():
             source.replace(run_dir / source.name)
 

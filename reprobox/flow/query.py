@@ -14,7 +14,7 @@ from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
 from reprobox.model.verdict import Verdict
-from reprobox.store.index import RunRow
+from reprobox.store.summary import RunRow
 
 _CHUNK = 1 << 16
 
@@ -57,8 +57,8 @@ class Shown:
 
 def list_runs(box: Box, *, limit: int | None, name: str | None, tag: str | None, state: str | None) -> list[RunRow]:
     """Runs, newest first."""
-    reconcile.settle(box)
-    return list(box.runs.list(limit=limit, name=name, tag=tag, state=state))
+    containers = reconcile.container_state(box) if reconcile.settle(box) else None
+    return list(box.runs.list(limit=limit, name=name, tag=tag, state=state, containers=containers))
 
 
 def show(box: Box, reference: str) -> Shown:

@@ -24,34 +24,31 @@ def container_state(box: Box) -> Callable[[str], ContainerState | None]:
     return box.engine.state
 
 
-def settle(box: Box) -> list[str]:
-    """Finishes every run that can be; the ids. An engine that does not answer leaves all as it is."""
-    settled = []
+def settle(box: Box) -> bool:
+    """Finishes every run that can be. False when the engine did not answer, which leaves all as it is."""
     for run_id in box.runs.unfinished():
         try:
             with box.runs.hold(run_id) as run:
-                if _settle(box, run):
-                    settled.append(run_id)
+                _settle(box, run)
         except (RunBusy, RunNotFound):
             continue
         except (EngineUnavailable, EngineError):
-            break
-    return settled
+            return False
+    return True
 
 
-def _settle(box: Box, run: RunDir) -> bool:
-    """Finishes one run that we hold the lock of; False while its container lives, or when there was nothing to record."""
+def _settle(box: Box, run: RunDir) -> None:
+    """Finishes one run that we hold the lock of; nothing is done while its container lives."""
     intent = box.runs.intent(run.id)
     state = box.engine.state(intent.container)
     if state and state.status in LIVE:
-        return False
+        return
     nothing_ran = state.status == "created" if state else box.runs.started(run.id) is None
     if nothing_ran and not (run.path / "out" / "exit.json").exists():
         box.engine.remove(intent.container)
         execute.discard(box, run)
-        return False
+        return
     execute.finish(box, run, intent, state, _exported(run), interrupted=None)
-    return True
 
 
 def _exported(run: RunDir) -> tuple[Exported, ...]:

@@ -33,14 +33,20 @@ def run(
     box: Box,
     config: Path,
     overrides: Sequence[str],
-    watcher: Watcher,
+    watcher: Watcher | None,
     *,
     gpus: str | None = None,
     name: str | None = None,
     tags: Sequence[str] = (),
     snapshot: bool = False,
-) -> Record:
+) -> Record | Intent:
     """Runs the commit's command in the lock's image and records everything.
+
+    Args:
+        watcher: follows the run to its end; None leaves it alone once it has started.
+
+    Returns:
+        the record; the intent where nobody watches.
 
     Raises:
         DirtyTree: with every reason, unless `snapshot`.
@@ -56,6 +62,9 @@ def run(
     built = environment.ensure_image(box, lock)
     intent, job = prepare(box, spec, source, lock, built.image, run_id)
     refs.keep(box.top, run_id, source.commit)
+    if watcher is None:
+        execute.detach(box, intent, job)
+        return intent
     return execute.execute(box, intent, job, watcher)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reprobox.errors import EngineUnavailable, ReproboxError, UsageError
+from reprobox.errors import EngineUnavailable, ReproboxError, RunBusy, UsageError
 from reprobox.flow import execute, reconcile
 from reprobox.flow.box import Box, shared_home
 from reprobox.flow.watch import GRACE
@@ -38,6 +38,9 @@ def remove(box: Box, reference: str) -> str:
     """Forgets a run and the ref that keeps its commit; the id."""
     reconcile.settle(box)
     run_id = box.runs.find(reference)
+    if not box.runs.finished(run_id):
+        state = box.runs.state(run_id, reconcile.container_state(box))
+        raise RunBusy(f"run {run_id} is {state.name}", next_step=f"reprobox stop {run_id}, then remove it")
     box.runs.remove(run_id)
     refs.forget(box.top, run_id)
     return run_id

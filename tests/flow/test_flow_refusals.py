@@ -120,7 +120,7 @@ def test_unknown_and_ambiguous_runs(project: Project) -> None:
     project.run("--name", "twin")
     ids = project.runs()
     refused(project, "show", "20990101", code=50, says="20990101")
-    refused(project, "show", os.path.commonprefix(ids)[:8], code=51, says=ids[0])
+    refused(project, "show", ids[0][:8], code=51, says=ids[0])
     assert project("show", ids[0][:-1], "--json").json["id"] == ids[0]
 
 

@@ -1,0 +1,161 @@
+"""A run outlives its supervisor: detached, killed, interrupted, stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flow_project import Project
+
+pytestmark = pytest.mark.engine
+
+WAITING = """
+import os, signal, sys, time
+def leave(*_):
+    open("left", "w").write("on TERM")
+    sys.exit(3)
+signal.signal(signal.SIGTERM, leave)
+print("begun")
+while not os.path.exists("data/go"):
+    time.sleep(0.02)
+open("done", "w").write("done")
+"""
+
+
+def until(question: Callable[[], object], seconds: float = 30) -> None:
+    """Waits for a condition; fails when it does not come."""
+    deadline = time.monotonic() + seconds
+    while not question():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.02)
+
+
+def only_run(project: Project) -> Path:
+    (run,) = (project.top / ".reprobox" / "runs").iterdir()
+    return run
+
+
+def begun(project: Project) -> bool:
+    return any(path.read_bytes() == b"begun\n" for path in (project.top / ".reprobox").glob("runs/*/out/stdout"))
+
+
+def supervised(project: Project) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reprobox.cli.main", "run", "config.yaml"],
+        cwd=project.top,
+        env=project.env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    until(lambda: begun(project) or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
+    return process
+
+
+def go(project: Project) -> None:
+    """Lets the program end: through the run's own copy of the tree."""
+    (only_run(project) / "work" / "data" / "go").touch()
+
+
+def test_detached_runs_are_listed_followed_and_recorded(project: Project, change: Callable[[str, str], str]) -> None:
+    change("train.py", WAITING)
+    said = project("run", "config.yaml", "-d")
+    assert said.code == 0, said.err
+    run_id = said.out.strip()
+    assert project("ls", "--json").json[0]["state"] == "running"
+    assert project("rm", run_id).code == 54
+    follower = subprocess.Popen(
+        [sys.executable, "-m", "reprobox.cli.main", "logs", "-f", run_id], cwd=project.top, env=project.env, stdout=subprocess.PIPE
+    )
+    until(lambda: begun(project))
+    go(project)
+    assert follower.communicate(timeout=60)[0] == b"begun\n"
+    shown = project("show", run_id, "--json").json
+    assert (shown["state"], shown["record"]["exit"]["code"]) == ("finished", 0)
+    assert [file["path"] for file in shown["outputs"]] == ["data/go", "done"]
+    assert (project.top / "config.yaml").exists()
+
+
+def test_a_killed_supervisor_loses_nothing(project: Project, change: Callable[[str, str], str]) -> None:
+    change("train.py", WAITING)
+    process = supervised(project)
+    process.kill()
+    process.communicate()
+    assert project("ls", "--json").json[0]["state"] == "running"
+    go(project)
+    run_id = only_run(project).name
+    until(lambda: project("ls", "--json").json[0]["state"] == "finished")
+    record = project("show", run_id, "--json").json["record"]
+    assert record["exit"] == {"code": 0, "reason": "exited", "signal": None, "message": ""}
+    assert not (only_run(project) / "work").exists()
+    import docker
+
+    client = docker.from_env()
+    assert client.containers.list(all=True, filters={"label": f"dev.reprobox.run={run_id}"}) == []
+    client.close()
+
+
+def test_ctrl_c_stops_with_grace_and_is_recorded(project: Project, change: Callable[[str, str], str]) -> None:
+    change("train.py", WAITING)
+    process = supervised(project)
+    os.kill(process.pid, signal.SIGINT)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 3, err
+    assert b"stopping" in err
+    shown = project("show", "--json").json
+    assert (shown["state"], shown["record"]["exit"]["reason"]) == ("interrupted", "interrupted")
+    assert [file["path"] for file in shown["outputs"]] == ["left"]
+
+
+def test_a_second_ctrl_c_kills(project: Project, change: Callable[[str, str], str]) -> None:
+    change("train.py", WAITING.replace("signal.signal(signal.SIGTERM, leave)", "signal.signal(signal.SIGTERM, signal.SIG_IGN)"))
+    process = supervised(project)
+    os.kill(process.pid, signal.SIGINT)
+    assert process.stderr is not None
+    assert b"stopping" in process.stderr.readline()
+    os.kill(process.pid, signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 137
+    assert project("show", "--json").json["record"]["exit"]["reason"] == "interrupted"
+
+
+def test_stop_from_elsewhere(project: Project, change: Callable[[str, str], str]) -> None:
+    change("train.py", WAITING)
+    project("run", "config.yaml", "-d")
+    until(lambda: begun(project))
+    assert project("stop", "latest").code == 0
+    record = project("show", "--json").json["record"]
+    assert (record["exit"]["reason"], record["exit"]["code"]) == ("interrupted", 3)
+    assert project("stop", "latest").code == 2
+
+
+def test_a_timeout_is_a_reason_of_its_own(project: Project, change: Callable[[str, str], str]) -> None:
+    change("train.py", WAITING)
+    text = (project.top / "config.yaml").read_text()
+    change("config.yaml", text + "  timeout: 2\n")
+    said = project("run", "config.yaml", "--json")
+    assert said.code == 3, said.err
+    assert json.loads(said.out)["record"]["exit"]["reason"] == "timeout"
+
+
+def test_many_runs_at_a_time(project: Project) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "reprobox.cli.main", "run", "config.yaml", "-q"],
+            cwd=project.top,
+            env=project.env,
+            stdout=subprocess.PIPE,
+        )
+        for _ in range(4)
+    ]
+    assert [(process.communicate(timeout=120)[0], process.returncode) for process in processes] == [(b"sum 18\n", 0)] * 4
+    assert len(project.runs()) == 4
