@@ -1,4 +1,4 @@
-"""What is done when a watched module is imported: seeds, the deterministic switch, interposed libraries, trail. See sitecustomize.py."""
+"""What is done when a watched module is imported: seeds, switches, interposed libraries, trail. See sitecustomize.py."""
 
 import os
 import sys
@@ -88,8 +88,8 @@ def note_entropy(state, what, frame):
         packages = "-packages" in name
         if name.startswith(_LIBRARY) and not packages and os.path.basename(name) not in ("random.py", "uuid.py", "secrets.py"):
             return
-        if f"{os.sep}numpy{os.sep}random" in name:
-            return  # NumPy seeds its global generator when it is imported
+        if packages and any(own in name for own in ("/numpy/random/", "/torch/")):
+            return  # they draw when they are imported, and nothing comes of it
         if packages or not name.startswith((_LIBRARY, _HERE, "<frozen")):
             break
         frame = frame.f_back

@@ -1,9 +1,10 @@
 """The operation trace of a few steps: hashes of the inputs and outputs of each aten call, as JSON lines.
 
-REPROBOX_OPTRACE=from:to traces what runs after optimizer step `from` (0: from the import of torch on) and until step `to` has ended,
-on any optimizer. `$REPROBOX_OUT/optrace.jsonl`, format reprobox.optrace/1: a header, then {"n", "s", "op", "in", "out", "rng", "at"}
-a call, where `s` counts optimizer steps that have ended, `rng` is the generator's state before a call that draws, and `at` is the line
-of the program. Two traces tell apart "same inputs, another output" (a kernel) from "other inputs" (data, Python, an earlier call).
+REPROBOX_OPTRACE=from:to traces what runs after optimizer step `from` (0: from the import of torch on) and until step `to` has
+ended, on any optimizer. `$REPROBOX_OUT/optrace.jsonl`, format reprobox.optrace/1: a header, then {"n", "s", "op", "in", "out",
+"rng", "at"} a call, where `s` counts optimizer steps that have ended, `rng` is the generator's state before a call that draws,
+and `at` is the line of the program. Two traces tell apart "same inputs, another output" (a kernel) from "other inputs" (data,
+Python, an earlier call).
 """
 
 import hashlib

@@ -1,16 +1,17 @@
 """The trail: a fingerprint of every parameter each k optimizer steps, written as JSON lines, hooked without touching the script.
 
-`$REPROBOX_OUT/trail.jsonl` is the main process's; ranks and workers have `trail-<name>.jsonl`. The lines, format reprobox.trail/1:
+`$REPROBOX_OUT/trail.jsonl` is the main process's; ranks and workers have `trail-<name>.jsonl`. The lines, format
+reprobox.trail/1:
 
     {"format", "process", "every"}             first line; every 0 means that k is being measured
     {"o", "class", "names", "shapes"}          one per optimizer, when it first steps
-    {"o", "every", "after", "cost", "step"}    k as measured (seconds), for a fixed k too where it has been measured
+    {"o", "every", "after", "cost", "step"}    k as measured after so many steps, from two medians in seconds
     {"o", "s", "p", "g", "rng"}                step s: fingerprints of parameters (and gradients), in the order of names
     {"o", "s", "sha256"}                       at steps 1, 2, 4, 8, ...: a cryptographic digest over all parameters
 
-The fingerprint of a tensor over 64 KiB is mix64 (below), which is exact integer arithmetic: the order of summation cannot matter, so
-it is the same on any CPU or GPU; smaller ones take 64 bits of BLAKE2b. For other frameworks: `import reprobox_trail;
-reprobox_trail.log(step, {"name": array})`, which does nothing outside a run.
+The fingerprint of a tensor over 64 KiB is mix64 (below), which is exact integer arithmetic: the order of summation cannot
+matter, so it is the same on any CPU or GPU; smaller ones on the CPU take 64 bits of BLAKE2b. Other
+frameworks: `import reprobox_trail; reprobox_trail.log(step, {"name": array})`, which does nothing outside a run.
 """
 
 import hashlib

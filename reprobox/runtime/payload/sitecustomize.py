@@ -1,9 +1,10 @@
 """What reprobox does inside every Python process of a run; first on PYTHONPATH, standard library only, Python 3.8 or newer.
 
-Nothing is imported early, because every process of the run pays for it: a finder waits until the program itself imports one of a few
-modules, and `_reprobox_hooks` then acts on it. Every act and every fault goes into a marker of this process,
-`$REPROBOX_OUT/markers/<pid>.json`, and a fault never reaches the program: a missing marker, or one with errors, is how reprobox sees
-that the profile did not hold. Without REPROBOX_PROFILE this file does nothing but chain to the sitecustomize that it hides.
+Nothing is imported early, because every process of the run pays for it: a finder waits until the program itself imports one of
+a few modules, and `_reprobox_hooks` then acts on it. Every act and every fault goes into a marker of this process,
+`$REPROBOX_OUT/markers/<pid>.json`, and a fault never reaches the program: a missing marker, or one with errors, is how reprobox
+sees that the profile did not hold. Without REPROBOX_PROFILE this file does nothing but chain to the sitecustomize that it
+hides.
 """
 
 import os
