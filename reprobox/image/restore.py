@@ -89,7 +89,7 @@ def _registry(image: Image, engine: ImageEngine, repo_digests: Sequence[str]) ->
             continue
         found = verify(there, image)
         if not found:
-            engine.tag(reference, image.tag)
+            engine.tag(there.id, image.tag)
             return
         met.append(f"{reference} is another image: {'; '.join(found)}")
     raise ImageMissing("; ".join(met) or "no address is known")
