@@ -37,6 +37,10 @@ APPLETS = (
     "yes",
     "stat",
     "wget",
+    "grep",
+    "printf",
+    "chmod",
+    "ulimit",
 )
 LEFT_OUT = {
     "test",

@@ -70,7 +70,7 @@ class SecondEngine:
             if self.process.poll() is not None:
                 break
             try:
-                DockerEngine(self.url).info()
+                self.engine.info()
             except EngineUnavailable:
                 time.sleep(0.05)
             else:
@@ -84,6 +84,7 @@ class SecondEngine:
         self.process.wait(60)
         self.process = None
         (self.top / "pid").unlink(missing_ok=True)
+        self._forget_containerd()
 
     def close(self) -> None:
         """Removes its containers, the daemon, its containerd, its mounts and its files."""
@@ -92,21 +93,25 @@ class SecondEngine:
         for entry in self.engine._link.quick().containers(all=True):
             self.engine.remove(entry["Id"])
         self.die(signal.SIGTERM)
-        self._end_containerd()
         for mount in _mounts_below(self.top):
             subprocess.run(["umount", "--lazy", mount], check=False)
         shutil.rmtree(self.top)
 
-    def _end_containerd(self) -> None:
+    def _forget_containerd(self) -> None:
+        """Waits until the daemon's containerd has died with it.
+
+        A dead one that nobody has reaped yet counts as running for the next daemon, which would then wait for it in vain.
+        """
         pidfile = self.top / "x" / "containerd" / "containerd.pid"
         if not pidfile.exists():
             return
-        pid = int(pidfile.read_text())
-        command = Path(f"/proc/{pid}/cmdline")
-        if command.exists() and str(self.top).encode() in command.read_bytes():
-            os.kill(pid, signal.SIGTERM)
-            while command.exists():
-                time.sleep(0.02)
+        status = Path(f"/proc/{pidfile.read_text()}/status")
+        deadline = time.monotonic() + 30
+        while status.exists() and "State:\tZ" not in status.read_text():
+            if time.monotonic() > deadline:
+                raise RuntimeError("the second engine's containerd has outlived it")
+            time.sleep(0.02)
+        pidfile.unlink()
 
 
 def _mounts_below(top: Path) -> list[str]:

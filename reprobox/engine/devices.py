@@ -116,7 +116,7 @@ def _csv(text: str) -> list[str]:
         rows = list(csv.reader([text], strict=True))
     except csv.Error as fault:
         raise _wrong(text, str(fault)) from fault
-    if len(rows) != 1 or not all(part.strip() for part in rows[0]):
+    if len(rows) != 1 or not rows[0] or not all(part.strip() for part in rows[0]):
         raise _wrong(text, "there is an empty field")
     return [part.strip() for part in rows[0]]
 

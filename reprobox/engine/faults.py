@@ -12,6 +12,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 from reprobox.errors import EngineError, EngineUnavailable, GpuUnavailable, ImageMissing, ReproboxError
 
@@ -51,6 +52,16 @@ def speaking(what: str) -> Iterator[None]:
         raise _refused(what, fault.status_code or 0, _explanation(fault)) from fault
     except (DockerException, StreamParseError, OSError, HTTPError) as fault:
         raise unavailable(what, fault) from fault
+
+
+def raise_for_status(response: Any) -> None:
+    """Raises docker-py's error for a refusal, inside `speaking`, for calls that docker-py has no method for."""
+    from docker.errors import create_api_error_from_http_exception
+
+    try:
+        response.raise_for_status()
+    except OSError as refused:
+        create_api_error_from_http_exception(refused)  # type: ignore[arg-type]
 
 
 def status_of(error: BaseException) -> int | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from reprobox.engine.containers import Containers
-from reprobox.engine.faults import speaking, status_of
+from reprobox.engine.faults import raise_for_status, speaking, status_of
 from reprobox.engine.link import Link
 from reprobox.errors import EngineError, ImageMissing, ReproboxError
 from reprobox.model.image import EngineImage
@@ -95,7 +95,7 @@ class Images:
             with speaking(f"remove the image {reference}"):
                 self._link.patient().remove_image(reference)
         except ReproboxError as refused:
-            if status_of(refused) != 404:
+            if status_of(refused) not in (400, 404):
                 raise
 
     def pull(self, reference: str) -> EngineImage:
@@ -128,7 +128,7 @@ class Images:
             ImageMissing: the engine does not have it.
         """
         _require(reference)
-        return _chunks(f"save the image {reference}", lambda: self._link.patient().get_image(reference, chunk_size=CHUNK))
+        return _download(self._link, f"save the image {reference}", f"/images/{reference}/get")
 
     def build(self, context: Path, dockerfile: str, tag: str, say: Callable[[str], None]) -> EngineImage:
         """Builds a user's Dockerfile with the engine's classic builder; `.dockerignore` is respected.
@@ -184,19 +184,24 @@ class FinishedStep:
 
     def export(self) -> Iterator[bytes]:
         """The whole root file system as tar chunks."""
-        client = self._link.patient()
-        return _chunks("export the build step", lambda: client.export(self._id, chunk_size=CHUNK))
+        return _download(self._link, "export the build step", f"/containers/{self._id}/export")
 
 
-def _chunks(what: str, begin: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:
+def _download(link: Link, what: str, path: str) -> Iterator[bytes]:
+    """A body in chunks; the connection is closed when the caller has had enough (docker-py's own generators leave it open)."""
     with speaking(what):
-        chunks = begin()
-    while True:
+        client = link.patient()
+        response = client.get(f"{client.base_url}/v{client.api_version}{path}", stream=True)
+    with contextlib.closing(response):
         with speaking(what):
-            chunk = next(chunks, None)
-        if chunk is None:
-            return
-        yield chunk
+            raise_for_status(response)
+            chunks = response.iter_content(CHUNK)
+        while True:
+            with speaking(what):
+                chunk = next(chunks, None)
+            if chunk is None:
+                return
+            yield chunk
 
 
 class _Source:
@@ -238,11 +243,16 @@ class _Pulled:
 
 def _heed(what: str, told: Iterable[Any], each: Callable[[dict[str, Any]], None] = lambda _line: None) -> None:
     """Reads a stream of the engine's to its end: the answer is 200 before the work begins, errors come as lines."""
+    fault: ReproboxError | None = None
     for line in told:
-        if isinstance(line, dict):
-            if "error" in line or "errorDetail" in line:
-                raise _failed(what, str(line.get("error") or line["errorDetail"].get("message", "")))
+        if not isinstance(line, dict):
+            continue
+        if "error" in line or "errorDetail" in line:
+            fault = _failed(what, str(line.get("error") or line["errorDetail"].get("message", "")))
+        else:
             each(line)
+    if fault is not None:
+        raise fault
 
 
 def _failed(what: str, why: str) -> ReproboxError:

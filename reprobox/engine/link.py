@@ -6,15 +6,20 @@ and an unchanged `build` is one inspect.
 
 from __future__ import annotations
 
+import os
+import re
+import socket
 import threading
+import weakref
 from typing import TYPE_CHECKING
 
-from reprobox.engine.faults import speaking
+from reprobox.engine.faults import speaking, unavailable
 from reprobox.errors import EngineUnavailable
 
 if TYPE_CHECKING:
     from docker.api.client import APIClient
 
+DEFAULT_URL = "unix:///var/run/docker.sock"
 FIRST_SECONDS = 5
 """How long the engine may take to say its version before we call it absent."""
 CALL_SECONDS = 120
@@ -38,11 +43,10 @@ class Link:
         Raises:
             EngineUnavailable: no engine, not permitted, wrong DOCKER_HOST, or an engine that is too old.
         """
+        self._knock()
         with self._lock:
             if self._quick is None:
-                self._quick = self._connect("auto", FIRST_SECONDS)
-                self._quick.timeout = CALL_SECONDS
-                _refuse_old(self._quick.api_version)
+                self._quick = self._connect(self._version(), CALL_SECONDS)
             return self._quick
 
     def patient(self) -> APIClient:
@@ -53,6 +57,28 @@ class Link:
                 self._patient = self._connect(version, None)
             return self._patient
 
+    def _knock(self) -> None:
+        """Sees whether anybody listens, before docker-py does: it leaves a socket open for each time that nobody does."""
+        url = self._base_url or os.environ.get("DOCKER_HOST") or DEFAULT_URL
+        if not url.startswith("unix:///"):
+            return
+        with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(FIRST_SECONDS)
+            try:
+                door.connect(url.removeprefix("unix://"))
+            except OSError as fault:
+                raise unavailable("reach the container engine", fault) from fault
+
+    def _version(self) -> str:
+        """The engine's API version, asked over a connection of its own (docker-py's `auto` leaves its one open when that fails)."""
+        asking = self._connect(".".join(map(str, OLDEST_API)), FIRST_SECONDS)
+        try:
+            with speaking("reach the container engine"):
+                said = asking.version(api_version=False)
+        finally:
+            asking.close()
+        return _new_enough(said)
+
     def _connect(self, version: str, timeout: int | None) -> APIClient:
         with speaking("reach the container engine"):
             from docker.api.client import APIClient
@@ -60,13 +86,21 @@ class Link:
 
             where = {"base_url": self._base_url} if self._base_url else kwargs_from_env()
             # docker-py takes None for "no time limit" (it hands it to requests); its stubs say int.
-            return APIClient(version=version, timeout=timeout, **where)  # type: ignore[arg-type]
+            client = APIClient(version=version, timeout=timeout, **where)  # type: ignore[arg-type]
+            weakref.finalize(self, client.close)
+            return client
 
 
-def _refuse_old(version: str) -> None:
-    if tuple(int(part) for part in version.split(".")) < OLDEST_API:
+def _new_enough(said: object) -> str:
+    version = str(said.get("ApiVersion", "")) if isinstance(said, dict) else ""
+    if not re.fullmatch(r"\d{1,4}\.\d{1,4}", version):
+        raise EngineUnavailable(
+            "What listens there is not Docker Engine", why=f"It says {str(said)[:200]!r}.", next_step="docker version"
+        )
+    if tuple(map(int, version.split("."))) < OLDEST_API:
         raise EngineUnavailable(
             f"This Docker Engine is too old: it speaks API {version}",
             why="reprobox needs API 1.40 (Docker 19.03) or newer.",
             next_step="upgrade Docker Engine",
         )
+    return version
