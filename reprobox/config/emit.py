@@ -21,7 +21,9 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
         misread = resolve(value) is not value
     except ValueError:
         misread = True
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="'" if misread else None)
+    # Line breaks of Unicode are folded in every style but this one, which escapes them.
+    style = '"' if not value.isprintable() else "'" if misread else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
 def _float(dumper: yaml.SafeDumper, value: float) -> yaml.ScalarNode:

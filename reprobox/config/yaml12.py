@@ -79,7 +79,11 @@ class _Builder:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         reason = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
         line = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
-        return ConfigError(f"{self._problems.where} is not YAML", why=line + reason)
+        return ConfigError(
+            f"{self._problems.where} is not YAML",
+            why=line + reason,
+            next_step="correct that place; `reprobox init example.yaml` writes a file to compare with",
+        )
 
     def _stop(self, event: Any, reason: str) -> ConfigError:
         return ConfigError(f"{self._problems.where} cannot be read", why=f"line {event.start_mark.line + 1}: {reason}")

@@ -1,0 +1,368 @@
+"""Config file and overrides become a Spec, or one error with every fault."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reprobox.config.load import dump, load, recordable, rewritten, template
+from reprobox.errors import ConfigError
+from reprobox.kit.units import bytes_of, seconds_of
+from reprobox.model import codec
+from reprobox.model.spec import BaseIntent, InputIntent, OutputRule, Spec, Trail
+
+BASE = b"""\
+lr: 0.1
+epochs: 3
+model: {width: 64, layers: [1, 2, 3], deep: {x: 1}}
+reprobox:
+  command: [python, train.py, config.yaml]
+"""
+FULL = b"""\
+lr: 1e-3
+reprobox:
+  command: python train.py --lr=${lr} 'two words' $${HOME}
+  workdir: sub
+  environment:
+    base: {dockerfile: Dockerfile.gpu, context: docker}
+    python: 3.10
+    apt: [libgomp1, "git=1:2.39.5-0+deb12u2"]
+    requirements: requirements.txt
+    bytecode: true
+    env: {NVIDIA_VISIBLE_DEVICES: all, LEVEL: 007}
+  lock: ../locks/my.lock
+  inputs: {data: ~/datasets/digits, /abs: /srv/x}
+  outputs: {"events*": {compare: tensors, ulp: 2}, "*.log": ignore, m.json: {compare: content, rtol: 1e-6}}
+  seed: 7
+  profile: portable-avx2
+  threads: 4
+  trail: {every: 10, gradients: true}
+  gpus: 2
+  cpus: 1.5
+  memory: 4g
+  shm_size: 512MiB
+  pids: 100
+  tmp_size: 1g
+  timeout: 2h
+  network: bridge
+  env: {FOO: bar, ON: true}
+  secrets: {HF_TOKEN: env:HF_TOKEN, key: file:~/.key}
+  writable_root: true
+  capabilities: [CAP_NET_RAW, sys_ptrace]
+  name: my-run
+  tags: [a, 1.10]
+"""
+
+
+def loaded(text: bytes = BASE, *overrides: str, path: str = "conf/config.yaml") -> Spec:
+    return load(text, config_path=path, overrides=overrides)
+
+
+def faults(text: bytes, *overrides: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        loaded(text, *overrides)
+    return caught.value.why.splitlines()
+
+
+def test_every_setting() -> None:
+    spec = loaded(FULL)
+    assert spec.command == ("python", "train.py", "--lr=0.001", "two words", "${HOME}")
+    assert spec.workdir == "sub"
+    assert spec.lock_path == "locks/my.lock"
+    assert spec.environment.base == BaseIntent(kind="dockerfile", reference="Dockerfile.gpu", context="docker")
+    assert spec.environment.python == "3.10"
+    assert spec.environment.apt == ("libgomp1", "git=1:2.39.5-0+deb12u2")
+    assert spec.environment.requirements == ("requirements.txt",)
+    assert spec.environment.image_env == {"NVIDIA_VISIBLE_DEVICES": "all", "LEVEL": "007"}
+    assert spec.inputs == (InputIntent(path="data", source="~/datasets/digits"), InputIntent(path="/abs", source="/srv/x"))
+    assert spec.outputs == (
+        OutputRule(pattern="events*", compare="tensors", ulp=2),
+        OutputRule(pattern="*.log", compare="ignore"),
+        OutputRule(pattern="m.json", compare="content", rtol=1e-6),
+    )
+    assert (spec.seed, spec.profile, spec.threads, spec.gpus) == (7, "portable-avx2", 4, "2")
+    assert spec.trail == Trail(every=10, gradients=True, enabled=True)
+    assert (spec.resources.cpus, spec.resources.memory, spec.resources.timeout) == (1.5, "4g", 7200.0)
+    assert spec.env == {"FOO": "bar", "ON": "true"}
+    assert spec.secrets == {"HF_TOKEN": "env:HF_TOKEN", "key": "file:~/.key"}
+    assert spec.capabilities == ("NET_RAW", "SYS_PTRACE")
+    assert (spec.name, spec.tags) == ("my-run", ("a", "1.10"))
+    assert codec.decode(Spec, codec.encode(spec), where="spec") == spec
+
+
+def test_defaults() -> None:
+    spec = loaded()
+    assert spec.environment.base == BaseIntent(kind="debian", reference="bookworm")
+    assert spec.lock_path == "conf/reprobox.lock"
+    assert (spec.seed, spec.threads, spec.network, spec.profile, spec.workdir) == (0, 1, "none", "same-machine", ".")
+    assert spec.trail == Trail()
+    assert loaded(path="config.yaml").lock_path == "reprobox.lock"
+
+
+@pytest.mark.parametrize(
+    ("base", "kind", "reference"),
+    [
+        ("debian:trixie", "debian", "trixie"),
+        ("docker.example/x:tag", "registry", "docker.example/x:tag"),
+        ("debian:bookworm-slim", "registry", "debian:bookworm-slim"),
+        ("{image: 'debian:bookworm'}", "registry", "debian:bookworm"),
+        ("{archive: base.tar}", "archive", "base.tar"),
+        ("{dockerfile: Dockerfile}", "dockerfile", "Dockerfile"),
+    ],
+)
+def test_bases(base: str, kind: str, reference: str) -> None:
+    spec = loaded(BASE + f"  environment: {{base: {base}}}\n".encode())
+    assert (spec.environment.base.kind, spec.environment.base.reference) == (kind, reference)
+
+
+def test_inputs_in_a_list_are_at_the_same_place_on_the_host() -> None:
+    spec = loaded(BASE + b"  workdir: sub\n  inputs: [data/x, ../shared/y, /srv/z]\n")
+    assert [(item.path, item.source) for item in spec.inputs] == [
+        ("data/x", "sub/data/x"),
+        ("../shared/y", "shared/y"),
+        ("/srv/z", "/srv/z"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "value"),
+    [
+        ("lr=1e-3", "lr", 0.001),
+        ("lr='1e-3'", "lr", "1e-3"),
+        ('lr="5"', "lr", "5"),
+        ("lr=yes", "lr", "yes"),
+        ("lr=", "lr", ""),
+        ("lr=null", "lr", None),
+        ("lr=a=b: #c *d", "lr", "a=b: #c *d"),
+        ("lr=[1, 'a', {b: 2}]", "lr", [1, "a", {"b": 2}]),
+        ("+new.deep.key=true", "new", {"deep": {"key": True}}),
+        ("++lr=2", "lr", 2),
+        ("++other=2", "other", 2),
+        ("model.layers.1=9", "model", {"width": 64, "layers": [1, 9, 3], "deep": {"x": 1}}),
+        ("+model.layers.3=4", "model", {"width": 64, "layers": [1, 2, 3, 4], "deep": {"x": 1}}),
+        ("~model.layers.0", "model", {"width": 64, "layers": [2, 3], "deep": {"x": 1}}),
+        ("model={width: 8, deep: {x: 2}}", "model", {"width": 8, "layers": [1, 2, 3], "deep": {"x": 2}}),
+        ("~model.width=64", "model", {"layers": [1, 2, 3], "deep": {"x": 1}}),
+        ("model=5", "model", 5),
+        (r"+a\.b=1", "a.b", 1),
+    ],
+)
+def test_overrides(override: str, key: str, value: Any) -> None:
+    spec = loaded(BASE, override)
+    assert spec.document[key] == value
+    assert type(spec.document[key]) is type(value)
+    assert spec.overrides == (override,)
+    assert rewritten(spec)
+    assert yaml.safe_load(dump(spec.document)) == spec.document
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("lrr=1", "there is no lrr (did you mean 'lr'?); write +lrr=... to add it"),
+        ("model.widht=1", "did you mean 'width'?"),
+        ("+lr=1", "is there already"),
+        ("~nothing", "there is no nothing"),
+        ("~lr=0.2", "not removed"),
+        ("lr", "has no value"),
+        ("=1", "must look like"),
+        ("a..b=1", "empty part"),
+        ("lr.x=1", "has no keys"),
+        ("model.layers.x=1", "is a list"),
+        ("model.layers.7=1", "has 3 items"),
+        ("+model.layers.7=1", "the next one is"),
+        ("lr=1,2", "sweep"),
+        ("lr=[1,", "not YAML"),
+        ("lr={x:1}", "space is missing"),
+        ("model={wide: 1}", "there is no model.wide"),
+        ("lr=1e999", "larger than any float"),
+        ("lr=\udcff", "not UTF-8"),
+        ("lr=!!int 3", ""),
+    ],
+)
+def test_overrides_that_make_no_sense(override: str, words: str) -> None:
+    if not words:
+        assert loaded(BASE, override).document["lr"] == "!!int 3"
+        return
+    (fault,) = faults(BASE, override)
+    assert words in fault
+
+
+def test_settings_of_reprobox_need_no_plus_and_leave_the_script_its_file() -> None:
+    spec = loaded(BASE, "reprobox.seed=3", "reprobox.environment.python=3.10", "reprobox.env.FOO=1")
+    assert (spec.seed, spec.environment.python, spec.env) == (3, "3.10", {"FOO": "1"})
+    assert not rewritten(spec)
+    assert spec.document["reprobox"]["environment"]["python"] == "3.10"
+    again = load(dump(spec.document), config_path="conf/config.yaml", overrides=())
+    assert again.environment == spec.environment
+    assert again.env == spec.env
+
+
+def test_origins() -> None:
+    spec = loaded(BASE, "lr=1", "reprobox.seed=3", "~epochs", "+model.new={a: 1}")
+    assert spec.origins["lr"] == "command line"
+    assert spec.origins["model.width"] == "file"
+    assert spec.origins["model.new.a"] == "command line"
+    assert spec.origins["reprobox.command"] == "file"
+    assert spec.origins["reprobox.seed"] == "command line"
+    assert spec.origins["epochs"] == "command line"
+
+
+def test_all_faults_at_once_with_their_lines() -> None:
+    text = b"a: 1\na: 2\nreprobox:\n  comand: x\n  seed: abc\n  memory: 4q\n  env:\n    BAD-NAME: 1\n"
+    text += b"  inputs: [../x, ~/y]\n  trail: 3\n"
+    found = faults(text, "b=3", "reprobox.threads=two")
+    expected = [
+        "line 2: the key 'a' is here a second time",
+        "override 'b=3': there is no b",
+        "line 4: reprobox.comand: is not a setting of reprobox (did you mean 'command'?)",
+        "line 3: reprobox.command: expected a list or text, such as [python, train.py], found nothing",
+        "line 5: reprobox.seed: expected a whole number, found the text 'abc'",
+        "line 6: reprobox.memory: expected text; not a size: '4q'",
+        "line 8: reprobox.env.BAD-NAME:",
+        "line 9: reprobox.inputs.0: '../x' is not a relative path",
+        "line 9: reprobox.inputs.1: '~/y' is a place on this host",
+        "line 10: reprobox.trail: expected true or false, found the number 3",
+        "command line: reprobox.threads: expected a whole number, found the text 'two'",
+    ]
+    for start in expected:
+        assert any(fault.startswith(start) for fault in found), start
+    assert len(found) == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("seed: true", "found true"),
+        ("seed: -1", "within 0"),
+        ("seed: 4294967296", "within 0"),
+        ("seed: 1.5", "expected a whole number"),
+        ("threads: 0", "within 1"),
+        ("profile: same", "same-machine"),
+        ("cpus: 0", "above 0"),
+        ("cpus: .nan", "finite"),
+        ("timeout: soon", "not a duration"),
+        ("timeout: 0", "no time"),
+        ("workdir: ..", "inside the repository"),
+        ("workdir: /x", "inside the repository"),
+        ("lock: ../../x", "inside the repository"),
+        ("name: latest", "already means"),
+        ("name: a/b", "not a name"),
+        ("tags: [[1]]", "found a list"),
+        ("writable_root: yes", "expected true or false"),
+        ("capabilities: [';']", "NET_RAW"),
+        ("environment: {python: 3}", "not like 3.11"),
+        ("environment: {python: [3.11]}", "found a list"),
+        ("environment: {apt: ['-o x']}", "libgomp1"),
+        ("environment: {base: {image: a, archive: b}}", "expected one of"),
+        ("environment: {base: {context: a}}", "expected one of"),
+        ("environment: [a]", "expected a mapping"),
+        ("environment: {bse: a}", "did you mean 'base'"),
+        ("outputs: {a: {compare: bytes, rtol: 1}}", "tolerance needs"),
+        ("outputs: {a: {compare: tensor}}", "did you mean 'tensors'"),
+        ("outputs: [a]", "expected a mapping"),
+        ("secrets: {a: hunter2}", "env:NAME or file:PATH"),
+        ("env: {A: [1]}", "expected text"),
+        ("env: {A: }", "expected text"),
+        ("gpus: ''", "empty"),
+        ("command: []", "expected a list or text"),
+    ],
+)
+def test_wrong_settings(line: str, words: str) -> None:
+    text = BASE + f"  {line}\n".encode() if not line.startswith("command") else b"reprobox:\n  " + line.encode()
+    assert any(words in fault for fault in faults(text)), faults(text)
+
+
+def test_a_secret_is_not_repeated_in_the_error() -> None:
+    with pytest.raises(ConfigError) as caught:
+        loaded(BASE + b"  secrets: {token: hunter2}\n")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("${lrr}", "did you mean 'lr'?"),
+        ("${model}", "a mapping"),
+        ("${model.layers}", "a list"),
+        ("${model.layers.9}", "there is no"),
+    ],
+)
+def test_interpolation_that_fails(part: str, words: str) -> None:
+    text = BASE.replace(b"config.yaml]", f'"{part}"]'.encode())
+    (fault,) = faults(text)
+    assert words in fault
+
+
+def test_interpolation_uses_the_overridden_value_and_never_splits() -> None:
+    text = BASE.replace(b"[python, train.py, config.yaml]", b"python ${model.layers.0} ${lr}")
+    assert loaded(text, "lr='a b; rm -rf $x ${epochs}'").command == ("python", "1", "a b; rm -rf $x ${epochs}")
+
+
+def test_no_section_and_an_empty_one() -> None:
+    assert "no `reprobox:` section" in faults(b"lr: 1\n")[0]
+    assert "reprobox.command" in faults(b"reprobox:\n")[0]
+    assert "expected a mapping" in faults(b"reprobox: 5\n")[0]
+
+
+def test_values_on_which_readers_disagree_are_refused_only_when_the_file_is_written_again() -> None:
+    text = BASE + b"debug: no\nwhen: 2026-01-01\n"
+    assert loaded(text).document["debug"] == "no"
+    assert loaded(text, "reprobox.seed=1").document["debug"] == "no"
+    found = faults(text, "lr=1")
+    assert found[0].startswith("line 6: 'no' is true or false to readers of YAML 1.1")
+    assert found[1].startswith("line 7: '2026-01-01' is a date")
+
+
+def test_a_document_that_json_cannot_hold_is_made_recordable() -> None:
+    spec = loaded(BASE + b"limit: .inf\n3: [.nan]\n")
+    assert recordable(spec.document)["limit"] == ".inf"
+    assert recordable(spec.document)["3"] == [".nan"]
+
+
+def test_the_template_is_a_config() -> None:
+    spec = load(template().encode(), config_path="config.yaml", overrides=())
+    assert spec.command == ("python", "train.py", "config.yaml")
+    uncommented = template().replace("  # trail", "  trail").replace("  # gpus", "  gpus").replace("  # outputs", "  outputs")
+    assert load(uncommented.encode(), config_path="config.yaml", overrides=()).gpus == "all"
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.text("abr=+~.[]{}'\"\\:,0 1e-\n", max_size=20) | st.text(max_size=10), max_size=3))
+def test_any_overrides_are_applied_or_refused(overrides: list[str]) -> None:
+    try:
+        spec = loaded(BASE, *overrides)
+    except ConfigError:
+        return
+    assert yaml.safe_load(dump(spec.document)) == spec.document
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0", 0), ("512", 512), ("64k", 65536), ("1.5g", 3 << 29), ("2GiB", 2 << 30), ("10 MB", 10 << 20), ("1t", 1 << 40), ("7b", 7)],
+)
+def test_sizes(text: str, size: int) -> None:
+    assert bytes_of(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "g", "4q", "-1", "1e3", "4 g b", "1ib", "0x10"])
+def test_not_sizes(text: str) -> None:
+    with pytest.raises(ValueError, match="not a size"):
+        bytes_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("1.5", 1.5), ("30s", 30), ("10m", 600), ("1h30m", 5400), ("1d", 86400), ("250ms", 0.25)]
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert seconds_of(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "h", "1x", "-5", "1h 30m", "5m!"])
+def test_not_durations(text: str) -> None:
+    with pytest.raises(ValueError, match="not a duration"):
+        seconds_of(text)
