@@ -95,11 +95,17 @@ def sync_filesystem(path: Path) -> None:
     Raises:
         OSError: the kernel could not write something back (Linux 5.8 and later say so).
     """
-    import ctypes  # here, because it costs every command's start and only the end of a run needs it
-
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if ctypes.CDLL(None, use_errno=True).syncfs(fd) != 0:
+        try:
+            import ctypes  # here, because it costs every command's start and only the end of a run needs it
+
+            library = ctypes.CDLL(None, use_errno=True)
+        except (ImportError, OSError):
+            # Loading it needs a descriptor and a healthy disk; the end of a run must not depend on that.
+            os.sync()
+            return
+        if library.syncfs(fd) != 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number), str(path))
     finally:

@@ -1,0 +1,89 @@
+"""The program's system calls, recorded with strace and read back: what it asked the kernel for, byte by byte."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CALLS = (
+    "open,openat,close,write,pwrite64,ftruncate,fsync,fdatasync,syncfs,link,linkat,rename,renameat,renameat2,"
+    "unlink,unlinkat,rmdir,mkdir,mkdirat,symlink,symlinkat,chmod,fchmod,dup,dup2,dup3,fcntl"
+)
+_LINE = re.compile(rb"(?:\d+ +)?(\w+)\((.*)\) += (-?\d+|\?)(?: (E\w+))?")
+_TEXT = re.compile(rb'"((?:\\x[0-9a-f]{2})*)"(?:\.\.\.)?')
+
+
+@dataclass(frozen=True)
+class Call:
+    """One system call: its name, its arguments (bytes where it was a string, else text), its result, and its number by name."""
+
+    name: str
+    args: tuple[bytes | str, ...]
+    result: int
+    error: str
+    number: int
+
+
+def environment() -> dict[str, str]:
+    """The same start for every run, so that a call's number means the same call."""
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": f"{HERE}:{HERE.parents[1]}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+    }
+
+
+def program(root: Path, scenario: str, variant: str = "") -> list[str]:
+    """The command line of the program under test."""
+    return [sys.executable, str(HERE / "harness_program.py"), str(root), scenario, *([variant] if variant else [])]
+
+
+def run(
+    root: Path, scenario: str, variant: str = "", *, options: Sequence[str] = (), log: Path | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Runs the program under strace; `options` inject faults."""
+    # The faster way of tracing does not deliver injected signals (strace 6.1).
+    fast = [] if any("signal=" in option for option in options) else ["--seccomp-bpf"]
+    argv = ["strace", "-f", *fast, "-o", str(log or os.devnull), *options, *program(root, scenario, variant)]
+    return subprocess.run(argv, env=environment(), capture_output=True, check=False)
+
+
+def record(root: Path, scenario: str, log: Path, variant: str = "") -> list[Call]:
+    """Runs the program once and gives all its calls."""
+    done = run(root, scenario, variant, options=["-xx", "-s", "1048576", "-e", f"trace={CALLS}"], log=log)
+    if done.returncode != 0:
+        raise AssertionError(done.stderr.decode() + done.stdout.decode())
+    return parse(log.read_bytes())
+
+
+def parse(text: bytes) -> list[Call]:
+    """Reads strace's output."""
+    calls, counts = [], dict[str, int]()
+    for line in text.splitlines():
+        match = _LINE.match(line)
+        if match is None:
+            continue
+        name = match[1].decode()
+        counts[name] = counts.get(name, 0) + 1
+        result = -1 if match[3] == b"?" else int(match[3])
+        calls.append(Call(name, _arguments(match[2]), result, (match[4] or b"").decode(), counts[name]))
+    return calls
+
+
+def _arguments(text: bytes) -> tuple[bytes | str, ...]:
+    strings = [bytes.fromhex(found[1].replace(b"\\x", b"").decode()) for found in _TEXT.finditer(text)]
+    plain = _TEXT.sub(b"\0", text).decode().split(", ")
+    return tuple(strings.pop(0) if part.startswith("\0") else part for part in plain)
+
+
+def after_go(calls: Sequence[Call]) -> list[Call]:
+    """The calls after the interpreter's own start."""
+    start = next(index for index, call in enumerate(calls) if call.name == "write" and call.args[1] == b"go\n")
+    return list(calls[start + 1 :])
