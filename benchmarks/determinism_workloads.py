@@ -1,6 +1,6 @@
 """Small trainings and single operations whose digests are compared between CPU models; run by determinism.py and by the tests.
 
-`python determinism_workloads.py mlp|cnn|transformer|ops|numpy [steps]` prints one JSON object: name to digest, and CPU seconds.
+`python determinism_workloads.py mlp|cnn|transformer|ops|numpy|all [steps]` prints one JSON object: name to digest, and CPU seconds.
 It sets no seed of its own: that is the profile's part. Data are exact (integers scaled by powers of two), so only the code differs.
 """
 
@@ -8,6 +8,9 @@ import hashlib
 import json
 import sys
 import time
+
+POSITIVE = ("sqrt", "log", "log2", "log10", "rsqrt", "reciprocal", "lgamma", "digamma")
+SIGNED = ("asin", "acos", "atan", "tan", "exp", "sin", "cos", "tanh", "erf", "erfc", "erfinv", "sigmoid", "log1p", "expm1")
 
 
 def digest(array) -> str:
@@ -79,9 +82,8 @@ def ops(torch):
     positive = unit.abs() + 0.0625
     for kind in ("float32", "float64"):
         dtype = getattr(torch, kind)
-        for name in ("sqrt", "log", "log2", "log10", "asin", "acos", "atan", "tan", "exp", "sin", "cos", "tanh", "erf", "erfc", "erfinv", "rsqrt",
-                     "sigmoid", "log1p", "expm1", "reciprocal", "lgamma", "digamma"):  # fmt: skip
-            source = positive if name in ("sqrt", "log", "log2", "log10", "rsqrt", "reciprocal", "lgamma", "digamma") else unit
+        for name in POSITIVE + SIGNED:
+            source = positive if name in POSITIVE else unit
             found[f"{name}.{kind}"] = digest(getattr(torch, name)(source.to(dtype)))
         left, right = exact(torch, 96, 300).to(dtype) / 3, exact(torch, 300, 64).to(dtype) / 7
         found[f"mm.{kind}"] = digest(left @ right)
@@ -117,6 +119,14 @@ def numpy_only():
     return found
 
 
+NETS = {"mlp": mlp, "cnn": cnn, "transformer": transformer}
+
+
+def everything(torch, steps):
+    """All but the larger nets, in one process: starting torch in the emulator takes longer than computing."""
+    return {**numpy_only(), **ops(torch), **train(torch, mlp, steps)}
+
+
 def main() -> None:
     """Runs one workload and prints what it found."""
     name, steps = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 10
@@ -126,7 +136,7 @@ def main() -> None:
         import torch
 
         before = time.process_time()
-        found = ops(torch) if name == "ops" else train(torch, {"mlp": mlp, "cnn": cnn, "transformer": transformer}[name], steps)
+        found = everything(torch, steps) if name == "all" else ops(torch) if name == "ops" else train(torch, NETS[name], steps)
     print(json.dumps({"found": found, "cpu_seconds": round(time.process_time() - before, 3)}))
 
 
