@@ -201,6 +201,12 @@ def distributions(place):
             yield parts[0], parts[1]
 
 
+def word(stanza, field):
+    """The value of a field of a stanza that begins and ends with a newline; looking for three costs less than reading all."""
+    _, found, after = stanza.partition("\n" + field + ": ")
+    return after.partition("\n")[0] if found else ""
+
+
 def debian_packages():
     """Installed packages, from dpkg's status file or, in images without dpkg, its directory."""
     texts = [text_of("/var/lib/dpkg/status")]
@@ -210,10 +216,11 @@ def debian_packages():
         pass
     found = {}
     for text in texts:
-        for stanza in text.split("\n\n"):
-            fields = dict(line.split(": ", 1) for line in stanza.splitlines() if ": " in line and line[0] != " ")
-            if "Package" in fields and fields.get("Status", "install ok installed").endswith(" installed"):
-                found[fields["Package"]] = fields.get("Version", "")
+        for stanza in ("\n" + text).split("\n\n"):
+            stanza = "\n" + stanza.lstrip("\n") + "\n"
+            name, status = word(stanza, "Package"), word(stanza, "Status") or "install ok installed"
+            if name and status.endswith(" installed"):
+                found[name] = word(stanza, "Version")
     return found
 
 
