@@ -11,8 +11,9 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from reprobox.errors import InputError
 from reprobox.kit import canon
@@ -78,16 +79,43 @@ def _measure(source: Path, blank: InputPin, objects: Objects, progress: Progress
 def _measure_tree(source: Path, blank: InputPin, objects: Objects, progress: Progress) -> InputPin:
     hasher, size, files = hashlib.sha256(), 0, 0
     with progress.task(f"hashing {source.name}/", None) as bar:
-        for name, path, info in sorted(_walk(source)):
-            if stat.S_ISLNK(info.st_mode):
-                digest, length, kind = str(canon.digest_bytes(os.fsencode(path.readlink()))), 0, "link"
-            elif stat.S_ISREG(info.st_mode):
-                digest, length, kind = _file_digest(path, objects, bar), info.st_size, "file"
-            else:
-                raise InputError(f"input {blank.path} holds {path}, which is neither a file, a directory nor a link")
-            hasher.update(canon.canonical([os.fsdecode(name), kind, bool(info.st_mode & 0o100), length, digest]) + b"\n")
-            size, files = size + length, files + 1
+        for item in entries(source, blank.path, objects, bar):
+            hasher.update(item.line)
+            size, files = size + item.size, files + 1
     return replace(blank, kind="tree", digest=f"sha256:{hasher.hexdigest()}", size=size, files=files)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A path of an input tree, and its line in the tree's manifest."""
+
+    path: Path
+    kind: Literal["file", "link"]
+    digest: str
+    """Of the bytes, or of the link's text."""
+    size: int
+    """Bytes; 0 for a link."""
+    line: bytes
+
+
+def entries(source: Path, name: str, objects: Objects, bar: Bar) -> Iterator[Entry]:
+    """Everything in an input tree, hashed, in order of the paths' bytes; the lines joined are the manifest that the digest is of.
+
+    Args:
+        name: the input, for messages.
+
+    Raises:
+        InputError: it holds something that is neither a file, a directory nor a link.
+    """
+    for below, path, info in sorted(_walk(source)):
+        if stat.S_ISLNK(info.st_mode):
+            digest, size, kind = str(canon.digest_bytes(os.fsencode(path.readlink()))), 0, "link"
+        elif stat.S_ISREG(info.st_mode):
+            digest, size, kind = _file_digest(path, objects, bar), info.st_size, "file"
+        else:
+            raise InputError(f"input {name} holds {path}, which is neither a file, a directory nor a link")
+        line = canon.canonical([os.fsdecode(below), kind, bool(info.st_mode & 0o100), size, digest]) + b"\n"
+        yield Entry(path=path, kind="link" if kind == "link" else "file", digest=digest, size=size, line=line)
 
 
 def _walk(top: Path) -> Iterator[tuple[bytes, Path, os.stat_result]]:

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from reprobox.cli import images, look, make, runs, tend
+from reprobox.cli import images, look, make, runs, share, tend
 from reprobox.cli.talk import Talk
 from reprobox.errors import ReproboxError
 from reprobox.version import __version__
@@ -58,6 +58,7 @@ def options(
 for module in (make, runs, look, tend):
     module.register(app)
 images.register(app)
+share.register(app)
 
 
 def main() -> None:

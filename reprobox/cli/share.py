@@ -1,0 +1,147 @@
+"""export, import, push, pull: runs on their way to others and back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reprobox.cli.common import JSON, open_box, run_ids, talk_of
+from reprobox.cli.talk import Talk, human
+
+if TYPE_CHECKING:
+    from reprobox.flow.share import Shared
+    from reprobox.store.copy import Plan
+
+RUNS = Annotated[list[str], typer.Argument(help="Runs.", metavar="RUN...", autocompletion=run_ids)]
+WITH = Annotated[
+    str, typer.Option("--with", help="What goes along: code, inputs, outputs, lock, image; all, or none.", metavar="PARTS")
+]
+LINKS = Annotated[bool, typer.Option("--outside-links", help="Allow outputs that are links to places outside the run.")]
+DRY = Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent.")]
+_DEFAULT = "code,inputs,outputs,lock"
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command()(export)
+    app.command(name="import")(import_)
+    app.command()(push)
+    app.command()(pull)
+
+
+class _Seen(Exception):
+    """The plan was shown, and nothing more was asked for."""
+
+
+def _look(talk: Talk, verb: str, dry: bool) -> Callable[[Plan], None]:
+    def show(plan: Plan) -> None:
+        parts = ", ".join(f"{role} {human(size)}" for role, size in plan.by_role().items())
+        talk.note(f"{verb} {len(plan.cards)} runs, {len(plan.wanted)} blobs, {human(plan.size)}" + (f": {parts}" if parts else ""))
+        if dry:
+            raise _Seen
+
+    return show
+
+
+def _told(talk: Talk, done: Shared, as_json: bool) -> None:
+    if as_json:
+        talk.data({**dataclasses.asdict(done.copied), "where": done.where, "bundle_size": done.size})
+        return
+    if done.size is not None:
+        talk.note(f"wrote {done.where}: {human(done.size)}")
+        return
+    for run in done.copied.published:
+        talk.line(run)
+    if done.copied.known:
+        talk.note(f"{len(done.copied.known)} runs were there already")
+
+
+def _do(work: Callable[[], Any], talk: Talk, as_json: bool) -> None:
+    try:
+        done = work()
+    except _Seen:
+        return
+    _told(talk, done, as_json)
+
+
+def export(
+    context: typer.Context,
+    runs: RUNS,
+    output: Annotated[str, typer.Option("--output", "-o", help="The file to write; - for stdout.", metavar="FILE")],
+    parts: WITH = _DEFAULT,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+    dry: DRY = False,
+    as_json: JSON = False,
+) -> None:
+    """Write runs with all they need into one file, for `reprobox import` elsewhere.
+
+    Example:  reprobox export latest -o result.rbx
+    """
+    from reprobox.flow import share
+
+    talk = talk_of(context)
+    box, wanted = open_box(context), share.parts_of(parts)
+    _do(
+        lambda: share.export(box, runs, output, wanted, _look(talk, "exporting", dry), force=force), talk, as_json and output != "-"
+    )
+
+
+def import_(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(help="A bundle; - for stdin.")],
+    outside_links: LINKS = False,
+    dry: DRY = False,
+    as_json: JSON = False,
+) -> None:
+    """Take the runs of a bundle into this repository; where there is none, a repository is made with their code.
+
+    What is in a bundle is somebody else's program: look at it before you replay it.
+
+    Example:  reprobox import result.rbx
+    """
+    from reprobox.flow import share
+
+    talk = talk_of(context)
+    box = open_box(context)
+    _do(lambda: share.import_(box, file, _look(talk, "importing", dry), outside_links=outside_links), talk, as_json)
+
+
+def push(
+    context: typer.Context,
+    runs: RUNS,
+    to: Annotated[str, typer.Option("--to", help="A directory, s3://bucket/prefix or ssh://host/path.", metavar="PLACE")],
+    parts: WITH = _DEFAULT,
+    dry: DRY = False,
+    as_json: JSON = False,
+) -> None:
+    """Send runs to a store elsewhere; only what it does not have.
+
+    Example:  reprobox push latest --to ssh://lab.example/srv/runs
+    """
+    from reprobox.flow import share
+
+    talk = talk_of(context)
+    box, wanted = open_box(context), share.parts_of(parts)
+    _do(lambda: share.push(box, runs, to, wanted, _look(talk, "pushing", dry)), talk, as_json)
+
+
+def pull(
+    context: typer.Context,
+    source: Annotated[str, typer.Option("--from", help="A directory, s3://bucket/prefix or ssh://host/path.", metavar="PLACE")],
+    runs: Annotated[list[str] | None, typer.Argument(help="Runs, by id or unique prefix; all without.", metavar="[RUN...]")] = None,
+    outside_links: LINKS = False,
+    dry: DRY = False,
+    as_json: JSON = False,
+) -> None:
+    """Take runs from a store elsewhere; only what is not here.
+
+    Example:  reprobox pull --from s3://results/2026 20261120-153012
+    """
+    from reprobox.flow import share
+
+    talk = talk_of(context)
+    box = open_box(context)
+    _do(lambda: share.pull(box, runs or (), source, _look(talk, "pulling", dry), outside_links=outside_links), talk, as_json)

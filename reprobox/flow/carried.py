@@ -1,0 +1,142 @@
+"""Inputs that travel with a run: a file as an object, a tree as its manifest and its files as objects."""
+
+from __future__ import annotations
+
+import io
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from reprobox import inputs
+from reprobox.errors import InputError, StoreDamaged
+from reprobox.flow.box import Box
+from reprobox.kit import canon
+from reprobox.model.ports import Objects
+from reprobox.model.record import Record
+from reprobox.model.runspec import InputPin
+from reprobox.store.outgoing import Packing, open_binary
+
+
+def add_inputs(box: Box, packing: Packing, record: Record) -> None:
+    """Every input that is not part of the commit.
+
+    Raises:
+        InputError: one is not what the record names any more.
+    """
+    wrong = [why for pin in record.intent.runspec.inputs if not pin.tracked and (why := _add(box, packing, pin))]
+    if wrong:
+        raise InputError(
+            f"inputs of {packing.id} cannot go along",
+            why="\n".join(wrong),
+            next_step="put the recorded bytes back, or leave inputs out: --with code,outputs,lock sends their hashes only",
+        )
+
+
+def _add(box: Box, packing: Packing, pin: InputPin) -> str | None:
+    """One input, from the store or from where it was; why it cannot be had."""
+    if box.things.has(pin.digest):
+        _add_kept(box.things, packing, pin)
+        return None
+    source = Path(pin.source)
+    if why := inputs.check(pin, source, box.objects, box.progress):
+        return f"  {pin.path}: {why}"
+    if pin.kind == "file":
+        packing.add("inputs", pin.digest, pin.size, partial(open_binary, source))
+    else:
+        _add_tree(box, packing, pin, source)
+    return None
+
+
+def _add_kept(objects: Objects, packing: Packing, pin: InputPin) -> None:
+    packing.add_file("inputs", pin.digest, objects.path(pin.digest))
+    if pin.kind == "tree":
+        for _, _, _, _, digest in _read(objects, pin.digest):
+            packing.add_file("inputs", digest, objects.path(digest))
+
+
+def _add_tree(box: Box, packing: Packing, pin: InputPin, source: Path) -> None:
+    lines = b""
+    with box.progress.task(f"hashing {source.name}/") as bar:
+        for item in inputs.entries(source, pin.path, box.objects, bar):
+            lines += item.line
+            if item.kind == "file":
+                packing.add("inputs", item.digest, item.size, partial(open_binary, item.path))
+            else:
+                text = os.readlink(os.fsencode(item.path))
+                packing.add("inputs", item.digest, len(text), partial(io.BytesIO, text))
+    packing.add("inputs", pin.digest, len(lines), partial(io.BytesIO, lines))
+
+
+def place(objects: Objects, pin: InputPin, folder: Path) -> Path | None:
+    """Where an input that came with a run is: its object, or its tree, written below `folder`; None when it did not come.
+
+    Raises:
+        StoreDamaged: the stored bytes are not what their digest says.
+    """
+    if not objects.has(pin.digest):
+        return None
+    if pin.kind == "file":
+        return _checked(objects, pin.digest)
+    target = folder / canon.hex_of(pin.digest)
+    listed = _read(objects, pin.digest)
+    if not all(objects.has(digest) for *_, digest in listed):
+        return None
+    target.mkdir(parents=True)
+    # Links last: nothing is ever written through one, wherever it leads.
+    for path, kind, executable, _, digest in sorted(listed, key=lambda item: item[1] == "link"):
+        where = target / path
+        where.parent.mkdir(parents=True, exist_ok=True)
+        data = _checked(objects, digest)
+        if kind == "link":
+            where.symlink_to(os.fsdecode(data.read_bytes()))
+        else:
+            os.link(data, where) if not executable and _same_disk(data, target) else _copy(data, where, executable)
+    return target
+
+
+def _copy(data: Path, where: Path, executable: bool) -> None:
+    import shutil
+
+    shutil.copyfile(data, where)
+    where.chmod(0o555 if executable else 0o444)
+
+
+def _same_disk(one: Path, other: Path) -> bool:
+    return one.stat().st_dev == other.stat().st_dev
+
+
+def _checked(objects: Objects, digest: str) -> Path:
+    if not objects.verify(digest):
+        raise StoreDamaged(f"the stored bytes of the input {digest} are not what came", next_step="import or pull the run again")
+    return objects.path(digest)
+
+
+def _read(objects: Objects, digest: str) -> list[tuple[str, str, bool, int, str]]:
+    """The manifest of a tree, from elsewhere: strictly.
+
+    Raises:
+        StoreDamaged: it is not one, or names a path that leaves the tree.
+    """
+    found: list[tuple[str, str, bool, int, str]] = []
+    leaves: set[str] = set()
+    for line in _checked(objects, digest).read_bytes().splitlines():
+        path, kind, executable, size, content = _line(line, digest)
+        parts = path.split("/")
+        above = {"/".join(parts[:end]) for end in range(1, len(parts))}
+        if any(part in ("", ".", "..") or "\0" in part for part in parts) or above & leaves or path in leaves:
+            raise StoreDamaged(f"the input tree {digest} names a path {path!r}, which is refused")
+        leaves.add(path)
+        found.append((path, kind, executable, size, content))
+    return found
+
+
+def _line(line: bytes, digest: str) -> tuple[str, str, bool, int, str]:
+    try:
+        value: Any = canon.parse(line)
+        path, kind, executable, size, content = value
+    except (ValueError, TypeError) as fault:
+        raise StoreDamaged(f"the input tree {digest} cannot be read", why=str(fault)) from fault
+    if not (isinstance(path, str) and kind in ("file", "link") and isinstance(content, str) and canon.is_digest(content)):
+        raise StoreDamaged(f"the input tree {digest} cannot be read", why=f"{line[:200]!r}")
+    return path, kind, bool(executable), int(size), content

@@ -1,0 +1,206 @@
+"""What a run needs from every room to be whole elsewhere, and how its commit arrives."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from reprobox.errors import NotARepository
+from reprobox.flow.box import Box
+from reprobox.kit import canon
+from reprobox.model.lock import Lock
+from reprobox.model.ports import Objects
+from reprobox.model.record import Record
+from reprobox.store import copy
+from reprobox.store.copy import Card, Role
+from reprobox.store.outgoing import Packing, open_binary
+
+CODE = "code.git"
+"""The project store's own repository, for commits that came from elsewhere without their history."""
+
+
+@contextlib.contextmanager
+def packed(box: Box, run_ids: Sequence[str], parts: Sequence[Role]) -> Iterator[copy.Parcels]:
+    """Runs ready to go; what must be made first (git packs) lies in a temporary directory until the end.
+
+    Raises:
+        RunBusy: a run has no record yet.
+        FetchError, InputError, SourceError: something that was asked for is not here any more.
+    """
+    from reprobox.store.layout import ensure
+
+    ensure(box.runs.root)
+    with tempfile.TemporaryDirectory(prefix="outgoing-", dir=box.runs.root / "tmp") as folder:
+        packs: dict[str, tuple[str, Path]] = {}
+        yield copy.Parcels([_pack(box, run_id, parts, Path(folder), packs).parcel() for run_id in run_ids])
+
+
+def _pack(box: Box, run_id: str, parts: Sequence[Role], folder: Path, packs: dict[str, tuple[str, Path]]) -> Packing:
+    packing = Packing(box.runs, run_id)
+    packing.add_directory()
+    record, _ = box.runs.record(run_id)
+    _add_spec(box, packing, record)
+    if "outputs" in parts:
+        packing.add_outputs()
+    if "code" in parts:
+        _add_code(box, packing, record.intent.source.commit, folder, packs)
+    if "inputs" in parts:
+        from reprobox.flow.carried import add_inputs
+
+        add_inputs(box, packing, record)
+    if "lock" in parts or "image" in parts:
+        _add_image(box, packing, record, parts)
+    return packing
+
+
+def _add_objects(packing: Packing, role: Role, digests: Iterable[str], objects: Objects) -> None:
+    for digest in digests:
+        packing.add_file(role, digest, objects.path(digest))
+
+
+def _add_spec(box: Box, packing: Packing, record: Record) -> None:
+    """Config, lock and injected runtime: small, and without them a record is only a story."""
+    asked = record.intent.runspec
+    manifest = canon.parse(box.things.path(asked.runtime).read_bytes())
+    runtime = sorted({str(listed["sha256"]) for listed in manifest["files"].values()})
+    _add_objects(packing, "spec", (asked.config_digest, asked.lock, asked.runtime, *runtime), box.things)
+
+
+def _add_code(box: Box, packing: Packing, commit: str, folder: Path, packs: dict[str, tuple[str, Path]]) -> None:
+    from reprobox.source import carry, pack
+
+    top = holder(box, commit)
+    if commit not in packs:
+        path = folder / commit
+        with path.open("xb") as file:
+            file.writelines(pack.pack(top, commit))
+        packs[commit] = (canon.digest_file(path), path)
+    digest, path = packs[commit]
+    packing.pack = digest
+    packing.add_file("code", digest, path)
+    for item in carry.lfs_objects(top, commit):
+        packing.add("code", item.digest, item.size, partial(open_binary, carry.lfs_file(top, commit, item)))
+
+
+def holder(box: Box, commit: str) -> Path:
+    """The repository that has a commit: the user's own, or the store's for what was imported."""
+    from reprobox.source.repo import open_repo
+
+    if open_repo(box.top).has(commit):
+        return box.top
+    imported = box.runs.root / CODE
+    return imported if imported.is_dir() and open_repo(imported).has(commit) else box.top
+
+
+class _Noting:
+    """Objects that note which derived facts were asked for and found."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+        self.memos: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._objects, name)
+
+    def memo(self, key: str) -> Any | None:
+        """As the objects say."""
+        found = self._objects.memo(key)
+        if found is not None:
+            self.memos[key] = found
+        return found
+
+    def remember(self, key: str, value: Any) -> None:
+        """Noted too: a fact that was just derived travels like one that was known."""
+        self._objects.remember(key, value)
+        self.memos[key] = value
+
+
+def _add_image(box: Box, packing: Packing, record: Record, parts: Sequence[Role]) -> None:
+    """The bytes of the lock with the derived layers, so that no container is needed to compose; and the archive, if asked."""
+    from reprobox.image import archive, compose
+
+    lock, image = record.intent.lock, record.intent.image
+    noting = _Noting(box.things)
+    drawn = compose.draw(lock, image.lock, objects=noting, engine=box.engine, progress=box.progress)
+    if "lock" in parts:
+        _add_objects(packing, "lock", {digest for layer in drawn.layers for digest in layer.needs}, box.things)
+        _add_objects(packing, "lock", (digest for digest in _named(lock) if box.things.has(digest)), box.things)
+        packing.memos.update(noting.memos)
+    if "image" in parts:
+        key = archive.archive_key(image.config)
+        digest = box.things.memo(key)
+        if not isinstance(digest, str) or not box.things.has(digest):
+            digest = archive.keep(drawn, box.objects, box.progress)
+        _add_objects(packing, "image", (digest,), box.things)
+        packing.memos[key] = digest
+
+
+def _named(lock: Lock) -> set[str]:
+    """Everything that a lock names by hash."""
+    return {wheel.sha256 for wheel in lock.wheels} | {package.sha256 for package in (*lock.debs, *lock.base.packages)}
+
+
+@dataclass(frozen=True)
+class Code:
+    """Where commits arrive: in the store's own repository, or, where there was none, in the one that is made for them."""
+
+    top: Path
+    root: Path
+    fresh: bool
+
+    def has(self, commit: str) -> bool:
+        """Whether git has it."""
+        from reprobox.source.repo import open_repo
+
+        places = [path for path in (self.top, self.root / CODE) if self._is_repository(path)]
+        return any(open_repo(path).has(commit) for path in places)
+
+    @staticmethod
+    def _is_repository(path: Path) -> bool:
+        return (path / ".git").exists() or (path / "HEAD").is_file()
+
+    def take(self, card: Card, found: Mapping[str, Path]) -> None:
+        """Takes a commit in. Raises SourceError when the pack does not hold it whole."""
+        from reprobox.source import carry, pack
+
+        place = self._new_repository(card.commit) if self.fresh else self.root / CODE
+        if card.pack is None:
+            raise NotARepository(f"the code of run {card.id} did not come")
+        with found[card.pack].open("rb") as file:
+            pack.import_pack(place, iter(partial(file.read, 1 << 20), b""), card.commit)
+        for digest, path in found.items():
+            if digest != card.pack:
+                carry.import_lfs(place, path, digest)
+        if self.fresh:
+            self._begin_branch(card.commit)
+
+    def _new_repository(self, commit: str) -> Path:
+        from reprobox.source.git import Git
+
+        if not (self.top / ".git").exists():
+            kind = "sha1" if len(commit) == 40 else "sha256"
+            # An empty template: the default one may hold hooks.
+            Git(at=self.top).out("init", "--quiet", "--template=", "--initial-branch=main", f"--object-format={kind}", ".")
+        return self.top / ".git"
+
+    def _begin_branch(self, commit: str) -> None:
+        """The first commit that comes is what the branch begins with; no file is written, `git restore .` does that."""
+        from reprobox.source.git import Git
+
+        git = Git(at=self.top)
+        if not git.run("rev-parse", "--verify", "--quiet", "HEAD").ok:
+            git.out("update-ref", "refs/heads/main", commit)
+            git.out("read-tree", commit)
+
+    def keep(self, card: Card) -> None:
+        """Keeps the commit of a run from git's own collection of garbage."""
+        from reprobox.source import refs
+        from reprobox.source.repo import open_repo
+
+        if self._is_repository(self.top) and open_repo(self.top).has(card.commit):
+            refs.keep(self.top, card.id, card.commit)

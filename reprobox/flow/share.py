@@ -1,0 +1,180 @@
+"""export, import, push, pull: the same copy between two ends; here is what a run needs from every room to be whole elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from reprobox.errors import NotARepository, UsageError
+from reprobox.flow import parcel
+from reprobox.flow.box import Box, shared_home
+from reprobox.kit import files
+from reprobox.store import copy, layout
+from reprobox.store.copy import Card, Copied, Plan, Role
+
+if TYPE_CHECKING:
+    from reprobox.store.incoming import Project
+
+DEFAULT: tuple[Role, ...] = ("code", "inputs", "outputs", "lock")
+"""What travels when nothing else is asked: enough to replay without a network, and each byte once (`image` repeats `lock`)."""
+CHOICES: tuple[Role, ...] = ("code", "inputs", "outputs", "image", "lock")
+Look = Callable[[Plan], None]
+"""Told what will be sent, before it is."""
+
+
+def parts_of(text: str) -> tuple[Role, ...]:
+    """The parts in `code,lock`; `all` and `none` are understood.
+
+    Raises:
+        UsageError: a word that is no part.
+    """
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if words == ["all"]:
+        return CHOICES
+    if words == ["none"]:
+        return ()
+    unknown = [word for word in words if word not in CHOICES]
+    if unknown or not words:
+        raise UsageError(f"--with does not know {', '.join(unknown) or 'nothing'}", next_step=f"choose from {', '.join(CHOICES)}")
+    return tuple(role for role in CHOICES if role in words)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """What an export, import, push or pull did."""
+
+    copied: Copied
+    where: str
+    size: int | None = None
+    """Bytes of the bundle, where one was written."""
+
+
+def export(box: Box, references: Sequence[str], target: str, parts: Sequence[Role], look: Look, *, force: bool = False) -> Shared:
+    """Writes runs into one file, `-` for stdout; the file appears when it is whole.
+
+    Raises:
+        UsageError: the file is there already, and `force` was not said.
+        StoreDamaged: bytes are not what was recorded.
+    """
+    from reprobox.store.bundle import Writer
+
+    if target != "-" and not force and layout.exists(Path(target)):
+        raise UsageError(f"{target} is there already", next_step="choose another name, or say --force")
+    with parcel.packed(box, _ids(box, references), parts) as supply, _target(target) as file, Writer(file) as writer:
+        planned = copy.plan(supply, writer)
+        look(planned)
+        copied = copy.copy(planned, supply, writer, box.progress)
+        return Shared(copied=copied, where=target, size=writer.size)
+
+
+def _ids(box: Box, references: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(box.runs.find(reference) for reference in references))
+
+
+@contextlib.contextmanager
+def _target(target: str) -> Iterator[IO[bytes]]:
+    if target == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    path = Path(target).absolute()
+    temp = files.temp_beside(path.parent)
+    try:
+        with layout.trouble(f"writing {target}"):
+            file = temp.open("xb")
+        with file:
+            yield file
+            with layout.trouble(f"writing {target}"):
+                file.flush()
+                files.sync_filesystem(path.parent)
+        temp.replace(path)
+        files.fsync_dir(path.parent)
+    finally:
+        temp.unlink(missing_ok=True)
+
+
+def import_(box: Box, source: str, look: Look, *, outside_links: bool = False) -> Shared:
+    """Takes the runs of a bundle (`-` for stdin) into the project around `box.start`, or makes a repository there.
+
+    Raises:
+        BundleRefused, NewerFormat: nothing of it was published.
+        RunBusy: another import goes on.
+    """
+    from reprobox.store.bundle import Reader
+
+    with _source(source) as file:
+        supply = Reader(file)
+        return _receive(box, supply, source, look, outside_links=outside_links)
+
+
+@contextlib.contextmanager
+def _source(source: str) -> Iterator[IO[bytes]]:
+    if source == "-":
+        yield sys.stdin.buffer
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(Path(source).open("rb"))
+        except OSError as fault:
+            raise UsageError(f"cannot read {source}", why=fault.strerror or str(fault)) from fault
+        yield file
+
+
+def push(box: Box, references: Sequence[str], url: str, parts: Sequence[Role], look: Look) -> Shared:
+    """Sends runs to a store elsewhere: a directory, `s3://bucket/prefix`, `ssh://user@host/path`.
+
+    Raises:
+        StoreError: it cannot be reached or written; a second push sends what is missing.
+        BundleRefused: it has another run with the same id.
+    """
+    from reprobox.store.remote import open_remote
+
+    with open_remote(url) as stock, parcel.packed(box, _ids(box, references), parts) as supply:
+        planned = copy.plan(supply, stock)
+        look(planned)
+        return Shared(copied=copy.copy(planned, supply, stock, box.progress), where=url)
+
+
+def pull(box: Box, references: Sequence[str], url: str, look: Look, *, outside_links: bool = False) -> Shared:
+    """Takes runs from a store elsewhere, by id or unique prefix; all of them when none is named.
+
+    Raises:
+        RunNotFound, RunAmbiguous: for the references.
+        StoreError: it cannot be reached or read; a second pull goes on.
+    """
+    from reprobox.store.remote import open_remote
+
+    with open_remote(url) as remote:
+        return _receive(box, remote.choose(references), url, look, outside_links=outside_links)
+
+
+def _receive(box: Box, supply: copy.Supply, where: str, look: Look, *, outside_links: bool) -> Shared:
+    with _project(box, supply.cards(), outside_links=outside_links) as (code, stock):
+        planned = copy.plan(supply, stock)
+        look(planned)
+        copied = copy.copy(planned, supply, stock, box.progress)
+        for card in planned.cards:
+            code.keep(card)
+    return Shared(copied=copied, where=where)
+
+
+@contextlib.contextmanager
+def _project(box: Box, cards: Sequence[Card], *, outside_links: bool) -> Iterator[tuple[parcel.Code, Project]]:
+    """The project around `box.start`; where there is no repository, the first commit that arrives makes one."""
+    from reprobox.store.incoming import Project
+    from reprobox.store.project import open_project
+
+    try:
+        top, fresh = box.top, False
+    except NotARepository:
+        top, fresh = box.start, True
+        if any(card.pack is None for card in cards) or (top / ".git").exists():
+            raise
+    code = parcel.Code(top, open_project(top, shared=shared_home()).root, fresh=fresh)
+    runs = open_project(top, shared=shared_home())
+    with Project(runs, box.objects, has_commit=code.has, take_code=code.take, outside_links=outside_links) as stock:
+        yield code, stock

@@ -1,0 +1,151 @@
+"""Whether a run that came from elsewhere is what its record says: nothing else in a card is believed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprobox.errors import BundleRefused, NewerFormat
+from reprobox.kit import canon
+from reprobox.model import codec
+from reprobox.model.outcome import OutputFile
+from reprobox.model.record import Intent, Record
+from reprobox.model.verdict import Verdict
+from reprobox.store import manifest
+from reprobox.store.copy import Card, refused
+
+Where = Callable[[str], Path]
+"""The file that holds the bytes of a digest."""
+_LARGEST = 256 << 20
+"""Bytes: documents above this are not read into memory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """A run that may be published."""
+
+    record: Record
+    outputs: tuple[OutputFile, ...]
+    with_outputs: bool
+    """Whether the contents of the outputs are there too."""
+
+
+def check(card: Card, where: Where, *, outside_links: bool = False) -> Checked:
+    """Holds everything against the record.
+
+    Raises:
+        BundleRefused: something is not what the record says.
+        NewerFormat: a document was written by a newer reprobox.
+    """
+    own = {member.name: member.digest for member in card.members}
+    if own.get("record.json") != card.record:
+        raise refused(f"the record of {card.id} is not the one that was announced")
+    record = codec.decode(Record, _read(where, card.record), where=f"the record of {card.id}", error=BundleRefused)
+    _check_record(card, record)
+    _check_files(card, record, own, where)
+    lines = _read(where, record.outputs.manifest)
+    try:
+        outputs = manifest.read_manifest(lines)
+    except NewerFormat:
+        raise
+    except Exception as fault:
+        raise refused(str(fault)) from fault
+    _check_outputs(card, record, outputs)
+    with_outputs = {blob.digest for blob in card.of("outputs")} == {file.sha256 for file in outputs if file.kind != "dir"}
+    if with_outputs and not outside_links:
+        _check_links(card, outputs, where)
+    for member in card.members:
+        folder, _, name = member.name.rpartition("/")
+        if name and folder:
+            check_numbered(card, folder, _read(where, member.digest))
+    return Checked(record=record, outputs=outputs, with_outputs=with_outputs)
+
+
+def _read(where: Where, digest: str) -> bytes:
+    path = where(digest)
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise refused(f"a document is larger than {_LARGEST} bytes")
+        return path.read_bytes()
+    except FileNotFoundError as fault:
+        raise refused(f"the document {digest} did not come") from fault
+
+
+def _check_record(card: Card, record: Record) -> None:
+    intent = record.intent
+    said = {
+        "id": (card.id, record.id),
+        "commit": (card.commit, intent.source.commit),
+        "commit of the identity": (intent.runspec.commit, intent.source.commit),
+        "original": (card.replay_of, intent.replay_of),
+        "identity": (intent.identity, codec.digest(intent.runspec)),
+        "container": (intent.container, f"reprobox-{record.id}"),
+    }
+    for what, (announced, found) in said.items():
+        if announced != found:
+            raise refused(f"the {what} of run {card.id} is said to be {announced!r} and is {found!r}")
+
+
+def _check_files(card: Card, record: Record, own: dict[str, str], where: Where) -> None:
+    empty = canon.digest_bytes(b"")
+    expected = {
+        "outputs.jsonl": record.outputs.manifest,
+        "stdout": record.stdout,
+        "stderr": record.stderr,
+        "config.yaml": record.intent.runspec.config_digest,
+    }
+    for name, digest in expected.items():
+        if own.get(name, empty if name.startswith("std") else None) != digest:
+            raise refused(f"{name} of run {card.id} is not what its record says")
+    intent = codec.decode(
+        Intent, _read(where, own.get("intent.json", empty)), where=f"the intent of {card.id}", error=BundleRefused
+    )
+    if intent != record.intent:
+        raise refused(f"the intent of run {card.id} is not the one in its record")
+
+
+def _check_outputs(card: Card, record: Record, outputs: Sequence[OutputFile]) -> None:
+    contents = [file for file in outputs if file.kind != "dir"]
+    if (len(outputs), sum(file.size for file in outputs)) != (record.outputs.files, record.outputs.size):
+        raise refused(f"the outputs of run {card.id} are not as many as its record says")
+    leaves = {os.fsencode(file.path) for file in outputs}
+    for leaf in leaves:
+        parts = leaf.split(b"/")
+        if any(b"/".join(parts[:end]) in leaves for end in range(1, len(parts))):
+            raise refused(f"run {card.id} has an output inside of something that is no directory: {leaf!r}")
+    sizes = {file.sha256: file.size for file in contents}
+    travelling = {blob.digest: blob.size for blob in card.of("outputs")}
+    if travelling and travelling != sizes:
+        raise refused(f"the outputs of run {card.id} that came are not the ones in its manifest")
+
+
+def _check_links(card: Card, outputs: Sequence[OutputFile], where: Where) -> None:
+    for file in outputs:
+        if file.kind != "link":
+            continue
+        text = os.fsdecode(_read(where, file.sha256))
+        inside = os.path.normpath(os.path.join(os.path.dirname(file.path), text))
+        if text.startswith("/") or inside.split("/")[0] == "..":
+            raise BundleRefused(
+                f"run {card.id} has an output that is a link to somewhere else",
+                why=f"{file.path} -> {text}",
+                next_step="if you trust where it comes from: import with --outside-links",
+            )
+
+
+def check_numbered(card: Card, folder: str, data: bytes) -> None:
+    """Whether a verdict or a statement from elsewhere can be read.
+
+    Raises:
+        BundleRefused, NewerFormat: it cannot.
+    """
+    where = f"one of the {folder} of {card.id}"
+    if folder == "verdicts":
+        codec.decode(Verdict, data, where=where, error=BundleRefused)
+        return
+    try:
+        canon.parse(data)
+    except ValueError as fault:
+        raise refused(f"{where} is not readable JSON: {fault}") from fault
