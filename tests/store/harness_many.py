@@ -38,7 +38,7 @@ def main() -> int:
                 runs.record(runs.find(chance.choice(mine)))
             except RunNotFound:
                 return 3
-    print(*mine)
+    sys.stdout.write(" ".join(mine))
     return 0
 
 

@@ -2,9 +2,8 @@
 
     python harness_program.py ROOT SCENARIO [VARIANT]
 
-Exit codes: 0 everything was done, 3 the store refused (StoreError), 5 the experiment itself could not write; anything else is a bug.
-VARIANT breaks the protocol on purpose:
-the harnesses must notice, or they prove nothing.
+Exit codes: 0 everything was done, 3 the store refused (StoreError), 5 the experiment itself could not write; anything else is a
+bug. VARIANT breaks the protocol on purpose: the harnesses must notice, or they prove nothing.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import harness_torture
 from harness_program import VARIANTS
@@ -28,15 +28,16 @@ def line(what: str, work: Callable[[], Tally], *, broken: bool = False) -> bool:
     tally = work()
     wanted = bool(tally.wrong) == broken
     word = ("noticed" if tally.wrong else "NOT NOTICED") if broken else str(len(tally.wrong))
-    print(f"| {what} | {tally.tried} | {word} | {time.perf_counter() - begun:.0f} s |", flush=True)
+    sys.stdout.write(f"| {what} | {tally.tried} | {word} | {time.perf_counter() - begun:.0f} s |\n")
+    sys.stdout.flush()
     for problem in [] if wanted else tally.wrong[:20]:
-        print(f"    {problem}", file=sys.stderr)
+        sys.stderr.write(f"    {problem}\n")
     return wanted
 
 
 def main() -> int:
     """Everything; 0 when all is as promised."""
-    print("| tried | how many | lost, damaged or wrongly answered | time |\n|---|---:|---:|---:|")
+    sys.stdout.write("| tried | how many | lost, damaged or wrongly answered | time |\n|---|---:|---:|---:|\n")
     right = [line("disk states after a power cut", lambda: harness_torture.power_cuts(most=1000 if QUICK else None))]
     for scenario, what in (("write", "objects, runs, verdict, removal"), ("list", "index rebuild and list"), ("tidy", "gc")):
         every = 40 if QUICK and scenario == "tidy" else 4 if QUICK else 1
