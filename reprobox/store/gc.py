@@ -187,7 +187,9 @@ def _still_old(store: ObjectStore, digest: str, now: float) -> bool:
 def _leftovers(root: Path, now: float) -> Iterator[Path]:
     for name in _names(root / "tmp"):
         path = root / "tmp" / name
-        limit = _RESUMABLE if name.startswith("partial-") else _ABANDONED
+        # A directory cannot be locked by who fills it (an import, an export), so it gets the time of a long one.
+        patient = name.startswith("partial-") or (path.is_dir() and not name.startswith("removed-"))
+        limit = _RESUMABLE if patient else _ABANDONED
         if _age(path, now) > limit and not _locked(path):
             yield path
     for name in _names(root / "runs"):

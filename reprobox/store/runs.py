@@ -20,7 +20,7 @@ from reprobox.store import find, heads, ids, layout, listing, manifest, rundir, 
 from reprobox.store.index import Index
 from reprobox.store.rundir import RunDir
 from reprobox.store.state import Containers, RunState
-from reprobox.store.summary import RunRow
+from reprobox.store.summary import OPEN, RunRow
 
 _LOOKING = 0.2
 """Seconds that a lock must be taken before its holder counts as one."""
@@ -157,9 +157,8 @@ class Runs:
             return layout.exists(path / "record.json")
 
     def unfinished(self) -> list[str]:
-        """Ids of the runs without a record, oldest first: what a reconciliation looks at."""
-        with layout.trouble("looking for open runs"):
-            return [run_id for run_id in self.ids() if not layout.exists(self.folder / run_id / "record.json")]
+        """Ids of the runs without a record, oldest first. Every command asks for them, hence from the index."""
+        return sorted(row.id for row in self.index.rows("state = ? AND created >= 0", (OPEN,)))
 
     def ids(self) -> list[str]:
         """Every run's id, oldest first. A directory without an intent is a run that never happened."""
@@ -270,7 +269,7 @@ class Runs:
 
 
 def _lock(stack: contextlib.ExitStack, path: Path, wait: bool) -> None:
-    """Takes a run's lock. Another process that only looks whether it is held (`held`, gc) has it for microseconds: that is no holder."""
+    """Takes a run's lock. A process that only looks whether it is held (`held`, gc) has it for microseconds and is no holder."""
     until = time.monotonic() + _LOOKING
     while True:
         try:

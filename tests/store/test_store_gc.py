@@ -93,9 +93,10 @@ def test_leftovers_of_the_dead_go_and_of_the_living_stay(runs: Runs) -> None:
     tmp = runs.root / "tmp"
     for name in ("dead", "alive", "fresh", "partial-1", "partial-2"):
         (tmp / name).write_bytes(bytes(10))
+    (tmp / "outgoing-1").mkdir()
     removed = tmp / f"removed-{finished}-0000"
     removed.mkdir()
-    for name in ("dead", "alive", "partial-1", removed.name):
+    for name in ("dead", "alive", "partial-1", "outgoing-1", removed.name):
         os.utime(tmp / name, (time.time() - 2 * 3600,) * 2)
     os.utime(tmp / "partial-2", (1, 1))
     intent = an_intent(now=NOW + 1)
@@ -106,7 +107,7 @@ def test_leftovers_of_the_dead_go_and_of_the_living_stay(runs: Runs) -> None:
         assert sorted(path.name for path, _ in found.leftovers) == ["dead", "partial-2", removed.name, "work"]
         assert found.size == 1020
         assert gc.carry_out(runs.root, found) == 1020
-        assert sorted(os.listdir(tmp)) == ["alive", "fresh", "partial-1"]
+        assert sorted(os.listdir(tmp)) == ["alive", "fresh", "outgoing-1", "partial-1"]
         run.finish(a_record(intent), outputs_manifest(()))
         assert gc.plan(runs.root).leftovers == ()
     assert not scratch.exists()
