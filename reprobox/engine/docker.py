@@ -44,9 +44,9 @@ class DockerEngine(Containers):
         """Whether images live in the containerd store."""
         return self._images.containerd_store()
 
-    def chains(self, label: str | None = None) -> list[tuple[str, ...]]:
-        """Diff IDs, bottom first, of every image here (that carries the label)."""
-        return self._images.chains(label)
+    def chains(self, label: str | None = None, family: str = "") -> list[tuple[str, ...]]:
+        """Diff IDs, bottom first, of every image here (that carries the label, and has only RepoDigests of a family)."""
+        return self._images.chains(label, family)
 
     def load(self, chunks: Iterable[bytes]) -> None:
         """Loads an image archive."""

@@ -52,12 +52,14 @@ class Images:
             self._containerd = ["driver-type", "io.containerd.snapshotter.v1"] in status
         return self._containerd
 
-    def chains(self, label: str | None = None) -> list[tuple[str, ...]]:
-        """Diff IDs, bottom first, of every image here; with a label, only of those that carry it."""
+    def chains(self, label: str | None = None, family: str = "") -> list[tuple[str, ...]]:
+        """Diff IDs, bottom first, of every image here (that carries the label, and has only RepoDigests of a family)."""
         with speaking("list images"):
             listed = self._link.quick().images(all=False, filters={"label": [label]} if label else None)
         found = [self.inspect(entry["Id"]) for entry in listed]
-        return [image.diff_ids for image in found if image is not None]
+        # Podman writes the default registry before the names of images that have never seen one.
+        names = (family, f"docker.io/{family}")
+        return [image.diff_ids for image in found if image is not None and all(map(_begins(names), image.repo_digests))]
 
     def load(self, chunks: Iterable[bytes]) -> None:
         """Loads an image archive while it is being made; nothing is spooled.
@@ -283,6 +285,10 @@ def _read(inspected: dict[str, Any]) -> EngineImage:
         architecture=inspected.get("Architecture", ""),
         created=inspected.get("Created") or "",
     )
+
+
+def _begins(names: tuple[str, ...]) -> Callable[[str], bool]:
+    return lambda text: text.startswith(names)
 
 
 def _is_reference(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from reprobox.image import normalise, step
@@ -36,7 +37,7 @@ def layer(
     """
     packages = tuple(sorted(lock.debs, key=lambda package: (package.name, package.architecture)))
     name = f"apt {len(packages)} packages"
-    key = memo_key("apt", [[one.diff_id for one in below], [[package.name, package.sha256] for package in packages]])
+    key = key_of(lock, [one.diff_id for one in below])
     known = objects.memo(key)
     if isinstance(known, str) and objects.has(known) and not again:
         return stored(name, known, objects)
@@ -54,3 +55,9 @@ def layer(
     if not again:
         objects.remember(key, diff_id)
     return stored(name, diff_id, objects)
+
+
+def key_of(lock: Lock, below: Sequence[str]) -> str:
+    """The memo that holds the apt layer's digest: the packages and the layers below them decide it."""
+    packages = sorted(lock.debs, key=lambda package: (package.name, package.architecture))
+    return memo_key("apt", [list(below), [[package.name, package.sha256] for package in packages]])

@@ -58,7 +58,7 @@ def layer(lock: Lock, *, objects: Objects, engine: ImageEngine, progress: Progre
     """
     name = f"base {lock.base.kind} {lock.base.reference}"
     packages = tuple(sorted(lock.base.packages, key=lambda package: (package.name, package.architecture)))
-    key = memo_key("base", [[package.name, package.sha256] for package in packages])
+    key = key_of(lock)
     known = objects.memo(key)
     if isinstance(known, str) and objects.has(known) and not again:
         return stored(name, known, objects)
@@ -67,6 +67,12 @@ def layer(lock: Lock, *, objects: Objects, engine: ImageEngine, progress: Progre
     if not again:
         objects.remember(key, diff_id)
     return stored(name, diff_id, objects)
+
+
+def key_of(lock: Lock) -> str:
+    """The memo that holds the base layer's digest: the packages decide it."""
+    packages = sorted(lock.base.packages, key=lambda package: (package.name, package.architecture))
+    return memo_key("base", [[package.name, package.sha256] for package in packages])
 
 
 def _make(packages: tuple[Deb, ...], platform: str, *, objects: Objects, engine: ImageEngine, progress: Progress) -> str:

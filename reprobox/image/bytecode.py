@@ -6,6 +6,8 @@ The files are `unchecked-hash` ones (PEP 552): they hold no time, and the interp
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reprobox.image import normalise, step
 from reprobox.image.layer import Layer, memo_key, stored
 from reprobox.image.layout import PYTHON, site_packages
@@ -32,7 +34,7 @@ def layer(
         ImageError: the image's interpreter does not run.
     """
     name = "bytecode"
-    key = memo_key("bytecode", [one.diff_id for one in below])
+    key = key_of([one.diff_id for one in below])
     known = objects.memo(key)
     if isinstance(known, str) and objects.has(known) and not again:
         return stored(name, known, objects)
@@ -58,3 +60,8 @@ def layer(
     if not again:
         objects.remember(key, diff_id)
     return stored(name, diff_id, objects)
+
+
+def key_of(below: Sequence[str]) -> str:
+    """The memo that holds the bytecode layer's digest: the layers below decide it."""
+    return memo_key("bytecode", list(below))

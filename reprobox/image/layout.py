@@ -14,6 +14,9 @@ FORMAT = 1
 LABEL_LOCK = "dev.reprobox.lock"
 LABEL_FORMAT = "dev.reprobox.format"
 
+FAMILY = "reprobox/"
+"""What the names of all images begin with that we load."""
+
 VENV = "opt/venv"
 """Virtual environment, relative to the root of the image as tar members are."""
 PYTHON = f"/{VENV}/bin/python"
@@ -29,7 +32,7 @@ _BASE_KEYS = ("User", "WorkingDir", "StopSignal")
 
 def tag_of(lock_digest: str) -> str:
     """The local tag of a lock's image."""
-    return f"reprobox/lock:{hex_of(lock_digest)[:32]}"
+    return f"{FAMILY}lock:{hex_of(lock_digest)[:32]}"
 
 
 def created_of(timestamp: int) -> str:

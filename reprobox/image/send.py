@@ -5,7 +5,7 @@ from __future__ import annotations
 from reprobox.errors import EngineError, ImageError, ImageMismatch
 from reprobox.image import archive
 from reprobox.image.document import Composition
-from reprobox.image.layout import LABEL_FORMAT
+from reprobox.image.layout import FAMILY, LABEL_FORMAT
 from reprobox.image.stream import chunks
 from reprobox.image.verify import verify
 from reprobox.model.image import Image
@@ -70,10 +70,11 @@ def _held(engine: ImageEngine, diff_ids: tuple[str, ...]) -> int:
     """How many layers from the bottom the engine has.
 
     A graph driver knows a layer only by the chain below it. A containerd store knows blobs, and an image that was pulled has
-    compressed ones: a partial load over it would run but could be neither saved nor pushed; so only images that we loaded count.
+    compressed ones: a partial load over it would run but could be neither saved nor pushed; so only images that we loaded count,
+    and of those none that came through a registry.
     """
-    label = LABEL_FORMAT if engine.containerd_store() else None
-    return max((_common(chain, diff_ids) for chain in engine.chains(label)), default=0)
+    chains = engine.chains(LABEL_FORMAT, FAMILY) if engine.containerd_store() else engine.chains()
+    return max((_common(chain, diff_ids) for chain in chains), default=0)
 
 
 def _common(chain: tuple[str, ...], diff_ids: tuple[str, ...]) -> int:

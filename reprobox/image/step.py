@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from reprobox.errors import ImageError
 from reprobox.image.document import of_layers
 from reprobox.image.layer import Layer
-from reprobox.image.layout import FORMAT, LABEL_FORMAT
+from reprobox.image.layout import FAMILY, FORMAT, LABEL_FORMAT
 from reprobox.image.send import send
 from reprobox.model.outcome import Container
 from reprobox.model.ports import ImageEngine, Objects, Progress, Step
@@ -50,7 +50,7 @@ def run(
     """
     token = secrets.token_hex(6)
     settings = {"Cmd": ["/bin/sh"], "Env": [], "Labels": {LABEL_FORMAT: str(FORMAT)}, "WorkingDir": "/"}
-    composition = of_layers(layers, settings, timestamp=epoch, platform=platform, tag=f"reprobox/step:{token}")
+    composition = of_layers(layers, settings, timestamp=epoch, platform=platform, tag=f"{FAMILY}step:{token}")
     container = Container(
         image=composition.image.tag,
         argv=("/bin/sh", "-euc", script),

@@ -90,8 +90,12 @@ class ImageEngine(Protocol):
     def containerd_store(self) -> bool:
         """Whether images live in the containerd store, where a layer counts as present only under our own manifest."""
 
-    def chains(self, label: str | None = None) -> list[tuple[str, ...]]:
-        """Diff IDs, bottom first, of every image that the engine holds (only of those that carry the label, when one is given)."""
+    def chains(self, label: str | None = None, family: str = "") -> list[tuple[str, ...]]:
+        """Diff IDs, bottom first, of every image that the engine holds.
+
+        Only of those that carry the label, when one is given, and whose RepoDigests all begin with `family`, when that is: an image
+        that was pulled or pushed has the digests of other repositories.
+        """
 
     def load(self, chunks: Iterable[bytes]) -> None:
         """Loads an image archive. An exception of the iterable itself comes out as it is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from image_world import Talk, deb_bytes, digest_of, flip, put_deb, put_simple_wh
 
 from reprobox.engine.docker import DockerEngine
 from reprobox.errors import HashMismatch, ImageError
+from reprobox.image import apt, plan
 from reprobox.image.check import check
 from reprobox.image.compose import compose
 from reprobox.image.diff import diff
@@ -67,6 +69,8 @@ def test_a_package_on_top(debian: Debian, engine: DockerEngine, compose_debian: 
     assert said(
         engine, image, "sh", "-c", "test /usr/bin/demo -ef /usr/bin/demo-link && ls -A /var/log /.reprobox-debs 2>&1 || true"
     )
+    assert store.memo(apt.key_of(lock, [])) is None
+    assert set(image.diff_ids[:2]) <= set(plan.derived(replace(lock, debs=(package,)), store))
     told = diff(base.tag, image.tag, engine=engine, progress=Talk())
     assert not told.same
     assert [(one.kind, one.name, one.left, one.right) for one in told.packages] == [("deb", "demo", None, "1.0")]
@@ -90,7 +94,7 @@ def test_a_package_whose_script_fails_is_told(debian: Debian, engine: DockerEngi
 
 def test_a_flipped_package_refuses_before_anything_runs(debian: Debian, engine: DockerEngine, compose_debian: Composer) -> None:
     store, lock = debian
-    data = deb_bytes("flipped", {"usr/bin/flipped": b"x" * 5000})
+    data = deb_bytes("flipped", {"usr/bin/flipped": b"x" * 5000 + str(time.time_ns()).encode()})  # never in the store before
     package = put_deb(store, "flipped", data)
     flip(store, package.sha256)
     broken = replace(lock, debs=(package,))

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from image_world import Talk, deb_bytes, digest_of, put_deb, put_simple_wheel, put_wheel, wheel_bytes
+from image_world import Dropping, Talk, deb_bytes, digest_of, make_lock, put_base, put_deb, put_simple_wheel, put_wheel, wheel_bytes
 
 from reprobox.engine.docker import DockerEngine
-from reprobox.errors import ReproboxError
+from reprobox.errors import ImageError, ImageMismatch, ReproboxError
 from reprobox.image import apt, bootstrap, bytecode, plan
 from reprobox.image.compose import compose, find
+from reprobox.image.layout import tag_of
 from reprobox.image.verify import verify
 from reprobox.model.image import Image
 from reprobox.model.lock import Expected, Lock
@@ -99,6 +100,20 @@ def test_a_small_change_sends_little(named: DockerEngine, debian: Debian, lock: 
         for tag in tags:
             named.remove_image(tag)
     assert 0 < talk.sent < 100_000
+
+
+def test_a_layer_that_is_lost_on_the_way_is_found_out(named: DockerEngine, debian: Debian) -> None:
+    store, _ = debian
+    lock = make_lock(put_base(store, str(time.time_ns()), "two"))
+    digest = digest_of(lock)
+    layer = plan.plan(lock, digest, objects=store, engine=named, progress=Talk()).image.diff_ids[0]
+    try:
+        with pytest.raises((ImageError, ImageMismatch)):
+            compose(lock, digest, objects=store, engine=Dropping(named, layer), progress=Talk())
+        assert named.inspect(tag_of(digest)) is None
+        compose(lock, digest, objects=store, engine=named, progress=Talk())
+    finally:
+        named.remove_image(tag_of(digest))
 
 
 def test_the_steps_that_run_in_containers_give_the_same_bytes(

@@ -13,6 +13,7 @@ from reprobox.engine.docker import DockerEngine
 from reprobox.errors import ImageMismatch, ImageMissing
 from reprobox.image import archive
 from reprobox.image.compose import compose, draw
+from reprobox.image.layout import FAMILY, LABEL_FORMAT
 from reprobox.image.restore import restore
 from reprobox.model.image import Image
 from reprobox.model.lock import Lock
@@ -70,12 +71,19 @@ def test_local_by_digest_is_named_again(world: World) -> None:
 
 
 def push(engine: DockerEngine, tag: str, repository: str) -> str:
-    """Pushes an image to the registry on loopback; its address by digest."""
+    """Pushes an image to the registry on loopback; its address by digest.
+
+    While it has that address it does not count as loaded by us: what was pulled has compressed blobs in a containerd store.
+    """
+    there = engine.inspect(tag)
+    assert there is not None
+    assert there.diff_ids in engine.chains(LABEL_FORMAT, FAMILY)
     client = docker.from_env()
     try:
         engine.tag(tag, f"{repository}:latest")
         told = client.api.push(repository, "latest", stream=True, decode=True)
         digests = [line["aux"]["Digest"] for line in told if "aux" in line]
+        assert there.diff_ids not in engine.chains(LABEL_FORMAT, FAMILY)
         client.images.remove(f"{repository}:latest")
     finally:
         client.close()
