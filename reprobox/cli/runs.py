@@ -74,7 +74,14 @@ def run(
     raise typer.Exit(record.exit.code)
 
 
-def replay(context: typer.Context, run: RUN = "latest", gpus: GPUS = None, name: NAME = None, as_json: JSON = False) -> None:
+def replay(
+    context: typer.Context,
+    run: RUN = "latest",
+    gpus: GPUS = None,
+    name: NAME = None,
+    secrets: Annotated[bool, typer.Option("--secrets", help="Give my secrets to a run from elsewhere too.")] = False,
+    as_json: JSON = False,
+) -> None:
     """Run a past run again and compare every bit.
 
     Starts from the record alone: today's config, branch and lock are not consulted.
@@ -87,7 +94,7 @@ def replay(context: typer.Context, run: RUN = "latest", gpus: GPUS = None, name:
 
     talk = talk_of(context)
     box = open_box(context)
-    done = flow.replay(box, run, Watcher(Streams(quiet_stdout=as_json), talk.note), gpus=gpus, name=name)
+    done = flow.replay(box, run, Watcher(Streams(quiet_stdout=as_json), talk.note), gpus=gpus, name=name, secrets=secrets)
     if as_json:
         talk.data(verdicts.as_json(done.verdict))
     else:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from reprobox.engine import passwd
-from reprobox.flow import plan
+from reprobox.flow import hidden, plan
 from reprobox.flow.box import Box
 from reprobox.flow.watch import Watcher
 from reprobox.kit import canon
@@ -77,6 +77,7 @@ def launch(box: Box, intent: Intent, job: Job) -> tuple[RunDir, str, tuple[Expor
             python=intent.lock.python.executable,
             run_dir=run.path,
             inputs={**_tracked_mounts(intent, run.path), **job.inputs},
+            secrets=hidden.folder(run.path) if job.secrets else None,
         )
         container_id = box.engine.create(container)
         run.started(container_id)
@@ -103,9 +104,7 @@ def lay_out(box: Box, run: RunDir, intent: Intent, job: Job) -> tuple[Exported, 
     (run.path / "etc" / "passwd").write_text(passwd.passwd(uid, gid))
     (run.path / "etc" / "group").write_text(passwd.group(gid))
     if job.secrets:
-        (run.path / "secrets").mkdir(mode=0o700)
-        for name, value in job.secrets.items():
-            (run.path / "secrets" / name).write_bytes(value)
+        hidden.place(run.path, job.secrets)
     workdir = run.path / "work" / intent.runspec.workdir
     workdir.mkdir(parents=True, exist_ok=True)
     return exported
@@ -223,6 +222,7 @@ def _keep_trail(run_dir: Path) -> None:
 
 def discard(box: Box, run: RunDir) -> None:
     """Forgets a run in which nothing ran."""
+    hidden.forget(run.path)
     run.release()
     box.runs.remove(run.id)
 
@@ -230,5 +230,6 @@ def discard(box: Box, run: RunDir) -> None:
 def clean(run: RunDir) -> None:
     """Removes what only the running container needed; after the record is written, nobody does."""
     run.clear_scratch()
+    hidden.forget(run.path)
     for name in ("exported.jsonl", STOPPED):
         (run.path / name).unlink(missing_ok=True)

@@ -64,26 +64,35 @@ def _merge(base: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
 
 
 def container(
-    spec: RunSpec, *, name: str, store: str, image: str, python: str, run_dir: Path, inputs: Mapping[str, str]
+    spec: RunSpec,
+    *,
+    name: str,
+    store: str,
+    image: str,
+    python: str,
+    run_dir: Path,
+    inputs: Mapping[str, str],
+    secrets: Path | None = None,
 ) -> Container:
     """The container of a run.
 
     Args:
         image: how the engine knows the image (an ID).
         python: the image's interpreter, which runs the shim.
-        run_dir: the run's directory on this host, with `work`, `box`, `out`, `etc` and `secrets` made ready.
+        run_dir: the run's directory on this host, with `work`, `box`, `out` and `etc` made ready.
         inputs: path in the container to path on this host.
+        secrets: the directory in memory that holds them; None when there are none.
     """
     limits = spec.resources
     return Container(
         image=image,
-        argv=(python, "-I", "-S", f"{BOX}/shim.py", OUT, "--", *spec.argv),
+        argv=(python, "-I", "-S", f"{BOX}/shim.py", OUT, *((SECRETS,) if secrets else ()), "--", *spec.argv),
         name=name,
         labels={LABEL_RUN: name.removeprefix("reprobox-"), LABEL_STORE: store},
         env=dict(sorted(spec.env.items())),
         workdir=os.path.normpath(f"{WORK}/{spec.workdir}"),
         user=f"{os.getuid()}:{os.getgid()}",
-        mounts=_mounts(run_dir, inputs, secrets=bool(spec.secrets)),
+        mounts=_mounts(run_dir, inputs, secrets),
         tmpfs=dict.fromkeys(("/tmp", passwd.HOME), flags.tmpfs(limits.tmp_size)),  # noqa: S108 - a path in the container
         hostname=spec.hostname,
         network=spec.network,
@@ -97,7 +106,7 @@ def container(
     )
 
 
-def _mounts(run_dir: Path, inputs: Mapping[str, str], *, secrets: bool) -> tuple[Mount, ...]:
+def _mounts(run_dir: Path, inputs: Mapping[str, str], secrets: Path | None) -> tuple[Mount, ...]:
     fixed = [
         Mount(source=str(run_dir / "work"), target=WORK, read_only=False),
         Mount(source=str(run_dir / "box"), target=BOX),
@@ -106,6 +115,6 @@ def _mounts(run_dir: Path, inputs: Mapping[str, str], *, secrets: bool) -> tuple
         Mount(source=str(run_dir / "etc" / "group"), target="/etc/group"),
     ]
     if secrets:
-        fixed.append(Mount(source=str(run_dir / "secrets"), target=SECRETS))
+        fixed.append(Mount(source=str(secrets), target=SECRETS))
     # Deeper targets after shallower ones: an input below /work is mounted onto the mounted work tree.
     return (*fixed, *(Mount(source=source, target=target) for target, source in sorted(inputs.items())))

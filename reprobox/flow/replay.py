@@ -28,11 +28,14 @@ class Replayed:
     """Where the image came from: `local`, `registry`, `archive`, `composed`."""
 
 
-def replay(box: Box, reference: str, watcher: Watcher, *, name: str | None = None, gpus: str | None = None) -> Replayed:
+def replay(
+    box: Box, reference: str, watcher: Watcher, *, name: str | None = None, gpus: str | None = None, secrets: bool = False
+) -> Replayed:
     """Runs a recorded run again and compares.
 
     Args:
         gpus: other devices than recorded (`device=1` for `device=0`); what was asked stays in the identity.
+        secrets: give this machine's secrets also to a run that came from elsewhere.
 
     Raises:
         RunNotFound, RunAmbiguous: for the reference.
@@ -42,11 +45,12 @@ def replay(box: Box, reference: str, watcher: Watcher, *, name: str | None = Non
     original, digest = box.runs.record(run_id)
     asked = original.intent.runspec
     run.refuse_impossible(box, asked.profile, gpus or asked.gpus)
+    given = run.secrets_again(box, original, trusted=secrets)
     inputs = find_inputs(box, asked.inputs)
     image, tier = restore_image(box, original)
     intent = _again(box, original, digest, name)
     config = box.things.path(asked.config_digest).read_bytes()
-    job = execute.Job(config=config, inputs=inputs, image=image, secrets=run.secrets_again(original.intent))
+    job = execute.Job(config=config, inputs=inputs, image=image, secrets=given)
     refs.keep(box.top, intent.id, asked.commit)
     record = execute.execute(box, intent, job, watcher)
     verdict = compare.compare(box, run_id, intent.id)

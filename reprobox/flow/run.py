@@ -5,12 +5,12 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from reprobox.errors import ConfigError, GpuUnavailable, InputError, ProfileUnavailable
-from reprobox.flow import environment, execute, plan
+from reprobox.flow import environment, execute, hidden, plan
 from reprobox.flow.box import Box
 from reprobox.flow.watch import Watcher
 from reprobox.model import codec
@@ -120,7 +120,10 @@ def prepare(box: Box, spec: Spec, source: Source, lock: Lock, image: Image, run_
     )
     intent = make_intent(box, run_id, runspec, source, image, lock, spec)
     return intent, execute.Job(
-        config=config, inputs=host_inputs(pins), image=engine_reference(box, image), secrets=_secrets(spec.secrets)
+        config=config,
+        inputs=host_inputs(pins),
+        image=engine_reference(box, image),
+        secrets=_secrets(box, spec, source, runspec),
     )
 
 
@@ -198,21 +201,41 @@ def engine_reference(box: Box, image: Image) -> str:
     return found.id if found else image.config
 
 
-def _secrets(wanted: Mapping[str, str]) -> dict[str, bytes]:
-    """Values by name, read now, from `env:NAME` or `file:PATH`."""
-    found = {}
-    for name, origin in wanted.items():
-        kind, _, place = origin.partition(":")
-        try:
-            found[name] = os.environb[os.fsencode(place)] if kind == "env" else Path(place).expanduser().read_bytes()
-        except (KeyError, OSError) as error:
+def _secrets(box: Box, spec: Spec, source: Source, runspec: RunSpec) -> dict[str, bytes]:
+    """The values that the config asks for.
+
+    Raises:
+        ConfigError: one cannot be had, is part of the commit, or has the name of a variable that the run has anyway.
+    """
+    directory = box.top / Path(spec.config_path).parent
+    for name, path in hidden.files(spec.secrets, directory):
+        inside = os.path.relpath(path.resolve(), box.top.resolve())
+        if not inside.startswith("../") and tracked(box.top, source.commit, inside):
             raise ConfigError(
-                f"secret {name} cannot be read from {origin}", next_step="set it, or correct `reprobox.secrets`"
-            ) from error
-    return found
+                f"secret {name} is part of the commit: {inside}",
+                why="Whoever has the repository or the record has it too.",
+                next_step="move it out of the repository, and consider it known",
+            )
+    if taken := sorted(spec.secrets.keys() & runspec.env.keys()):
+        raise ConfigError(f"{', '.join(taken)}: both a secret and a variable of the run", next_step="rename the secret")
+    return hidden.read(spec.secrets, directory)
 
 
-def secrets_again(intent: Intent) -> dict[str, bytes]:
-    """The secrets of a recorded run, read again from where its config says; only their places were recorded."""
-    section = intent.config.get("reprobox") or {}
-    return _secrets({name: str(origin) for name, origin in (section.get("secrets") or {}).items()})
+def secrets_again(box: Box, original: Record, *, trusted: bool) -> dict[str, bytes]:
+    """The secrets of a recorded run, read again from where its config says; only their places were recorded.
+
+    Args:
+        trusted: read them also for a run that was made elsewhere.
+
+    Raises:
+        ConfigError: one cannot be had, or the record is somebody else's and `trusted` was not said.
+    """
+    section = original.intent.config.get("reprobox") or {}
+    wanted = {str(name): str(origin) for name, origin in (section.get("secrets") or {}).items()}
+    if wanted and not trusted and box.runs.started(original.id) is None:
+        raise ConfigError(
+            f"run {original.id} came from elsewhere and asks for secrets of this machine",
+            why="\n".join(f"  {name} from {origin}" for name, origin in sorted(wanted.items())),
+            next_step="look at what it runs (reprobox show); if you trust it: reprobox replay --secrets",
+        )
+    return hidden.read(wanted, box.top / Path(original.intent.runspec.config_path).parent)

@@ -1,10 +1,11 @@
 """PID 1 of a run: starts the program, waits for it, and writes down what the engine may lose.
 
-    <python> -I -S shim.py <outdir> -- argv...
+    <python> -I -S shim.py <outdir> [<secrets>] -- argv...
 
 Into <outdir> go `stdout` and `stderr` (the files are the program's own descriptors, so every byte is there whatever happens to the
-engine), `met.json` (what this container is, before the start) and `exit.json` (how the program ended). The program gets the
-environment and the working directory unchanged. Exits with the program's code, or 128 + its signal; 125 when the shim itself fails.
+engine; where there are secrets, pipes, and the values are masked on the way), `met.json` (what this container is, before the start)
+and `exit.json` (how the program ended). The program gets the working directory and the environment unchanged, and the secrets as
+variables. Exits with the program's code, or 128 + its signal; 125 when the shim itself fails.
 
 Python 3.8 or newer, built-in modules only: an image may have no byte code for the library, and compiling `json`, `re` and `enum` at
 each start costs more than everything that is done here.
@@ -25,6 +26,7 @@ except ImportError:
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import _reprobox_met as inside  # noqa: E402
+import _reprobox_secrets as hidden  # noqa: E402
 
 sys.path.pop(0)
 
@@ -39,19 +41,23 @@ NOT_EXECUTABLE, NOT_FOUND, BROKEN = 126, 127, 125
 
 def main(argv):
     """Runs the program to its end; gives the exit code for the engine."""
-    out, program = argv[1], argv[3:]
+    out, end = argv[1], argv.index("--")
+    program, secrets = argv[end + 1 :], hidden.Secrets(argv[2] if end > 2 else None)
     watched = set(FORWARDED) | {signal.SIGCHLD}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     if os.getpid() != 1:
         sys.stderr.write("shim: not PID 1; processes that the program leaves behind outside its group are not ended\n")
-    streams = [os.open(os.path.join(out, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644) for name in ("stdout", "stderr")]
+    files = [os.open(os.path.join(out, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644) for name in ("stdout", "stderr")]
+    veil = secrets.veil(files)
     report = Report(os.path.join(out, "exit.json"))
     met = inside.gather()
     write_whole(os.path.join(out, "met.json"), encode(met))
     kills = inside.oom_kills() or 0
 
     started, clock = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
-    child, fault = start(program, streams, before, badness(met["cgroup"]["memory"]))
+    environment = {**own_environment(), **secrets.environment()}
+    child, fault = start(program, veil.streams, environment, before, badness(met["cgroup"]["memory"]))
+    veil.begin()
     status, peak_rss = (None, 0) if fault else wait_for(child, watched)
     facts = {
         "format": "reprobox.exit/1",
@@ -73,10 +79,12 @@ def main(argv):
         # What follows takes time, and an engine that stops us after its grace must still find how the program ended.
         keep(report, facts)
         facts["leftovers"] = end_leftovers(child)
+        veil.end()
         ending()
         facts["lost_gpus"] = inside.lost(gpus)
         if facts["lost_gpus"]:
             facts["message"] = (facts["message"] + " GPU lost during the run: " + ", ".join(facts["lost_gpus"])).strip()
+    veil.end()
     keep(report, facts)
     return facts["code"]
 
@@ -92,13 +100,13 @@ def keep(report, facts):
 # --- the program ------------------------------------------------------------------------------------------------------------------
 
 
-def start(program, streams, mask, worse):
+def start(program, streams, environment, mask, worse):
     """Forks and executes; the process, and (errno, text) when it could not be executed."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         try:
-            become(program, streams, mask, worse)
+            become(program, streams, environment, mask, worse)
         except OSError as error:
             os.write(writing, f"{error.errno or 0} {error.strerror}".encode())
         except ValueError as error:
@@ -119,7 +127,7 @@ def badness(limit):
     return min(1000, 1 + 1000 * OWN_BYTES // limit) if limit else 0
 
 
-def become(program, streams, mask, worse):
+def become(program, streams, environment, mask, worse):
     """In the child: the program's descriptors, signals, badness and process group, then the program."""
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -135,7 +143,7 @@ def become(program, streams, mask, worse):
     for number in IGNORED_BY_PYTHON + FORWARDED:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    execute(program, own_environment())
+    execute(program, environment)
 
 
 def execute(program, environment):
@@ -327,8 +335,8 @@ def escaped(letter):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 4 or sys.argv[2] != "--":
-        sys.stderr.write("usage: shim.py <outdir> -- program [argument ...]\n")
+    if len(sys.argv) < 4 or "--" not in sys.argv[2:4] or sys.argv[-1] == "--":
+        sys.stderr.write("usage: shim.py <outdir> [<secrets>] -- program [argument ...]\n")
         os._exit(BROKEN)
     try:
         CODE = main(sys.argv)
