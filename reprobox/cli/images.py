@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reprobox.cli.common import JSON, open_box, talk_of
+from reprobox.model import codec
+
+if TYPE_CHECKING:
+    from reprobox.image.diff import ImageDiff
+
+_MANY = 50
 
 images = typer.Typer(help="Look at images.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -14,6 +21,25 @@ images = typer.Typer(help="Look at images.", no_args_is_help=True, rich_markup_m
 def register(app: typer.Typer) -> None:
     """Adds the group."""
     app.add_typer(images, name="image")
+
+
+def _lines(found: ImageDiff) -> Iterator[str]:
+    if found.same:
+        yield "the same image"
+    for name, (ours, theirs) in found.settings.items():
+        yield f"setting  {name}: {ours!r} -> {theirs!r}"
+    for layer in found.layers:
+        yield f"layer    {layer.number} {layer.name}: {_short(layer.left)} -> {_short(layer.right)}"
+    for package in found.packages:
+        yield f"{package.kind:<8} {package.name}: {package.left or 'absent'} -> {package.right or 'absent'}"
+    for file in found.files[:_MANY]:
+        yield f"file     {file.path}: {file.what}" + (f" ({file.package})" if file.package else "")
+    if len(found.files) > _MANY:
+        yield f"... and {len(found.files) - _MANY:,} more files (--json lists all)"
+
+
+def _short(digest: str | None) -> str:
+    return (digest or "absent").removeprefix("sha256:")[:12]
 
 
 @images.callback()
@@ -37,8 +63,8 @@ def diff(
     talk = talk_of(context)
     found = flow.diff(open_box(context), left, right)
     if as_json:
-        talk.data(found.as_json())
+        talk.data(codec.to_json(found))
     else:
-        for line in found.lines():
+        for line in _lines(found):
             talk.line(line)
     raise typer.Exit(0 if found.same else 1)
