@@ -137,7 +137,7 @@ class Sftp:
 
     def _pour(self, stream: Readable, temp: str) -> int:
         size = 0
-        with self._sftp.open(temp, "xb") as file:
+        with self._sftp.open(temp, "wbx") as file:
             file.set_pipelined(True)
             while chunk := stream.read(_CHUNK):
                 file.write(chunk)
