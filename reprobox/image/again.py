@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import sys
 import time
 from collections.abc import Iterator
@@ -81,8 +80,8 @@ def _other_clock() -> None:
 
 
 def compose(request: dict[str, Any]) -> dict[str, Any]:
-    """The image again, from the same objects, with the lock's lists in another order; layers that differ are left as files."""
-    lock = _shuffled(codec.from_json(Lock, request["lock"], where="the check's request"), request["seed"])
+    """The image again, from the same objects, with the lock's lists backwards; layers that differ are left as files."""
+    lock = turned(codec.from_json(Lock, request["lock"], where="the check's request"))
     objects = Files(request["paths"])
     known = [_known(fact) for fact in request["below"]]
     above = [_known(fact) for fact in request["above"]]
@@ -98,12 +97,10 @@ def compose(request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _shuffled(lock: Lock, seed: int) -> Lock:
-    order = random.Random(seed)  # noqa: S311 - an order, not a secret
-    wheels, debs = list(lock.wheels), list(lock.debs)
-    order.shuffle(wheels)
-    order.shuffle(debs)
-    return replace(lock, wheels=tuple(wheels), debs=tuple(debs))
+def turned(lock: Lock) -> Lock:
+    """The lock with its lists backwards: a shuffle would leave short lists as they are now and then."""
+    base = replace(lock.base, packages=lock.base.packages[::-1])
+    return replace(lock, base=base, wheels=lock.wheels[::-1], debs=lock.debs[::-1])
 
 
 def _known(fact: dict[str, Any]) -> Layer:

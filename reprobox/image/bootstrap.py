@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, cast
 
+from reprobox.errors import ImageError
 from reprobox.image import deb, normalise, step
 from reprobox.image.debs import NOTHING_STARTS, STARTS_AGAIN, carry, newest
 from reprobox.image.layer import Layer, Sink, check_objects, memo_key, spooled, stored
@@ -76,6 +77,10 @@ def key_of(lock: Lock) -> str:
 
 
 def _make(packages: tuple[Deb, ...], platform: str, *, objects: Objects, engine: ImageEngine, progress: Progress) -> str:
+    if not packages:
+        raise ImageError(
+            "the lock's base has no packages", why="A Debian base is made of them.", next_step="reprobox lock --upgrade"
+        )
     check_objects("base packages", (package.sha256 for package in packages), objects)
     epoch = newest(packages, objects)
     with tempfile.TemporaryDirectory(prefix="reprobox-base-") as folder:

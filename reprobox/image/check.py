@@ -20,7 +20,6 @@ from reprobox.model import codec
 from reprobox.model.lock import Lock
 from reprobox.model.ports import ImageEngine, Objects, Progress
 
-_SEED = 20261120
 _UMASK = 0o077
 _SURROUNDINGS = {"PYTHONHASHSEED": "4242", "TZ": "Pacific/Kiritimati", "LC_ALL": "C", "LANG": "C", "PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -99,7 +98,6 @@ def _written(lock: Lock, lock_digest: str, first: Composition, folder: Path, obj
             "expected": list(first.image.diff_ids),
             "folder": str(folder),
             "umask": _UMASK,
-            "seed": _SEED,
         },
         folder,
     )
