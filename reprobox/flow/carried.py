@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from reprobox.kit import canon
 from reprobox.model.ports import Objects
 from reprobox.model.record import Record
 from reprobox.model.runspec import InputPin
+from reprobox.store.layout import remove_tree
 from reprobox.store.outgoing import Packing, open_binary
 
 
@@ -68,20 +70,28 @@ def _add_tree(box: Box, packing: Packing, pin: InputPin, source: Path) -> None:
     packing.add("inputs", pin.digest, len(lines), partial(io.BytesIO, lines))
 
 
-def place(objects: Objects, pin: InputPin, folder: Path) -> Path | None:
-    """Where an input that came with a run is: its object, or its tree, written below `folder`; None when it did not come.
+def find(box: Box, pin: InputPin) -> Path | None:
+    """Where an input that came with a run is: its object, or its tree, written below the store; None when it did not come.
 
     Raises:
         StoreDamaged: the stored bytes are not what their digest says.
     """
-    if not objects.has(pin.digest):
+    if not box.things.has(pin.digest):
         return None
     if pin.kind == "file":
-        return _checked(objects, pin.digest)
-    target = folder / canon.hex_of(pin.digest)
-    listed = _read(objects, pin.digest)
-    if not all(objects.has(digest) for *_, digest in listed):
+        return _checked(box.things, pin.digest)
+    target = box.runs.root / "inputs" / canon.hex_of(pin.digest)
+    if target.is_dir() and inputs.check(pin, target, box.objects, box.progress) is None:
+        return target
+    listed = _read(box.things, pin.digest)
+    if not all(box.things.has(digest) for *_, digest in listed):
         return None
+    _write_tree(box.things, listed, target)
+    return target
+
+
+def _write_tree(objects: Objects, listed: list[tuple[str, str, bool, int, str]], target: Path) -> None:
+    remove_tree(target)
     target.mkdir(parents=True)
     # Links last: nothing is ever written through one, wherever it leads.
     for path, kind, executable, _, digest in sorted(listed, key=lambda item: item[1] == "link"):
@@ -91,19 +101,8 @@ def place(objects: Objects, pin: InputPin, folder: Path) -> Path | None:
         if kind == "link":
             where.symlink_to(os.fsdecode(data.read_bytes()))
         else:
-            os.link(data, where) if not executable and _same_disk(data, target) else _copy(data, where, executable)
-    return target
-
-
-def _copy(data: Path, where: Path, executable: bool) -> None:
-    import shutil
-
-    shutil.copyfile(data, where)
-    where.chmod(0o555 if executable else 0o444)
-
-
-def _same_disk(one: Path, other: Path) -> bool:
-    return one.stat().st_dev == other.stat().st_dev
+            shutil.copyfile(data, where)
+            where.chmod(0o555 if executable else 0o444)
 
 
 def _checked(objects: Objects, digest: str) -> Path:

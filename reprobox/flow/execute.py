@@ -17,6 +17,7 @@ from typing import Any
 from reprobox.engine import passwd
 from reprobox.flow import hidden, plan
 from reprobox.flow.box import Box
+from reprobox.flow.code import holder
 from reprobox.flow.watch import Watcher
 from reprobox.kit import canon
 from reprobox.model.outcome import ContainerState, Exit
@@ -95,7 +96,10 @@ def lay_out(box: Box, run: RunDir, intent: Intent, job: Job) -> tuple[Exported, 
     for name in ("work", "out", "etc"):
         (run.path / name).mkdir()
     exported = _with_config(
-        export(box.top, intent.source.commit, run.path / "work"), run.path / "work", intent.runspec.config_path, job.config
+        export(holder(box, intent.source.commit), intent.source.commit, run.path / "work"),
+        run.path / "work",
+        intent.runspec.config_path,
+        job.config,
     )
     _mount_points(run.path / "work", (pin.path for pin in intent.runspec.inputs))
     (run.path / "exported.jsonl").write_bytes(b"".join(canon.canonical(list(_key(item))) + b"\n" for item in exported))

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from reprobox.errors import NotARepository
 from reprobox.flow.box import Box
+from reprobox.flow.code import holder
 from reprobox.kit import canon
 from reprobox.model.lock import Lock
 from reprobox.model.ports import Objects
 from reprobox.model.record import Record
 from reprobox.store import copy
-from reprobox.store.copy import Card, Role
+from reprobox.store.copy import Role
 from reprobox.store.outgoing import Packing, open_binary
-
-CODE = "code.git"
-"""The project store's own repository, for commits that came from elsewhere without their history."""
 
 
 @contextlib.contextmanager
@@ -87,16 +83,6 @@ def _add_code(box: Box, packing: Packing, commit: str, folder: Path, packs: dict
         packing.add("code", item.digest, item.size, partial(open_binary, carry.lfs_file(top, commit, item)))
 
 
-def holder(box: Box, commit: str) -> Path:
-    """The repository that has a commit: the user's own, or the store's for what was imported."""
-    from reprobox.source.repo import open_repo
-
-    if open_repo(box.top).has(commit):
-        return box.top
-    imported = box.runs.root / CODE
-    return imported if imported.is_dir() and open_repo(imported).has(commit) else box.top
-
-
 class _Noting:
     """Objects that note which derived facts were asked for and found."""
 
@@ -143,64 +129,3 @@ def _add_image(box: Box, packing: Packing, record: Record, parts: Sequence[Role]
 def _named(lock: Lock) -> set[str]:
     """Everything that a lock names by hash."""
     return {wheel.sha256 for wheel in lock.wheels} | {package.sha256 for package in (*lock.debs, *lock.base.packages)}
-
-
-@dataclass(frozen=True)
-class Code:
-    """Where commits arrive: in the store's own repository, or, where there was none, in the one that is made for them."""
-
-    top: Path
-    root: Path
-    fresh: bool
-
-    def has(self, commit: str) -> bool:
-        """Whether git has it."""
-        from reprobox.source.repo import open_repo
-
-        places = [path for path in (self.top, self.root / CODE) if self._is_repository(path)]
-        return any(open_repo(path).has(commit) for path in places)
-
-    @staticmethod
-    def _is_repository(path: Path) -> bool:
-        return (path / ".git").exists() or (path / "HEAD").is_file()
-
-    def take(self, card: Card, found: Mapping[str, Path]) -> None:
-        """Takes a commit in. Raises SourceError when the pack does not hold it whole."""
-        from reprobox.source import carry, pack
-
-        place = self._new_repository(card.commit) if self.fresh else self.root / CODE
-        if card.pack is None:
-            raise NotARepository(f"the code of run {card.id} did not come")
-        with found[card.pack].open("rb") as file:
-            pack.import_pack(place, iter(partial(file.read, 1 << 20), b""), card.commit)
-        for digest, path in found.items():
-            if digest != card.pack:
-                carry.import_lfs(place, path, digest)
-        if self.fresh:
-            self._begin_branch(card.commit)
-
-    def _new_repository(self, commit: str) -> Path:
-        from reprobox.source.git import Git
-
-        if not (self.top / ".git").exists():
-            kind = "sha1" if len(commit) == 40 else "sha256"
-            # An empty template: the default one may hold hooks.
-            Git(at=self.top).out("init", "--quiet", "--template=", "--initial-branch=main", f"--object-format={kind}", ".")
-        return self.top / ".git"
-
-    def _begin_branch(self, commit: str) -> None:
-        """The first commit that comes is what the branch begins with; no file is written, `git restore .` does that."""
-        from reprobox.source.git import Git
-
-        git = Git(at=self.top)
-        if not git.run("rev-parse", "--verify", "--quiet", "HEAD").ok:
-            git.out("update-ref", "refs/heads/main", commit)
-            git.out("read-tree", commit)
-
-    def keep(self, card: Card) -> None:
-        """Keeps the commit of a run from git's own collection of garbage."""
-        from reprobox.source import refs
-        from reprobox.source.repo import open_repo
-
-        if self._is_repository(self.top) and open_repo(self.top).has(card.commit):
-            refs.keep(self.top, card.id, card.commit)

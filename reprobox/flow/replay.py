@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reprobox.errors import FetchError, InputError
-from reprobox.flow import compare, execute, run
+from reprobox.flow import carried, code, compare, execute, run
 from reprobox.flow.box import Box
 from reprobox.flow.watch import Watcher
 from reprobox.model.record import Intent, Record
@@ -51,7 +51,7 @@ def replay(
     intent = _again(box, original, digest, name)
     config = box.things.path(asked.config_digest).read_bytes()
     job = execute.Job(config=config, inputs=inputs, image=image, secrets=given)
-    refs.keep(box.top, intent.id, asked.commit)
+    refs.keep(code.holder(box, asked.commit), intent.id, asked.commit)
     record = execute.execute(box, intent, job, watcher)
     verdict = compare.compare(box, run_id, intent.id)
     box.runs.add_verdict(intent.id, verdict)
@@ -84,16 +84,16 @@ def restore_image(box: Box, original: Record) -> tuple[str, str]:
 
     lock = original.intent.lock
     try:
-        image, tier = restore.restore(original.intent.image, lock, objects=box.objects, engine=box.engine, progress=box.progress)
+        image, tier = restore.restore(original.intent.image, lock, objects=box.things, engine=box.engine, progress=box.progress)
     except FetchError:
         # The last tier composes from bytes; those that are gone may still be had by hash from the user's own indexes.
         fetch.complete(lock, box.objects, box.progress, offline=False)
-        image, tier = restore.restore(original.intent.image, lock, objects=box.objects, engine=box.engine, progress=box.progress)
+        image, tier = restore.restore(original.intent.image, lock, objects=box.things, engine=box.engine, progress=box.progress)
     return run.engine_reference(box, image), tier
 
 
 def find_inputs(box: Box, pins: tuple[InputPin, ...]) -> Mapping[str, str]:
-    """Where each recorded input is now: at its recorded place if the bytes are the same, else in the store.
+    """Where each recorded input is now: in the store if it came with the run, else at its recorded place if it is the same there.
 
     Raises:
         InputError: listing every input that is missing or changed.
@@ -105,13 +105,12 @@ def find_inputs(box: Box, pins: tuple[InputPin, ...]) -> Mapping[str, str]:
     for pin in pins:
         if pin.tracked:
             continue
-        reason = inputs.check(pin, Path(pin.source), box.objects, box.progress)
-        if reason is None:
-            found[pin.path] = pin.source
-        elif pin.kind == "file" and box.things.has(pin.digest):
-            found[pin.path] = str(box.things.path(pin.digest))
-        else:
+        if (kept := carried.find(box, pin)) is not None:
+            found[pin.path] = str(kept)
+        elif reason := inputs.check(pin, Path(pin.source), box.objects, box.progress):
             wrong.append(f"  {pin.path}: {reason}")
+        else:
+            found[pin.path] = pin.source
     if wrong:
         raise InputError(
             "inputs are not what the record names, so the replay was not started",

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from reprobox.errors import NotARepository, UsageError
-from reprobox.flow import parcel
+from reprobox.flow import code, parcel
 from reprobox.flow.box import Box, shared_home
 from reprobox.kit import files
 from reprobox.store import copy, layout
@@ -153,17 +153,17 @@ def pull(box: Box, references: Sequence[str], url: str, look: Look, *, outside_l
 
 
 def _receive(box: Box, supply: copy.Supply, where: str, look: Look, *, outside_links: bool) -> Shared:
-    with _project(box, supply.cards(), outside_links=outside_links) as (code, stock):
+    with _project(box, supply.cards(), outside_links=outside_links) as (commits, stock):
         planned = copy.plan(supply, stock)
         look(planned)
         copied = copy.copy(planned, supply, stock, box.progress)
         for card in planned.cards:
-            code.keep(card)
+            commits.keep(card)
     return Shared(copied=copied, where=where)
 
 
 @contextlib.contextmanager
-def _project(box: Box, cards: Sequence[Card], *, outside_links: bool) -> Iterator[tuple[parcel.Code, Project]]:
+def _project(box: Box, cards: Sequence[Card], *, outside_links: bool) -> Iterator[tuple[code.Code, Project]]:
     """The project around `box.start`; where there is no repository, the first commit that arrives makes one."""
     from reprobox.store.incoming import Project
     from reprobox.store.project import open_project
@@ -174,7 +174,7 @@ def _project(box: Box, cards: Sequence[Card], *, outside_links: bool) -> Iterato
         top, fresh = box.start, True
         if any(card.pack is None for card in cards) or (top / ".git").exists():
             raise
-    code = parcel.Code(top, open_project(top, shared=shared_home()).root, fresh=fresh)
     runs = open_project(top, shared=shared_home())
-    with Project(runs, box.objects, has_commit=code.has, take_code=code.take, outside_links=outside_links) as stock:
-        yield code, stock
+    commits = code.Code(top, runs.root, fresh=fresh)
+    with Project(runs, box.objects, has_commit=commits.has, take_code=commits.take, outside_links=outside_links) as stock:
+        yield commits, stock
