@@ -129,6 +129,8 @@ def prepare(box: Box, spec: Spec, source: Source, lock: Lock, image: Image, run_
 
 def make_intent(box: Box, run_id: str, runspec: RunSpec, source: Source, image: Image, lock: Lock, spec: Spec) -> Intent:
     """The intent of a new run."""
+    from reprobox.config.load import recordable
+
     return Intent(
         id=run_id,
         runspec=runspec,
@@ -136,7 +138,7 @@ def make_intent(box: Box, run_id: str, runspec: RunSpec, source: Source, image: 
         source=source,
         image=image,
         lock=lock,
-        config=spec.document,
+        config=recordable(spec.document),
         overrides=spec.overrides,
         origins=spec.origins,
         name=spec.name,
@@ -169,9 +171,9 @@ def _user() -> str:
 
 def _config_bytes(box: Box, spec: Spec, source: Source) -> bytes:
     """The config file as the script will see it: the commit's own bytes unless something was overridden."""
-    from reprobox.config.load import dump
+    from reprobox.config.load import dump, rewritten
 
-    return dump(spec.document) if spec.overrides else read(box.top, source.commit, spec.config_path)
+    return dump(spec.document) if rewritten(spec) else read(box.top, source.commit, spec.config_path)
 
 
 def _pin(box: Box, spec: Spec, source: Source, path: str, host_path: str) -> InputPin:
