@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reprobox.cli.common import JSON, open_box, talk_of
-from reprobox.model import codec
 
 if TYPE_CHECKING:
     from reprobox.image.diff import ImageDiff
@@ -63,7 +62,7 @@ def diff(
     talk = talk_of(context)
     found = flow.diff(open_box(context), left, right)
     if as_json:
-        talk.data(codec.to_json(found))
+        talk.data(found)
     else:
         for line in _lines(found):
             talk.line(line)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from reprobox.cli import render, verdicts
 from reprobox.cli.common import JSON, RUN, open_box, talk_of
 from reprobox.cli.talk import human
-from reprobox.model import codec
-from reprobox.model.record import Record
+
+if TYPE_CHECKING:
+    from reprobox.model.record import Record
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +42,7 @@ def list_runs(
     box = open_box(context)
     rows = query.list_runs(box, limit=limit or None, name=name, tag=tag, state=state)
     if as_json:
-        talk.data([codec.to_json(row) for row in rows])
+        talk.data(rows)
         return
     now = time.time()
     render.table(

@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer import core
 
 from reprobox.cli import images, look, make, runs, share, tend
 from reprobox.cli.talk import Talk
 from reprobox.errors import ReproboxError
 from reprobox.version import __version__
+
+# typer asks rich to escape each line of plain help; importing it for that costs three quarters of `--help`.
+core.HAS_RICH = False
 
 app = typer.Typer(
     name="reprobox",

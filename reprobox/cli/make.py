@@ -9,7 +9,6 @@ import typer
 
 from reprobox.cli.common import CONFIG, JSON, open_box, talk_of
 from reprobox.errors import UsageError
-from reprobox.model import codec
 
 
 def register(app: typer.Typer) -> None:
@@ -116,7 +115,7 @@ def _check(context: typer.Context, config: Path, as_json: bool) -> None:
     talk = talk_of(context)
     differences = environment.check(open_box(context, config), config)
     if as_json:
-        talk.data({"same": not differences, "differences": [codec.to_json(item) for item in differences]})
+        talk.data({"same": not differences, "differences": differences})
     for difference in differences if not as_json else ():
         talk.line(": ".join(part for part in (difference.layer, difference.path, difference.what) if part))
     if differences:

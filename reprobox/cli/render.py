@@ -8,11 +8,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reprobox.cli.talk import Talk, human, printable
-from reprobox.model import codec
-from reprobox.model.record import Record
 
 if TYPE_CHECKING:
     from reprobox.flow.box import Box
+    from reprobox.model.record import Record
 
 _UNWATCHED = 1000
 """Columns where stdout is no terminal: nothing is folded for a program that reads it."""
@@ -46,7 +45,7 @@ def ago(seconds: float) -> str:
 
 def run_summary(box: Box, record: Record) -> dict[str, Any]:
     """The record, and where the run is."""
-    return {"id": record.id, "path": str(box.runs.path(record.id)), "record": codec.to_json(record)}
+    return {"id": record.id, "path": str(box.runs.path(record.id)), "record": record}
 
 
 def after_run(talk: Talk, box: Box, record: Record) -> None:

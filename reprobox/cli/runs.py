@@ -10,8 +10,6 @@ import typer
 
 from reprobox.cli import render, verdicts
 from reprobox.cli.common import CONFIG, JSON, RUN, open_box, talk_of
-from reprobox.flow.watch import Watcher
-from reprobox.model.record import Intent
 
 GPUS = Annotated[str | None, typer.Option("--gpus", help="As docker's --gpus: all, 2, device=0,1 ...", metavar="DEVICES")]
 NAME = Annotated[str | None, typer.Option("--name", help="A name for the run.")]
@@ -60,6 +58,8 @@ def run(
     Example:  reprobox run config.yaml learning_rate=0.01 --gpus device=0
     """
     from reprobox.flow import run as flow
+    from reprobox.flow.watch import Watcher
+    from reprobox.model.record import Intent
 
     talk = talk_of(context)
     box = open_box(context, config)
@@ -91,6 +91,7 @@ def replay(
     Example:  reprobox replay latest
     """
     from reprobox.flow import replay as flow
+    from reprobox.flow.watch import Watcher
 
     talk = talk_of(context)
     box = open_box(context)

@@ -44,8 +44,10 @@ class Talk:
             sys.stderr.write(f"{bold}next:{off} {printable(error.next_step)}\n")
 
     def data(self, value: Any) -> None:
-        """One JSON document on stdout, keys sorted, nulls kept."""
-        sys.stdout.write(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=True) + "\n")
+        """One JSON document on stdout, keys sorted, nulls kept; dataclasses in it as objects."""
+        from reprobox.model import codec
+
+        sys.stdout.write(json.dumps(codec.to_json(value), indent=2, sort_keys=True, ensure_ascii=True) + "\n")
 
     def line(self, text: str, *, trusted: bool = False) -> None:
         """One line of data on stdout; `trusted` text may hold our own colours."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reprobox.cli import render
 from reprobox.cli.talk import Talk, human
-from reprobox.model import codec
-from reprobox.model.verdict import FileVerdict, Verdict
+
+if TYPE_CHECKING:
+    from reprobox.model.verdict import FileVerdict, Verdict
 
 _MANY = 40
 """Rows of the table; the rest are counted. `--json` has all."""
@@ -18,6 +19,8 @@ _RED = "31"
 
 def as_json(found: Verdict) -> dict[str, Any]:
     """A verdict with stable keys."""
+    from reprobox.model import codec
+
     return {**codec.to_json(found), "same": found.same}
 
 

@@ -10,10 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reprobox.model.ports import Progress
-
 if TYPE_CHECKING:
     from reprobox.engine.docker import DockerEngine
+    from reprobox.model.ports import Progress
     from reprobox.store.chain import ChainObjects
     from reprobox.store.objects import ObjectStore
     from reprobox.store.runs import Runs
