@@ -11,10 +11,11 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from reprobox.engine import passwd
+from reprobox.errors import SourceError
 from reprobox.flow import hidden, plan
 from reprobox.flow.box import Box
 from reprobox.flow.code import holder
@@ -22,7 +23,7 @@ from reprobox.flow.watch import Watcher
 from reprobox.kit import canon
 from reprobox.model.outcome import ContainerState, Exit
 from reprobox.model.record import Intent, OutputSummary, Record
-from reprobox.model.runspec import WORK
+from reprobox.model.runspec import WORK, InputPin
 from reprobox.model.source import Exported
 from reprobox.runtime import pack
 from reprobox.source.export import export
@@ -101,7 +102,7 @@ def lay_out(box: Box, run: RunDir, intent: Intent, job: Job) -> tuple[Exported, 
         intent.runspec.config_path,
         job.config,
     )
-    _mount_points(run.path / "work", (pin.path for pin in intent.runspec.inputs))
+    _mount_points(run.path / "work", intent.runspec.inputs)
     (run.path / "exported.jsonl").write_bytes(b"".join(canon.canonical(list(_key(item))) + b"\n" for item in exported))
     pack.materialise(intent.runspec.runtime, box.things, run.path / "box")
     uid, gid = os.getuid(), os.getgid()
@@ -109,8 +110,7 @@ def lay_out(box: Box, run: RunDir, intent: Intent, job: Job) -> tuple[Exported, 
     (run.path / "etc" / "group").write_text(passwd.group(gid))
     if job.secrets:
         hidden.place(run.path, job.secrets)
-    workdir = run.path / "work" / intent.runspec.workdir
-    workdir.mkdir(parents=True, exist_ok=True)
+    _inside(run.path / "work", intent.runspec.workdir).mkdir(parents=True, exist_ok=True)
     return exported
 
 
@@ -122,19 +122,41 @@ def _with_config(exported: tuple[Exported, ...], work: Path, path: str, data: by
     """Puts the resolved config where the commit has its own; the manifest as if it had been so, since it is no output."""
     if any(item.path == path and item.sha256 == canon.digest_bytes(data) for item in exported):
         return exported
-    (work / path).write_bytes(data)
+    _inside(work, path).write_bytes(data)
     ours = Exported(path=path, kind="file", mode=0o644, size=len(data), sha256=canon.digest_bytes(data))
     return (*(item for item in exported if item.path != path), ours)
 
 
-def _mount_points(work: Path, targets: Iterable[str]) -> None:
+def _inside(work: Path, path: str) -> Path:
+    """A place in the work tree to write to. The record may be somebody else's, and so may the commit's links.
+
+    Raises:
+        SourceError: the path leaves the tree, or a link is on the way.
+    """
+    place = work
+    for part in PurePosixPath(path).parts:
+        place /= part
+        if part in ("..", "/") or place.is_symlink():
+            raise SourceError(
+                f"the run would write to {path!r} in its work tree, and that leads out of it",
+                why="A link of the commit is on the way, or the path itself leaves the tree.",
+            )
+    return place
+
+
+def _mount_points(work: Path, pins: Iterable[InputPin]) -> None:
     """Creates the places that inputs are mounted on as our own: the engine would make them as root."""
-    for target in targets:
-        if not target.startswith(f"{WORK}/"):
+    for pin in pins:
+        if not pin.path.startswith(f"{WORK}/"):
             continue
-        place = work / target.removeprefix(f"{WORK}/")
+        inner = PurePosixPath(pin.path.removeprefix(f"{WORK}/"))
+        place = _inside(work, str(inner.parent)) / inner.name
+        if os.path.lexists(place):
+            continue
         place.parent.mkdir(parents=True, exist_ok=True)
-        if not place.exists():
+        if pin.kind == "tree":
+            place.mkdir()
+        else:
             place.touch()
 
 
