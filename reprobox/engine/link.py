@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING
@@ -62,6 +63,8 @@ class Link:
         url = self._base_url or os.environ.get("DOCKER_HOST") or DEFAULT_URL
         if not url.startswith("unix:///"):
             return
+        # docker-py imports paramiko wherever it is installed, for ssh:// alone; that would be half of the time of its import.
+        sys.modules.setdefault("docker.transport.sshconn", None)  # type: ignore[arg-type]
         with socket.socket(socket.AF_UNIX) as door:
             door.settimeout(FIRST_SECONDS)
             try:
