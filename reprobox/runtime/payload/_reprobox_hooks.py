@@ -139,6 +139,10 @@ def _torch(state, module):
 
         reprobox_optrace.install(module, state)
         state.applied("optrace")
+    if os.environ.get("REPROBOX_STOP_AFTER_STEPS"):
+        import reprobox_stop
+
+        reprobox_stop.install(state)
 
 
 def _torch_facts(module):
@@ -208,7 +212,7 @@ def _tell_refusal(state, text, trace):
     )
 
 
-# ---- TensorFlow, JAX, multiprocessing
+# ---- TensorFlow, JAX, subprocess, multiprocessing
 
 
 def _tensorflow(state, module):
@@ -222,6 +226,27 @@ def _jax(state, module):
     # Keys are explicit in JAX and its switches are environment variables, so there is only something to note.
     state.marker["jax"] = str(getattr(module, "__version__", ""))
     state.applied("jax")
+
+
+def _subprocess(state, module):
+    """Notes which programs this process starts: one that is Python and leaves no marker has escaped the profile."""
+    before = module.Popen._execute_child
+
+    def execute(self, args, *rest, **named):
+        before(self, args, *rest, **named)
+        try:
+            _note_child(state, self.pid, args)
+        except Exception as error:
+            state.fault("subprocess", error)
+
+    module.Popen._execute_child = execute
+
+
+def _note_child(state, pid, args):
+    words = [args] if isinstance(args, (str, bytes, os.PathLike)) else list(args)
+    if len(state.marker["children"]) < _MOST:
+        state.marker["children"].append({"pid": pid, "argv": [os.fsdecode(word)[:200] for word in words[:_MOST]]})
+        state.write()
 
 
 def _spawn(state, module):
@@ -261,6 +286,7 @@ _AFTER = {
     "torch": _torch,
     "tensorflow": _tensorflow,
     "jax": _jax,
+    "subprocess": _subprocess,
     "multiprocessing.spawn": _spawn,
     "joblib.externals.loky.backend.spawn": _spawn,
     "loky.backend.spawn": _spawn,

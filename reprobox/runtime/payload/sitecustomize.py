@@ -19,6 +19,7 @@ _WATCHED = {
     "torch",
     "tensorflow",
     "jax",
+    "subprocess",
     "multiprocessing.spawn",
     "joblib.externals.loky.backend.spawn",
     "loky.backend.spawn",
@@ -52,6 +53,7 @@ class _State:
             "torch": None,
             "refused": None,
             "entropy": [],
+            "children": [],
         }
 
     def applied(self, what):
@@ -172,7 +174,7 @@ class _Finder:
 def _forked():
     """A forked child is a process of its own with its parent's history."""
     _state.file = ""
-    _state.marker.update(pid=os.getpid(), ppid=os.getppid(), forked=True)
+    _state.marker.update(pid=os.getpid(), ppid=os.getppid(), forked=True, children=[])
     _state.write()
 
 
