@@ -265,6 +265,9 @@ def encoded(name: str, args: Any) -> Any:
         return args[0].encode("latin1")
     if name == "collections.OrderedDict" and args == ():
         return {}
+    kind = name.removeprefix("__builtin__.").removeprefix("builtins.")
+    if kind in ("set", "frozenset") and len(args) == 1 and isinstance(args[0], list):
+        return Opaque(kind, (), items=list(args[0]))
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import math
 import struct
 import zipfile
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from reprobox.judge.formats_pickle import Machine, Opaque, Symbol, encoded, flat
 from reprobox.judge.tensors import Array, Tensor
 
 MAGIC = 0x1950A86A20F9469CFC6C
+_MAX_ELEMENTS = 1 << 34
 _TYPES: dict[str, tuple[str, Any]] = {
     "Double": ("float64", np.float64),
     "Float": ("float32", np.float32),
@@ -60,6 +62,8 @@ def _tensor(store: Any, offset: Any, shape: Any, strides: Any) -> Tensor:
     if not isinstance(store, Store):
         raise Unreadable("a tensor without a storage")
     size, steps = tuple(int(length) for length in shape), tuple(int(step) for step in strides)
+    if min(size, default=0) < 0 or math.prod(size) > _MAX_ELEMENTS:
+        raise Unreadable("a tensor of more elements than a reader may take")  # a stride of 0 makes any number of them from one
     return Tensor(dtype=store.dtype, shape=size, load=lambda: store.view(int(offset), size, steps))
 
 

@@ -24,6 +24,7 @@ import weakref
 _WORDS = 65536
 _SMALL = 65536
 _MASK = 2**64 - 1
+_FOLD = 29
 _MEASURED = 8
 _SHARE = 0.015
 _trail = None
@@ -38,9 +39,10 @@ def _key(number):
 
 
 class Mixer:
-    """mix64: words of 64 bits, upper half folded onto the lower, times a weight by position, summed modulo 2**64.
+    """mix64: words of 64 bits, upper bits folded onto lower ones, times a weight by position, summed modulo 2**64.
 
-    The folding keeps two flipped sign bits from cancelling. Not cryptographic: it finds accidents, the sha256 lines bind.
+    Without the folding, flipped sign bits would cancel in pairs; by 29 bits and not by 32, because the two signs of a pair of
+    float32 would meet. Not cryptographic: it finds accidents, the sha256 lines bind.
     """
 
     def __init__(self, torch):
@@ -73,8 +75,8 @@ class Mixer:
 
     def _mix(self, block, weights, buffer):
         torch = self._torch
-        torch.bitwise_right_shift(block, 32, out=buffer)
-        buffer.bitwise_and_(0xFFFFFFFF).bitwise_xor_(block).mul_(weights)
+        torch.bitwise_right_shift(block, _FOLD, out=buffer)
+        buffer.bitwise_and_(2 ** (64 - _FOLD) - 1).bitwise_xor_(block).mul_(weights)
         return buffer.sum(1)
 
 
