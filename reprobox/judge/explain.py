@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reprobox.judge import processes
 from reprobox.model.verdict import Cause, FileVerdict
 
 Facts = Mapping[str, Any]
@@ -107,6 +108,8 @@ RULES: tuple[Rule, ...] = (
         weight=10, what="memory", read=_met("memory", "total"), advice="rarely a cause, unless the program sizes its batches by it"
     ),
 )
+_WATCHING = ("REPROBOX_TRAIL", "REPROBOX_OPTRACE", "REPROBOX_STOP")
+"""Variables that make a run write more, or end earlier, and change no number."""
 _LOOKS = {
     "a time": "the clock is in this output: leave it out, or declare `compare: ignore` for the file",
     "a temporary path": "a temporary path is in this output: write paths relative to the working directory",
@@ -115,6 +118,10 @@ _LOOKS = {
     "the order of items": "the same items in another order: sort sets, listings and results of parallel workers before writing",
     "the order of keys": "the same values under other keys' order: write with sorted keys, or declare `compare: content`",
 }
+
+
+_TELLING = 10
+"""Weights below this are asides: they explain nothing alone."""
 
 
 def causes(
@@ -141,13 +148,15 @@ def causes(
         *_packages(left, right),
         *_markers(left, right),
         *_entropy(left, right),
+        *_unfixed(left, right),
     ]
     found += _files(files)
     if dispatch is not None:
         rule = Rule(weight=85, what="CPU dispatch class", read=lambda run: dispatch(run.met).replace("unknown", ""), advice=_CPU)
         found += [cause for cause in (_apply(rule, left, right),) if cause is not None]
     ranked = sorted(found, key=lambda cause: -_weight(cause, left))
-    return tuple(ranked) or _nothing(trail)
+    telling = [cause for cause in ranked if cause.weight >= _TELLING]
+    return tuple(ranked) if telling else (*_nothing(trail), *ranked)
 
 
 def _apply(rule: Rule, left: Run, right: Run) -> Cause | None:
@@ -181,7 +190,7 @@ def _environment(left: Run, right: Run) -> Iterable[Cause]:
     if left.runspec.get("threads") != right.runspec.get("threads"):
         named |= {name for name in ours if name.endswith("_NUM_THREADS")}
     for name in sorted((ours.keys() | theirs.keys()) - named):
-        if ours.get(name) != theirs.get(name) and not name.startswith(("REPROBOX_TRAIL", "REPROBOX_OPTRACE")):
+        if ours.get(name) != theirs.get(name) and not name.startswith(_WATCHING):
             advice = "a variable of the environment differs"
             yield Cause(
                 what=f"variable {name}", ours=str(ours.get(name, "")), theirs=str(theirs.get(name, "")), advice=advice, weight=91
@@ -203,21 +212,18 @@ def _packages(left: Run, right: Run) -> Iterable[Cause]:
 
 def _markers(left: Run, right: Run) -> Iterable[Cause]:
     """Processes that the injection did not reach, or where it failed."""
-    for name, run in (("original", left), ("replay", right)):
-        for one in run.processes():
-            if one.get("errors"):
-                fault = "; ".join(map(str, one["errors"]))
-                yield Cause(
-                    what=f"injection failed in the {name}",
-                    ours=fault if run is left else "",
-                    theirs=fault if run is right else "",
-                    advice="the profile did not hold in this process; see its marker",
-                    weight=83,
-                )
-    ours, theirs = len(left.processes()), len(right.processes())
-    if bool(ours) != bool(theirs):
-        advice = "python -I, -E or -S, or an interpreter without PYTHONPATH, escapes the profile: start it plainly"
-        yield Cause(what="processes under the profile", ours=str(ours), theirs=str(theirs), advice=advice, weight=93)
+    ours, theirs = (processes.outside(run.runspec.get("argv") or (), run.met) for run in (left, right))
+    for what in dict.fromkeys((*ours, *theirs)):
+        yield Cause(
+            what=f"a process outside the profile: {what}",
+            ours="outside" if what in ours else "",
+            theirs="outside" if what in theirs else "",
+            advice="no seed and no switch reached it: start it plainly, without -I, -E or -S, and keep PYTHONPATH",
+            weight=93 if bool(ours) != bool(theirs) else 80,
+        )
+    for what in sorted({*processes.others(left.met), *processes.others(right.met)}):
+        advice = "no profile speaks for a program that is not Python; rarely a cause"
+        yield Cause(what=f"a program that is not Python: {what}", ours="", theirs="", advice=advice, weight=7)
 
 
 def _entropy(left: Run, right: Run) -> Iterable[Cause]:
@@ -226,17 +232,30 @@ def _entropy(left: Run, right: Run) -> Iterable[Cause]:
         {f"{d['what']} at {d['place']}" for one in run.processes() for d in one.get("entropy") or ()} for run in (left, right)
     )
     for what in sorted(ours | theirs):
-        advice = "this draws from the system's entropy: give the generator a seed"
+        # A library that draws on both sides does so for names and keys, when it is imported; the program's own line means it.
+        harmless = "-packages/" in what and what in ours and what in theirs
+        advice = "a library's own draw, seldom a cause" if harmless else "this draws from the system's entropy: give it a seed"
         yield Cause(
             what=f"draw without a seed: {what}",
             ours="drawn" if what in ours else "",
             theirs="drawn" if what in theirs else "",
             advice=advice,
-            weight=78,
+            weight=6 if harmless else 78,
         )
+
+
+def _unfixed(left: Run, right: Run) -> Iterable[Cause]:
+    """What was left open on both sides, and so may differ each time though it was asked for alike."""
     if left.runspec.get("profile") == right.runspec.get("profile") == "observe":
         advice = "profile observe sets no seed and no deterministic operation: use same-machine"
         yield Cause(what="profile observe", ours="no seed is set", theirs="no seed is set", advice=advice, weight=5)
+    ours, theirs = (str((run.runspec.get("env") or {}).get("PYTHONHASHSEED", "random")) for run in (left, right))
+    if left.processes() and {ours, theirs} == {"random"}:
+        advice = "sets and the hashes of text have another order in each process: leave PYTHONHASHSEED to reprobox"
+        yield Cause(what="PYTHONHASHSEED is random", ours=ours, theirs=theirs, advice=advice, weight=82)
+    if names := sorted({*(left.runspec.get("secrets") or ()), *(right.runspec.get("secrets") or ())}):
+        advice = "the values of secrets are not recorded, so whether they were the same is not known"
+        yield Cause(what=f"secrets {', '.join(names)}", ours="", theirs="", advice=advice, weight=3)
 
 
 def _files(files: Sequence[FileVerdict]) -> Iterable[Cause]:
@@ -245,7 +264,7 @@ def _files(files: Sequence[FileVerdict]) -> Iterable[Cause]:
         looks = file.detail.get("looks_like")
         if file.state == "different" and looks in _LOOKS:
             what = f"{looks} in {file.path}" + (f" at {first['name']}" if first else "")
-            yield Cause(what=what, ours=_text(first, "left"), theirs=_text(first, "right"), advice=_LOOKS[looks], weight=77)
+            yield Cause(what=what, ours=_text(first, "left"), theirs=_text(first, "right"), advice=_LOOKS[looks], weight=79)
         elif file.state == "different" and file.detail.get("bytes_differ") == 1:
             advice = "one byte alone is seldom computed: suspect the disk, the memory or a hand, and verify the stored bytes"
             what = f"one byte of {file.path} at offset {file.detail.get('first_byte')}"
@@ -259,7 +278,11 @@ def _text(first: Facts, side: str) -> str:
 def _nothing(trail: Facts | None) -> tuple[Cause, ...]:
     """Nothing that was recorded differs."""
     advice = "replay twice: if the two replays differ, the program itself is not deterministic (clock, race, draws without a seed)"
+    what = "nothing that was recorded differs"
     if trail and trail.get("state") == "different":
         first, last = trail["window"]
-        advice += f"; the trails part between steps {first} and {last}: trace the operations there"
-    return (Cause(what="nothing that was recorded differs", ours="", theirs="", advice=advice, weight=0),)
+        where = f"step {last}" if last - first == 1 else f"steps {first} to {last}"
+        tensors = ", ".join(trail.get("tensors") or ()) or trail.get("kind", "parameters")
+        what = f"{what}, and {tensors} part at {where}"
+        advice += "; `reprobox explain --operations` traces the operations there"
+    return (Cause(what=what, ours="", theirs="", advice=advice, weight=0),)

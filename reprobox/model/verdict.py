@@ -53,6 +53,8 @@ class Verdict:
     trail: dict[str, Any] | None = None
     """First step and tensor that differ, where both runs have a trail."""
     notes: tuple[str, ...] = ()
+    forecast: dict[str, Any] | None = None
+    """Of a replay: `sameness` that was expected here, `reasons`, and whether it `held` (null where nothing was promised)."""
     checked: float = 0.0
     """When, seconds since 1970."""
 
