@@ -23,7 +23,7 @@ from reprobox.model.spec import InputIntent
 
 _CHUNK = 1 << 20
 _MEMO_FROM = 16 << 20
-"""Bytes from which a digest is remembered by (device, inode, size, mtime, ctime); smaller files hash faster than they are looked up."""
+"""Bytes from which a digest is remembered by (device, inode, size, times); smaller ones hash faster than that."""
 _SETTLED = 2.0
 """Seconds that a file must have been left alone before its digest is remembered: below that, equal times prove nothing."""
 
