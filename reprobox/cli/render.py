@@ -50,6 +50,8 @@ def run_summary(box: Box, record: Record) -> dict[str, Any]:
 
 def after_run(talk: Talk, box: Box, record: Record) -> None:
     """One or two lines of talk when a run has ended."""
+    from reprobox.flow import expect
+
     ended = record.exit
     how = f"exit {ended.code}" if ended.reason == "exited" else f"{ended.reason} (exit {ended.code})"
     outputs = f"{record.outputs.files} output{'s' if record.outputs.files != 1 else ''}, {human(record.outputs.size)}"
@@ -59,6 +61,8 @@ def after_run(talk: Talk, box: Box, record: Record) -> None:
         talk.note(ended.message)
     for path in record.outputs.refused[:10]:
         talk.note(f"not collected: {path}")
+    for line in expect.outside(record)[:10]:
+        talk.note(line)
 
 
 def when(seconds: float) -> str:

@@ -80,11 +80,14 @@ def replay(
     gpus: GPUS = None,
     name: NAME = None,
     secrets: Annotated[bool, typer.Option("--secrets", help="Give my secrets to a run from elsewhere too.")] = False,
+    as_recorded: Annotated[
+        bool, typer.Option("--as-recorded", help="Take the CPU code that the record met, on another CPU that has it too.")
+    ] = False,
     as_json: JSON = False,
 ) -> None:
     """Run a past run again and compare every bit.
 
-    Starts from the record alone: today's config, branch and lock are not consulted.
+    Starts from the record alone: today's config, branch and lock are not consulted. Says first what to expect on this machine.
 
     Exit code 0: the same. 1: different. Others: see the error.
 
@@ -95,7 +98,8 @@ def replay(
 
     talk = talk_of(context)
     box = open_box(context)
-    done = flow.replay(box, run, Watcher(Streams(quiet_stdout=as_json), talk.note), gpus=gpus, name=name, secrets=secrets)
+    watcher = Watcher(Streams(quiet_stdout=as_json), talk.note)
+    done = flow.replay(box, run, watcher, gpus=gpus, name=name, secrets=secrets, as_recorded=as_recorded)
     if as_json:
         talk.data(verdicts.as_json(done.verdict))
     else:

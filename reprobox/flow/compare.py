@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from reprobox.flow import expect
 from reprobox.flow.box import Box
 from reprobox.judge import files
 from reprobox.model import codec
@@ -23,8 +24,11 @@ _LOOK_AT = 50
 """So many files of different bytes are looked into; each costs a process of its own. The rest are told as different."""
 
 
-def compare(box: Box, left_id: str, right_id: str) -> Verdict:
+def compare(box: Box, left_id: str, right_id: str, *, trails: bool = False) -> Verdict:
     """Compares every output of two runs by hash, both ways, and looks inside where bytes differ.
+
+    Args:
+        trails: compare the trails and look for causes even where all outputs are identical.
 
     Raises:
         RunBusy: a run has no record yet.
@@ -41,9 +45,15 @@ def compare(box: Box, left_id: str, right_id: str) -> Verdict:
         return _look(box, left_id, right_id, one, other, rule)
 
     found = files.compare(left, right, look=look, open_pair=open_pair, now=box.clock())
-    if found.result == "identical":
+    found = replace(found, notes=(*found.notes, *_outside(left.record, right.record)))
+    if found.result == "identical" and not trails:
         return found
     return _explained(box, left, right, found)
+
+
+def _outside(left: Record, right: Record) -> tuple[str, ...]:
+    """Processes of either side that its profile did not reach; a promise says nothing of them."""
+    return tuple(dict.fromkeys((*expect.outside(left), *expect.outside(right))))
 
 
 def _look(box: Box, left_id: str, right_id: str, one: OutputFile, other: OutputFile, rule: OutputRule) -> FileVerdict:

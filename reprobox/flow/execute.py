@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -45,6 +45,8 @@ class Job:
     image: str
     """How the engine knows the image."""
     secrets: Mapping[str, bytes] = field(default_factory=dict)
+    gpus: str | None = None
+    """Devices of this host that stand for those that were asked for."""
 
 
 def execute(box: Box, intent: Intent, job: Job, watcher: Watcher) -> Record:
@@ -72,7 +74,7 @@ def launch(box: Box, intent: Intent, job: Job) -> tuple[RunDir, str, tuple[Expor
     try:
         exported = lay_out(box, run, intent, job)
         container = plan.container(
-            intent.runspec,
+            replace(intent.runspec, gpus=job.gpus or intent.runspec.gpus),
             name=intent.container,
             store=str(box.runs.root),
             image=job.image,

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reprobox.errors import FetchError, InputError
-from reprobox.flow import carried, code, compare, execute, run
+from reprobox.flow import carried, code, compare, execute, expect, run
 from reprobox.flow.box import Box
 from reprobox.flow.watch import Watcher
+from reprobox.model import codec
 from reprobox.model.record import Intent, Record
-from reprobox.model.runspec import InputPin
+from reprobox.model.runspec import InputPin, RunSpec
 from reprobox.model.verdict import Verdict
+from reprobox.runtime.profiles import Forecast
 from reprobox.source import refs
 from reprobox.version import __version__
 
@@ -28,44 +30,106 @@ class Replayed:
     """Where the image came from: `local`, `registry`, `archive`, `composed`."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """Everything that a recorded run needs to run again."""
+
+    intent: Intent
+    job: execute.Job
+    image_tier: str
+
+
 def replay(
-    box: Box, reference: str, watcher: Watcher, *, name: str | None = None, gpus: str | None = None, secrets: bool = False
+    box: Box,
+    reference: str,
+    watcher: Watcher,
+    *,
+    name: str | None = None,
+    gpus: str | None = None,
+    secrets: bool = False,
+    as_recorded: bool = False,
 ) -> Replayed:
     """Runs a recorded run again and compares.
 
     Args:
         gpus: other devices than recorded (`device=1` for `device=0`); what was asked stays in the identity.
         secrets: give this machine's secrets also to a run that came from elsewhere.
+        as_recorded: set the recorded CPU dispatch class by the libraries' own knobs. They are part of the environment, so the
+            replay has another identity than the original, which the verdict says.
 
     Raises:
         RunNotFound, RunAmbiguous: for the reference.
         ImageMissing, ImageMismatch, InputError, SourceError: what the record names cannot be had any more.
+        ProfileUnavailable: this host cannot honour the profile, or cannot execute the recorded class's code.
     """
     run_id = box.runs.find(reference)
     original, digest = box.runs.record(run_id)
+    knobs = expect.knobs(original) if as_recorded else {}
+    made = ready(box, original, digest, name=name, gpus=gpus, secrets=secrets, env=knobs)
+    expected = expect.forecast(original, as_recorded=as_recorded, gpus=gpus)
+    box.progress.note(expect.sentence(expected))
+    record = execute.execute(box, made.intent, made.job, watcher)
+    verdict = compare.compare(box, run_id, record.id)
+    verdict = _with_forecast(verdict, expected, _altered(record, original, knobs, gpus))
+    box.runs.add_verdict(record.id, verdict)
+    return Replayed(original=original, record=record, verdict=verdict, image_tier=made.image_tier)
+
+
+def _with_forecast(verdict: Verdict, expected: Forecast, altered: tuple[str, ...]) -> Verdict:
+    forecast, note = expect.judged(expected, verdict)
+    return replace(verdict, forecast=forecast, notes=(*verdict.notes, *altered, note))
+
+
+def _altered(record: Record, original: Record, knobs: Mapping[str, str], gpus: str | None) -> tuple[str, ...]:
+    """How this replay was not simply the recorded run again."""
+    lines = []
+    if knobs:
+        text = " ".join(f"{key}={value}" for key, value in sorted(knobs.items()))
+        lines.append(
+            f"replayed as recorded, by {text}; so its identity is {record.intent.identity}, not {original.intent.identity}"
+        )
+    if gpus:
+        lines.append(f"on other devices than recorded: {gpus} for {original.intent.runspec.gpus or 'none'}")
+    return tuple(lines)
+
+
+def ready(
+    box: Box,
+    original: Record,
+    digest: str,
+    *,
+    env: Mapping[str, str],
+    name: str | None = None,
+    tags: tuple[str, ...] = (),
+    gpus: str | None = None,
+    secrets: bool = False,
+) -> Ready:
+    """Finds again what a record names and makes the intent of a run of it; arguments and errors as `replay`.
+
+    Args:
+        digest: of the record's stored bytes.
+        env: variables that are set in addition.
+    """
     asked = original.intent.runspec
     run.refuse_impossible(box, asked.profile, gpus or asked.gpus)
     given = run.secrets_again(box, original, trusted=secrets)
     inputs = find_inputs(box, asked.inputs)
     image, tier = restore_image(box, original)
-    intent = _again(box, original, digest, name)
+    intent = _again(box, original, digest, replace(asked, env={**asked.env, **env}))
     config = box.things.path(asked.config_digest).read_bytes()
-    job = execute.Job(config=config, inputs=inputs, image=image, secrets=given)
     refs.keep(code.holder(box, asked.commit), intent.id, asked.commit)
-    record = execute.execute(box, intent, job, watcher)
-    verdict = compare.compare(box, run_id, intent.id)
-    box.runs.add_verdict(intent.id, verdict)
-    return Replayed(original=original, record=record, verdict=verdict, image_tier=tier)
+    job = execute.Job(config=config, inputs=inputs, image=image, secrets=given, gpus=gpus)
+    return Ready(intent=replace(intent, name=name, tags=tags), job=job, image_tier=tier)
 
 
-def _again(box: Box, original: Record, digest: str, name: str | None) -> Intent:
+def _again(box: Box, original: Record, digest: str, asked: RunSpec) -> Intent:
     """The intent of the replay: everything as recorded, but for who, when and where."""
     run_id = box.runs.new_id(box.clock())
     return replace(
         original.intent,
         id=run_id,
-        name=name,
-        tags=(),
+        runspec=asked,
+        identity=codec.digest(asked),
         replay_of=original.id,
         parent_record=digest,
         created=box.clock(),

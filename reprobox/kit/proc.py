@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
+TooLong = subprocess.TimeoutExpired
+"""What `run` raises when the time is over."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
@@ -48,7 +51,7 @@ def run(
 
     Raises:
         FileNotFoundError: when the program does not exist.
-        subprocess.TimeoutExpired: after `timeout` seconds; the program is killed.
+        TooLong: after `timeout` seconds; the program is killed.
     """
     done = subprocess.run(
         [os.fspath(part) for part in argv],

@@ -1,23 +1,66 @@
-"""The host's processor, as far as a profile needs it."""
+"""The host's processor and GPUs, as far as a profile and a forecast need them; under the names that a record has them."""
 
 from __future__ import annotations
 
 import platform
+import shutil
 from pathlib import Path
+from typing import Any
+
+from reprobox.kit import proc
+
+_GPU_FIELDS = ("uuid", "name", "driver_version", "memory.total", "compute_cap", "mig.mode.current")
+_GPU_SECONDS = 30.0
 
 
 def cpu_flags() -> frozenset[str]:
     """Flags of the first processor, as Linux names them (`/proc/cpuinfo`); empty where there is no such file."""
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return frozenset()
-    for line in text.splitlines():
-        if line.startswith(("flags", "Features")):
-            return frozenset(line.partition(":")[2].split())
-    return frozenset()
+    return frozenset(_cpu()["flags"])
 
 
 def machine() -> str:
     """`x86_64`, `aarch64`, ..."""
     return platform.machine()
+
+
+def met(*, gpus: bool) -> dict[str, Any]:
+    """What a run here would meet, as the shim would write it: `cpu`, `kernel`, `gpus`.
+
+    Args:
+        gpus: ask the driver; it wakes each GPU, which may take seconds.
+    """
+    return {
+        "cpu": _cpu(),
+        "kernel": {"release": platform.release(), "machine": machine()},
+        "gpus": _gpus() if gpus else [],
+    }
+
+
+def _cpu() -> dict[str, Any]:
+    said: dict[str, str] = {}
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        text = ""
+    for line in text.partition("\n\n")[0].splitlines():
+        key, _, value = line.partition(":")
+        said[key.strip()] = value.strip()
+    return {
+        "vendor": said.get("vendor_id") or said.get("CPU implementer", ""),
+        "model_name": said.get("model name") or said.get("CPU part", ""),
+        "flags": sorted(set((said.get("flags") or said.get("Features") or "").split())),
+    }
+
+
+def _gpus() -> list[dict[str, str]]:
+    """The GPUs as nvidia-smi tells of them; none where it is absent or fails."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return []
+    try:
+        done = proc.run([program, f"--query-gpu={','.join(_GPU_FIELDS)}", "--format=csv,noheader,nounits"], timeout=_GPU_SECONDS)
+    except proc.TooLong:
+        return []
+    names = [field.replace(".", "_") for field in _GPU_FIELDS]
+    lines = done.out.decode("utf-8", "replace").splitlines() if done.ok else []
+    return [dict(zip(names, (value.strip() for value in line.split(",")), strict=False)) for line in lines if line.strip()]

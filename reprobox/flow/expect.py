@@ -1,0 +1,98 @@
+"""What to expect of a replay here, said before it starts, and whether it came true, said by the verdict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reprobox.errors import ProfileUnavailable, UsageError
+from reprobox.judge import processes
+from reprobox.model.record import Record
+from reprobox.model.verdict import Verdict
+from reprobox.runtime import host, profiles
+from reprobox.runtime.profiles import Forecast
+
+_WORDS = {
+    "same-bits": "the same bits",
+    "same-bits-as-recorded": "the same bits, by the recorded CPU code",
+    "numbers-may-differ": "numbers may differ",
+    "unknown": "nothing can be promised",
+}
+
+
+def forecast(original: Record, *, as_recorded: bool = False, gpus: str | None = None) -> Forecast:
+    """Which sameness a replay on this host may expect of a record.
+
+    Args:
+        as_recorded: whether the recorded dispatch class will be set.
+        gpus: devices, where others than the recorded ones are to be used.
+    """
+    asked = original.intent.runspec
+    uses_gpu = bool(gpus or asked.gpus)
+    found = profiles.forecast(asked.profile, original.met, host.met(gpus=uses_gpu), uses_gpu=uses_gpu)
+    if as_recorded and not uses_gpu:
+        what = profiles.dispatch_class(original.met)
+        found = Forecast(sameness="same-bits-as-recorded", reasons=(f"the CPU code of {what} is set by --as-recorded",))
+    doubts = _doubts(original)
+    if doubts and found.sameness.startswith("same-bits"):
+        return Forecast(sameness="unknown", reasons=doubts)
+    return found
+
+
+def knobs(original: Record) -> dict[str, str]:
+    """The variables that make this CPU take the code of the record's dispatch class; what the run sets itself stays.
+
+    Raises:
+        UsageError: the profile pins the class itself, or no knobs are known for it.
+        ProfileUnavailable: this CPU cannot execute that code.
+    """
+    asked, dispatch = original.intent.runspec, profiles.dispatch_class(original.met)
+    if asked.profile.startswith("portable"):
+        raise UsageError(
+            f"--as-recorded means nothing with {asked.profile}",
+            why="The profile pins the CPU code itself.",
+            next_step=f"reprobox replay {original.id}",
+        )
+    values = profiles.as_recorded(dispatch)
+    if why := profiles.can_play(dispatch, host.met(gpus=False)):
+        raise ProfileUnavailable(f"this host cannot execute the recorded CPU code ({dispatch})", why=why)
+    return {name: value for name, value in values.items() if name not in asked.env}
+
+
+def _doubts(original: Record) -> tuple[str, ...]:
+    """What the record itself says against equal bits, on whatever machine."""
+    draws = {
+        f"the run drew without a seed: {note['what']} at {note['place']}"
+        for one in original.met.get("processes") or ()
+        for note in one.get("entropy") or ()
+        if "-packages/" not in note["place"]
+    }
+    return (*outside(original), *sorted(draws))
+
+
+def outside(record: Record) -> tuple[str, ...]:
+    """Processes that the run's profile did not reach, as lines for people; none where no program could be started."""
+    if record.exit.reason in ("not-found", "not-executable", "engine", "lost"):
+        return ()
+    asked = record.intent.runspec
+    return tuple(f"outside profile {asked.profile}: {what}" for what in processes.outside(asked.argv, record.met))
+
+
+def sentence(found: Forecast) -> str:
+    """The forecast in one line."""
+    return f"forecast: {_WORDS[found.sameness]} ({'; '.join(found.reasons)})"
+
+
+def judged(found: Forecast, verdict: Verdict) -> tuple[dict[str, Any], str]:
+    """The forecast beside what came: for the verdict's `forecast`, and a line for its notes."""
+    held = _held(found, verdict)
+    said = {True: "the forecast held", False: "the forecast did not hold", None: "nothing was forecast"}[held]
+    return (
+        {"sameness": found.sameness, "reasons": list(found.reasons), "held": held},
+        f"{said}: {_WORDS[found.sameness]}",
+    )
+
+
+def _held(found: Forecast, verdict: Verdict) -> bool | None:
+    if found.sameness == "unknown" or verdict.result == "not-checked":
+        return None
+    return verdict.same == found.sameness.startswith("same-bits")
