@@ -1,0 +1,218 @@
+"""Planted causes: one thing differs, and the first cause must be it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+from torch_python import under
+
+from reprobox.judge import explain
+from reprobox.judge.explain import Run, causes
+from reprobox.judge.look import look
+from reprobox.model.spec import OutputRule
+from reprobox.model.verdict import Cause, FileVerdict
+from reprobox.runtime import profiles
+
+SPEC: dict[str, Any] = {
+    "argv": ["python", "train.py"],
+    "commit": "c1",
+    "image": "sha256:aa",
+    "config_digest": "sha256:bb",
+    "seed": 1,
+    "threads": 1,
+    "profile": "same-machine",
+    "runtime": "sha256:cc",
+    "env": {"OMP_NUM_THREADS": "1", "REPROBOX_SEED": "1", "PYTHONHASHSEED": "0"},
+    "inputs": [{"path": "/work/data", "digest": "sha256:dd"}],
+}
+MET: dict[str, Any] = {
+    "cpu": {"vendor": "GenuineIntel", "model_name": "A", "flags": ["avx2", "fma"], "allowed": 8},
+    "kernel": {"release": "6.1", "machine": "x86_64"},
+    "libc": "glibc 2.36",
+    "gpus": [{"name": "H100", "driver_version": "580.1", "memory_total": "81559"}],
+    "packages": {"python": {"numpy": "2.4.6"}, "debian": {}},
+    "processes": [
+        {
+            "pid": 9,
+            "ppid": 1,
+            "errors": [],
+            "entropy": [],
+            "torch": {"version": "2.13.0", "cpu_capability": "AVX2", "threads_at_exit": 1},
+        }
+    ],
+}
+
+
+def changed(facts: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
+    copy = json.loads(json.dumps(facts))
+    place = copy
+    *parts, last = path.split("/")
+    for part in parts:
+        place = place[int(part)] if isinstance(place, list) else place[part]
+    place[last] = value
+    return copy
+
+
+def between(spec: dict[str, Any] | None = None, met: dict[str, Any] | None = None, **more: Any) -> tuple[Cause, ...]:
+    return causes(Run(runspec=SPEC, met=MET), Run(runspec=spec or SPEC, met=met or MET), dispatch=profiles.dispatch_class, **more)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "what"),
+    [
+        ("commit", "c2", "commit"),
+        ("image", "sha256:ff", "image"),
+        ("argv", ["python", "other.py"], "command"),
+        ("config_digest", "sha256:ff", "config"),
+        ("seed", 2, "seed"),
+        ("threads", 2, "threads"),
+        ("profile", "observe", "profile"),
+        ("runtime", "sha256:ff", "injected runtime"),
+        ("env/MKL_CBWR", "AVX2", "variable MKL_CBWR"),
+        ("inputs/0/digest", "sha256:ee", "input /work/data"),
+    ],
+)
+def test_what_was_asked(path: str, value: Any, what: str) -> None:
+    found = between(spec=changed(SPEC, path, value))
+    assert [cause.what for cause in found] == [what]
+    assert found[0].advice
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "what"),
+    [
+        ("gpus/0/name", "H200", "GPU model"),
+        ("gpus/0/driver_version", "590.2", "GPU driver"),
+        ("cpu/flags", ["sse4_2"], "CPU dispatch class"),
+        ("cpu/model_name", "B", "CPU model"),
+        ("cpu/allowed", 4, "CPUs allowed"),
+        ("kernel/release", "6.2", "kernel"),
+        ("libc", "glibc 2.41", "C library"),
+        ("processes/0/torch/cpu_capability", "AVX512", "torch CPU code"),
+        ("processes/0/torch/threads_at_exit", 8, "threads of torch"),
+        ("processes/0/torch/version", "2.12.0", "torch"),
+        ("processes/0/errors", ["torch: OSError"], "a process outside the profile: : torch: OSError"),
+        ("processes/0/entropy", [{"what": "os.urandom", "place": "a.py:3"}], "draw without a seed: os.urandom at a.py:3"),
+        ("packages/python/numpy", "2.4.7", "package numpy"),
+    ],
+)
+def test_what_was_met(path: str, value: Any, what: str) -> None:
+    assert [cause.what for cause in between(met=changed(MET, path, value))] == [what]
+
+
+def test_the_most_telling_comes_first() -> None:
+    met = changed(changed(changed(MET, "kernel/release", "6.2"), "cpu/vendor", "AuthenticAMD"), "cpu/model_name", "B")
+    found = between(spec=changed(SPEC, "threads", 2), met=met)
+    assert [cause.what for cause in found] == ["threads", "CPU dispatch class", "CPU vendor", "CPU model", "kernel"]
+    weights = [rule.weight for rule in explain.RULES]
+    assert weights == sorted(weights, reverse=True)
+
+
+def test_under_a_portable_profile_the_cpu_is_suspected_last() -> None:
+    spec = changed(SPEC, "profile", "portable-avx2")
+    met = changed(changed(MET, "cpu/vendor", "AuthenticAMD"), "libc", "glibc 2.41")
+    found = causes(Run(runspec=spec, met=MET), Run(runspec=spec, met=met), dispatch=profiles.dispatch_class)
+    assert [cause.what for cause in found] == ["C library", "CPU dispatch class", "CPU vendor"]
+
+
+def test_what_is_unknown_on_one_side_is_no_cause() -> None:
+    assert between(met={"libc": ""})[0].what.startswith("a process outside the profile: python train.py")
+    assert between(met={"processes": MET["processes"]})[0].what == "nothing that was recorded differs"
+
+
+def test_when_nothing_differs_that_is_said_with_what_to_try() -> None:
+    (cause,) = between(trail={"state": "different", "window": [16, 17], "tensors": ["2.weight"]})
+    assert (cause.what, cause.weight) == ("nothing that was recorded differs, and 2.weight part at step 17", 0)
+    assert "replay twice" in cause.advice
+
+
+# ---- planted in real runs: two runs of one program, and the report names what was planted
+
+
+def run(directory: Path, program: str, name: str, **asked: Any) -> tuple[Run, Path]:
+    place = directory / name
+    place.mkdir()
+    (place / "program.py").write_text(dedent(program))
+    ran = under(place, "program.py", **asked)
+    assert ran.code == 0, ran.err
+    spec = {**SPEC, "profile": asked.get("profile", "same-machine"), "threads": asked.get("threads", 1)}
+    markers = [{**marker, "ppid": 1} for marker in ran.markers]  # as in a container, where the shim is process 1
+    return Run(runspec=spec, met={**MET, "processes": markers}), place / "out.json"
+
+
+def verdict(left: Path, right: Path) -> FileVerdict:
+    return look(left, right, OutputRule(pattern="*"), path="out.json")
+
+
+PLANTED = {
+    "unseeded generator": (
+        "import json, random\njson.dump([random.SystemRandom().random()], open('out.json', 'w'))\n",
+        "draw without a seed: os.urandom at",
+    ),
+    "no seed at all": (
+        "import json, numpy as np\njson.dump([np.random.default_rng().random()], open('out.json', 'w'))\n",
+        "draw without a seed: numpy.random generator at",
+    ),
+    "a time": (
+        "import json, time\njson.dump({'loss': 1.5, 'when': time.time()}, open('out.json', 'w'))\n",
+        "a time in out.json at $.when",
+    ),
+    "order of a set": (
+        """
+        import json, os
+        names = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta"]
+        start = int(os.environ["TURN"])  # stands for the order of a set of objects, which follows their addresses
+        json.dump(names[start:] + names[:start], open("out.json", "w"))
+        """,
+        "the order of items in out.json",
+    ),
+    "order of keys": (
+        """
+        import json, os
+        pairs = [("a", 1), ("b", 2), ("c", 3)]
+        json.dump(dict(pairs[int(os.environ["TURN"]):] + pairs[:int(os.environ["TURN"])]), open("out.json", "w"))
+        """,
+        "the order of keys in out.json",
+    ),
+    "a temporary path": (
+        "import json, tempfile\njson.dump({'cache': tempfile.mkdtemp()}, open('out.json', 'w'))\n",
+        "a temporary path in out.json at $.cache",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_cause_is_named(tmp_path: Path, name: str) -> None:
+    program, expected = PLANTED[name]
+    profile = "observe" if name == "no seed at all" else "same-machine"
+    sides = [run(tmp_path, program, str(turn), profile=profile, TURN=str(turn)) for turn in (0, 2)]
+    found = causes(sides[0][0], sides[1][0], files=[verdict(sides[0][1], sides[1][1])], dispatch=profiles.dispatch_class)
+    assert found[0].what.startswith(expected), found
+
+
+def test_another_number_of_threads_is_named_though_only_the_code_sets_it(tmp_path: Path) -> None:
+    program = """
+        import json, os, torch
+        torch.set_num_threads(int(os.environ["COUNT"]))
+        x = (torch.arange(1000003) % 1013).float() / 7
+        json.dump([float(x.dot(x))], open("out.json", "w"))
+    """
+    (left, one), (right, two) = (run(tmp_path, program, count, threads=2, COUNT=count) for count in ("1", "2"))
+    file = verdict(one, two)
+    found = causes(left, right, files=[file], dispatch=profiles.dispatch_class)
+    assert (file.state, file.detail["first"]["name"]) == ("different", "$[0]")
+    assert [(cause.what, cause.ours, cause.theirs) for cause in found] == [("threads of torch", "1", "2")]
+
+
+def test_a_flipped_byte_is_named(tmp_path: Path) -> None:
+    data = bytes(range(256)) * 40
+    (tmp_path / "l.bin").write_bytes(data)
+    (tmp_path / "r.bin").write_bytes(data[:5000] + bytes([data[5000] ^ 1]) + data[5001:])
+    file = look(tmp_path / "l.bin", tmp_path / "r.bin", OutputRule(pattern="*"), path="model.bin")
+    assert between(files=[file])[0].what == "one byte of model.bin at offset 5000"
+    assert json.loads(json.dumps(asdict(file)))["detail"]["bytes_differ"] == 1
