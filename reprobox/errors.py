@@ -202,3 +202,9 @@ class SignatureRefused(ReproboxError):
     """A signature is missing, wrong, or by someone unknown."""
 
     code = 62
+
+
+class PreflightFailed(ReproboxError):
+    """The first steps differ between two containers, so the long job was not started."""
+
+    code = 63

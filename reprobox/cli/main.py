@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from typer import core
 
-from reprobox.cli import images, look, make, runs, share, tend
+from reprobox.cli import images, look, make, runs, share, tend, why
 from reprobox.cli.talk import Talk
 from reprobox.errors import ReproboxError
 from reprobox.version import __version__
@@ -59,7 +59,7 @@ def options(
     context.obj = Talk(quiet=quiet, color=not no_color and sys.stderr.isatty(), debug=debug)
 
 
-for module in (make, runs, look, tend):
+for module in (make, runs, look, why, tend):
     module.register(app)
 images.register(app)
 share.register(app)

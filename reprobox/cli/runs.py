@@ -46,6 +46,9 @@ def run(
     snapshot: Annotated[
         bool, typer.Option("--snapshot", help="Take a tree that is not clean as it is, as a hidden commit.")
     ] = False,
+    preflight: Annotated[
+        int | None, typer.Option("--preflight", help="First run so many steps twice, and stop if they differ.", min=1, metavar="N")
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Print the id and leave the run alone.")] = False,
     as_json: JSON = False,
 ) -> None:
@@ -64,7 +67,9 @@ def run(
     talk = talk_of(context)
     box = open_box(context, config)
     watcher = None if detach else Watcher(Streams(quiet_stdout=as_json), talk.note)
-    record = flow.run(box, config, overrides or (), watcher, gpus=gpus, name=name, tags=tag or (), snapshot=snapshot)
+    record = flow.run(
+        box, config, overrides or (), watcher, gpus=gpus, name=name, tags=tag or (), snapshot=snapshot, preflight=preflight
+    )
     if isinstance(record, Intent):
         talk.data({"id": record.id, "path": str(box.runs.path(record.id))}) if as_json else talk.line(record.id)
         return

@@ -35,9 +35,15 @@ def show(talk: Talk, found: Verdict) -> None:
         render.table(talk, ("output", "size", "sha256", "verdict"), rows, right=("size",))
     if len(shown) > _MANY:
         talk.line(f"... and {len(shown) - _MANY} more (--json lists all)")
-    for line in (*_differences(shown), *_trail(found), *_causes(found), *found.notes):
+    for line in story(found):
         talk.line(line)
     talk.line(_paint(talk, found.result, _sentence(found)), trusted=True)
+
+
+def story(found: Verdict) -> Iterator[str]:
+    """What differs and how far, where the trails part, what may be why."""
+    shown = sorted(found.files, key=lambda file: (file.state == "identical", file.path))
+    yield from (*_differences(shown), *trail(found.trail), *_causes(found), *found.notes)
 
 
 def _short(file: FileVerdict) -> str:
@@ -79,15 +85,21 @@ def _values(first: dict[str, Any]) -> str:
     return f"{first.get('left')!r} there, {first.get('right')!r} here" + (f" ({ulp:,} ulp)" if isinstance(ulp, int) else "")
 
 
-def _trail(found: Verdict) -> Iterator[str]:
-    trail = found.trail
-    if not trail:
+def trail(found: dict[str, Any] | None) -> Iterator[str]:
+    """Where two trails part."""
+    if not found:
         return
-    if trail.get("state") == "different":
-        tensors = ", ".join(str(name) for name in trail.get("tensors") or ()) or "random state"
-        yield f"first divergence: step {trail.get('step')}, {trail.get('kind', 'parameters')} {tensors}"
-    elif trail.get("state") == "equal":
-        yield f"the trails agree at all {trail.get('compared')} steps they name"
+    if found.get("state") == "different":
+        first, last = found["window"]
+        where = f"step {last}" if last - first == 1 else f"between step {first}, which agrees, and step {last}"
+        tensors = ", ".join(str(name) for name in found.get("tensors") or ())
+        yield f"first divergence: {where}, {' '.join(filter(None, (found.get('kind', 'parameters'), tensors)))}" + _many(found)
+    elif found.get("state") == "equal":
+        yield f"the trails agree at all {found.get('compared')} steps they name"
+
+
+def _many(found: dict[str, Any]) -> str:
+    return f" ({found['differ']} of {found['of']} tensors differ)" if found.get("of") else ""
 
 
 def _causes(found: Verdict) -> Iterator[str]:

@@ -8,8 +8,9 @@ import socket
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from reprobox.errors import ConfigError, GpuUnavailable, InputError, ProfileUnavailable
+from reprobox.errors import ConfigError, GpuUnavailable, InputError, PreflightFailed, ProfileUnavailable
 from reprobox.flow import environment, execute, hidden, plan
 from reprobox.flow.box import Box
 from reprobox.flow.watch import Watcher
@@ -28,6 +29,9 @@ from reprobox.source.read import read
 from reprobox.source.snapshot import snapshot as take_snapshot
 from reprobox.version import __version__
 
+if TYPE_CHECKING:
+    from reprobox.flow.preflight import Checked
+
 
 def run(
     box: Box,
@@ -39,19 +43,81 @@ def run(
     name: str | None = None,
     tags: Sequence[str] = (),
     snapshot: bool = False,
+    preflight: int | None = None,
 ) -> Record | Intent:
     """Runs the commit's command in the lock's image and records everything.
 
     Args:
         watcher: follows the run to its end; None leaves it alone once it has started.
+        preflight: so many first steps are run twice and compared before.
 
     Returns:
         the record; the intent where nobody watches.
 
     Raises:
         DirtyTree: with every reason, unless `snapshot`.
+        PreflightFailed: the first steps differ, or could not be compared.
         ReproboxError: whatever else kept the experiment from starting. A failed experiment is no error: see the record.
     """
+    intent, job = _resolve(box, config, overrides, gpus=gpus, name=name, tags=tags, snapshot=snapshot)
+    if preflight:
+        _fly_ahead(box, intent, job, preflight)
+    refs.keep(box.top, intent.id, intent.source.commit)
+    if watcher is None:
+        execute.detach(box, intent, job)
+        return intent
+    return execute.execute(box, intent, job, watcher)
+
+
+def check(
+    box: Box,
+    config: Path,
+    overrides: Sequence[str],
+    *,
+    steps: int,
+    limit: float,
+    keep: bool = False,
+    gpus: str | None = None,
+    snapshot: bool = False,
+) -> Checked:
+    """The first steps of what `run` would run, twice; see `preflight.check`. Raises as `run`, before anything is run."""
+    from reprobox.flow import preflight
+
+    intent, job = _resolve(box, config, overrides, gpus=gpus, name=None, tags=(), snapshot=snapshot)
+    try:
+        return preflight.check(box, intent, job, steps=steps, limit=limit, keep=keep)
+    finally:
+        if snapshot and not keep:
+            refs.forget(box.top, intent.id)
+
+
+def _fly_ahead(box: Box, intent: Intent, job: execute.Job, steps: int) -> None:
+    from reprobox.flow import preflight
+
+    box.progress.note(f"preflight: the first {steps} steps, twice")
+    found = preflight.check(box, intent, job, steps=steps)
+    if not found.same:
+        raise PreflightFailed(
+            "the preflight's two runs differ, so the run was not started"
+            if found.result == "different"
+            else "the preflight could not compare anything, so the run was not started",
+            why="\n".join(f"  {line}" for line in preflight.reasons(found)),
+            next_step=f"reprobox check --steps {steps} says more; reprobox run without --preflight runs it all the same",
+        )
+    box.progress.note("preflight: the same")
+
+
+def _resolve(
+    box: Box,
+    config: Path,
+    overrides: Sequence[str],
+    *,
+    gpus: str | None,
+    name: str | None,
+    tags: Sequence[str],
+    snapshot: bool,
+) -> tuple[Intent, execute.Job]:
+    """Everything up to the start, pinned."""
     spec, config_file = environment.load_spec(config, overrides)
     spec = _in_repository(spec, config_file, box.top)
     spec = replace(spec, gpus=gpus or spec.gpus, name=name or spec.name, tags=(*spec.tags, *tags))
@@ -60,12 +126,7 @@ def run(
     lock = environment.fresh_lock(replace(spec, lock_path=Path(spec.lock_path).name), config_file)
     refuse_impossible(box, spec.profile, spec.gpus)
     built = environment.ensure_image(box, lock)
-    intent, job = prepare(box, spec, source, lock, built.image, run_id)
-    refs.keep(box.top, run_id, source.commit)
-    if watcher is None:
-        execute.detach(box, intent, job)
-        return intent
-    return execute.execute(box, intent, job, watcher)
+    return prepare(box, spec, source, lock, built.image, run_id)
 
 
 def _in_repository(spec: Spec, config_file: Path, top: Path) -> Spec:

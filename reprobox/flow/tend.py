@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from reprobox.errors import EngineUnavailable, ReproboxError, RunBusy, UsageError
-from reprobox.flow import execute, reconcile
+from reprobox.flow import execute, expect, reconcile, replay, run
 from reprobox.flow.box import Box, shared_home
 from reprobox.flow.watch import GRACE
 from reprobox.kit import canon
 from reprobox.model.outcome import OutputFile
+from reprobox.model.record import Record
 from reprobox.runtime import host, profiles
 from reprobox.source import refs
 from reprobox.version import __version__
@@ -113,6 +114,33 @@ def doctor(box: Box) -> dict[str, Any]:
     except EngineUnavailable as error:
         found["engine"] = f"none answers: {error.what}"
         found["gpus"] = "unknown"
-    names = ("observe", "same-machine", "portable-avx2", "portable-any")
-    found["profiles"] = {name: profiles.refuse(name, flags, machine) or "ok" for name in names}
+    found["cpu code"] = profiles.dispatch_class(host.met(gpus=False))
+    found["profiles"] = {name: profiles.refuse(name, flags, machine) or "ok" for name in profiles.PROFILES}
     return found
+
+
+def doctor_run(box: Box, reference: str) -> dict[str, Any]:
+    """What a replay of a run may expect on this machine, and what would keep it from starting."""
+    run_id = box.runs.find(reference)
+    original, _ = box.runs.record(run_id)
+    asked = original.intent.runspec
+    found = expect.forecast(original)
+    return {
+        "run": run_id,
+        "profile": asked.profile,
+        "promise": profiles.promise(asked.profile),
+        "recorded": profiles.dispatch_class(original.met),
+        "here": profiles.dispatch_class(host.met(gpus=False)),
+        "forecast": found.sameness,
+        "reasons": list(found.reasons),
+        "in the way": list(_in_the_way(box, original)),
+    }
+
+
+def _in_the_way(box: Box, original: Record) -> Iterator[str]:
+    asked = original.intent.runspec
+    try:
+        run.refuse_impossible(box, asked.profile, asked.gpus)
+        replay.find_inputs(box, asked.inputs)
+    except ReproboxError as error:
+        yield "\n".join(filter(None, (error.what, error.why)))

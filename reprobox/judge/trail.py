@@ -70,7 +70,8 @@ def compare(left: Trail, right: Trail) -> dict[str, Any]:
     Returns:
         `state`, `compared` (steps that both have), and when different: `optimizer`, `step`, `window` (last step that
         agreed, step that does not: the difference arose after the first and not after the second), `tensors` (names, the first
-        few), `differ`, `of`, `kind` (parameters, gradients, random state).
+        few), `differ`, `of`, `kind` (parameters, gradients, random state), `optimizers` (how many there are), and `position`, the
+        step counted over all optimizers, or None where not every step was written.
     """
     common = [key for key in left.steps if key in right.steps]
     if not common:
@@ -79,10 +80,20 @@ def compare(left: Trail, right: Trail) -> dict[str, Any]:
     for optimizer, step in common:
         found = _step(left.steps[optimizer, step], right.steps[optimizer, step], left.names.get(optimizer, ()))
         if found is not None:
-            place = {"optimizer": optimizer, "step": step, "window": [agreed.get(optimizer, 0), step]}
+            place = {
+                "optimizer": optimizer,
+                "step": step,
+                "window": [agreed.get(optimizer, 0), step],
+                **_count(left, optimizer, step),
+            }
             return {"state": "different", "process": left.process, "compared": len(common), **place, **found}
         agreed[optimizer] = step
     return {"state": "equal", "process": left.process, "compared": len(common)}
+
+
+def _count(trail: Trail, optimizer: str, step: int) -> dict[str, Any]:
+    whole = all(every == 1 for every in trail.every.values())
+    return {"optimizers": len(trail.names), "position": list(trail.steps).index((optimizer, step)) + 1 if whole else None}
 
 
 def _step(ours: Mapping[str, Any], theirs: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any] | None:

@@ -1,0 +1,129 @@
+"""check and explain: whether an experiment is reproducible before it is run for long, and where two runs part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reprobox.cli import verdicts
+from reprobox.cli.common import CONFIG, JSON, RUN, open_box, talk_of
+from reprobox.cli.talk import Talk
+from reprobox.model import codec
+
+if TYPE_CHECKING:
+    from reprobox.flow.preflight import Checked
+    from reprobox.judge.trail import Operation
+
+OVERRIDES = Annotated[list[str] | None, typer.Argument(help="Hydra's grammar: a.b=1, +new=1, ~gone.", metavar="[a.b=1 ...]")]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command()(check)
+    app.command()(explain)
+
+
+def check(
+    context: typer.Context,
+    config: CONFIG = Path("config.yaml"),
+    overrides: OVERRIDES = None,
+    steps: Annotated[int, typer.Option("--steps", help="Optimizer steps to compare.", min=1)] = 3,
+    limit: Annotated[float, typer.Option("--limit", help="Seconds that each of the two runs may take.", min=1)] = 600,
+    gpus: Annotated[str | None, typer.Option("--gpus", help="As docker's --gpus.", metavar="DEVICES")] = None,
+    snapshot: Annotated[bool, typer.Option("--snapshot", help="Take a tree that is not clean as it is.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the two runs in the store, tagged preflight.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Run the first steps twice and compare, before the long job.
+
+    The two start at different moments, under different load and with different temporary directories. A program that takes no
+    optimizer step of torch is run whole. Nothing is left behind.
+
+    Exit code 0: the same. 1: different.
+
+    Example:  reprobox check config.yaml --steps 5
+    """
+    from reprobox.flow import run as flow
+
+    talk = talk_of(context)
+    box = open_box(context, config)
+    found = flow.check(box, config, overrides or (), steps=steps, limit=limit, keep=keep, gpus=gpus, snapshot=snapshot)
+    if as_json:
+        talk.data(as_data(found))
+    else:
+        for line in lines(found):
+            talk.line(line)
+    raise typer.Exit(0 if found.same else 1)
+
+
+def as_data(found: Checked) -> dict[str, Any]:
+    """A preflight with stable keys."""
+    return {**codec.to_json(found), "same": found.same, "verdict": verdicts.as_json(found.verdict)}
+
+
+def lines(found: Checked) -> Iterator[str]:
+    """A preflight for people: what differs first, why perhaps, and one sentence."""
+    for file in found.verdict.files:
+        if file.state not in ("identical", "ignored", "equal-under-rule"):
+            yield f"{file.path}: {file.state}"
+    if not found.same:
+        yield from verdicts.story(found.verdict)
+        yield from _operation(found.operation)
+    if found.exit:
+        yield f"the program ended with exit code {found.exit}"
+    yield sentence(found)
+
+
+def sentence(found: Checked) -> str:
+    """The result of a preflight in one line."""
+    end = f"the first {found.steps} steps" if found.steps and not found.whole else "the whole program"
+    if found.result == "not-checked":
+        return "preflight: nothing could be compared; give it more time (--limit), or fewer steps"
+    return f"preflight: {end} {'are the same' if found.same else 'differ'} in two containers"
+
+
+def _operation(operation: Operation | None) -> Iterator[str]:
+    if operation:
+        yield f"first operation: {operation.sentence()}"
+
+
+def explain(
+    context: typer.Context,
+    left: RUN,
+    right: RUN,
+    operations: Annotated[
+        bool, typer.Option("--operations", help="Also trace the operations of the first differing step.")
+    ] = False,
+    secrets: Annotated[bool, typer.Option("--secrets", help="Give my secrets to runs from elsewhere too.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Find where two runs part: step, tensor, operation.
+
+    Where their trails are too coarse to tell, or absent, both are run again that far, with a fingerprint at each step. What was
+    run for this is gone afterwards.
+
+    Exit code 0: they do not differ. 1: they do.
+
+    Example:  reprobox explain latest~1 latest --operations
+    """
+    from reprobox.flow import why
+
+    talk = talk_of(context)
+    found = why.explain(open_box(context), left, right, operations=operations, secrets=secrets)
+    if as_json:
+        talk.data({**codec.to_json(found), "verdict": verdicts.as_json(found.verdict)})
+    else:
+        _show(talk, found)
+    raise typer.Exit(0 if found.verdict.same else 1)
+
+
+def _show(talk: Talk, found: Any) -> None:
+    verdicts.show(talk, found.verdict)
+    if found.first and found.first != found.verdict.trail:
+        for line in verdicts.trail(found.first):
+            talk.line(f"with a trail at each step: {line}")
+    for line in (*_operation(found.operation), *found.notes):
+        talk.line(line)

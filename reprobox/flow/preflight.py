@@ -1,0 +1,159 @@
+"""check, and run --preflight: the first steps twice, under different circumstances, before the long job.
+
+What differs between the two: the moment of the start, the load of the host (a busy process beside the second), the run's
+directory on the host, the directory for temporary files, and what always differs (addresses, the order in which threads come to
+run). What an experiment may depend on is the same. If the two differ, the long job would not be reproducible either.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reprobox.engine import passwd
+from reprobox.flow import compare, execute
+from reprobox.flow.box import Box
+from reprobox.flow.trials import Trials, operations_env, trail_env
+from reprobox.judge import trail
+from reprobox.judge.trail import Operation
+from reprobox.kit import proc
+from reprobox.model import codec
+from reprobox.model.record import Intent, Record
+from reprobox.model.verdict import Class, Verdict
+
+LIMIT = 600.0
+"""Seconds that each of the two may take; a program that takes no optimizer step of torch is otherwise run whole."""
+TAG = "preflight"
+_APART = 1.1
+"""Seconds between the two starts at least, so that a clock that is read in whole seconds has moved."""
+_OTHER_TMP = {"TMPDIR": passwd.HOME}
+_BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    sum(range(100000))\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What the two runs of a preflight showed."""
+
+    result: Class
+    steps: int
+    """Optimizer steps that were compared, all optimizers together; 0 for a program that takes none."""
+    whole: bool
+    """Whether the program came to its own end."""
+    exit: int
+    """Of the program; 0 where it was stopped after its steps."""
+    verdict: Verdict
+    operation: Operation | None = None
+    runs: tuple[str, ...] = ()
+    """Ids, where they were kept."""
+
+    @property
+    def same(self) -> bool:
+        """Whether nothing differed."""
+        return self.result in ("identical", "equal-under-rule")
+
+
+def check(box: Box, intent: Intent, job: execute.Job, *, steps: int, limit: float = LIMIT, keep: bool = False) -> Checked:
+    """Runs the first steps of an intent twice and compares parameters, gradients, random state and outputs.
+
+    Args:
+        intent: of the run that is meant; it is not run itself.
+        steps: optimizer steps of torch, all optimizers together.
+        limit: seconds for each of the two.
+        keep: leave the two runs in the store, for a look at their outputs.
+
+    Raises:
+        KeyboardInterrupt: the user has stopped it.
+    """
+    with Trials(box, keep=keep) as trials:
+        first, second = _two(box, trials, intent, job, trail_env(steps), limit)
+        found = _judge(box, first, second)
+        operation = None
+        if found.trail and found.trail["state"] == "different" and found.trail.get("position"):
+            operation = _operation(box, trials, intent, job, found.trail, limit)
+        return Checked(
+            result=found.result,
+            steps=int((found.trail or {}).get("compared", 0)),
+            whole=not _stopped(first),
+            exit=first.exit.code,
+            verdict=found,
+            operation=operation,
+            runs=(first.id, second.id) if keep else (),
+        )
+
+
+def reasons(found: Checked) -> Iterator[str]:
+    """What differs and what may be why, in a few lines."""
+    seen = found.verdict.trail or {}
+    if seen.get("state") == "different":
+        yield f"step {seen['step']}: {seen['kind']} {', '.join(seen['tensors'])}".rstrip()
+    yield from (f"{file.path}: {file.state}" for file in found.verdict.files if file.state in ("different", "missing", "extra"))
+    if found.operation:
+        yield found.operation.sentence()
+    yield from (f"possible cause: {cause.what}. {cause.advice}" for cause in found.verdict.causes[:3])
+
+
+def _two(box: Box, trials: Trials, intent: Intent, job: execute.Job, env: Mapping[str, str], limit: float) -> tuple[Record, Record]:
+    begun = time.monotonic()
+    first = trials.run(_variant(box, intent, env, limit), job)
+    time.sleep(max(0.0, _APART - (time.monotonic() - begun)))
+    with _load():
+        second = trials.run(_variant(box, intent, {**env, **_OTHER_TMP}, limit), job)
+    return first, second
+
+
+def _variant(box: Box, intent: Intent, env: Mapping[str, str], limit: float) -> Intent:
+    """The intent of one of the two: what was asked, and what lets us look."""
+    run_id = box.runs.new_id(box.clock())
+    asked = intent.runspec
+    limits = replace(asked.resources, timeout=min(limit, asked.resources.timeout or limit))
+    runspec = replace(asked, env={**asked.env, **env}, resources=limits)
+    return replace(
+        intent,
+        id=run_id,
+        runspec=runspec,
+        identity=codec.digest(runspec),
+        name=None,
+        tags=(TAG,),
+        created=box.clock(),
+        container=f"reprobox-{run_id}",
+    )
+
+
+@contextmanager
+def _load() -> Iterator[None]:
+    """A busy process beside the block; it ends with it, and with us."""
+    with proc.piped([sys.executable, "-I", "-S", "-c", _BUSY], direction="read"):
+        yield
+
+
+def _judge(box: Box, first: Record, second: Record) -> Verdict:
+    found = compare.compare(box, first.id, second.id, trails=True)
+    causes = tuple(cause for cause in found.causes if cause.what != "variable TMPDIR")
+    state = (found.trail or {}).get("state")
+    result = found.result
+    if "timeout" in (first.exit.reason, second.exit.reason):
+        # Cut off at different points, their outputs say nothing; the steps that both have taken do.
+        result = "identical" if state == "equal" else "not-checked"
+    return replace(found, causes=causes, result="different" if state == "different" else result)
+
+
+def _stopped(record: Record) -> bool:
+    cut = record.exit.reason == "timeout"
+    return cut or any(one.get("stopped") for one in record.met.get("processes") or ())
+
+
+def _operation(
+    box: Box, trials: Trials, intent: Intent, job: execute.Job, seen: Mapping[str, object], limit: float
+) -> Operation | None:
+    """Both again as far as the first differing step, with its operations; None where the two agree this time."""
+    records = _two(box, trials, intent, job, operations_env(int(str(seen["position"]))), limit)
+    name = "optrace.jsonl" if seen["process"] == "main" else f"optrace-{seen['process']}.jsonl"
+    paths = [Path(box.runs.path(record.id)) / name for record in records]
+    if not all(path.exists() for path in paths):
+        return None
+    found = trail.compare_operations(*paths)
+    return found if found.state == "different" else None

@@ -1,0 +1,65 @@
+"""Runs that are made to learn something and are gone afterwards: of a preflight, and of the search for a first difference.
+
+While they last they are runs like any other, with a tag, so that a death in the middle leaves nothing that `ls` does not show.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from reprobox.flow import code, execute
+from reprobox.flow.box import Box
+from reprobox.flow.watch import Watcher
+from reprobox.model.record import Intent, Record
+from reprobox.source import refs
+
+STEPS = "REPROBOX_STOP_AFTER_STEPS"
+"""Ends a process after so many optimizer steps; see runtime/payload/reprobox_stop.py."""
+
+
+class Quiet:
+    """A sink that shows nothing: a trial's output is its original's once more."""
+
+    def write(self, stream: str, data: bytes) -> None:
+        """Drops bytes."""
+
+
+class Trials:
+    """Makes trial runs; when the context ends, they are removed."""
+
+    def __init__(self, box: Box, *, keep: bool = False) -> None:
+        self._box, self._keep = box, keep
+        self._made: list[Intent] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for intent in [] if self._keep else self._made:
+            if self._box.runs.finished(intent.id):
+                self._box.runs.remove(intent.id)
+            refs.forget(code.holder(self._box, intent.source.commit), intent.id)
+
+    def run(self, intent: Intent, job: execute.Job) -> Record:
+        """One trial, to its end.
+
+        Raises:
+            KeyboardInterrupt: the user has stopped it.
+        """
+        self._made.append(intent)
+        watcher = Watcher(Quiet(), self._box.progress.note)
+        record = execute.execute(self._box, intent, job, watcher)
+        if watcher.interrupted == "user":
+            raise KeyboardInterrupt
+        return record
+
+
+def trail_env(steps: int | None) -> dict[str, str]:
+    """A fingerprint of parameters and gradients at every step, and an end after so many; None: no end."""
+    return {"REPROBOX_TRAIL": "1", "REPROBOX_TRAIL_GRADIENTS": "1", **({STEPS: str(steps)} if steps else {})}
+
+
+def operations_env(step: int) -> dict[str, str]:
+    """Every operation of one step (counted over all optimizers), and an end after it."""
+    return {"REPROBOX_OPTRACE": f"{step - 1}:{step}", STEPS: str(step)}
