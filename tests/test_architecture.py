@@ -28,7 +28,7 @@ DOORS = {
     "installer": "image",
     "numpy": "judge",
     "msgspec": "model",
-    "zstandard": "store",
+    "zstandard": "kit",
     "boto3": "store",
     "botocore": "store",
     "paramiko": "store",

@@ -49,8 +49,9 @@ def layer(
             "apt", layers, _SCRIPT, epoch=epoch, platform=lock.platform, objects=objects, engine=engine, progress=progress
         ) as done:
             changes = done.changes()
+            owned = normalise.directories(objects.path(one.diff_id) for one in below)
             diff_id, _ = normalise.keep(
-                done.export(), lambda files: normalise.layer_names(files, changes), clamp=epoch, objects=objects
+                done.export(), lambda files: normalise.layer_names(files, changes, owned), clamp=epoch, objects=objects
             )
     if not again:
         objects.remember(key, diff_id)
@@ -60,4 +61,4 @@ def layer(
 def key_of(lock: Lock, below: Sequence[str]) -> str:
     """The memo that holds the apt layer's digest: the packages and the layers below them decide it."""
     packages = sorted(lock.debs, key=lambda package: (package.name, package.architecture))
-    return memo_key("apt", [list(below), [[package.name, package.sha256] for package in packages]])
+    return memo_key("apt/2", [list(below), [[package.name, package.sha256] for package in packages]])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import sys
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,11 +11,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from reprobox.errors import ImageError
+from reprobox.kit import zstd
 
 _MAGIC = b"!<arch>\n"
 _HEADER = 60
-_MODES = {"": "r|", ".gz": "r|gz", ".xz": "r|xz", ".bz2": "r|bz2", ".zst": "r|zst"}
-_ZSTD_SINCE = (3, 14)
+_MODES = {"": "r|", ".gz": "r|gz", ".xz": "r|xz", ".bz2": "r|bz2", ".zst": "r|"}
+"""By tarfile itself; zstd, which it reads from Python 3.14 on, comes to it plain."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ def data(path: Path, name: str) -> Iterator[tarfile.TarFile]:
         name: of the package, for messages.
 
     Raises:
-        ImageError: no data member, or one that is compressed in a way this Python cannot read.
+        ImageError: no data member, or one that is compressed in an unknown way.
     """
     part = next((part for part in parts(path) if part.name.startswith("data.tar")), None)
     if part is None:
@@ -99,22 +99,27 @@ def data(path: Path, name: str) -> Iterator[tarfile.TarFile]:
     with path.open("rb") as file:
         try:
             # The mode is one of _MODES; typeshed lists literals only.
-            with tarfile.open(fileobj=_Slice(file, part.offset, part.size), mode=mode) as archive:  # type: ignore[call-overload]
+            with tarfile.open(fileobj=_plain(part, file), mode=mode) as archive:  # type: ignore[call-overload]
                 yield archive
-        except tarfile.TarError as error:
+        except (tarfile.TarError, zstd.ZstdError) as error:
             raise _broken(path, str(error)) from error
 
 
 def _mode(part: Part, name: str) -> str:
     suffix = part.name.removeprefix("data.tar")
     mode = _MODES.get(suffix)
-    if mode is None or (suffix == ".zst" and sys.version_info < _ZSTD_SINCE):
+    if mode is None:
         raise ImageError(
-            f"the package {name} is compressed as {part.name}, which this Python cannot read",
-            why="Debian compresses with xz; Ubuntu with zstd, which Python reads from 3.14 on.",
-            next_step="compose a Debian base, run reprobox with Python 3.14, or start from an image instead of packages",
+            f"the package {name} is compressed as {part.name}, which reprobox does not read",
+            why="Debian compresses with xz, Ubuntu with zstd; deb(5) names gzip and bzip2 as well.",
+            next_step="leave the package out, or start from an image that has it",
         )
     return mode
+
+
+def _plain(part: Part, file: IO[bytes]) -> io.RawIOBase | io.BufferedReader:
+    piece = _Slice(file, part.offset, part.size)
+    return zstd.buffered(piece) if part.name.endswith(".zst") else piece
 
 
 def _broken(path: Path, why: str) -> ImageError:

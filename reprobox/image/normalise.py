@@ -11,7 +11,7 @@ import os
 import re
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, cast
 
@@ -150,11 +150,37 @@ def keep(
         return objects.put_file(path, move=True), size
 
 
-def layer_names(files: FileSystem, changes: Iterable[tuple[int, str]]) -> tuple[list[str], list[str]]:
+Owned = tuple[int, int, int]
+"""Mode, uid and gid of a directory."""
+
+
+def directories(layers: Iterable[Path]) -> dict[str, Owned]:
+    """The directories that some layers leave, to tell a changed mode from a changed content; whiteouts do not matter for that."""
+    found: dict[str, Owned] = {}
+    for layer in layers:
+        with tarfile.open(layer, "r:") as tar:
+            found.update({_plain(member.name): _owned(member) for member in tar if member.isdir()})
+    return found
+
+
+def _plain(name: str) -> str:
+    return name.strip("/").removeprefix("./")
+
+
+def _owned(member: tarfile.TarInfo) -> Owned:
+    return member.mode & 0o7777, member.uid, member.gid
+
+
+def layer_names(
+    files: FileSystem, changes: Iterable[tuple[int, str]], below: Mapping[str, Owned] | None = None
+) -> tuple[list[str], list[str]]:
     """Of `docker diff` (0 modified, 1 added, 2 deleted): the members to write, and the deleted paths.
 
-    Every directory above a member is written with it. A directory that is only "modified" is not written for itself: engines say
-    that of each directory in which anything changed, dropped things too.
+    Every directory above a member is written with it. A directory that is only "modified" is written for itself where its mode or
+    owner is another than below: engines say "modified" of each directory in which anything changed, dropped things too.
+
+    Args:
+        below: from `directories`, of the layers below; None where no step changes modes.
     """
     removed: list[str] = []
     names: set[str] = set()
@@ -162,9 +188,14 @@ def layer_names(files: FileSystem, changes: Iterable[tuple[int, str]]) -> tuple[
         name = path.strip("/")
         if kind == 2:
             removed.append(name)
-        elif name in files.members and not dropped(name) and (kind == 1 or not files.members[name].isdir()):
+        elif name in files.members and not dropped(name) and (kind == 1 or _changed(name, files, below)):
             names.update(_with_parents(name))
     return [name for name in names if name in files.members], removed
+
+
+def _changed(name: str, files: FileSystem, below: Mapping[str, Owned] | None) -> bool:
+    member = files.members[name]
+    return not member.isdir() or (below is not None and _owned(member) != below.get(name))
 
 
 def _with_parents(name: str) -> Iterator[str]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from reprobox.errors import HashMismatch, ImageError
-from reprobox.kit import canon
+from reprobox.kit import canon, zstd
 from reprobox.model.ports import Objects
 
 _CHUNK = 1 << 20
@@ -27,7 +27,7 @@ _SMALLEST_LAYER = 24
 """An empty tar, compressed; below it are version files and the like."""
 _GZIP, _BZIP2, _XZ, _ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"
 _PLATFORM = ("linux", "amd64")
-_DAMAGED = (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError)
+_DAMAGED = (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError, zstd.ZstdError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +67,7 @@ def as_file(pieces: Iterable[bytes]) -> io.BufferedReader:
 
 
 def plain(source: IO[bytes]) -> IO[bytes]:
-    """The uncompressed bytes of a stream.
-
-    Raises:
-        ImageError: zstd, which the standard library of this Python does not read.
-    """
+    """The uncompressed bytes of a stream."""
     head = source.read(6)
     whole = as_file(_rest(head, source))
     if head.startswith(_GZIP):
@@ -81,9 +77,7 @@ def plain(source: IO[bytes]) -> IO[bytes]:
     if head.startswith(_XZ):
         return lzma.LZMAFile(whole)
     if head.startswith(_ZSTD):
-        raise ImageError(
-            "the archive is compressed with zstd", next_step="decompress it first (zstd -d), or save the image with `docker save`"
-        )
+        return zstd.buffered(whole)
     return whole
 
 

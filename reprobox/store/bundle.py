@@ -4,7 +4,6 @@ The file is a row of zstd frames (RFC 8878), so `zstd -dc` reads it; the plain t
 and digest of the index, the index, and the blobs end to end in the index's order. There are no names to unpack, no links and no
 kinds of file: where bytes go follows from the cards. The last frame is a skippable one with the sha256 of all bytes before it.
 Why our own format: of 34 hostile archives, `tarfile` with the data filter let 14 do what we do not allow.
-Why python-zstandard: it streams with a bound on memory; the standard library has zstd from Python 3.14 on only.
 """
 
 from __future__ import annotations
@@ -19,10 +18,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Any, ClassVar, Self
 
-import zstandard
-
 from reprobox.errors import BundleRefused, HashMismatch, NewerFormat, ReproboxError
-from reprobox.kit import canon
+from reprobox.kit import canon, zstd
 from reprobox.model import codec
 from reprobox.store import copy, layout
 from reprobox.store.copy import Card, Readable, refused
@@ -142,7 +139,7 @@ class Writer:
 
 
 def _compress(plain: bytes) -> bytes:
-    return zstandard.ZstdCompressor(level=LEVEL, write_checksum=True, write_content_size=True).compress(plain)
+    return zstd.compress(plain, LEVEL)
 
 
 class _Body:
@@ -176,15 +173,14 @@ class _Plain:
 
     def __init__(self, source: Readable) -> None:
         self._body = _Body(source)
-        reader = zstandard.ZstdDecompressor(max_window_size=2 * FRAME)
-        self._stream = reader.stream_reader(self._body, read_size=_READ, read_across_frames=True)  # type: ignore[arg-type]
+        self._stream = zstd.plain(self._body, window=2 * FRAME, read_size=_READ)
         self._count = 0
 
     def read(self, size: int = -1, /) -> bytes:
         """So many bytes, or fewer."""
         try:
             data = self._stream.read(min(_CHUNK, size) if size >= 0 else _CHUNK)
-        except zstandard.ZstdError as fault:
+        except zstd.ZstdError as fault:
             raise damaged(f"it cannot be decompressed: {fault}") from fault
         except OSError as fault:
             raise unreadable(fault) from fault

@@ -9,7 +9,7 @@ import io
 import lzma
 import tarfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,13 @@ def put_simple_wheel(objects: ObjectStore, name: str, version: str = "1.0", text
 
 
 def deb_bytes(
-    name: str, files: dict[str, bytes], *, postinst: str = "", built: int = TIMESTAMP - 1000, suffix: str = ".xz"
+    name: str,
+    files: dict[str, bytes],
+    *,
+    postinst: str = "",
+    built: int = TIMESTAMP - 1000,
+    suffix: str = ".xz",
+    compress: Callable[[bytes], bytes] = lzma.compress,
 ) -> bytes:
     """A Debian package (deb(5))."""
     control = f"Package: {name}\nVersion: 1.0\nArchitecture: all\nMaintainer: Test <test@example.org>\nDescription: test\n"
@@ -98,7 +104,7 @@ def deb_bytes(
     parts = {
         "debian-binary": b"2.0\n",
         "control.tar.xz": lzma.compress(_tar(scripts, built)),
-        f"data.tar{suffix}": lzma.compress(_tar({path: (data, 0o644) for path, data in files.items()}, built)),
+        f"data.tar{suffix}": compress(_tar({path: (data, 0o644) for path, data in files.items()}, built)),
     }
     found = b"!<arch>\n"
     for part, data in parts.items():

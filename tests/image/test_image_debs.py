@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
-import sys
+import lzma
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zstandard
 from image_world import TIMESTAMP, deb_bytes, members
 
 from reprobox.errors import ImageError
@@ -36,13 +40,25 @@ def test_what_is_no_package_is_refused(data: bytes, tmp_path: Path) -> None:
         list(archive)
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 14), reason="this Python reads zstd")
-def test_zstd_is_refused_with_what_to_do(tmp_path: Path) -> None:
+@pytest.mark.parametrize("compress", [lzma.compress, gzip.compress, bz2.compress, zstandard.compress])
+def test_every_compression_of_packages_is_read(compress: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    path = tmp_path / "a.deb"
+    suffix = {lzma.compress: ".xz", gzip.compress: ".gz", bz2.compress: ".bz2"}.get(compress, ".zst")
+    path.write_bytes(deb_bytes("demo", {"usr/bin/demo": b"x" * 100_000}, suffix=suffix, compress=compress))
+    with deb.data(path, "demo") as archive:
+        found = {member.name: archive.extractfile(member).read() for member in archive if member.isreg()}  # type: ignore[union-attr]
+    assert found == {"./usr/bin/demo": b"x" * 100_000}
+
+
+def test_damaged_zstd_and_unknown_compression_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.deb"
     path.write_bytes(deb_bytes("demo", {}, suffix=".zst"))
-    with pytest.raises(ImageError, match=r"data.tar.zst") as caught, deb.data(path, "demo"):
+    with pytest.raises(ImageError, match="not a Debian package"), deb.data(path, "demo"):
         pass
-    assert "Debian base" in caught.value.next_step
+    path.write_bytes(deb_bytes("demo", {}, suffix=".lz4"))
+    with pytest.raises(ImageError, match=r"data.tar.lz4") as caught, deb.data(path, "demo"):
+        pass
+    assert "leave the package out" in caught.value.next_step
 
 
 @pytest.mark.parametrize(
@@ -128,6 +144,30 @@ def test_order_times_and_names_of_links_do_not_matter(objects: ObjectStore) -> N
     assert found["bin/a"].pax_headers == {"SCHILY.xattr.security.capability": "\x01\x00\udcff"} | (
         {"hdrcharset": "BINARY"} if "hdrcharset" in found["bin/a"].pax_headers else {}
     )
+
+
+def test_a_directory_whose_mode_alone_changed_is_in_the_layer(objects: ObjectStore, tmp_path: Path) -> None:
+    lower = tmp_path / "lower.tar"
+    with tarfile.open(lower, "w") as archive:
+        for name, mode in (("./bin", 0o755), ("opt", 0o755), ("srv", 0o755)):
+            folder = tarfile.TarInfo(name)
+            folder.type, folder.mode = tarfile.DIRTYPE, mode
+            archive.addfile(folder)
+    upper = io.BytesIO()
+    with tarfile.open(fileobj=upper, mode="w") as archive:
+        for name, mode, gid in (("bin", 0o755, 0), ("opt", 0o2775, 0), ("srv", 0o755, 50)):
+            folder = tarfile.TarInfo(name)
+            folder.type, folder.mode, folder.gid = tarfile.DIRTYPE, mode, gid
+            archive.addfile(folder)
+    changes = [(0, "/bin"), (0, "/opt"), (0, "/srv")]
+    below = normalise.directories([lower])
+    digest, _ = normalise.keep(
+        iter([upper.getvalue()]), lambda files: normalise.layer_names(files, changes, below), clamp=CLAMP, objects=objects
+    )
+    assert {name: (one.mode, one.gid) for name, one in members(objects.path(digest)).items()} == {
+        "opt": (0o2775, 0),
+        "srv": (0o755, 50),
+    }
 
 
 def test_a_changed_link_whose_first_name_is_below_is_written_whole(objects: ObjectStore) -> None:

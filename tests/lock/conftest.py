@@ -2,49 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import socket
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lock_world import NOW, Index, rootfs, served
+from lock_world import NOW, Index, Locker, Talk, rootfs, served
 
 from reprobox.engine.docker import DockerEngine
 from reprobox.lock import resolve
 from reprobox.model.lock import Lock
-from reprobox.model.ports import Bar
 from reprobox.model.spec import BaseIntent, Environment
 from reprobox.store.objects import ObjectStore
 
 TOP = Path(__file__).resolve().parents[2]
-Locker = Callable[..., Lock]
-
-
-class Talk:
-    """Remembers what was told."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.bars: dict[str, int] = {}
-
-    @contextlib.contextmanager
-    def task(self, what: str, total: int | None = None) -> Iterator[Bar]:
-        self.bars[what] = 0
-
-        class Counter:
-            def update(_, advance: int) -> None:  # noqa: N805
-                self.bars[what] += advance
-
-        yield Counter()
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 @pytest.fixture

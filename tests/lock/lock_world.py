@@ -10,11 +10,37 @@ import io
 import tarfile
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from reprobox.model.lock import Lock
+from reprobox.model.ports import Bar
+
+Locker = Callable[..., Lock]
+
 NOW = 1_800_000_000
+
+
+class Talk:
+    """Remembers what was told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.bars: dict[str, int] = {}
+
+    @contextlib.contextmanager
+    def task(self, what: str, total: int | None = None) -> Iterator[Bar]:
+        self.bars[what] = 0
+
+        class Counter:
+            def update(_, advance: int) -> None:  # noqa: N805
+                self.bars[what] += advance
+
+        yield Counter()
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 def wheel_bytes(name: str, version: str, requires: tuple[str, ...] = (), tag: str = "py3-none-any", filler: bytes = b"") -> bytes:

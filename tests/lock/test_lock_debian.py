@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import Talk
-from lock_world import NOW, rootfs, tar_bytes
+from lock_world import NOW, Talk, rootfs, tar_bytes
 
 from reprobox.errors import ResolveError
 from reprobox.lock import debs, fetch, resolve

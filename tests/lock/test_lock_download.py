@@ -4,8 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from conftest import Talk
-from lock_world import Index, served, sha256
+from lock_world import Index, Talk, served, sha256
 
 from reprobox.errors import FetchError, HashMismatch
 from reprobox.lock.download import Item, Transport, fetch

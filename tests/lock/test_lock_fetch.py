@@ -6,8 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Locker, Talk
-from lock_world import Index, served
+from lock_world import Index, Locker, Talk, served
 
 from reprobox.errors import FetchError, HashMismatch
 from reprobox.lock import fetch

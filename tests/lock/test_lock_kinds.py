@@ -6,8 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import Locker
-from lock_world import Index
+from lock_world import Index, Locker
 from uv import find_uv_bin
 
 from reprobox.errors import HashMismatch, LockInvalid, NewerFormat, ReproboxError, ResolveError

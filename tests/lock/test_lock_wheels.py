@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import Locker, Talk
-from lock_world import NOW, Index, rootfs, served, sha256, wheel_bytes
+from lock_world import NOW, Index, Locker, Talk, rootfs, served, sha256, wheel_bytes
 
 from reprobox.errors import FetchError, HashMismatch, ResolveError
 from reprobox.model.lock import Lock
