@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +36,8 @@ class Box:
     clock: Callable[[], float] = time.time
     argv: tuple[str, ...] = ()
     engine_url: str | None = None
+    making: dict[str, ExitStack] = field(default_factory=dict, repr=False)
+    """Runs that this process is making; see flow/pending.py."""
     _top: Path | None = field(default=None, repr=False)
 
     @cached_property

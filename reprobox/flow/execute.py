@@ -7,31 +7,36 @@ functions.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from reprobox.engine import passwd
-from reprobox.errors import SourceError
-from reprobox.flow import hidden, plan
+from reprobox.errors import EngineError, EngineUnavailable, SourceError
+from reprobox.flow import hidden, pending, plan, told
 from reprobox.flow.box import Box
 from reprobox.flow.code import holder
 from reprobox.flow.watch import Watcher
 from reprobox.kit import canon
-from reprobox.model.outcome import ContainerState, Exit
+from reprobox.model.outcome import ContainerState, Exit, Reason
 from reprobox.model.record import Intent, OutputSummary, Record
 from reprobox.model.runspec import WORK, InputPin
 from reprobox.model.source import Exported
 from reprobox.runtime import pack
+from reprobox.source import refs
 from reprobox.source.export import export
-from reprobox.store import collect, manifest
+from reprobox.store import collect, layout, manifest
 from reprobox.store.rundir import RunDir
 
 STOPPED = "stopped"
 """A file in the run's directory: `reprobox stop` was here."""
+BALLAST = "ballast"
+"""A file in the run's directory that holds the place of its record, for the run that fills the disk."""
+_BALLAST, _FULL = 1 << 20, 1 << 16
+"""Bytes."""
+_KILLED, _SHIM_FAILED = 137, 125
+"""Exit codes of a container: its first process was killed; the shim failed (runtime/payload/shim.py)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +75,15 @@ def detach(box: Box, intent: Intent, job: Job) -> None:
 
 def launch(box: Box, intent: Intent, job: Job) -> tuple[RunDir, str, tuple[Exported, ...]]:
     """Everything up to the start: the held run, its container, and what was laid out for it."""
+    pending.begin(box, intent.id)
+    try:
+        refs.keep(holder(box, intent.source.commit), intent.id, intent.source.commit)
+        return _launch(box, intent, job)
+    finally:
+        pending.end(box, intent.id)
+
+
+def _launch(box: Box, intent: Intent, job: Job) -> tuple[RunDir, str, tuple[Exported, ...]]:
     run = box.runs.begin(intent, {"config.yaml": job.config})
     try:
         exported = lay_out(box, run, intent, job)
@@ -88,12 +102,22 @@ def launch(box: Box, intent: Intent, job: Job) -> tuple[RunDir, str, tuple[Expor
         box.engine.start(container_id)
     except BaseException:
         # Nothing has run: a run that never started is no run (DESIGN rule 7 is about experiments, not about us).
-        box.engine.remove(intent.container)
-        discard(box, run)
+        _undo(box, run, intent)
         raise
     return run, container_id, exported
 
 
+def _undo(box: Box, run: RunDir, intent: Intent) -> None:
+    """Forgets a run that could not be started; where the engine does not even answer to that, the next command does it."""
+    try:
+        box.engine.remove(intent.container)
+    except (EngineUnavailable, EngineError):
+        run.release()
+        return
+    discard(box, run)
+
+
+@layout.trouble("laying out a run")
 def lay_out(box: Box, run: RunDir, intent: Intent, job: Job) -> tuple[Exported, ...]:
     """Makes the run's directories: the commit, the runtime, the caller's passwd entry, and room for what comes."""
     for name in ("work", "out", "etc"):
@@ -107,6 +131,7 @@ def lay_out(box: Box, run: RunDir, intent: Intent, job: Job) -> tuple[Exported, 
     _mount_points(run.path / "work", intent.runspec.inputs)
     (run.path / "exported.jsonl").write_bytes(b"".join(canon.canonical(list(_key(item))) + b"\n" for item in exported))
     pack.materialise(intent.runspec.runtime, box.things, run.path / "box")
+    _take_place(run.path / BALLAST)
     uid, gid = os.getuid(), os.getgid()
     (run.path / "etc" / "passwd").write_text(passwd.passwd(uid, gid))
     (run.path / "etc" / "group").write_text(passwd.group(gid))
@@ -114,6 +139,15 @@ def lay_out(box: Box, run: RunDir, intent: Intent, job: Job) -> tuple[Exported, 
         hidden.place(run.path, job.secrets)
     _inside(run.path / "work", intent.runspec.workdir).mkdir(parents=True, exist_ok=True)
     return exported
+
+
+def _take_place(path: Path) -> None:
+    """Keeps some of the disk for the record; written by the file system itself where it can."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(fd, 0, _BALLAST)
+    finally:
+        os.close(fd)
 
 
 def _key(item: Exported) -> tuple[str, str, int, str]:
@@ -167,26 +201,30 @@ def _tracked_mounts(intent: Intent, run_dir: Path) -> dict[str, str]:
     return {pin.path: str(run_dir / "work" / pin.path.removeprefix(f"{WORK}/")) for pin in intent.runspec.inputs if pin.tracked}
 
 
+@layout.trouble("collecting a run")
 def finish(
     box: Box, run: RunDir, intent: Intent, state: ContainerState | None, exported: tuple[Exported, ...], *, interrupted: str | None
 ) -> Record:
-    """Collects what the run left and publishes the record; the container and the scratch go last."""
-    shim = _read_json(run.path / "out" / "exit.json")
-    met = _read_json(run.path / "out" / "met.json")
-    met["processes"] = _markers(run.path / "out" / "markers")
+    """Collects what the run left and publishes the record; the container and the scratch go last.
+
+    Whoever dies in here is followed by another who calls it again: what was moved already is found where it was moved to.
+    """
+    out = run.path / "out"
+    report = told.report(out) or told.report(run.path)
+    met = told.inside(run.path if (run.path / "met.json").exists() else out, markers=out)
+    full = _disk_is_full(run.path)
+    (run.path / BALLAST).unlink(missing_ok=True)
     mounted = {pin.path.removeprefix(f"{WORK}/") for pin in intent.runspec.inputs if pin.path.startswith(f"{WORK}/")}
     found = collect.collect(run.path / "work", {i.path: (i.kind, i.mode, i.sha256) for i in exported}, mounted, run.outputs)
     lines = manifest.outputs_manifest(found.outputs)
-    for name in ("exit.json", "met.json"):
-        run.keep(name, run.path / "out" / name)
-    streams = [run.keep(name, run.path / "out" / name) or canon.digest_bytes(b"") for name in ("stdout", "stderr")]
-    _keep_trail(run.path)
+    streams = _keep(run, report is not None, "met.json" not in met.get("refused", ()))
+    ended = exit_of(report, state, interrupted or ("user" if (run.path / STOPPED).exists() else None))
     record = Record(
         intent=intent,
-        exit=exit_of(shim, state, interrupted or ("user" if (run.path / STOPPED).exists() else None)),
-        started=float(shim.get("started", intent.created)),
-        finished=float(shim.get("finished", box.clock())),
-        duration=float(shim.get("duration", 0.0)),
+        exit=replace(ended, message=f"{ended.message} The disk was full.".strip()) if full else ended,
+        started=report.started if report else intent.created,
+        finished=report.finished if report else box.clock(),
+        duration=report.duration if report else 0.0,
         outputs=OutputSummary(
             manifest=canon.digest_bytes(lines),
             files=len(found.outputs),
@@ -197,8 +235,8 @@ def finish(
         stderr=streams[1],
         met={
             **met,
-            "peak_memory": shim.get("peak_memory"),
-            "oom_kills": shim.get("oom_kills"),
+            "peak_memory": report.peak_memory if report else None,
+            "oom_kills": report.oom_kills if report else None,
             "deleted": list(found.deleted),
         },
     )
@@ -208,38 +246,52 @@ def finish(
     return record
 
 
-def exit_of(shim: Mapping[str, Any], state: ContainerState | None, interrupted: str | None) -> Exit:
-    """How it ended: the shim saw it from inside; the engine's word is used where the shim has none."""
+def _keep(run: RunDir, report: bool, met: bool) -> list[str]:
+    """Moves the shim's files to where they stay, if they are the shim's; the digests of the two streams."""
+    for name, believed in (("exit.json", report), ("met.json", met)):
+        if believed:
+            run.keep(name, run.path / "out" / name)
+    _keep_trail(run.path)
+    return [run.keep(name, run.path / "out" / name) or canon.digest_bytes(b"") for name in ("stdout", "stderr")]
+
+
+def _disk_is_full(path: Path) -> bool:
+    """Whether no program could write much more there."""
+    there = os.statvfs(path)
+    return there.f_bavail * there.f_frsize < _FULL or (there.f_files > 0 and there.f_favail == 0)
+
+
+def exit_of(report: told.Report | None, state: ContainerState | None, interrupted: str | None) -> Exit:
+    """How it ended: the shim saw it from inside; the engine's word is used where the shim has none, or the two disagree.
+
+    The program could write the shim's report itself. The shim exits with the code that it reports, so another code of the engine
+    refutes it, unless the shim was killed while it ended what the program had left behind.
+    """
+    seen = state.exit_code if state else None
     if interrupted in ("user", "timeout"):
-        code = int(shim.get("code", state.exit_code if state and state.exit_code is not None else 137))
-        return Exit(code=code, reason="timeout" if interrupted == "timeout" else "interrupted", signal=shim.get("signal"))
-    if "code" in shim:
-        return Exit(
-            code=shim["code"], reason=shim.get("reason", "exited"), signal=shim.get("signal"), message=shim.get("message", "")
-        )
+        code = report.code if report else 137 if seen is None else seen
+        reason: Reason = "timeout" if interrupted == "timeout" else "interrupted"
+        return Exit(code=code, reason=reason, signal=report.signal if report else None)
+    if report and (seen in (None, report.code) or (seen == _KILLED and state and not state.oom_killed)):
+        said = "" if seen in (None, report.code) else f"The container was killed after the program had ended (exit {seen})."
+        return Exit(code=report.code, reason=report.why, signal=report.signal, message=f"{report.message} {said}".strip())
+    return _by_engine(state, f"exit.json said {report.code}, and that is not true." if report else "")
+
+
+def _by_engine(state: ContainerState | None, forged: str) -> Exit:
+    """How it ended, as far as the engine knows."""
     if state is None:
         return Exit(code=255, reason="lost", message="the container is gone and left no exit.json")
     if state.oom_killed:
-        return Exit(code=137, reason="oom", signal=9)
+        return Exit(code=137, reason="oom", signal=9, message=forged)
     code = state.exit_code if state.exit_code is not None else 255
     if code in (126, 127) and state.status == "created":
         return Exit(code=code, reason="not-found" if code == 127 else "not-executable", message=state.error)
+    if forged:
+        return Exit(code=code, reason="exited", message=forged)
+    if code == _SHIM_FAILED:
+        return Exit(code=code, reason="engine", message="the injected shim could not do its work, so the program was not started")
     return Exit(code=code, reason="engine", message=state.error or "the engine stopped the container before the program ended")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _markers(directory: Path) -> list[dict[str, Any]]:
-    """What the injected runtime wrote, one file a process, ordered by start; see runtime/payload/sitecustomize.py."""
-    if not directory.is_dir():
-        return []
-    return [_read_json(path) for path in sorted(directory.iterdir()) if path.suffix == ".json" and path.is_file()]
 
 
 def _keep_trail(run_dir: Path) -> None:
@@ -259,5 +311,5 @@ def clean(run: RunDir) -> None:
     """Removes what only the running container needed; after the record is written, nobody does."""
     run.clear_scratch()
     hidden.forget(run.path)
-    for name in ("exported.jsonl", STOPPED):
+    for name in ("exported.jsonl", STOPPED, BALLAST):
         (run.path / name).unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,7 +122,7 @@ def logs(box: Box, reference: str, *, follow: bool) -> Iterator[tuple[str, bytes
 
 def _finished_logs(path: Path) -> Iterator[tuple[str, bytes]]:
     for name in ("stdout", "stderr"):
-        with (path / name).open("rb") as file:
+        with contextlib.suppress(FileNotFoundError), (path / name).open("rb") as file:
             yield from ((name, chunk) for chunk in _chunks(file))
 
 

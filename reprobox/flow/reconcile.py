@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reprobox.errors import EngineError, EngineUnavailable, RunBusy, RunNotFound
-from reprobox.flow import execute
+from reprobox.flow import execute, hidden, pending
 from reprobox.flow.box import Box
 from reprobox.kit import canon
 from reprobox.model.outcome import ContainerState
@@ -34,6 +34,11 @@ def settle(box: Box) -> bool:
             continue
         except (EngineUnavailable, EngineError):
             return False
+    try:
+        pending.clear(box)
+    except (EngineUnavailable, EngineError):
+        return False
+    hidden.sweep(box.runs)
     return True
 
 
@@ -46,6 +51,7 @@ def _settle(box: Box, run: RunDir) -> None:
     nothing_ran = state.status == "created" if state else box.runs.started(run.id) is None
     if nothing_ran and not (run.path / "out" / "exit.json").exists():
         box.engine.remove(intent.container)
+        pending.leave(box, run.id)
         execute.discard(box, run)
         return
     execute.finish(box, run, intent, state, _exported(run), interrupted=None)

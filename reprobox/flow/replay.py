@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reprobox.errors import FetchError, InputError
-from reprobox.flow import carried, code, compare, execute, expect, run
+from reprobox.errors import InputError
+from reprobox.flow import carried, compare, execute, expect, run
 from reprobox.flow.box import Box
 from reprobox.flow.watch import Watcher
 from reprobox.model import codec
@@ -15,7 +15,6 @@ from reprobox.model.record import Intent, Record
 from reprobox.model.runspec import InputPin, RunSpec
 from reprobox.model.verdict import Verdict
 from reprobox.runtime.profiles import Forecast
-from reprobox.source import refs
 from reprobox.version import __version__
 
 
@@ -66,6 +65,8 @@ def replay(
     original, digest = box.runs.record(run_id)
     knobs = expect.knobs(original) if as_recorded else {}
     made = ready(box, original, digest, name=name, gpus=gpus, secrets=secrets, env=knobs)
+    if made.image_tier != "local":
+        box.progress.note(f"the image was gone from the engine and came back: {made.image_tier}")
     expected = expect.forecast(original, as_recorded=as_recorded, gpus=gpus)
     box.progress.note(expect.sentence(expected))
     record = execute.execute(box, made.intent, made.job, watcher)
@@ -117,7 +118,6 @@ def ready(
     image, tier = restore_image(box, original)
     intent = _again(box, original, digest, replace(asked, env={**asked.env, **env}))
     config = box.things.path(asked.config_digest).read_bytes()
-    refs.keep(code.holder(box, asked.commit), intent.id, asked.commit)
     job = execute.Job(config=config, inputs=inputs, image=image, secrets=given, gpus=gpus)
     return Ready(intent=replace(intent, name=name, tags=tags), job=job, image_tier=tier)
 
@@ -147,12 +147,15 @@ def restore_image(box: Box, original: Record) -> tuple[str, str]:
     from reprobox.lock import fetch
 
     lock = original.intent.lock
-    try:
-        image, tier = restore.restore(original.intent.image, lock, objects=box.things, engine=box.engine, progress=box.progress)
-    except FetchError:
-        # The last tier composes from bytes; those that are gone may still be had by hash from the user's own indexes.
-        fetch.complete(lock, box.objects, box.progress, offline=False)
-        image, tier = restore.restore(original.intent.image, lock, objects=box.things, engine=box.engine, progress=box.progress)
+    image, tier = restore.restore(
+        original.intent.image,
+        lock,
+        objects=box.things,
+        engine=box.engine,
+        progress=box.progress,
+        # Bytes that left the store may still be had by hash from the user's own indexes.
+        complete=lambda: fetch.complete(lock, box.things, box.progress),
+    )
     return run.engine_reference(box, image), tier
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reprobox.errors import ConfigError, GpuUnavailable, InputError, PreflightFailed, ProfileUnavailable
-from reprobox.flow import environment, execute, hidden, plan
+from reprobox.flow import environment, execute, hidden, pending, plan
 from reprobox.flow.box import Box
 from reprobox.flow.watch import Watcher
 from reprobox.model import codec
@@ -62,7 +62,6 @@ def run(
     intent, job = _resolve(box, config, overrides, gpus=gpus, name=name, tags=tags, snapshot=snapshot)
     if preflight:
         _fly_ahead(box, intent, job, preflight)
-    refs.keep(box.top, intent.id, intent.source.commit)
     if watcher is None:
         execute.detach(box, intent, job)
         return intent
@@ -122,6 +121,8 @@ def _resolve(
     spec = _in_repository(spec, config_file, box.top)
     spec = replace(spec, gpus=gpus or spec.gpus, name=name or spec.name, tags=(*spec.tags, *tags))
     run_id = box.runs.new_id(box.clock())
+    if snapshot:
+        pending.begin(box, run_id)
     source = take_snapshot(box.top, run_id) if snapshot else pin(box.top)
     lock = environment.fresh_lock(replace(spec, lock_path=Path(spec.lock_path).name), config_file)
     refuse_impossible(box, spec.profile, spec.gpus)
@@ -179,7 +180,8 @@ def prepare(box: Box, spec: Spec, source: Source, lock: Lock, image: Image, run_
         inputs=pins,
         env=profiles.env(spec.profile, seed=spec.seed, threads=spec.threads, commit_time=source.commit_time, trail=spec.trail),
     )
-    intent = make_intent(box, run_id, runspec, source, image, lock, spec)
+    found = box.engine.inspect(image.tag)
+    intent = make_intent(box, run_id, runspec, source, replace(image, addresses=found.repo_digests if found else ()), lock, spec)
     return intent, execute.Job(
         config=config,
         inputs=host_inputs(pins),

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from reprobox.errors import EngineUnavailable, ReproboxError, RunBusy, UsageError
-from reprobox.flow import execute, expect, reconcile, replay, run
+from reprobox.flow import execute, expect, pending, reconcile, replay, run
 from reprobox.flow.box import Box, shared_home
 from reprobox.flow.watch import GRACE
 from reprobox.kit import canon
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
 from reprobox.runtime import host, profiles
-from reprobox.source import refs
 from reprobox.version import __version__
 
 
@@ -42,8 +41,9 @@ def remove(box: Box, reference: str) -> str:
     if not box.runs.finished(run_id):
         state = box.runs.state(run_id, reconcile.container_state(box))
         raise RunBusy(f"run {run_id} is {state.name}", next_step=f"reprobox stop {run_id}, then remove it")
+    pending.begin(box, run_id)
     box.runs.remove(run_id)
-    refs.forget(box.top, run_id)
+    pending.end(box, run_id)
     return run_id
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Protocol
 
+from reprobox.flow import told
 from reprobox.model.outcome import ContainerState
 from reprobox.model.ports import RunEngine
 
@@ -115,8 +117,10 @@ class Follow:
 
     def _open(self, name: str) -> IO[bytes] | None:
         try:
-            file = (self._out / name).open("rb", buffering=0)
-        except FileNotFoundError:
+            # The program could have put a link or a pipe there.
+            with told.opened(self._out / name) as fd:
+                file = os.fdopen(os.dup(fd), "rb", buffering=0)
+        except OSError:
             return None
         self._files[name] = file
         return file

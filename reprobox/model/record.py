@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from reprobox.model import met
 from reprobox.model.image import Image
 from reprobox.model.lock import Lock
 from reprobox.model.outcome import Exit
@@ -73,6 +74,9 @@ class Record:
     stdout: str
     stderr: str
     met: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        met.check(self.met)
 
     @property
     def id(self) -> str:

@@ -6,7 +6,7 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from reprobox.errors import RunBusy, RunNotFound, StoreDamaged
@@ -232,20 +232,24 @@ class Runs:
             files.fsync_dir(self.folder)
             layout.remove_tree(doomed)
 
-    def sweep(self) -> tuple[str, ...]:
-        """Removes run directories that have no intent: their creator died before the run existed. Gives their names."""
+    def sweep(self, dead: Collection[str] = ()) -> tuple[str, ...]:
+        """Removes run directories that have no intent: their creator died before the run existed. Gives their names.
+
+        Args:
+            dead: ids whose creator is known to have died; the others must be old.
+        """
         gone = []
         with layout.trouble("sweeping the runs"):
-            for path in self._unborn():
+            for path in self._unborn(dead):
                 with contextlib.suppress(BlockingIOError), files.locked(path / "lock", wait=False):
                     if not layout.exists(path / "intent.json"):
                         layout.remove_tree(path)
                         gone.append(path.name)
         return tuple(gone)
 
-    def _unborn(self) -> Iterator[Path]:
+    def _unborn(self, dead: Collection[str]) -> Iterator[Path]:
         for path in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
-            young = time.time() - path.stat().st_mtime < _SWEEP_AFTER
+            young = path.name not in dead and time.time() - path.stat().st_mtime < _SWEEP_AFTER
             if ids.is_id(path.name) and not young and not layout.exists(path / "intent.json"):
                 yield path
 
