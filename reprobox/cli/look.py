@@ -13,6 +13,7 @@ from reprobox.cli.common import JSON, RUN, open_box, talk_of
 from reprobox.cli.talk import human
 
 if TYPE_CHECKING:
+    from reprobox.flow.statements import Confirmation
     from reprobox.model.record import Record
 
 
@@ -72,18 +73,19 @@ def show(context: typer.Context, run: RUN = "latest", as_json: JSON = False) -> 
 
     Example:  reprobox show latest --json
     """
-    from reprobox.flow import query
+    from reprobox.flow import query, statements
 
-    talk = talk_of(context)
-    found = query.show(open_box(context), run)
+    talk, box = talk_of(context), open_box(context)
+    found = query.show(box, run)
+    signed = statements.confirmations(box, found.id, statements.allowed_signers(box)) if found.record else []
     if as_json:
-        talk.data(found.as_json())
+        talk.data({**found.as_json(), "statements": [one.as_json() for one in signed]})
         return
     record = found.record
     if record is None:
         talk.line(f"{found.id}  {found.state}")
         return
-    for label, value in (*_lines(record), *((f"replay {row.id}", row.result) for row in found.verdicts)):
+    for label, value in (*_lines(record), *((f"replay {row.id}", row.result) for row in found.verdicts), *map(_signed, signed)):
         talk.line(f"{label:<12}{value}")
     render.table(
         talk,
@@ -91,6 +93,12 @@ def show(context: typer.Context, run: RUN = "latest", as_json: JSON = False) -> 
         [(file.path, human(file.size), file.sha256.removeprefix("sha256:")[:16]) for file in found.outputs[:40]],
         right=("size",),
     )
+
+
+def _signed(one: Confirmation) -> tuple[str, str]:
+    """A statement in one line; a signature that is nobody's we know is shown by its key, and as that."""
+    who = ", ".join(one.who) if one.trusted else f"{', '.join(one.keys) or 'nobody'}, not verified"
+    return ("made by" if one.kind == "made" else "confirmed"), f"{who}  {one.result}  {one.where}  {one.when}"
 
 
 def _lines(record: Record) -> list[tuple[str, str]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reprobox.cli.common import JSON, open_box, run_ids, talk_of
+from reprobox.cli.common import JSON, RUN, open_box, run_ids, talk_of
 from reprobox.cli.talk import Talk, human
 
 if TYPE_CHECKING:
@@ -30,6 +32,15 @@ def register(app: typer.Typer) -> None:
     app.command(name="import")(import_)
     app.command()(push)
     app.command()(pull)
+    app.command()(attest)
+
+
+class Form(Enum):
+    """What a statement is written as."""
+
+    INTOTO = "intoto"
+    CYCLONEDX = "cyclonedx"
+    CRATE = "crate"
 
 
 class _Seen(Exception):
@@ -145,3 +156,34 @@ def pull(
     talk = talk_of(context)
     box = open_box(context)
     _do(lambda: share.pull(box, runs or (), source, _look(talk, "pulling", dry), outside_links=outside_links), talk, as_json)
+
+
+def attest(
+    context: typer.Context,
+    run: RUN,
+    key: Annotated[Path | None, typer.Option("--key", help="The SSH key to sign with; git's user.signingKey without.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead of signing.", metavar="PATH")] = None,
+    form: Annotated[Form, typer.Option("--format", help="intoto, cyclonedx, or crate (a directory).")] = Form.INTOTO,
+    license_: Annotated[str, typer.Option("--license", help="What an RO-Crate says of its licence.")] = "",
+    as_json: JSON = False,
+) -> None:
+    """Sign a statement of what a run was made from, for others to check; for a replay, confirm its original too.
+
+    Example:  reprobox attest latest
+    """
+    from reprobox.errors import UsageError
+    from reprobox.flow import statements
+
+    talk, box = talk_of(context), open_box(context)
+    if output is not None:
+        statements.export_format(box, run, form.value, output, license_=license_)
+        talk.note(f"wrote {output}")
+    elif form is not Form.INTOTO:
+        raise UsageError(f"{form.value} is written to a file", next_step="name it: -o PATH")
+    else:
+        made = statements.attest(box, run, key)
+        if as_json:
+            talk.data([{"run": one.run, "kind": one.kind, "key": one.key, "path": str(one.path)} for one in made])
+            return
+        for one in made:
+            talk.line(str(one.path))

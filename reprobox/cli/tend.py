@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from reprobox.cli import render
-from reprobox.cli.common import JSON, RUN, open_box, talk_of
+from reprobox.cli.common import JSON, RUN, open_box, run_ids, talk_of
 
 
 def register(app: typer.Typer) -> None:
@@ -50,19 +51,24 @@ def remove(context: typer.Context, runs: Annotated[list[str], typer.Argument(hel
 
 def verify(
     context: typer.Context,
-    run: Annotated[str | None, typer.Argument(help="A run.")] = None,
+    run: Annotated[str | None, typer.Argument(help="A run, or the file of a signed statement.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every run.")] = False,
+    signers: Annotated[
+        Path | None, typer.Option("--signers", help="Allowed signers, as ssh-keygen(1) has them; git's own without.")
+    ] = None,
     as_json: JSON = False,
 ) -> None:
-    """Check that records and outputs are intact.
+    """Check that records and outputs are intact, or who signed a statement.
 
-    Every byte is hashed again. Exit code 0: all are what was recorded; 1: some are not.
+    Every byte is hashed again. Exit code 0: all are what was recorded; 1: some are not; 4: something could not be checked.
 
     Example:  reprobox verify latest
     """
     from reprobox.flow import tend
 
     talk = talk_of(context)
+    if run is not None and Path(run).is_file():
+        _verify_statement(context, Path(run), signers, as_json)
     found = tend.verify(open_box(context), None if everything else run or "latest")
     if as_json:
         talk.data([item.as_json() for item in found])
@@ -73,19 +79,44 @@ def verify(
     raise typer.Exit(1 if any(item.damage for item in found) else 0)
 
 
-def doctor(context: typer.Context, as_json: JSON = False) -> None:
+def _verify_statement(context: typer.Context, path: Path, signers: Path | None, as_json: bool) -> None:
+    from reprobox.flow import statements
+
+    talk, box = talk_of(context), open_box(context)
+    found = list(statements.verify_statement(box, path, signers or statements.allowed_signers(box)))
+    if as_json:
+        talk.data([{"state": state, "what": what} for state, what in found])
+    for state, what in () if as_json else found:
+        talk.line(f"{state:<12}{what}")
+    states = {state for state, _ in found}
+    raise typer.Exit(1 if "wrong" in states else 4 if "not checked" in states else 0)
+
+
+def doctor(
+    context: typer.Context,
+    run: Annotated[str | None, typer.Argument(help="A run that is to be replayed here.", autocompletion=run_ids)] = None,
+    as_json: JSON = False,
+) -> None:
     """Say what this machine can do.
 
-    Example:  reprobox doctor --json
+    With a run: which sameness a replay here may expect, and why; the replay's verdict says whether it came true.
+
+    Example:  reprobox doctor latest
     """
     from reprobox.flow import tend
 
     talk = talk_of(context)
-    found = tend.doctor(open_box(context))
+    box = open_box(context)
+    found = tend.doctor_run(box, run) if run else tend.doctor(box)
     if as_json:
         talk.data(found)
         return
     for key, value in found.items():
-        talk.line(
-            f"{key:<12}{value if not isinstance(value, dict) else ', '.join(f'{name}: {text}' for name, text in value.items())}"
-        )
+        for number, line in enumerate(_lines(value)):
+            talk.line(f"{'' if number else key:<12}{line}")
+
+
+def _lines(value: object) -> list[str]:
+    if isinstance(value, dict):
+        return [f"{name}: {text}" for name, text in value.items()]
+    return [str(item) for item in value] or ["nothing"] if isinstance(value, list) else [str(value)]
