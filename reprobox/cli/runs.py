@@ -106,7 +106,7 @@ def replay(
     watcher = Watcher(Streams(quiet_stdout=as_json), talk.note)
     done = flow.replay(box, run, watcher, gpus=gpus, name=name, secrets=secrets, as_recorded=as_recorded)
     if as_json:
-        talk.data(verdicts.as_json(done.verdict))
+        talk.data({**verdicts.as_json(done.verdict), "image_tier": done.image_tier})
     else:
         verdicts.show(talk, done.verdict)
     raise typer.Exit(0 if done.verdict.same else 1)

@@ -13,6 +13,7 @@ from reprobox.image.document import Composition, index
 from reprobox.image.layer import Sink, check_objects
 from reprobox.kit import tar
 from reprobox.kit.canon import canonical, hex_of
+from reprobox.model.image import ARCHIVE_MEMO
 from reprobox.model.ports import Objects, Progress
 
 _BLOCK = tarfile.BLOCKSIZE
@@ -103,4 +104,4 @@ def keep(composition: Composition, objects: Objects, progress: Progress) -> str:
 
 def archive_key(config_digest: str) -> str:
     """The memo that names the archive of an image."""
-    return f"image/archive/{hex_of(config_digest)}"
+    return ARCHIVE_MEMO + hex_of(config_digest)

@@ -5,10 +5,10 @@ Each way must give the same config digest. A tag is never a way: what it names m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
-from reprobox.errors import ImageMismatch, ImageMissing, ReproboxError
+from reprobox.errors import FetchError, ImageMismatch, ImageMissing, ReproboxError
 from reprobox.image.verify import verify
 from reprobox.model.image import Image
 from reprobox.model.lock import Expected, Lock
@@ -24,12 +24,12 @@ def restore(
     objects: Objects,
     engine: ImageEngine,
     progress: Progress,
-    repo_digests: Sequence[str] = (),
+    complete: Callable[[], None] | None = None,
 ) -> tuple[Image, str]:
     """Makes the engine hold exactly this image; the image, and which way it came: `local`, `registry`, `archive` or `composed`.
 
     Args:
-        repo_digests: addresses (`name@sha256:...`) where the image was seen; an address, not an identity.
+        complete: fetches the lock's bytes that are absent; called when composing lacks some.
 
     Raises:
         ImageMissing: no way led to it; `why` says what each of them met.
@@ -38,9 +38,9 @@ def restore(
     met: list[str] = []
     ways: tuple[tuple[str, Callable[[], None]], ...] = (
         ("local", lambda: _local(image, engine)),
-        ("registry", lambda: _registry(image, engine, repo_digests)),
+        ("registry", lambda: _registry(image, engine, progress)),
         ("archive", lambda: _archive(image, objects, engine)),
-        ("composed", lambda: _composed(image, lock, objects=objects, engine=engine, progress=progress)),
+        ("composed", lambda: _composed(image, lock, complete, objects=objects, engine=engine, progress=progress)),
     )
     for way, attempt in ways:
         try:
@@ -76,22 +76,23 @@ def _local(image: Image, engine: ImageEngine) -> None:
     raise ImageMissing(met[-1])
 
 
-def _registry(image: Image, engine: ImageEngine, repo_digests: Sequence[str]) -> None:
+def _registry(image: Image, engine: ImageEngine, progress: Progress) -> None:
     met = []
-    for reference in repo_digests:
+    for reference in image.addresses:
         if "@sha256:" not in reference:
             met.append(f"{reference} is not a digest")
             continue
         try:
             there = engine.pull(reference)
         except ReproboxError as error:
-            met.append(f"{reference}: {error.what}")
+            met.append(f"{reference}: {error.what} ({error.why})")
             continue
         found = verify(there, image)
         if not found:
             engine.tag(there.id, image.tag)
             return
-        met.append(f"{reference} is another image: {'; '.join(found)}")
+        met.append(f"{reference} gave {there.id}, which is not {image.config}: {'; '.join(found)}")
+        progress.note(f"not used: {met[-1]}")
     raise ImageMissing("; ".join(met) or "no address is known")
 
 
@@ -112,8 +113,23 @@ def _archive(image: Image, objects: Objects, engine: ImageEngine) -> None:
         raise ImageMismatch("the archive in the store holds another image", why="; ".join(found))
 
 
-def _composed(image: Image, lock: Lock, *, objects: Objects, engine: ImageEngine, progress: Progress) -> None:
+def _composed(
+    image: Image,
+    lock: Lock,
+    complete: Callable[[], None] | None,
+    *,
+    objects: Objects,
+    engine: ImageEngine,
+    progress: Progress,
+) -> None:
     from reprobox.image.compose import compose
 
     expected = Expected(config=image.config, manifest=image.manifest, diff_ids=image.diff_ids)
-    compose(replace(lock, image=expected), image.lock, objects=objects, engine=engine, progress=progress)
+    known = replace(lock, image=expected)
+    try:
+        compose(known, image.lock, objects=objects, engine=engine, progress=progress)
+    except FetchError:
+        if complete is None:
+            raise
+        complete()
+        compose(known, image.lock, objects=objects, engine=engine, progress=progress)

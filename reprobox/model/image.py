@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+ARCHIVE_MEMO = "image/archive/"
+"""With the hexadecimal config digest of an image: the memo that holds the digest of its whole archive in the store."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
@@ -23,6 +26,8 @@ class Image:
     """The base as the lock names it, for people."""
     settings: dict[str, Any] = field(default_factory=dict)
     """The `config` object of the image (Env, Labels, ...): what is compared where an engine's ID is neither digest above."""
+    addresses: tuple[str, ...] = ()
+    """Where registries had it when the run was made (`name@sha256:...`): addresses, not identities, since engines compress anew."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,9 @@
 """What nobody needs any more: first told, with how many bytes, then removed.
 
 Needed is every digest that any record, intent or lock mentions anywhere, found as text, so that what a newer reprobox wrote counts
-too; and what a needed object mentions, if it is itself JSON. An object that is young, or was looked up lately, stays: a build or a
-run that is just being made has not written its intent yet (`ObjectStore.has` touches what it finds). When anything cannot be read,
-nothing is removed.
+too; what a needed object mentions, if it is itself JSON; and the archive of a needed image. An object that is young, or was looked
+up lately, stays: a build or a run that is just being made has not written its intent yet (`ObjectStore.has` touches what it finds).
+When anything cannot be read, nothing is removed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from reprobox.errors import StoreError
 from reprobox.kit import files
+from reprobox.model.image import ARCHIVE_MEMO
 from reprobox.store import ids, layout
 from reprobox.store.objects import TOUCH_AFTER, ObjectStore
 from reprobox.store.rundir import SCRATCH
@@ -115,6 +116,8 @@ def _needed(root: Path, store: ObjectStore) -> set[str]:
         path = store.root / "objects" / "sha256" / hexadecimal[:2] / hexadecimal[2:]
         if _is_json(path):
             waiting += _mentioned(path)
+        if isinstance(archive := store.memo(ARCHIVE_MEMO + hexadecimal), str):
+            waiting.append(archive.removeprefix("sha256:"))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import docker
@@ -30,11 +30,13 @@ class World:
     engine: DockerEngine
     lock: Lock
     image: Image
+    complete: Callable[[], None] | None = None
 
-    def restore(self, *repo_digests: str, engine: DockerEngine | None = None, lock: Lock | None = None) -> str:
+    def restore(self, *addresses: str, engine: DockerEngine | None = None, lock: Lock | None = None) -> str:
         ports = {"objects": self.objects, "engine": engine or self.engine, "progress": Talk()}
-        image, way = restore(self.image, lock or self.lock, **ports, repo_digests=repo_digests)
-        assert image == self.image
+        wanted = replace(self.image, addresses=addresses)
+        image, way = restore(wanted, lock or self.lock, **ports, complete=self.complete)
+        assert image == wanted
         there = self.engine.inspect(self.image.tag)
         assert there is not None
         assert there.diff_ids == self.image.diff_ids
@@ -132,6 +134,14 @@ def test_a_damaged_archive_is_passed_over(world: World) -> None:
 
 def test_composed_from_the_lock(world: World) -> None:
     world.forget_locally()
+    assert world.restore() == "composed"
+
+
+def test_bytes_that_left_the_store_are_fetched_before_composing(world: World) -> None:
+    data = world.objects.path(world.lock.wheels[0].sha256).read_bytes()
+    world.forget_locally()
+    world.lose_bytes()
+    world.complete = lambda: world.objects.put_bytes(data)  # type: ignore[assignment, return-value]
     assert world.restore() == "composed"
 
 

@@ -10,6 +10,7 @@ from harness_runs import NOW, a_finished_run, a_record, a_runspec, an_intent
 
 from reprobox.errors import StoreError
 from reprobox.kit import canon
+from reprobox.model.image import ARCHIVE_MEMO
 from reprobox.store import gc
 from reprobox.store.manifest import outputs_manifest
 from reprobox.store.objects import ObjectStore
@@ -118,3 +119,13 @@ def test_a_digest_without_its_prefix_counts_too(runs: Runs) -> None:
     digest = put_old(ObjectStore(runs.root), b"x")
     a_finished_run(runs, config={"anything": [canon.hex_of(digest)]})
     assert gc.plan(runs.root).objects == ()
+
+
+def test_the_archive_of_a_needed_image_stays(runs: Runs) -> None:
+    store = ObjectStore(runs.root)
+    needed, other = (put_old(store, name) for name in (b"the archive", b"an archive that nobody needs"))
+    image = "sha256:" + "5" * 64
+    store.remember(ARCHIVE_MEMO + canon.hex_of(image), needed)
+    store.remember(ARCHIVE_MEMO + "6" * 64, other)
+    a_finished_run(runs, config={"image": image})
+    assert [digest for digest, _ in gc.plan(runs.root).objects] == [other]
