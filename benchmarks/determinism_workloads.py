@@ -1,6 +1,7 @@
 """Small trainings and single operations whose digests are compared between CPU models; run by determinism.py and by the tests.
 
-`python determinism_workloads.py mlp|cnn|transformer|ops|numpy|all [steps]` prints one JSON object: name to digest, and CPU seconds.
+`python determinism_workloads.py WORKLOAD [steps]` prints one JSON object: name to digest, and CPU seconds. Workloads: mlp, cnn,
+transformer, nets, ops, numpy, all, speed.
 It sets no seed of its own: that is the profile's part. Data are exact (integers scaled by powers of two), so only the code differs.
 """
 
@@ -127,6 +128,38 @@ def everything(torch, steps):
     return {**numpy_only(), **ops(torch), **train(torch, mlp, steps)}
 
 
+def nets(torch, steps):
+    """The digests of all three trainings."""
+    return {f"{name}.{key}": value for name, make in NETS.items() for key, value in train(torch, make, steps).items()}
+
+
+def speed(torch, steps):
+    """Milliseconds of processor time a step, after a warm-up; the least of five rounds."""
+    found = {}
+    for name, make in NETS.items():
+        model, data, target = make(torch)
+        optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+        rounds = []
+        for _ in range(6):
+            began = time.process_time()
+            for _ in range(steps):
+                optimizer.zero_grad()
+                torch.nn.functional.cross_entropy(model(data), target).backward()
+                optimizer.step()
+            rounds.append((time.process_time() - began) / steps * 1000)
+        found[name] = round(min(rounds[1:]), 3)
+    return found
+
+
+MANY = {
+    "all": everything,
+    "everything": lambda torch, steps: {**numpy_only(), **ops(torch), **nets(torch, steps)},
+    "nets": nets,
+    "speed": speed,
+    "ops": lambda torch, _: ops(torch),
+}
+
+
 def main() -> None:
     """Runs one workload and prints what it found."""
     name, steps = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 10
@@ -136,7 +169,7 @@ def main() -> None:
         import torch
 
         before = time.process_time()
-        found = everything(torch, steps) if name == "all" else ops(torch) if name == "ops" else train(torch, NETS[name], steps)
+        found = MANY[name](torch, steps) if name in MANY else train(torch, NETS[name], steps)
     print(json.dumps({"found": found, "cpu_seconds": round(time.process_time() - before, 3)}))
 
 

@@ -1,7 +1,7 @@
 """Determinism profiles: the whole environment of a run, what each profile promises, and what to expect on another host.
 
 Pure: no I/O. Every value is the result of a measurement or a vendor's word, see docs/determinism.md; a part that is left out of a
-portable profile moves results between CPU models, which `benchmarks/determinism.py --ablate` shows part by part.
+portable profile moves results between CPU models, which `benchmarks/determinism.py --only ablate` shows part by part.
 """
 
 from __future__ import annotations

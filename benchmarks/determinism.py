@@ -1,0 +1,174 @@
+"""Measures what docs/determinism.md says: the CPU matrix, the speed of each profile, the trail's cost, the start of a process.
+
+    python benchmarks/determinism.py --python PYTHON_WITH_TORCH [--only matrix,speed,trail,start,ablate] [--write]
+
+The matrix runs the trainings natively and in qemu-user as other CPU models, and takes ten minutes. `--write` puts the tables into
+docs/determinism.md between their markers. The certificate has a command of its own, determinism_certificate.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from reprobox.model.spec import Trail  # noqa: E402
+from reprobox.runtime import profiles  # noqa: E402
+
+PAGE = ROOT / "docs" / "determinism.md"
+PAYLOAD = ROOT / "reprobox" / "runtime" / "payload"
+WORKLOADS = ROOT / "benchmarks" / "determinism_workloads.py"
+MATRIX = {
+    "same-machine": ("", "Haswell", "EPYC-Rome", "Nehalem"),
+    "portable-avx2": ("", "Haswell", "Skylake-Server", "EPYC-Rome", "EPYC-Milan"),
+    "portable-any": ("", "Haswell", "EPYC-Rome", "SandyBridge", "Nehalem"),
+}
+
+
+def run(
+    options: argparse.Namespace,
+    profile: str,
+    *argv: str,
+    cpu: str = "",
+    trail: Trail | None = None,
+    out: str = "",
+    without: str = "",
+) -> dict[str, object]:
+    """One workload under a profile; what it printed. `without`: leave out a variable, or an interposed library."""
+    with tempfile.TemporaryDirectory() as scratch:
+        asked = {"seed": 0, "threads": 1, "commit_time": 0, "trail": trail or Trail(), "box": str(PAYLOAD), "out": out or scratch}
+        env = profiles.env(profile, **asked)
+        env["REPROBOX_INTERPOSE"] = ",".join(one for one in env.get("REPROBOX_INTERPOSE", "").split(",") if one != without)
+        env.pop(without, None)
+        emulated = [options.emulator, "-cpu", cpu] if cpu else []
+        argv = (*emulated, options.python, str(WORKLOADS), *argv)
+        done = subprocess.run(argv, env=env, stdout=subprocess.PIPE, check=True)
+    return dict(json.loads(done.stdout)["found"])
+
+
+def matrix(options: argparse.Namespace) -> str:
+    """Profiles by CPU models: digests of the weights, 6 hex each."""
+    lines = ["| profile | CPU | MLP | CNN | transformer | same as native |", "|---|---|---|---|---|---|"]
+    for profile, cpus in MATRIX.items():
+        native: dict[str, object] = {}
+        for cpu in cpus:
+            found = run(options, profile, "nets", "5", cpu=cpu)
+            native = native or found
+            same = sum(found[f"{net}.weights"] == native[f"{net}.weights"] for net in ("mlp", "cnn", "transformer"))
+            digests = " | ".join(str(found[f"{net}.weights"])[:6] for net in ("mlp", "cnn", "transformer"))
+            lines.append(f"| {profile} | {cpu or 'native'} | {digests} | {f'{same} of 3' if cpu else ''} |")
+            print(lines[-1], file=sys.stderr, flush=True)
+    return "\n".join(lines)
+
+
+def ablate(options: argparse.Namespace) -> str:
+    """portable-avx2 with one part left out: results that differ between this CPU and an emulated one, of all that are computed."""
+    lines = ["| left out | results that differ | such as |", "|---|---|---|"]
+    parts = (
+        "",
+        "MKL_CBWR",
+        "intel",
+        "vml",
+        "ATEN_CPU_CAPABILITY",
+        "ONEDNN_MAX_CPU_ISA",
+        "OPENBLAS_CORETYPE",
+        "NPY_DISABLE_CPU_FEATURES",
+    )
+    for part in parts:
+        here, there = (run(options, "portable-avx2", "everything", "3", cpu=cpu, without=part) for cpu in ("", "Haswell"))
+        differ = [name for name in here if here[name] != there[name]]
+        shown = f"`{part}`" if part.isupper() else f"`portable_{part}.so`" if part else "nothing"
+        lines.append(f"| {shown} | {len(differ)} of {len(here)} | {', '.join(differ[:6])} |")
+        print(lines[-1], file=sys.stderr, flush=True)
+    return "\n".join(lines)
+
+
+def speed(options: argparse.Namespace) -> str:
+    """Milliseconds of processor time a step, interleaved, the least of two runs; beside an environment that pins nothing."""
+    found: dict[str, list[dict[str, float]]] = {}
+    for _ in range(2):
+        for profile in profiles.PROFILES:
+            found.setdefault(profile, []).append({key: float(str(v)) for key, v in run(options, profile, "speed", "20").items()})
+    lines = ["| profile | MLP | CNN | transformer |", "|---|---|---|---|"]
+    base = {net: min(one[net] for one in found["observe"]) for net in ("mlp", "cnn", "transformer")}
+    for profile, rounds in found.items():
+        cells = [f"{min(one[net] for one in rounds):.2f} ms ({min(one[net] for one in rounds) / base[net]:.2f}x)" for net in base]
+        lines.append(f"| {profile} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def trail(options: argparse.Namespace) -> str:
+    """What the trail measured of itself: hashing, a step, the k it chose, and the share that this costs."""
+    lines = ["| training | step | one fingerprint of all parameters | k chosen | share |", "|---|---|---|---|---|"]
+    for net in ("mlp", "cnn", "transformer"):
+        with tempfile.TemporaryDirectory() as out:
+            run(options, "same-machine", net, "60", trail=Trail(enabled=True), out=out)
+            said = [json.loads(line) for line in (Path(out) / "trail.jsonl").read_text().splitlines()]
+        one = next(line for line in said if "cost" in line)
+        share = one["cost"] / (one["every"] * one["step"])
+        lines.append(f"| {net} | {one['step'] * 1e3:.2f} ms | {one['cost'] * 1e3:.2f} ms | {one['every']} | {share:.1%} |")
+    return "\n".join(lines)
+
+
+def start(options: argparse.Namespace) -> str:
+    """Milliseconds of wall time of `python -c ...`, medians of 21 interleaved starts."""
+    lines = ["| program | without | with the payload |", "|---|---|---|"]
+    with tempfile.TemporaryDirectory() as out:
+        env = profiles.env("same-machine", seed=0, threads=1, commit_time=0, trail=Trail(), box=str(PAYLOAD), out=out)
+        bare = {key: value for key, value in env.items() if key != "PYTHONPATH" and not key.startswith("REPROBOX")}
+        for program, count in (("pass", 21), ("import numpy", 11), ("import torch", 5)):
+            pairs = [(_wall(options.python, program, bare), _wall(options.python, program, env)) for _ in range(count)]
+            without, within = (statistics.median(side) * 1e3 for side in zip(*pairs, strict=True))
+            lines.append(f"| `{program}` | {without:.1f} ms | {within:.1f} ms |")
+    return "\n".join(lines)
+
+
+def _wall(python: str, program: str, env: dict[str, str]) -> float:
+    began = time.perf_counter()
+    subprocess.run([python, "-c", program], env=env, check=True)
+    return time.perf_counter() - began
+
+
+TABLES: dict[str, Callable[[argparse.Namespace], str]] = {
+    "speed": speed,
+    "trail": trail,
+    "start": start,
+    "ablate": ablate,
+    "matrix": matrix,
+}
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--python", default=sys.executable, help="an interpreter with torch and numpy")
+    parser.add_argument("--emulator", default="qemu-x86_64")
+    parser.add_argument("--only", default=",".join(TABLES))
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/determinism.md")
+    options = parser.parse_args()
+    for name in options.only.split(","):
+        table = TABLES[name](options)
+        print(f"## {name}\n{table}\n", flush=True)
+        if options.write:
+            _put(name, table)
+
+
+def _put(name: str, table: str) -> None:
+    """Replaces the lines between the markers of a table."""
+    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+    text = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(pattern.sub(lambda found: f"{found[1]}{table}\n{found[2]}", text, count=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
