@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 _SHA256 = "https://w3id.org/ro/terms/workflow-run#sha256"
+_BASE = "1.1"
+"""RO-Crate version that the profile is built on."""
 _IMAGE = "https://w3id.org/ro/terms/workflow-run#ContainerImage"
 _DOCUMENTS = {"record.json": "the record", "stdout": "standard output", "stderr": "standard error", "config.yaml": "the config"}
 
@@ -43,7 +45,7 @@ def write(record: Record, outputs: Sequence[OutputFile], run: Path, target: Path
         raise UsageError("an RO-Crate needs the rocrate library", next_step="pip install 'reprobox[crate]'") from fault
     if target.exists():
         raise UsageError(f"{target} is there already", next_step="choose another name")
-    crate = ROCrate()
+    crate = ROCrate(version=_BASE)
     crate.name, crate.description = title, f"A run of {' '.join(record.intent.runspec.argv)}, recorded by reprobox as {record.id}."
     crate.datePublished, crate.license = when(record.finished), license_
     results = [

@@ -45,7 +45,7 @@ class Sftp:
             client = self._stack.enter_context(contextlib.closing(paramiko.SSHClient()))
             client.connect(**_how(client, parts.hostname, parts.username, parts.port))
             self._sftp: Any = self._stack.enter_context(contextlib.closing(client.open_sftp()))
-            self._sftp.get_channel().settimeout(_TIMEOUT)
+            self._sftp.sock.settimeout(_TIMEOUT)
         self._made: set[str] = set()
 
     @contextlib.contextmanager
