@@ -11,7 +11,7 @@ test:
 	@PATH="$(CURDIR)/.tools/usr/bin:$(CURDIR)/.tools/bin:$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest $(ARGS)
 
 lint:
-	@scripts/setup
+	@scripts/setup --dev
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
