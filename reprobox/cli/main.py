@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from typer import core
 
-from reprobox.cli import images, look, make, runs, share, tend, why
+from reprobox.cli import care, images, look, make, runs, share, tend, why
 from reprobox.cli.talk import Talk
 from reprobox.errors import ReproboxError
 from reprobox.version import __version__
@@ -63,6 +63,7 @@ for module in (make, runs, look, why, tend):
     module.register(app)
 images.register(app)
 share.register(app)
+care.register(app)
 
 
 def main() -> None:

@@ -54,16 +54,41 @@ class Checked:
     id: str
     checked: str
     damage: tuple[str, ...]
+    unchecked: tuple[str, ...] = ()
+    """What could not be checked; this is never the same as whole."""
 
     def as_json(self) -> dict[str, Any]:
         """Stable keys."""
-        return {"id": self.id, "checked": self.checked, "damage": list(self.damage)}
+        return {"id": self.id, "checked": self.checked, "damage": list(self.damage), "unchecked": list(self.unchecked)}
 
 
-def verify(box: Box, reference: str | None) -> list[Checked]:
-    """Re-hashes the record, the streams and every output of one run, or of all."""
-    wanted = [box.runs.find(reference)] if reference else box.runs.ids()
-    return [_verify(box, run_id) for run_id in wanted]
+def verify(box: Box, reference: str | None, *, deep: bool = False) -> list[Checked]:
+    """Re-hashes the record, the streams and every output of one run, or of all.
+
+    Args:
+        deep: also what they stand on: the log of records, image layers as the engine has them, objects, inputs.
+    """
+    wanted = [box.runs.find(reference)] if reference else [run_id for run_id in box.runs.ids() if box.runs.finished(run_id)]
+    found = [_verify(box, run_id) for run_id in wanted]
+    return list(_verify_deep(box, found)) if deep else found
+
+
+def _verify_deep(box: Box, found: list[Checked]) -> Iterator[Checked]:
+    from reprobox.flow.deep import Deep
+
+    below = Deep(box)
+    for one in found:
+        try:
+            parts = below.verify(box.runs.record(one.id)[0])
+        except ReproboxError:
+            yield one
+            continue
+        yield Checked(
+            id=one.id,
+            checked=", ".join([one.checked, *(part.checked for part in parts)]),
+            damage=(*one.damage, *(text for part in parts for text in part.damage)),
+            unchecked=tuple(text for part in parts for text in part.unchecked),
+        )
 
 
 def _verify(box: Box, run_id: str) -> Checked:

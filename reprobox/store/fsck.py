@@ -187,6 +187,18 @@ def _walk(folder: Path) -> Iterator[str]:
             yield os.path.relpath(os.path.join(place, name), folder)
 
 
+def vouched(runs: Runs, run_id: str) -> str | None:
+    """Why the log of records does not vouch for a run; None when it does."""
+    announced: str | None = None
+    try:
+        for head in heads.read(runs.root):
+            if head.run == run_id:
+                announced = head.record if head.event == "record" else ""
+    except StoreDamaged as fault:
+        return str(fault)
+    return _vouched(runs, run_id, announced)
+
+
 def _chain(runs: Runs, here: set[str]) -> Iterator[Fault]:
     """Whether every record is the last one that was announced for its run, and none is missing."""
     announced: dict[str, str] = {}

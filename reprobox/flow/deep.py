@@ -1,0 +1,153 @@
+"""verify --deep: everything that a run stands on, read and hashed again: image layers as the engine has them, objects, inputs.
+
+An engine does not check its own layers: a file that was edited beneath it runs as it is, under the unchanged image ID. What it
+gives back of the image (`save`) is hashed here, so that such an edit shows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from reprobox import inputs
+from reprobox.errors import EngineError, EngineUnavailable, FetchError, ReproboxError
+from reprobox.flow.box import Box
+from reprobox.kit import canon
+from reprobox.lock import archive
+from reprobox.model.image import Image
+from reprobox.model.ports import Objects
+from reprobox.model.record import Record
+from reprobox.model.runspec import InputPin
+from reprobox.store import fsck
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What was hashed, what of it is not what it was, and what could not be hashed."""
+
+    checked: str
+    damage: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+
+
+@dataclass
+class Deep:
+    """Checks runs; what several of them share is read once."""
+
+    box: Box
+    _images: dict[str, Found] = field(default_factory=dict)
+    _objects: dict[str, bool | None] = field(default_factory=dict)
+
+    def verify(self, record: Record) -> list[Found]:
+        """All checks of one run."""
+        image = record.intent.image
+        if image.config not in self._images:
+            self._images[image.config] = self._image(image)
+        return [self._chain(record), self._images[image.config], self._kept(record), *map(self._input, self._loose(record))]
+
+    def _chain(self, record: Record) -> Found:
+        why = fsck.vouched(self.box.runs, record.id)
+        return Found(checked="record log", damage=(f"record log: {why}",) if why else ())
+
+    def _image(self, image: Image) -> Found:
+        what = f"{len(image.diff_ids)} layers"
+        try:
+            there = self.box.engine.inspect(image.tag) or self.box.engine.inspect(image.config)
+            if there is None:
+                return Found(checked=what, unchecked=(f"image {image.tag}: the engine does not have it; a replay restores it",))
+            with self.box.progress.task("reading the image as the engine has it") as bar:
+                found = set(_digests(self.box.engine.save(there.id), bar.update))
+        except EngineUnavailable as error:
+            return Found(checked=what, unchecked=(f"image {image.tag}: {error.what}",))
+        except (EngineError, tarfile.TarError, EOFError, OSError) as error:
+            return Found(checked=what, damage=(f"image {image.tag}: the engine cannot give it back as it was: {error}",))
+        wrong = [f"layer {number} {layer}" for number, layer in enumerate(image.diff_ids, start=1) if layer not in found]
+        wrong += [] if image.config in found else [f"config {image.config}"]
+        return Found(checked=what, damage=tuple(f"image {image.tag}: {part} is not what was recorded" for part in wrong))
+
+    def _kept(self, record: Record) -> Found:
+        names = list(dict.fromkeys(_needed(record, self.box.things)))
+        states = {name: self._state(digest) for name, digest in names}
+        return Found(
+            checked=f"{len(names)} objects",
+            damage=tuple(f"object {name}: its bytes are not what was written" for name, state in states.items() if state is False),
+            unchecked=tuple(f"object {name}: not in the store" for name, state in states.items() if state is None),
+        )
+
+    def _state(self, digest: str) -> bool | None:
+        if digest not in self._objects:
+            things = self.box.things
+            self._objects[digest] = things.verify(digest) if things.has(digest) else None
+        return self._objects[digest]
+
+    def _loose(self, record: Record) -> Iterator[InputPin]:
+        """Inputs that are not part of the commit, whose bytes git hashes itself."""
+        return (pin for pin in record.intent.runspec.inputs if not pin.tracked)
+
+    def _input(self, pin: InputPin) -> Found:
+        checked = f"input {pin.path}"
+        why = inputs.check(pin, Path(pin.source), _NoMemo(self.box.objects), self.box.progress)
+        if why is None or (pin.kind == "file" and self._state(pin.digest)):
+            return Found(checked=checked)
+        return Found(checked=checked, damage=(f"{checked}: {why}",))
+
+
+def _needed(record: Record, objects: Objects) -> Iterator[tuple[str, str]]:
+    """Name for people, and digest, of everything in the store that a replay reads."""
+    asked, lock = record.intent.runspec, record.intent.lock
+    yield from (("config", asked.config_digest), ("lock", asked.lock), ("runtime", asked.runtime))
+    yield from ((f"runtime/{name}", digest) for name, digest in _runtime(asked.runtime, objects))
+    yield from ((deb.filename.rpartition("/")[2], _digest(deb.sha256)) for deb in (*lock.base.packages, *lock.debs))
+    yield from ((wheel.filename, _digest(wheel.sha256)) for wheel in lock.wheels)
+
+
+def _digest(sha256: str) -> str:
+    return sha256 if sha256.startswith("sha256:") else f"sha256:{sha256}"
+
+
+def _runtime(digest: str, objects: Objects) -> list[tuple[str, str]]:
+    """Files of the injected runtime; none when its manifest cannot be read, which is a fault of its own."""
+    try:
+        files: dict[str, Any] = canon.parse(objects.path(digest).read_bytes())["files"]
+        return [(name, str(listed["sha256"])) for name, listed in files.items()]
+    except (FetchError, ReproboxError, OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+
+
+def _digests(chunks: Iterable[bytes], tell: Any) -> Iterator[str]:
+    """Digests of the uncompressed bytes of every file in an image archive, whichever layout it has."""
+    with tarfile.open(fileobj=archive.as_file(chunks), mode="r|") as tar:
+        for member in tar:
+            source = tar.extractfile(member) if member.isreg() else None
+            if source is not None:
+                yield _hash(archive.plain(source), tell)
+
+
+def _hash(source: IO[bytes], tell: Any) -> str:
+    hasher = hashlib.sha256()
+    while chunk := source.read(_CHUNK):
+        hasher.update(chunk)
+        tell(len(chunk))
+    return f"sha256:{hasher.hexdigest()}"
+
+
+class _NoMemo:
+    """Objects that remember nothing: whoever edits a file can also put its times back."""
+
+    def __init__(self, objects: Objects) -> None:
+        self._objects = objects
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._objects, name)
+
+    def memo(self, key: str) -> None:
+        """Nothing is known."""
+
+    def remember(self, key: str, value: Any) -> None:
+        """Nothing is kept."""
