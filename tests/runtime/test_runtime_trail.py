@@ -17,7 +17,8 @@ TRAINING = """
 import os, sys, torch
 plant, at = os.environ.get("PLANT", ""), int(os.environ.get("AT", "0"))
 torch.manual_seed(3)
-net = torch.nn.Sequential(torch.nn.Linear(16, 32), torch.nn.ReLU(), torch.nn.Linear(32, 32), torch.nn.Tanh(), torch.nn.Linear(32, 4))
+linear = torch.nn.Linear
+net = torch.nn.Sequential(linear(16, 32), torch.nn.ReLU(), linear(32, 32), torch.nn.Tanh(), linear(32, 4))
 optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
 data, target = torch.arange(128.0).reshape(8, 16) / 100, torch.arange(8) % 4
 for step in range(1, int(os.environ.get("STEPS", "30")) + 1):
@@ -114,14 +115,14 @@ def test_a_kernel_is_told_from_inputs_and_from_draws(tmp_path: Path) -> None:
 
     data = trail.compare_operations(base, ask(tmp_path / "data", "data", 5).directory / "out" / "optrace.jsonl")
     assert (data.cause, data.name) == ("inputs", "aten.add.Tensor")
-    assert data.at.endswith("train.py:12")
+    assert data.at.endswith("train.py:13")
 
     kernel = ask(tmp_path / "kernel", ATEN_CPU_CAPABILITY="default", MKL_CBWR="COMPATIBLE").directory / "out" / "optrace.jsonl"
     found = trail.compare_operations(ask(tmp_path / "wide", ATEN_CPU_CAPABILITY="avx2").directory / "out" / "optrace.jsonl", kernel)
     assert found.state == "different"
 
     sequence = trail.compare_operations(base, ask(tmp_path / "noise", "noise", 5).directory / "out" / "optrace.jsonl")
-    assert (sequence.cause, sequence.detail["right"]["at"].endswith("train.py:18")) == ("sequence", True)
+    assert (sequence.cause, sequence.detail["right"]["at"].endswith("train.py:19")) == ("sequence", True)
 
 
 def test_a_kernel_of_another_thread_count_is_named(tmp_path: Path) -> None:
@@ -168,7 +169,8 @@ for size in (1000, 70001, 200000):
             return act
         def swap(t): t[[3, 700]] = t[[700, 3]]
         def bit(t): t.view(torch.uint8)[-1] ^= 1
-        variants = [base, changed(flip(5)), changed(flip(5, 6)), changed(flip(5, 7)), changed(flip(1, size - 1)), changed(swap), changed(bit)]
+        acts = [flip(5), flip(5, 6), flip(5, 7), flip(1, size - 1), swap, bit]
+        variants = [base, *map(changed, acts)]
         found = hasher.many(variants)
         assert len(set(found)) == len(variants), (size, dtype, found)
         assert hasher.many([base]) == found[:1] == hasher.many([base.clone()])
