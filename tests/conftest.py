@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from images_of_our_own import PythonImage, archive, chunks, python_layer, tiny_layer
+from loopback_registry import Registry, serving
 from second_engine import SecondEngine
 from shim_runs import ShimRunner
 
@@ -97,6 +98,19 @@ def python_image(engine: DockerEngine, python_archive: Callable[[str], tuple[byt
     engine.load(chunks(data))
     yield PythonImage(tag, python)
     engine.remove_image(tag)
+
+
+@pytest.fixture(scope="session")
+def loopback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A container registry on loopback."""
+    with serving(tmp_path_factory.mktemp("registry")) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def registry(loopback: Registry) -> str:
+    """Its address, `host:port`."""
+    return loopback.address
 
 
 @pytest.fixture

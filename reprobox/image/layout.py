@@ -6,6 +6,7 @@ import datetime
 from typing import Any
 
 from reprobox.kit.canon import hex_of
+from reprobox.model.image import VENV
 from reprobox.model.lock import Lock
 
 FORMAT = 1
@@ -17,8 +18,6 @@ LABEL_FORMAT = "dev.reprobox.format"
 FAMILY = "reprobox/"
 """What the names of all images begin with that we load."""
 
-VENV = "opt/venv"
-"""Virtual environment, relative to the root of the image as tar members are."""
 PYTHON = f"/{VENV}/bin/python"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -14,7 +14,7 @@ from reprobox.kit import canon
 from reprobox.lock import archive
 from reprobox.lock.archive import Unpacked
 from reprobox.lock.tree import Tree
-from reprobox.model.image import EngineImage
+from reprobox.model.image import VENV, EngineImage
 from reprobox.model.lock import BaseLock, Python
 from reprobox.model.ports import ImageEngine, Objects, Progress
 from reprobox.model.spec import BaseIntent
@@ -119,7 +119,8 @@ def _dockerfile(intent: BaseIntent, work: Work) -> BaseLock:
         image = engine.build(context, name, tag, work.progress.note)
     unpacked = _save(engine, image.id, intent.reference, work)
     work.progress.note(
-        f"{intent.reference} is pinned by the layers that came out now; building it again would give other bytes, so keep the store"
+        f"{intent.reference} is pinned by the layers that came out now; building it again would give other bytes, so keep the "
+        "store. Only the file itself is watched: after a change to what it copies or fetches, `reprobox lock --upgrade` builds it anew"
     )
     return _lock(intent, unpacked, dockerfile=dockerfile)
 
@@ -164,7 +165,7 @@ def _lock(intent: BaseIntent, unpacked: Unpacked, *, digest: str | None = None, 
 
 
 def find_python(base: BaseLock, tree: Tree, version: str, packages: tuple[str, ...] = ()) -> Python:
-    """The interpreter in a base: the first on its PATH, else anywhere in a `bin`.
+    """The interpreter in a base: the first on its PATH, else anywhere in a `bin`; never one where our own environment will be.
 
     Args:
         packages: names of Debian packages that are installed on top; one of them may bring it.
@@ -178,7 +179,7 @@ def find_python(base: BaseLock, tree: Tree, version: str, packages: tuple[str, .
             return Python(version=version, executable=f"/{directory}/{name}")
     if f"{name}-minimal" in packages:
         return Python(version=version, executable=f"/usr/bin/{name}")
-    found = [path for path in tree.paths() if re.search(r"(?:^|/)bin/python3\.\d+$", path) and path in tree]
+    found = [path for path in tree.paths() if re.search(r"(?:^|/)bin/python3\.\d+$", path) and path in tree and not _ours(path)]
     fitting = [path for path in found if path.endswith(f"/{name}")]
     if fitting:
         return Python(version=version, executable=f"/{min(fitting, key=lambda path: (path.count('/'), path))}")
@@ -192,4 +193,10 @@ def find_python(base: BaseLock, tree: Tree, version: str, packages: tuple[str, .
 def _path_of(base: BaseLock) -> list[str]:
     words = [word for word in base.config.get("Env") or [] if word.startswith("PATH=")]
     path = words[-1].removeprefix("PATH=") if words else _DEFAULT_PATH
-    return [directory.strip("/") for directory in path.split(":") if directory.startswith("/")]
+    directories = [directory.strip("/") for directory in path.split(":") if directory.startswith("/")]
+    return [directory for directory in directories if not _ours(directory)]
+
+
+def _ours(path: str) -> bool:
+    """Whether our environment is laid over it; a base may itself be an image of ours, or have an environment at the usual place."""
+    return f"{path}/".startswith(f"{VENV}/")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+VENV = "opt/venv"
+"""Where our virtual environment is, relative to the root of the image as tar members are; what a base has there is laid over."""
 ARCHIVE_MEMO = "image/archive/"
 """With the hexadecimal config digest of an image: the memo that holds the digest of its whole archive in the store."""
 

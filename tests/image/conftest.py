@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +19,6 @@ from reprobox.model.lock import Lock
 from reprobox.model.spec import BaseIntent, Environment
 from reprobox.store.objects import ObjectStore
 
-TOP = Path(__file__).resolve().parents[2]
 Composer = Callable[..., Image]
 
 
@@ -61,34 +57,3 @@ def debian(request: pytest.FixtureRequest) -> tuple[ObjectStore, Lock]:
         environment, root=Path(store.root), previous=None, objects=store, engine=None, progress=Talk(), now=int(time.time())
     )
     return store, lock
-
-
-@pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A container registry on loopback: `host:port`."""
-    place = tmp_path_factory.mktemp("registry")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    (place / "config.yml").write_text(
-        f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {place}/data\nhttp:\n  addr: {address}\n"
-    )
-    program = shutil.which("docker-registry") or str(TOP / ".tools" / "usr" / "bin" / "docker-registry")
-    with (
-        (place / "log").open("wb") as log,
-        subprocess.Popen([program, "serve", place / "config.yml"], stdout=log, stderr=log) as process,
-    ):
-        try:
-            _answers(address, process)
-            yield address
-        finally:
-            process.terminate()
-
-
-def _answers(address: str, process: subprocess.Popen[bytes]) -> None:
-    host, port = address.split(":")
-    while process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex((host, int(port))) == 0:
-                return
-    raise RuntimeError("the registry ended before it answered")

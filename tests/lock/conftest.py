@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import socket
-import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -87,34 +82,3 @@ def apt_lists(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def engine() -> DockerEngine:
     return DockerEngine()
-
-
-@pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A container registry on loopback: `host:port`."""
-    place = tmp_path_factory.mktemp("registry")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    config = f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {place}/data\nhttp:\n  addr: {address}\n"
-    (place / "config.yml").write_text(config)
-    program = shutil.which("docker-registry") or str(TOP / ".tools" / "usr" / "bin" / "docker-registry")
-    with (
-        (place / "log").open("wb") as log,
-        subprocess.Popen([program, "serve", place / "config.yml"], stdout=log, stderr=log) as process,
-    ):
-        try:
-            _wait(f"http://{address}/v2/", process)
-            yield address
-        finally:
-            process.terminate()
-
-
-def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
-    while process.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except (urllib.error.URLError, ConnectionError):
-            continue
-    raise RuntimeError("the registry ended before it answered")

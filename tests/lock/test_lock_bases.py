@@ -126,6 +126,14 @@ def test_an_interpreter_outside_path_is_found(root: Path, objects: ObjectStore, 
     assert _lock(_env("archive", "base.tar"), root, objects, talk).python.executable == "/opt/conda/bin/python3.11"
 
 
+def test_an_interpreter_where_our_environment_will_be_is_passed_over(root: Path, objects: ObjectStore, talk: Talk) -> None:
+    files = {"usr/bin/python3.11": b"#!", "opt/venv/pyvenv.cfg": b""}
+    layer = tar_bytes(files, {"opt/venv/bin/python3.11": "/usr/bin/python3.11"})
+    config = {**CONFIG, "config": {"Env": ["PATH=/opt/venv/bin:/usr/bin"]}, "rootfs": {"diff_ids": [sha256(layer)]}}
+    (root / "base.tar").write_bytes(docker_archive(config, (layer,)))
+    assert _lock(_env("archive", "base.tar"), root, objects, talk).python.executable == "/usr/bin/python3.11"
+
+
 def test_layers_hide_and_replace(tmp_path: Path) -> None:
     bottom = tar_bytes(
         {"a/": b"", "a/one": b"1", "a/two": b"2", "b/x": b"x", "c/y": b"y", "d/z": b"z"}, {"link": "a", "up": "/a/../b"}
