@@ -6,9 +6,10 @@ import posixpath
 from typing import IO, cast
 
 from reprobox.image.layer import Recipe, Sink
-from reprobox.image.layout import VENV, site_packages
+from reprobox.image.layout import site_packages
 from reprobox.image.wheel import write_parents
 from reprobox.kit.tar import TarStream
+from reprobox.model.image import VENV
 from reprobox.model.lock import Python
 
 

@@ -27,8 +27,9 @@ from installer.utils import Scheme, construct_record_file, fix_shebang
 
 from reprobox.errors import ImageError
 from reprobox.image.layer import Sink
-from reprobox.image.layout import PYTHON, VENV, site_packages
+from reprobox.image.layout import PYTHON, site_packages
 from reprobox.kit import tar
+from reprobox.model.image import VENV
 from reprobox.model.lock import Wheel
 
 _BROKEN = (

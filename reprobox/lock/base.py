@@ -120,7 +120,7 @@ def _dockerfile(intent: BaseIntent, work: Work) -> BaseLock:
     unpacked = _save(engine, image.id, intent.reference, work)
     work.progress.note(
         f"{intent.reference} is pinned by the layers that came out now; building it again would give other bytes, so keep the "
-        "store. Only the file itself is watched: after a change to what it copies or fetches, `reprobox lock --upgrade` builds it anew"
+        "store. Only the file itself is watched: after a change of what it copies, `reprobox lock --upgrade` builds it anew"
     )
     return _lock(intent, unpacked, dockerfile=dockerfile)
 
