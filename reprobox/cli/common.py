@@ -29,6 +29,14 @@ RUN = Annotated[
 JSON = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 
+def config_first(config: Path, overrides: list[str]) -> tuple[Path, list[str]]:
+    """`reprobox run lr=0.1` means config.yaml: what reads as an override and is no file was never meant to be a config."""
+    word = str(config)
+    if not config.exists() and ("=" in word or word.startswith("~")):
+        return Path("config.yaml"), [word, *overrides]
+    return config, overrides
+
+
 def talk_of(context: typer.Context) -> Talk:
     """The talker that the top-level options made."""
     return cast("Talk", context.obj)

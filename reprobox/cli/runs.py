@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from reprobox.cli import render, verdicts
-from reprobox.cli.common import CONFIG, JSON, RUN, open_box, talk_of
+from reprobox.cli.common import CONFIG, JSON, RUN, config_first, open_box, talk_of
 
 GPUS = Annotated[str | None, typer.Option("--gpus", help="As docker's --gpus: all, 2, device=0,1 ...", metavar="DEVICES")]
 NAME = Annotated[str | None, typer.Option("--name", help="A name for the run.")]
@@ -65,11 +65,10 @@ def run(
     from reprobox.model.record import Intent
 
     talk = talk_of(context)
+    config, overrides = config_first(config, overrides or [])
     box = open_box(context, config)
     watcher = None if detach else Watcher(Streams(quiet_stdout=as_json), talk.note)
-    record = flow.run(
-        box, config, overrides or (), watcher, gpus=gpus, name=name, tags=tag or (), snapshot=snapshot, preflight=preflight
-    )
+    record = flow.run(box, config, overrides, watcher, gpus=gpus, name=name, tags=tag or (), snapshot=snapshot, preflight=preflight)
     if isinstance(record, Intent):
         talk.data({"id": record.id, "path": str(box.runs.path(record.id))}) if as_json else talk.line(record.id)
         return

@@ -34,7 +34,11 @@ def find(index: Index, reference: str) -> str:
 def _latest(index: Index, back: int, reference: str) -> str:
     rows = index.rows(_BORN, limit=back + 1)
     if len(rows) <= back:
-        raise RunNotFound(f"there is no run {reference!r}", why=f"This project has {len(rows)} runs.", next_step="reprobox ls")
+        raise RunNotFound(
+            f"there is no run {reference!r}",
+            why=f"This project has {len(rows)} runs.",
+            next_step="reprobox ls" if rows else "reprobox run config.yaml",
+        )
     return rows[back].id
 
 
