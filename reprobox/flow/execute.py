@@ -71,6 +71,7 @@ def detach(box: Box, intent: Intent, job: Job) -> None:
     """Starts the intent's container and leaves it alone; the first command after its end writes the record. Raises as `execute`."""
     run, _, _ = launch(box, intent, job)
     run.release()
+    pending.release(box, intent.id)
 
 
 def launch(box: Box, intent: Intent, job: Job) -> tuple[RunDir, str, tuple[Exported, ...]]:
@@ -79,8 +80,9 @@ def launch(box: Box, intent: Intent, job: Job) -> tuple[RunDir, str, tuple[Expor
     try:
         refs.keep(holder(box, intent.source.commit), intent.id, intent.source.commit)
         return _launch(box, intent, job)
-    finally:
+    except BaseException:
         pending.end(box, intent.id)
+        raise
 
 
 def _launch(box: Box, intent: Intent, job: Job) -> tuple[RunDir, str, tuple[Exported, ...]]:
@@ -241,9 +243,15 @@ def finish(
         },
     )
     run.finish(record, lines)
+    tidy(box, run, intent)
+    pending.end(box, run.id)
+    return record
+
+
+def tidy(box: Box, run: RunDir, intent: Intent) -> None:
+    """Removes what nobody needs once the record is there: the container and the scratch."""
     box.engine.remove(intent.container)
     clean(run)
-    return record
 
 
 def _keep(run: RunDir, report: bool, met: bool) -> list[str]:

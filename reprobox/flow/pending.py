@@ -1,15 +1,15 @@
-"""Runs that are being made, and what is left of those whose maker died: a ref, a directory without an intent, a late container.
+"""Runs that are not over yet, and what is left of those whose maker died: a ref, a scratch directory, a container.
 
-Whoever makes a run first writes `tmp/pending-<id>` and holds a lock on it. A file that nobody holds is the note of a death. It is
-kept for a while after the leftovers are removed, because the engine may still carry out a request of the dead: a container that
-nobody waits for appears late (measured: 11 of 500 kills).
+Whoever makes a run first writes `tmp/pending-<id>`, holds a lock on it, and removes it last. A note that nobody holds tells of a
+detached run, or of a death. After the death of one that had not begun it is kept for a while, because the engine may still carry
+out a request of the dead: a container that nobody waits for appears late (measured: 11 of 500 kills).
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from reprobox.errors import RunNotFound
@@ -36,15 +36,19 @@ def begin(box: Box, run_id: str) -> None:
     box.making[run_id] = stack
 
 
-def end(box: Box, run_id: str) -> None:
-    """The run is made, or nothing of it is left but what `clear` removes."""
+def release(box: Box, run_id: str) -> None:
+    """Lets go of a run that goes on by itself; the note stays."""
     stack = box.making.pop(run_id, None)
-    if stack is None:
-        return
-    with stack:
-        if not _exists(box, run_id):
-            _forget_refs(box, run_id)
-        _path(box, run_id).unlink(missing_ok=True)
+    if stack is not None:
+        stack.close()
+
+
+def end(box: Box, run_id: str) -> None:
+    """Nothing is left to do for the run."""
+    if not _exists(box, run_id):
+        _forget_refs(box, run_id)
+    _path(box, run_id).unlink(missing_ok=True)
+    release(box, run_id)
 
 
 def leave(box: Box, run_id: str) -> None:
@@ -53,23 +57,35 @@ def leave(box: Box, run_id: str) -> None:
         _path(box, run_id).touch()
 
 
-def clear(box: Box) -> None:
-    """Removes what the dead have left. Raises as the engine does."""
-    dead = list(_dead(box))
-    if not dead:
-        return
-    wanted = {run_id for run_id, _ in dead if not _exists(box, run_id)}
+def clear(box: Box, tidy: Callable[[str], None]) -> None:
+    """Removes what the dead have left. Raises as the engine does.
+
+    Args:
+        tidy: removes the container and the scratch of a run that has its record.
+    """
+    unborn = {}
+    for run_id, age in list(_dead(box)):
+        if not _exists(box, run_id):
+            unborn[run_id] = age
+        elif box.runs.finished(run_id):
+            tidy(run_id)
+            _path(box, run_id).unlink(missing_ok=True)
+        else:
+            _path(box, run_id).touch()  # gc removes old ones that nobody holds
+    if unborn:
+        _clear_unborn(box, unborn)
+
+
+def _clear_unborn(box: Box, unborn: Mapping[str, float]) -> None:
     for there in box.engine.find({LABEL_STORE: str(box.runs.root)}):
-        if there.labels.get(LABEL_RUN) in wanted:
+        if there.labels.get(LABEL_RUN) in unborn:
             box.engine.remove(there.id)
-    box.runs.sweep(wanted)
-    for run_id, age in dead:
-        with contextlib.suppress(BlockingIOError), files.locked(_path(box, run_id), wait=False):
-            if run_id in wanted:
-                _forget_refs(box, run_id)
-                hidden.forget(box.runs.folder / run_id)
-            if age > _LATE or run_id not in wanted:
-                _path(box, run_id).unlink(missing_ok=True)
+    box.runs.sweep(unborn)
+    for run_id, age in unborn.items():
+        _forget_refs(box, run_id)
+        hidden.forget(box.runs.folder / run_id)
+        if age > _LATE:
+            _path(box, run_id).unlink(missing_ok=True)
 
 
 def _dead(box: Box) -> Iterator[tuple[str, float]]:
@@ -79,7 +95,8 @@ def _dead(box: Box) -> Iterator[tuple[str, float]]:
         with contextlib.suppress(BlockingIOError, FileNotFoundError):
             age = time.time() - path.stat().st_mtime
             with files.locked(path, wait=False):
-                yield path.name.removeprefix(_PREFIX), age
+                pass
+            yield path.name.removeprefix(_PREFIX), age
 
 
 def _exists(box: Box, run_id: str) -> bool:

@@ -68,9 +68,17 @@ class Runs:
                 _lock(stack, path / "lock", wait)
             except BlockingIOError as fault:
                 raise RunBusy(f"run {run_id} is held by another process", next_step=f"reprobox logs -f {run_id}") from fault
-            # Who takes over may rely on the directory's own name, and on every name in it.
-            files.fsync_dir(self.folder)
-            files.fsync_dir(path)
+            except FileNotFoundError as fault:
+                raise _not_found(run_id) from fault
+            try:
+                # Whoever held it may have removed it.
+                self._existing(run_id)
+                # Who takes over may rely on the directory's own name, and on every name in it.
+                files.fsync_dir(self.folder)
+                files.fsync_dir(path)
+            except BaseException:
+                stack.close()
+                raise
         return RunDir(self.root, run_id, stack)
 
     def held(self, run_id: str) -> bool:
@@ -81,6 +89,8 @@ class Runs:
                     return False
             except BlockingIOError:
                 return True
+            except FileNotFoundError as fault:
+                raise _not_found(run_id) from fault
 
     def intent(self, run_id: str) -> Intent:
         """What the run wanted."""
@@ -258,7 +268,7 @@ class Runs:
         with layout.trouble(f"looking for run {run_id}"):
             if ids.is_id(run_id) and layout.exists(path / "intent.json"):
                 return path
-        raise RunNotFound(f"there is no run {run_id}", next_step="`reprobox ls` lists the runs of this project")
+        raise _not_found(run_id)
 
     def _read(self, run_id: str, name: str) -> bytes:
         path = self._existing(run_id) / name
@@ -270,6 +280,10 @@ class Runs:
             return self._read(run_id, "record.sha256").decode("ascii", "replace").strip()
         except FileNotFoundError:
             return "unknown (record.sha256 is gone)"
+
+
+def _not_found(run_id: str) -> RunNotFound:
+    return RunNotFound(f"there is no run {run_id}", next_step="`reprobox ls` lists the runs of this project")
 
 
 def _lock(stack: contextlib.ExitStack, path: Path, wait: bool) -> None:
