@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ def _target(target: str) -> Iterator[IO[bytes]]:
             yield file
             with layout.trouble(f"writing {target}"):
                 file.flush()
-                files.sync_filesystem(path.parent)
+                os.fsync(file.fileno())
         temp.replace(path)
         files.fsync_dir(path.parent)
     finally:

@@ -62,7 +62,8 @@ class Writer:
         self._hash = hashlib.sha256()
         self._pool = ThreadPoolExecutor(2)
         self._frames: deque[tuple[int, Future[bytes]]] = deque()
-        self._buffer = bytearray()
+        self._buffer: list[bytes] = []
+        self._room = FRAME
         self.size = 0
         """Bytes written so far."""
 
@@ -104,22 +105,27 @@ class Writer:
 
     def finish(self) -> None:
         """Writes the last frame and the seal."""
-        self._send(bytes(self._buffer))
-        self._buffer.clear()
+        self._send()
         while self._frames:
             self._write_oldest()
         seal = _SEAL + self._hash.hexdigest().encode("ascii")
         self._write(struct.pack("<II", _END, len(seal)) + seal)
 
     def _add(self, data: bytes) -> None:
-        self._buffer += data
-        while len(self._buffer) >= FRAME:
-            self._send(bytes(self._buffer[:FRAME]))
-            del self._buffer[:FRAME]
+        while len(data) >= self._room:
+            self._buffer.append(data[: self._room])
+            data = data[self._room :]
+            self._send()
+        if data:
+            self._buffer.append(data)
+            self._room -= len(data)
 
-    def _send(self, plain: bytes) -> None:
-        if plain:
-            self._frames.append((len(plain), self._pool.submit(_compress, plain)))
+    def _send(self) -> None:
+        """Hands a frame to the threads; joining and compressing let go of the interpreter there."""
+        length = sum(map(len, self._buffer))
+        if length:
+            self._frames.append((length, self._pool.submit(_compress, self._buffer)))
+        self._buffer, self._room = [], FRAME
         while len(self._frames) > 4:
             self._write_oldest()
 
@@ -138,8 +144,8 @@ class Writer:
         self.size += len(data)
 
 
-def _compress(plain: bytes) -> bytes:
-    return zstd.compress(plain, LEVEL)
+def _compress(parts: Sequence[bytes]) -> bytes:
+    return zstd.compress(b"".join(parts), LEVEL)
 
 
 class _Body:
