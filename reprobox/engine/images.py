@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
+from reprobox.engine import glance
 from reprobox.engine.containers import Containers
 from reprobox.engine.faults import raise_for_status, speaking, status_of
-from reprobox.engine.link import Link
+from reprobox.engine.link import FIRST_SECONDS, Link
 from reprobox.errors import EngineError, ImageMissing, ReproboxError
 from reprobox.model.image import EngineImage
 from reprobox.model.outcome import Container
@@ -36,9 +37,14 @@ class Images:
         """An image by ID, tag or digest; None when the engine does not have it, or nothing can be called so."""
         if not _is_reference(reference):
             return None
+        if path := self._link.unused_socket():
+            with contextlib.suppress(glance.UnclearError):
+                described = glance.image(path, reference, FIRST_SECONDS)
+                return None if described is None else _read(described)
+        client = self._link.quick()
         try:
             with speaking(f"look at the image {reference}"):
-                return _read(self._link.quick().inspect_image(reference))  # type: ignore[no-untyped-call]
+                return _read(client.inspect_image(reference))  # type: ignore[no-untyped-call]
         except ReproboxError as refused:
             if status_of(refused) not in (400, 404):
                 raise

@@ -1,7 +1,7 @@
 """The connection to the engine: opened when first needed, with a short first question, its API version asked once.
 
 Why docker-py's low-level client: `docker.from_env` and the object layer on top cost more imports and one more inspect per call,
-and an unchanged `build` is one inspect.
+and an unchanged `build` is one inspect, which needs no docker-py at all (`glance`).
 """
 
 from __future__ import annotations
@@ -58,17 +58,25 @@ class Link:
                 self._patient = self._connect(version, None)
             return self._patient
 
+    def unused_socket(self) -> str | None:
+        """The path of the engine's unix socket, as long as docker-py was not needed; for the one call that can do without it."""
+        return self._socket_path() if self._quick is None else None
+
+    def _socket_path(self) -> str | None:
+        url = self._base_url or os.environ.get("DOCKER_HOST") or DEFAULT_URL
+        return url.removeprefix("unix://") if url.startswith("unix:///") else None
+
     def _knock(self) -> None:
         """Sees whether anybody listens, before docker-py does: it leaves a socket open for each time that nobody does."""
-        url = self._base_url or os.environ.get("DOCKER_HOST") or DEFAULT_URL
-        if not url.startswith("unix:///"):
+        path = self._socket_path()
+        if path is None:
             return
         # docker-py imports paramiko wherever it is installed, for ssh:// alone; that would be half of the time of its import.
         sys.modules.setdefault("docker.transport.sshconn", None)  # type: ignore[arg-type]
         with socket.socket(socket.AF_UNIX) as door:
             door.settimeout(FIRST_SECONDS)
             try:
-                door.connect(url.removeprefix("unix://"))
+                door.connect(path)
             except OSError as fault:
                 raise unavailable("reach the container engine", fault) from fault
 

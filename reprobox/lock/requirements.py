@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _INCLUDE = re.compile(r"(?:-r|-c|--requirement|--constraint)(?:\s+|\s*=\s*|(?<=-[rc]))(\S+)\s*$")
@@ -31,6 +32,9 @@ def includes(text: str) -> tuple[str, ...]:
 
 def parse(line: str) -> Requirement | None:
     """The requirement of a line; None when the line is an option, a path or a URL."""
+    # Imported here: an unchanged `build` reads what a file includes and parses no requirement.
+    from packaging.requirements import InvalidRequirement, Requirement
+
     try:
         return Requirement(line.split(" --", 1)[0].strip())
     except InvalidRequirement:
@@ -39,6 +43,8 @@ def parse(line: str) -> Requirement | None:
 
 def allowed_hashes(text: str) -> dict[str, frozenset[str]]:
     """Normalised name to the sha256 digests that its line allows, for lines that have any."""
+    from packaging.utils import canonicalize_name
+
     allowed: dict[str, frozenset[str]] = {}
     for line in logical_lines(text):
         hashes = frozenset(found.lower() for found in _HASH.findall(line))
