@@ -15,7 +15,7 @@ from reprobox.source.pin import pin
 # GitPython warns that this back end is slow; it is used because it shares no code with git.
 @pytest.mark.filterwarnings("ignore:GitDB is deprecated:DeprecationWarning")
 def test_the_export_is_what_a_second_reader_sees(tmp_path: Path) -> None:
-    repo = git.Repo.init(tmp_path / "work tree", odbt=git.GitDB)
+    repo = git.Repo.init(tmp_path / "work tree")
     top = Path(repo.working_dir)
     with repo.config_writer() as config:
         config.set_value("user", "name", "A Researcher")
@@ -26,12 +26,13 @@ def test_the_export_is_what_a_second_reader_sees(tmp_path: Path) -> None:
     (top / "run.sh").write_text("#!/bin/sh\n")
     (top / "run.sh").chmod(0o755)
     repo.git.add("--all")
-    repo.index.commit("packed")
+    repo.git.commit("-q", "-m", "packed")
     repo.git.repack("-a", "-d", "-q")
     (top / "loose.bin").write_bytes(bytes(range(256)) * 40)
     repo.git.add("--all")
-    commit = repo.index.commit("packed and loose")
+    repo.git.commit("-q", "-m", "packed and loose")
     source = pin(top)
+    commit = git.Repo(top, odbt=git.GitDB).head.commit
     assert (source.commit, source.tree, source.commit_time) == (commit.hexsha, commit.tree.hexsha, commit.committed_date)
     seen = {
         str(blob.path): (f"sha256:{hashlib.sha256(blob.data_stream.read()).hexdigest()}", bool(blob.mode & 0o100))
