@@ -77,7 +77,7 @@ def test_it_says_what_docker_py_says(engine: DockerEngine, tiny_image: str) -> N
         b"HTTP/1.0 200 OK\r\n\r\n" + BODY[:-5],
         b"HTTP/1.0 200 OK\r\nContent-Length: 999\r\n\r\n" + BODY,
         b"HTTP/1.0 200 OK\r\n\r\n[]",
-        b"HTTP/1.0 500 No\r\n\r\n" + BODY,
+        b"HTTP/1.0 500 No\r\n\r\n" + b'{"message": "broken"}',
         b"HTTP/1.0 404 Not Found\r\n\r\n<html>another program</html>",
         b"nonsense\r\n\r\n" + BODY,
     ],
