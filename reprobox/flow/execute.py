@@ -282,7 +282,10 @@ def exit_of(report: told.Report | None, state: ContainerState | None, interrupte
         return Exit(code=code, reason=reason, signal=report.signal if report else None)
     if report and (seen in (None, report.code) or (seen == _KILLED and state and not state.oom_killed)):
         said = "" if seen in (None, report.code) else f"The container was killed after the program had ended (exit {seen})."
-        return Exit(code=report.code, reason=report.why, signal=report.signal, message=f"{report.message} {said}".strip())
+        if report.told_to_end:
+            said = f"It was told to end from outside of reprobox: by `docker stop`, or by the end of the engine. {said}".strip()
+        why: Reason = "interrupted" if report.told_to_end else report.why
+        return Exit(code=report.code, reason=why, signal=report.signal, message=f"{report.message} {said}".strip())
     return _by_engine(state, f"exit.json said {report.code}, and that is not true." if report else "")
 
 

@@ -6,10 +6,11 @@ Links are not followed, sizes are capped, types are checked; what does not fit i
 from __future__ import annotations
 
 import os
+import signal
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, cast, get_args
@@ -27,6 +28,7 @@ _NAMED = 10
 """Of what is left out, so many are named."""
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _REASONS = get_args(Reason)
+_ENDING = {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +47,19 @@ class Report:
     duration: float
     peak_memory: int | None = None
     oom_kills: int | None = None
+    forwarded: list[int] = field(default_factory=list)
+    """Signals that came from outside the container."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.code <= 255 or self.reason not in _REASONS or (self.signal is not None and not 0 < self.signal < 128):
             raise ValueError("no program ends like that")
         if not (0 <= self.started < 1e11 and 0 <= self.finished < 1e11 and 0 <= self.duration < 1e11):
             raise ValueError("no clock shows that")
+
+    @property
+    def told_to_end(self) -> bool:
+        """Whether somebody outside of the container asked the program to end."""
+        return bool(_ENDING & set(self.forwarded))
 
     @property
     def why(self) -> Reason:

@@ -58,13 +58,15 @@ def main(argv):
     environment = {**own_environment(), **secrets.environment()}
     child, fault = start(program, veil.streams, environment, before, badness(met["cgroup"]["memory"]))
     veil.begin()
-    status, peak_rss = (None, 0) if fault else wait_for(child, watched)
+    forwarded = set()
+    status, peak_rss = (None, 0) if fault else wait_for(child, watched, forwarded)
     facts = {
         "format": "reprobox.exit/1",
         "started": started,
         "finished": time.time(),
         "duration": time.clock_gettime(time.CLOCK_BOOTTIME) - clock,
         "peak_rss": peak_rss,
+        "forwarded": sorted(forwarded),
     }
 
     def ending():
@@ -172,12 +174,13 @@ def own_environment():
     return {name: value for name, _, value in pairs}
 
 
-def wait_for(child, watched):
-    """Reaps everything and forwards signals until the program itself has ended; its status and peak resident bytes."""
+def wait_for(child, watched, forwarded):
+    """Reaps everything, forwards and notes signals, until the program itself has ended; its status and peak resident bytes."""
     while True:
         number = signal.sigwaitinfo(watched).si_signo
         if number != signal.SIGCHLD:
             send(child, number)
+            forwarded.add(int(number))
             continue
         for pid, status, usage in reaped():
             if pid == child:
