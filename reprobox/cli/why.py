@@ -79,10 +79,11 @@ def lines(found: Checked) -> Iterator[str]:
 
 def sentence(found: Checked) -> str:
     """The result of a preflight in one line."""
-    end = f"the first {found.steps} steps" if found.steps and not found.whole else "the whole program"
     if found.result == "not-checked":
         return "preflight: nothing could be compared; give it more time (--limit), or fewer steps"
-    return f"preflight: {end} {'are the same' if found.same else 'differ'} in two containers"
+    if found.whole or not found.steps:
+        return f"preflight: the whole program {'is the same' if found.same else 'differs'} in two containers"
+    return f"preflight: the first {found.steps} steps {'are the same' if found.same else 'differ'} in two containers"
 
 
 def _operation(operation: Operation | None) -> Iterator[str]:
