@@ -18,12 +18,15 @@ from typing import Literal
 from reprobox.errors import InputError
 from reprobox.kit import canon
 from reprobox.model.ports import Bar, Objects, Progress
-from reprobox.model.runspec import WORK, InputPin
+from reprobox.model.runspec import BOX, OUT, WORK, InputPin
 from reprobox.model.spec import InputIntent
 
 _CHUNK = 1 << 20
 _MEMO_FROM = 16 << 20
 """Bytes from which a digest is remembered by (device, inode, size, times); smaller ones hash faster than that."""
+_NO_FILES, _MEMORY = ("/proc", "/sys", "/dev"), "/dev/shm"  # noqa: S108 - compared with, not written to
+_OURS = (BOX, OUT, "/proc", "/sys", "/dev", "/run/secrets", "/etc/passwd", "/etc/group")
+_WHOLE = ("/", WORK, "/etc", "/run")
 _SETTLED = 2.0
 """Seconds that a file must have been left alone before its digest is remembered: below that, equal times prove nothing."""
 
@@ -58,6 +61,7 @@ def check(wanted: InputPin, source: Path, objects: Objects, progress: Progress) 
 
 
 def _measure(source: Path, blank: InputPin, objects: Objects, progress: Progress) -> InputPin:
+    _refuse(source, blank.path)
     try:
         mode = source.stat().st_mode
         if stat.S_ISREG(mode):
@@ -74,6 +78,20 @@ def _measure(source: Path, blank: InputPin, objects: Objects, progress: Progress
     raise InputError(
         f"input {blank.path} is neither a file nor a directory: {source}", next_step="correct `reprobox.inputs` in the config"
     )
+
+
+def _refuse(source: Path, target: str) -> None:
+    """Configs and records may be somebody else's: what would hand over the machine, or replace a part of the box, is no input."""
+    home = Path.home()
+    if source in (Path("/"), home, *home.parents):
+        why = "That is everything of yours. Name the data that the run reads."
+    elif any(source.is_relative_to(place) for place in _NO_FILES) and not source.is_relative_to(_MEMORY):
+        why = "What is there is made up by the kernel at each reading, so it cannot be pinned."
+    elif any(target == place or target.startswith(f"{place}/") for place in _OURS) or target in _WHOLE:
+        why = f"{target} in the container belongs to reprobox or to the system."
+    else:
+        return
+    raise InputError(f"{source} cannot be the input {target}", why=why, next_step="correct `reprobox.inputs` in the config")
 
 
 def _measure_tree(source: Path, blank: InputPin, objects: Objects, progress: Progress) -> InputPin:
