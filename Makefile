@@ -1,6 +1,8 @@
 # make demo   sets up what is missing, then lock -> build -> run -> replay on a real training, ending in a verdict
 # make test   the same set-up, then the whole test suite
-.PHONY: demo test lint bench clean
+# make engines   one lock on five engines (needs root and mmdebstrap), build times beside peers, and the figures of docs/images.md
+# make cuda      the CUDA image of images/gpu and its figures: 3 GB to fetch, 12 GB of disk for a moment
+.PHONY: demo test lint bench engines cuda clean
 
 demo:
 	@scripts/setup
@@ -19,6 +21,16 @@ lint:
 bench:
 	@scripts/setup
 	@.venv/bin/python benchmarks/overhead.py
+
+engines:
+	@scripts/setup --tests
+	@PATH="$(CURDIR)/.tools/usr/bin:$(CURDIR)/.venv/bin:$$PATH" scripts/engines run sh -euc '\
+	  .venv/bin/python -m pytest -q -ra tests/image/test_image_engines.py tests/flow/test_flow_engines.py; \
+	  .venv/bin/python benchmarks/images.py --page docs/images.md'
+
+cuda:
+	@scripts/setup
+	@.venv/bin/python benchmarks/images.py --cuda --page docs/images.md
 
 clean:
 	rm -rf .demo .tools .pytest_cache .mypy_cache .ruff_cache
