@@ -5,13 +5,14 @@ The formats are written by runtime/payload/reprobox_trail.py and reprobox_optrac
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired, TypedDict
 
 from reprobox.errors import NotComparable
+from reprobox.kit import canon
+from reprobox.model import codec
 
 State = Literal["equal", "different", "not-checked"]
 _SHOWN = 8
@@ -37,9 +38,9 @@ def read(path: Path) -> Trail:
     Raises:
         NotComparable: not a trail of a version that this reprobox reads.
     """
-    lines, cut = _lines(path, "reprobox.trail/1")
+    lines, cut = _lines(path, "reprobox.trail/1", _Line)
     found = Trail(process=str(lines[0].get("process", "")), every={}, names={}, steps={}, cut=cut)
-    asked = int(lines[0].get("every", 0))
+    asked = int(lines[0].get("every") or 0)
     for line in lines[1:]:
         optimizer = str(line.get("o"))
         if "names" in line:
@@ -52,15 +53,36 @@ def read(path: Path) -> Trail:
     return found
 
 
-def _lines(path: Path, expected: str) -> tuple[list[dict[str, Any]], bool]:
+@dataclass(frozen=True, kw_only=True)
+class _Line:
+    """What a line of a trail may hold: the program could have written it."""
+
+    names: list[str] | None = None
+    every: int | None = None
+    s: int | None = None
+    p: list[Any] | None = None
+    g: list[Any] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.p is not None and self.s is None) or (self.g is not None and len(self.g) != len(self.p or ())):
+            raise ValueError("a step without its number, or with other gradients than parameters")
+
+
+_Call = TypedDict("_Call", {"op": str, "in": list[Any], "out": Any, "s": NotRequired[int | None]})
+"""The same for an operation trace, after its first line."""
+
+
+def _lines(path: Path, expected: str, kind: type[Any]) -> tuple[list[dict[str, Any]], bool]:
     raw = path.read_bytes().split(b"\n")
     cut = raw[-1] != b""
     try:
-        lines = [json.loads(line) for line in raw[:-1] if line]
+        lines = [canon.parse(line) for line in raw[:-1] if line]
     except ValueError as error:
         raise NotComparable(f"{path.name} is damaged", why=str(error)) from error
     if not lines or not all(isinstance(line, dict) for line in lines) or lines[0].get("format") != expected:
         raise NotComparable(f"{path.name} is not a {expected}")
+    for number, line in enumerate(lines if kind is _Line else lines[1:], 1):
+        codec.from_json(kind, line, where=f"{path.name}, line {number}", error=NotComparable)
     return lines, cut
 
 
@@ -163,7 +185,7 @@ def compare_operations(left: Path, right: Path) -> Operation:
     Raises:
         NotComparable: not traces, or of different windows.
     """
-    ours, theirs = _lines(left, "reprobox.optrace/1")[0], _lines(right, "reprobox.optrace/1")[0]
+    ours, theirs = (_lines(path, "reprobox.optrace/1", _Call)[0] for path in (left, right))
     if (ours[0].get("from"), ours[0].get("to")) != (theirs[0].get("from"), theirs[0].get("to")):
         raise NotComparable("the two operation traces are of different steps")
     calls = list(zip(ours[1:], theirs[1:], strict=False))
