@@ -348,10 +348,10 @@ def write(page: Path, name: str, lines: list[str]) -> None:
 
 def machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    load = os.getloadavg()[1]
+    kernel = ".".join(platform.release().split(".")[:2])
     return (
-        f"Measured on {time.strftime('%Y-%m-%d')}: {os.cpu_count()} processors, {memory:.0f} GiB, Linux {platform.release()}, "
-        f"Python {platform.python_version()}; load of the machine in the last five minutes: {load:.1f}."
+        f"Measured on {time.strftime('%Y-%m-%d')}: {os.cpu_count()} processors, {memory:.0f} GiB, Linux {kernel}, "
+        f"Python {platform.python_version()}; load of the machine in the last five minutes: {os.getloadavg()[1]:.1f}."
     )
 
 
