@@ -1,6 +1,6 @@
 """Differences planted one at a time, and what reprobox reports as the first divergence and as the first cause.
 
-    python benchmarks/planted.py [--json] [--only NAME ...]      needs a container engine; a few minutes
+    python benchmarks/planted.py [--json] [--write] [--only NAME ...]      needs a container engine; a few minutes
 
 Everything goes through the command line, in a fresh repository with the programs of benchmarks/planted. A plant that no record may
 show (one ulp, one byte) is switched on by a secret, whose value is not recorded.
@@ -107,7 +107,9 @@ def reported(name: str, planted: str, by: str, verdict: dict[str, Any], explaine
 
 
 def _step(first: dict[str, Any]) -> str:
-    return f"step {first['step']}, {first['kind']} {', '.join(first['tensors'])}".strip()
+    names = first["tensors"]
+    more = f" and {first['differ'] - 2} more" if first["differ"] > 2 else ""
+    return f"step {first['step']}, {first['kind']} {', '.join(names[:2])}{more}".strip()
 
 
 def _file(verdict: dict[str, Any]) -> str:
@@ -188,9 +190,17 @@ def table(rows: list[Reported]) -> Iterator[str]:
         yield f"| {row.planted} | `{row.by}` | {first} | {row.cause} |"
 
 
+def write(rows: list[Reported]) -> None:
+    """Puts the table between its marks."""
+    page = TOP / "docs" / "determinism.md"
+    before, _, rest = page.read_text().partition("<!-- planted -->\n")
+    page.write_text("\n".join([f"{before}<!-- planted -->", *table(rows), "<!-- end -->"]) + rest.partition("<!-- end -->")[2])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/determinism.md")
     parser.add_argument("--only", nargs="+", choices=sorted(PLANTS), default=list(PLANTS))
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="planted-") as scratch:
@@ -199,6 +209,8 @@ def main() -> None:
         for name in asked.only:
             rows.append(PLANTS[name](project))
             sys.stderr.write(f"{name}: {rows[-1].cause}\n")
+    if asked.write:
+        write(rows)
     print(json.dumps([asdict(row) for row in rows], indent=1) if asked.json else "\n".join(table(rows)))
 
 

@@ -226,9 +226,8 @@ open("same.txt", "w").write("same")
 def test_an_operation_without_a_deterministic_form_fails_with_its_name_its_line_and_the_way_out(lab: Project) -> None:
     said = lab("run", "config.yaml", "plant=refused", "steps=1", "--json")
     assert said.code == 1
-    assert (
-        "max_unpooling2d_forward_out at /work/train.py:34 has no deterministic form, and profile same-machine refuses" in said.err
-    )
+    place = line("max_unpool2d")
+    assert f"max_unpooling2d_forward_out at {place} has no deterministic form, and profile same-machine refuses" in said.err
     assert "set `profile: observe`" in said.err
     (process,) = said.json["record"]["met"]["processes"]
     assert process["refused"] == {"operation": "max_unpooling2d_forward_out", "place": place}
