@@ -25,7 +25,7 @@ class Registry:
     data: Path
 
     def push(self, image: str, name: str) -> str:
-        """Pushes an image of the machine's engine; its address by digest. The engine knows it as `address/name:one` from then on."""
+        """Pushes an image of the machine's engine; its address by digest. The engine then has it as `address/name:one` too."""
         repository = f"{self.address}/{name}"
         client = docker.from_env()
         try:
@@ -49,12 +49,13 @@ class Registry:
 
 
 @contextlib.contextmanager
-def serving(place: Path) -> Iterator[Registry]:
+def serving(place: Path, *, read_only: bool = False) -> Iterator[Registry]:
     """Runs a registry that keeps everything below `place`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    config = f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {place}/data\nhttp:\n  addr: {address}\n"
+    care = "  maintenance:\n    readonly:\n      enabled: true\n" if read_only else ""
+    config = f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {place}/data\n{care}http:\n  addr: {address}\n"
     (place / "config.yml").write_text(config)
     program = shutil.which("docker-registry") or str(TOP / ".tools" / "usr" / "bin" / "docker-registry")
     with (

@@ -12,8 +12,10 @@ import typer
 
 from reprobox.cli.common import JSON, RUN, open_box, run_ids, talk_of
 from reprobox.cli.talk import Talk, human
+from reprobox.errors import UsageError
 
 if TYPE_CHECKING:
+    from reprobox.flow.box import Box
     from reprobox.flow.share import Shared
     from reprobox.store.copy import Plan
 
@@ -57,9 +59,9 @@ def _look(talk: Talk, verb: str, dry: bool) -> Callable[[Plan], None]:
     return show
 
 
-def _told(talk: Talk, done: Shared, as_json: bool) -> None:
+def _told(talk: Talk, done: Shared, as_json: bool, more: dict[str, Any]) -> None:
     if as_json:
-        talk.data({**dataclasses.asdict(done.copied), "where": done.where, "bundle_size": done.size})
+        talk.data({**dataclasses.asdict(done.copied), "where": done.where, "bundle_size": done.size, **more})
         return
     if done.size is not None:
         talk.note(f"wrote {done.where}: {human(done.size)}")
@@ -70,12 +72,12 @@ def _told(talk: Talk, done: Shared, as_json: bool) -> None:
         talk.note(f"{len(done.copied.known)} runs were there already")
 
 
-def _do(work: Callable[[], Any], talk: Talk, as_json: bool) -> None:
+def _do(work: Callable[[], Any], talk: Talk, as_json: bool, **more: Any) -> None:
     try:
         done = work()
     except _Seen:
         return
-    _told(talk, done, as_json)
+    _told(talk, done, as_json, more)
 
 
 def export(
@@ -123,20 +125,46 @@ def import_(
 def push(
     context: typer.Context,
     runs: RUNS,
-    to: Annotated[str, typer.Option("--to", help="A directory, s3://bucket/prefix or ssh://host/path.", metavar="PLACE")],
+    to: Annotated[
+        str | None, typer.Option("--to", help="A directory, s3://bucket/prefix or ssh://host/path.", metavar="PLACE")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option("--image", help="Send the images to this registry.", metavar="HOST/NAME[:TAG]")
+    ] = None,
     parts: WITH = _DEFAULT,
     dry: DRY = False,
     as_json: JSON = False,
 ) -> None:
-    """Send runs to a store elsewhere; only what it does not have.
+    """Send runs to a store elsewhere, their images to a registry, or both; only what is not there.
 
-    Example:  reprobox push latest --to ssh://lab.example/srv/runs
+    Where an image was pushed to is kept beside the run and travels with it: a replay elsewhere finds it there by its digest.
+
+    Example:  reprobox push latest --to ssh://lab.example/srv/runs --image registry.example/team/experiments
     """
     from reprobox.flow import share
 
     talk = talk_of(context)
     box, wanted = open_box(context), share.parts_of(parts)
-    _do(lambda: share.push(box, runs, to, wanted, _look(talk, "pushing", dry)), talk, as_json)
+    # The image first, so that its address goes along with the run.
+    sent = _images(talk, box, runs, image, dry=dry) if image else []
+    if to:
+        _do(lambda: share.push(box, runs, to, wanted, _look(talk, "pushing", dry)), talk, as_json, images=sent)
+    elif not image:
+        raise UsageError("push where to?", next_step="--to PLACE for the runs, --image HOST/NAME for their images")
+    elif as_json and not dry:
+        talk.data({"images": sent})
+
+
+def _images(talk: Talk, box: Box, runs: list[str], target: str, *, dry: bool) -> list[dict[str, str]]:
+    from reprobox.flow import registry
+
+    if dry:
+        talk.note(f"would push the images to {target}")
+        return []
+    sent = [dataclasses.asdict(one) for one in registry.push(box, runs, target)]
+    for address in dict.fromkeys(one["address"] for one in sent):
+        talk.note(f"pushed {address}")
+    return sent
 
 
 def pull(
@@ -171,7 +199,6 @@ def attest(
 
     Example:  reprobox attest latest
     """
-    from reprobox.errors import UsageError
     from reprobox.flow import statements
 
     talk, box = talk_of(context), open_box(context)

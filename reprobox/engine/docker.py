@@ -64,6 +64,10 @@ class DockerEngine(Containers):
         """Pulls by digest or tag."""
         return self._images.pull(reference)
 
+    def push(self, reference: str) -> str:
+        """Sends a named image to its registry; its address by digest there."""
+        return self._images.push(reference)
+
     def save(self, reference: str) -> Iterator[bytes]:
         """The image as an archive."""
         return self._images.save(reference)

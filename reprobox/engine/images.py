@@ -21,6 +21,7 @@ from reprobox.model.ports import Bar, Progress
 
 CHUNK = 1 << 20
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@-]{0,1023}")
+_AGAIN = "see that the registry runs and may be written to, then push again: what it has is not sent twice"
 _BUILDKIT_ONLY = ("buildkit", "requires the --mount", "unknown flag: mount", "heredoc")
 
 
@@ -87,7 +88,7 @@ class Images:
         """Names an image."""
         _require(reference)
         _require(tag)
-        repository, _, name = tag.rpartition(":") if ":" in tag.rpartition("/")[2] else (tag, "", "latest")
+        repository, name = _split(tag)
         with speaking(f"name the image {reference}"):
             self._link.quick().tag(reference, repository, name)
 
@@ -115,11 +116,33 @@ class Images:
         _require(reference)
         what = f"pull {reference}"
         with speaking(what), self._bar(what) as bar:
-            _heed(what, self._link.patient().pull(reference, stream=True, decode=True), _Pulled(bar).update)
+            _heed(what, self._link.patient().pull(reference, stream=True, decode=True), _Moved(bar).update)
         image = self.inspect(reference)
         if image is None:
             raise ImageMissing(f"Pulled {reference}, and the engine does not have it", next_step="pull again")
         return image
+
+    def push(self, reference: str) -> str:
+        """Sends a named image to its registry, with the user's own credentials; its address by digest there.
+
+        Raises:
+            EngineError: nobody answers there, it may not be written to, or the transfer broke off.
+        """
+        _require(reference)
+        repository, name = _split(reference)
+        what, digests = f"push {reference}", list[str]()
+
+        def each(line: dict[str, Any]) -> None:
+            moved.update(line)
+            if digest := (line.get("aux") or {}).get("Digest"):
+                digests.append(digest)
+
+        with speaking(what), self._bar(what) as bar:
+            moved = _Moved(bar)
+            _heed(what, self._link.patient().push(repository, name, stream=True, decode=True), each)
+        if not digests:
+            raise EngineError(f"Could not {what}: the registry did not say under which digest it has it", next_step=_AGAIN)
+        return f"{repository}@{digests[-1]}"
 
     @contextlib.contextmanager
     def _bar(self, what: str) -> Iterator[Bar | None]:
@@ -230,7 +253,7 @@ class _Source:
             raise
 
 
-class _Pulled:
+class _Moved:
     """Bytes over all layers, from the engine's per-layer counts."""
 
     def __init__(self, bar: Bar | None) -> None:
@@ -240,7 +263,7 @@ class _Pulled:
     def update(self, line: dict[str, Any]) -> None:
         """One line of the engine's."""
         current = (line.get("progressDetail") or {}).get("current")
-        if self._bar is None or current is None or line.get("status") != "Downloading":
+        if self._bar is None or current is None or line.get("status") not in ("Downloading", "Pushing"):
             return
         layer = line.get("id", "")
         advance = current - self._seen.get(layer, 0)
@@ -267,7 +290,7 @@ def _failed(what: str, why: str) -> ReproboxError:
     said = why.lower()
     if "manifest unknown" in said or ("not found" in said and what.startswith("pull")):
         return ImageMissing(f"Could not {what}: no registry has it", why=why, next_step="check the reference")
-    step = ""
+    step = _AGAIN if what.startswith("push") else ""
     if "unauthorized" in said or "denied" in said:
         step = "docker login, then try again"
     elif any(word in said for word in _BUILDKIT_ONLY):
@@ -295,6 +318,12 @@ def _read(inspected: dict[str, Any]) -> EngineImage:
 
 def _begins(names: tuple[str, ...]) -> Callable[[str], bool]:
     return lambda text: text.startswith(names)
+
+
+def _split(tag: str) -> tuple[str, str]:
+    """Repository and tag of a name; the port of a host is no tag."""
+    repository, _, name = tag.rpartition(":") if ":" in tag.rpartition("/")[2] else (tag, "", "latest")
+    return repository, name
 
 
 def _is_reference(text: str) -> bool:

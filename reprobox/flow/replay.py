@@ -145,6 +145,7 @@ def restore_image(box: Box, original: Record) -> tuple[str, str]:
     """The recorded image, by its digest, from wherever it can be had; how the engine names it, and the tier."""
     from reprobox.image import restore
     from reprobox.lock import fetch
+    from reprobox.store import addresses
 
     lock = original.intent.lock
     image, tier = restore.restore(
@@ -155,6 +156,8 @@ def restore_image(box: Box, original: Record) -> tuple[str, str]:
         progress=box.progress,
         # Bytes that left the store may still be had by hash from the user's own indexes.
         complete=lambda: fetch.complete(lock, box.things, box.progress),
+        # Images are pushed after their runs, so the record cannot know where to.
+        known=lambda: addresses.known(box.runs, original.intent.image.config),
     )
     return run.engine_reference(box, image), tier
 

@@ -14,7 +14,7 @@ from reprobox.kit import canon, files
 from reprobox.model.record import Record
 from reprobox.model.verdict import Verdict
 from reprobox.store import layout
-from reprobox.store.incoming import add_numbered, numbered
+from reprobox.store.numbered import add_numbered, numbered
 
 FOLDER = "statements"
 

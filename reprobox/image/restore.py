@@ -5,7 +5,7 @@ Each way must give the same config digest. A tag is never a way: what it names m
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from reprobox.errors import FetchError, ImageMismatch, ImageMissing, ReproboxError
@@ -25,11 +25,13 @@ def restore(
     engine: ImageEngine,
     progress: Progress,
     complete: Callable[[], None] | None = None,
+    known: Callable[[], tuple[str, ...]] = tuple,
 ) -> tuple[Image, str]:
     """Makes the engine hold exactly this image; the image, and which way it came: `local`, `registry`, `archive` or `composed`.
 
     Args:
         complete: fetches the lock's bytes that are absent; called when composing lacks some.
+        known: addresses besides the image's own; called when a registry is asked at all.
 
     Raises:
         ImageMissing: no way led to it; `why` says what each of them met.
@@ -38,7 +40,7 @@ def restore(
     met: list[str] = []
     ways: tuple[tuple[str, Callable[[], None]], ...] = (
         ("local", lambda: _local(image, engine)),
-        ("registry", lambda: _registry(image, engine, progress)),
+        ("registry", lambda: _registry(image, known, engine, progress)),
         ("archive", lambda: _archive(image, objects, engine)),
         ("composed", lambda: _composed(image, lock, complete, objects=objects, engine=engine, progress=progress)),
     )
@@ -76,9 +78,9 @@ def _local(image: Image, engine: ImageEngine) -> None:
     raise ImageMissing(met[-1])
 
 
-def _registry(image: Image, engine: ImageEngine, progress: Progress) -> None:
+def _registry(image: Image, known: Callable[[], tuple[str, ...]], engine: ImageEngine, progress: Progress) -> None:
     met = []
-    for reference in image.addresses:
+    for reference in _addresses(image, known):
         if "@sha256:" not in reference:
             met.append(f"{reference} is not a digest")
             continue
@@ -94,6 +96,11 @@ def _registry(image: Image, engine: ImageEngine, progress: Progress) -> None:
         met.append(f"{reference} gave {there.id}, which is not {image.config}: {'; '.join(found)}")
         progress.note(f"not used: {met[-1]}")
     raise ImageMissing("; ".join(met) or "no address is known")
+
+
+def _addresses(image: Image, known: Callable[[], tuple[str, ...]]) -> Iterator[str]:
+    yield from image.addresses
+    yield from (address for address in known() if address not in image.addresses)
 
 
 def _archive(image: Image, objects: Objects, engine: ImageEngine) -> None:

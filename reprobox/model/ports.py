@@ -109,6 +109,9 @@ class ImageEngine(Protocol):
     def pull(self, reference: str) -> EngineImage:
         """Pulls by digest or tag."""
 
+    def push(self, reference: str) -> str:
+        """Sends a named image to its registry; its address by digest there, `host/name@sha256:...`."""
+
     def save(self, reference: str) -> Iterator[bytes]:
         """The image as an archive."""
 

@@ -13,7 +13,7 @@ from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Intent, Record
 from reprobox.model.verdict import Verdict
-from reprobox.store import manifest
+from reprobox.store import addresses, manifest
 from reprobox.store.copy import Card, refused
 
 Where = Callable[[str], Path]
@@ -144,6 +144,9 @@ def check_numbered(card: Card, folder: str, data: bytes) -> None:
     where = f"one of the {folder} of {card.id}"
     if folder == "verdicts":
         codec.decode(Verdict, data, where=where, error=BundleRefused)
+        return
+    if folder == addresses.FOLDER:
+        addresses.decode(data, where=where, error=BundleRefused)
         return
     try:
         canon.parse(data)

@@ -20,7 +20,7 @@ from reprobox.store import ids
 Role = Literal["run", "spec", "code", "inputs", "outputs", "lock", "image"]
 """What a blob is for. `run`: files of the run's directory; `spec`: config, lock and injected runtime; `code`: the commit."""
 ROLES: tuple[Role, ...] = get_args(Role)
-FOLDERS = ("verdicts", "statements")
+FOLDERS = ("verdicts", "statements", "addresses")
 """Directories of a run whose numbered files grow after the record was written."""
 _FILE = re.compile(r"(?!lock$|record\.sha256$|started\.json$)[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _NUMBERED = re.compile(rf"({'|'.join(FOLDERS)})/\d{{4,9}}\.json")

@@ -22,7 +22,8 @@ from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
 from reprobox.model.ports import Progress
 from reprobox.model.record import Record
-from reprobox.store import heads, ids, layout, manifest, verdicts
+from reprobox.store import addresses, heads, ids, layout, manifest, verdicts
+from reprobox.store.numbered import numbered
 from reprobox.store.objects import ObjectStore
 from reprobox.store.runs import Runs
 
@@ -113,6 +114,8 @@ def _run(runs: Runs, run_id: str) -> list[Fault]:
         faults += _guarded(f"{what}, record.json", _record, runs, run_id)
     for path in verdicts.paths(runs.folder / run_id):
         faults += _guarded(f"{what}, verdicts/{path.name}", _verdict, path)
+    for path in numbered(runs.folder / run_id, addresses.FOLDER):
+        faults += _guarded(f"{what}, addresses/{path.name}", _address, path)
     return faults
 
 
@@ -124,6 +127,11 @@ def _intent(runs: Runs, run_id: str) -> Iterator[Fault]:
 
 def _verdict(path: Path) -> Iterator[Fault]:
     verdicts.read(path)
+    yield from ()
+
+
+def _address(path: Path) -> Iterator[Fault]:
+    addresses.decode(path.read_bytes(), where=str(path))
     yield from ()
 
 

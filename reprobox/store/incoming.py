@@ -19,6 +19,7 @@ from reprobox.errors import BundleRefused, HashMismatch, RunBusy, StoreError
 from reprobox.kit import canon, files
 from reprobox.store import arrived, copy, heads, layout, outgoing, tree
 from reprobox.store.copy import Blob, Card, Readable
+from reprobox.store.numbered import add_numbered, numbered
 from reprobox.store.objects import ObjectStore
 from reprobox.store.runs import Runs
 
@@ -217,26 +218,3 @@ class Project:
         for digest in self._needed:
             for objects in (self._own, self._shared):
                 objects.partial(digest).unlink(missing_ok=True)
-
-
-def numbered(run: Path, folder: str) -> list[Path]:
-    """The numbered files of a directory of a run, oldest first."""
-    with layout.trouble(f"listing {folder} of {run.name}"):
-        try:
-            found = [path for path in (run / folder).iterdir() if path.suffix == ".json" and path.stem.isdecimal()]
-        except FileNotFoundError:
-            return []
-    return sorted(found, key=lambda path: int(path.stem))
-
-
-def add_numbered(run: Path, folder: str, data: bytes) -> Path:
-    """Publishes bytes in a run's directory under the next free number; the path. Never replaces."""
-    with layout.trouble(f"writing to {run}"):
-        files.make_dir(run / folder)
-        number = len(numbered(run, folder))
-        while True:
-            number += 1
-            path = run / folder / f"{number:04d}.json"
-            with contextlib.suppress(FileExistsError):
-                files.publish(path, data)
-                return path

@@ -14,7 +14,7 @@ from reprobox.errors import BundleRefused, RunBusy, StoreDamaged, StoreError
 from reprobox.store import copy
 from reprobox.store.copy import Blob, Member, Parcels, Readable
 from reprobox.store.heads import read as heads
-from reprobox.store.incoming import add_numbered
+from reprobox.store.numbered import add_numbered
 from reprobox.store.runs import Runs
 
 
