@@ -122,6 +122,8 @@ def test_each_kind_of_base_is_locked_built_run_and_replayed(
     finally:
         if address:
             small.engine.remove_image(f"{loopback.address}/base/python:one")
+        if lock.base.dockerfile:
+            small.engine.remove_image(f"reprobox/base:{canon.hex_of(lock.base.dockerfile)[:32]}")
 
 
 def test_the_dockerfile_for_cuda_goes_through(bare_project: Project, engine: DockerEngine) -> None:
@@ -147,7 +149,8 @@ def test_the_dockerfile_for_cuda_goes_through(bare_project: Project, engine: Doc
         assert {"NVIDIA_VISIBLE_DEVICES=all", "NVIDIA_DRIVER_CAPABILITIES=compute,utility"} <= set(settings["Env"])
         assert bare_project("replay", "--json").json["result"] == "identical"
     finally:
-        for name in (bare_project("build", "--json").json["tag"], tag):
+        built_on = f"reprobox/base:{canon.hex_of(canon.digest_file(bare_project.top / 'Dockerfile.gpu'))[:32]}"
+        for name in (bare_project("build", "--json").json["tag"], built_on, tag):
             engine.remove_image(name)
 
 
