@@ -208,3 +208,9 @@ class PreflightFailed(ReproboxError):
     """The first steps differ between two containers, so the long job was not started."""
 
     code = 63
+
+
+class NotTrusted(ReproboxError):
+    """Somebody else's run asks for more than a run gets by default, and nobody here said that it may."""
+
+    code = 64

@@ -26,6 +26,9 @@ CONFIG = Annotated[Path, typer.Argument(help="The config file.")]
 RUN = Annotated[
     str, typer.Argument(help="A run: its id, a unique prefix of it, its name, latest, or latest~1.", autocompletion=run_ids)
 ]
+TRUST = Annotated[
+    bool, typer.Option("--trust", help="Let a run from elsewhere have the network, capabilities or writable root that it asks for.")
+]
 JSON = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from reprobox.cli import render, verdicts
-from reprobox.cli.common import CONFIG, JSON, RUN, config_first, open_box, talk_of
+from reprobox.cli.common import CONFIG, JSON, RUN, TRUST, config_first, open_box, talk_of
 
 GPUS = Annotated[str | None, typer.Option("--gpus", help="As docker's --gpus: all, 2, device=0,1 ...", metavar="DEVICES")]
 NAME = Annotated[str | None, typer.Option("--name", help="A name for the run.")]
@@ -84,6 +84,7 @@ def replay(
     gpus: GPUS = None,
     name: NAME = None,
     secrets: Annotated[bool, typer.Option("--secrets", help="Give my secrets to a run from elsewhere too.")] = False,
+    trust: TRUST = False,
     as_recorded: Annotated[
         bool, typer.Option("--as-recorded", help="Take the CPU code that the record met, on another CPU that has it too.")
     ] = False,
@@ -103,7 +104,7 @@ def replay(
     talk = talk_of(context)
     box = open_box(context)
     watcher = Watcher(Streams(quiet_stdout=as_json), talk.note)
-    done = flow.replay(box, run, watcher, gpus=gpus, name=name, secrets=secrets, as_recorded=as_recorded)
+    done = flow.replay(box, run, watcher, gpus=gpus, name=name, secrets=secrets, trust=trust, as_recorded=as_recorded)
     if as_json:
         talk.data({**verdicts.as_json(done.verdict), "image_tier": done.image_tier})
     else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reprobox.cli import verdicts
-from reprobox.cli.common import CONFIG, JSON, RUN, open_box, talk_of
+from reprobox.cli.common import CONFIG, JSON, RUN, TRUST, open_box, talk_of
 from reprobox.cli.talk import Talk
 from reprobox.model import codec
 
@@ -99,6 +99,7 @@ def explain(
         bool, typer.Option("--operations", help="Also trace the operations of the first differing step.")
     ] = False,
     secrets: Annotated[bool, typer.Option("--secrets", help="Give my secrets to runs from elsewhere too.")] = False,
+    trust: TRUST = False,
     as_json: JSON = False,
 ) -> None:
     """Find where two runs part: step, tensor, operation.
@@ -113,7 +114,7 @@ def explain(
     from reprobox.flow import why
 
     talk = talk_of(context)
-    found = why.explain(open_box(context), left, right, operations=operations, secrets=secrets)
+    found = why.explain(open_box(context), left, right, operations=operations, secrets=secrets, trust=trust)
     if as_json:
         talk.data({**codec.to_json(found), "verdict": verdicts.as_json(found.verdict)})
     else:

@@ -199,8 +199,24 @@ def _mount_points(work: Path, pins: Iterable[InputPin]) -> None:
 
 
 def _tracked_mounts(intent: Intent, run_dir: Path) -> dict[str, str]:
-    """Inputs that are part of the commit are mounted read-only from the exported commit itself."""
-    return {pin.path: str(run_dir / "work" / pin.path.removeprefix(f"{WORK}/")) for pin in intent.runspec.inputs if pin.tracked}
+    """Inputs that are part of the commit are mounted read-only from the exported commit itself.
+
+    Raises:
+        SourceError: one is not in there. The record may be somebody else's, and the engine would mount any path of the host.
+    """
+    work = (run_dir / "work").resolve()
+    mounts = {}
+    for pin in intent.runspec.inputs:
+        if not pin.tracked:
+            continue
+        place = (work / pin.path.removeprefix(f"{WORK}/")).resolve()
+        if not pin.path.startswith(f"{WORK}/") or not place.is_relative_to(work):
+            raise SourceError(
+                f"the input {pin.path} is said to be part of the commit, and that leads out of it",
+                why="A link of the commit is on the way, or the path itself leaves the tree.",
+            )
+        mounts[pin.path] = str(place)
+    return mounts
 
 
 @layout.trouble("collecting a run")

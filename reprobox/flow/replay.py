@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reprobox.errors import InputError
 from reprobox.flow import carried, compare, execute, expect, run
+from reprobox.flow import trust as trust_
 from reprobox.flow.box import Box
 from reprobox.flow.watch import Watcher
 from reprobox.model import codec
@@ -46,6 +47,7 @@ def replay(
     name: str | None = None,
     gpus: str | None = None,
     secrets: bool = False,
+    trust: bool = False,
     as_recorded: bool = False,
 ) -> Replayed:
     """Runs a recorded run again and compares.
@@ -53,18 +55,20 @@ def replay(
     Args:
         gpus: other devices than recorded (`device=1` for `device=0`); what was asked stays in the identity.
         secrets: give this machine's secrets also to a run that came from elsewhere.
+        trust: let a run that came from elsewhere be less isolated than the default, as it was where it was made.
         as_recorded: set the recorded CPU dispatch class by the libraries' own knobs. They are part of the environment, so the
             replay has another identity than the original, which the verdict says.
 
     Raises:
         RunNotFound, RunAmbiguous: for the reference.
+        NotTrusted: it came from elsewhere and is less isolated than the default.
         ImageMissing, ImageMismatch, InputError, SourceError: what the record names cannot be had any more.
         ProfileUnavailable: this host cannot honour the profile, or cannot execute the recorded class's code.
     """
     run_id = box.runs.find(reference)
     original, digest = box.runs.record(run_id)
     knobs = expect.knobs(original) if as_recorded else {}
-    made = ready(box, original, digest, name=name, gpus=gpus, secrets=secrets, env=knobs)
+    made = ready(box, original, digest, name=name, gpus=gpus, secrets=secrets, trust=trust, env=knobs)
     if made.image_tier != "local":
         box.progress.note(f"the image was gone from the engine and came back: {made.image_tier}")
     expected = expect.forecast(original, as_recorded=as_recorded, gpus=gpus)
@@ -104,6 +108,7 @@ def ready(
     tags: tuple[str, ...] = (),
     gpus: str | None = None,
     secrets: bool = False,
+    trust: bool = False,
 ) -> Ready:
     """Finds again what a record names and makes the intent of a run of it; arguments and errors as `replay`.
 
@@ -112,6 +117,7 @@ def ready(
         env: variables that are set in addition.
     """
     asked = original.intent.runspec
+    trust_.require(box, original, trusted=trust)
     run.refuse_impossible(box, asked.profile, gpus or asked.gpus)
     given = run.secrets_again(box, original, trusted=secrets)
     inputs = find_inputs(box, asked.inputs)

@@ -32,12 +32,12 @@ class Explained:
     notes: tuple[str, ...] = ()
 
 
-def explain(box: Box, left: str, right: str, *, operations: bool, secrets: bool = False) -> Explained:
+def explain(box: Box, left: str, right: str, *, operations: bool, secrets: bool = False, trust: bool = False) -> Explained:
     """Compares two runs and finds where they part.
 
     Args:
         operations: trace the operations of the first differing step.
-        secrets: as `replay`.
+        secrets, trust: as `replay`.
 
     Raises:
         whatever `replay` raises for either run.
@@ -50,7 +50,7 @@ def explain(box: Box, left: str, right: str, *, operations: bool, secrets: bool 
     if seen.get("state") == "different" and _exact(seen) and not operations:
         return Explained(verdict=verdict, first=seen)
     with Trials(box) as trials:
-        return _Search(box, trials, (ours, theirs), secrets).find(verdict, seen, operations=operations)
+        return _Search(box, trials, (ours, theirs), secrets, trust).find(verdict, seen, operations=operations)
 
 
 def _trains(box: Box, run_id: str) -> bool:
@@ -71,6 +71,7 @@ class _Search:
     trials: Trials
     runs: tuple[str, str]
     secrets: bool
+    trust: bool
 
     def find(self, verdict: Verdict, seen: dict[str, Any], *, operations: bool) -> Explained:
         """First the step, where the trails are too coarse to tell, then the operation."""
@@ -121,7 +122,7 @@ class _Search:
 
     def _again(self, run_id: str, env: dict[str, str]) -> Record:
         original, digest = self.box.runs.record(run_id)
-        made = replay.ready(self.box, original, digest, env=env, tags=("explain",), secrets=self.secrets)
+        made = replay.ready(self.box, original, digest, env=env, tags=("explain",), secrets=self.secrets, trust=self.trust)
         return self.trials.run(made.intent, made.job)
 
     def _path(self, record: Record) -> Path:
