@@ -43,12 +43,12 @@ def read(path: Path) -> Trail:
     asked = int(lines[0].get("every") or 0)
     for line in lines[1:]:
         optimizer = str(line.get("o"))
-        if "names" in line:
+        if line.get("names") is not None:
             found.names[optimizer] = tuple(line["names"])
             found.every.setdefault(optimizer, asked)
-        if "p" in line:
+        if line.get("p") is not None:
             found.steps[optimizer, int(line["s"])] = line
-        elif "every" in line:
+        elif line.get("every") is not None:
             found.every[optimizer] = int(line["every"])
     return found
 
@@ -125,7 +125,7 @@ def _step(ours: Mapping[str, Any], theirs: Mapping[str, Any], names: tuple[str, 
     names = tuple(ours.get("names") or names)
     random = {"random_state_differs": ours.get("rng") != theirs.get("rng")}
     for key, kind in (("p", "parameters"), ("g", "gradients")):
-        if key not in ours or key not in theirs:
+        if ours.get(key) is None or theirs.get(key) is None:
             continue
         places = [place for place, pair in enumerate(zip(ours[key], theirs[key], strict=True)) if pair[0] != pair[1]]
         if places:

@@ -44,7 +44,8 @@ def from_json(kind: type[T], value: Any, *, where: str, error: type[ReproboxErro
         _check_format(value, ours, where, error)
     try:
         return msgspec.convert(value, kind, strict=True)
-    except msgspec.ValidationError as fault:
+    except (msgspec.ValidationError, UnicodeEncodeError) as fault:
+        # UnicodeEncodeError: a lone surrogate where a number or a list was expected, which msgspec cannot look at.
         raise error(f"{where} is not a valid {kind.__name__}", why=str(fault)) from fault
 
 

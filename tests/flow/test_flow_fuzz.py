@@ -66,15 +66,15 @@ EXIT = {
     "oom_kills": 0,
     "forwarded": [15],
 }
-TRAIL = b"\n".join(
-    canon.canonical(line)
+TRAIL = b"".join(
+    canon.canonical(line) + b"\n"
     for line in (
         {"format": "reprobox.trail/1", "every": 1, "process": "1"},
         {"o": "0", "names": ["w", "b"]},
-        {"step": 1, "optimizer": "SGD", "digests": {"w": "00"}},
+        *({"o": "0", "s": step, "p": ["00", "01"], "g": ["02", "03"], "rng": "r"} for step in (1, 2)),
+        {"o": "0", "every": 2},
     )
 )
-
 OPTRACE = (
     b"\n".join(
         canon.canonical(line)
