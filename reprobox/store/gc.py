@@ -107,6 +107,8 @@ def carry_out(root: Path, found: Plan, *, now: float | None = None) -> int:
 def _needed(root: Path, store: ObjectStore) -> set[str]:
     """Hexadecimal digests that are mentioned by anything that is kept, and in turn by the objects so found."""
     found: set[str] = set()
+    # An archive that came with a run lies in the shared store, and the project that it came to knows whose it is.
+    knowing = [store, *(ObjectStore(Path(os.readlink(link))) for link in _links(root) if link.is_dir())]
     waiting = [text for path in _documents(root) for text in _mentioned(path)]
     while waiting:
         hexadecimal = waiting.pop()
@@ -116,8 +118,9 @@ def _needed(root: Path, store: ObjectStore) -> set[str]:
         path = store.root / "objects" / "sha256" / hexadecimal[:2] / hexadecimal[2:]
         if _is_json(path):
             waiting += _mentioned(path)
-        if isinstance(archive := store.memo(ARCHIVE_MEMO + hexadecimal), str):
-            waiting.append(archive.removeprefix("sha256:"))
+        for place in knowing:
+            if isinstance(archive := place.memo(ARCHIVE_MEMO + hexadecimal), str):
+                waiting.append(archive.removeprefix("sha256:"))
     return found
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from flow_project import TOP, Project, make_project
+from images_of_our_own import PythonImage
+from small_project import Small
+
+from reprobox.engine.docker import DockerEngine
+from reprobox.image.layout import tag_of
+from reprobox.lock import file as lock_file
 
 
 @pytest.fixture(scope="session")
@@ -60,3 +66,23 @@ def change(project: Project) -> Callable[[str, str], str]:
         return project.commit(f"change {name}")
 
     return do
+
+
+@pytest.fixture
+def small_run(tmp_path: Path, base_env: dict[str, str], engine: DockerEngine, python_image: PythonImage) -> Iterator[Small]:
+    """A locked experiment and a run of it, with a store of its own."""
+    top = tmp_path / "small project"
+    top.mkdir()
+    env = {key: value for key, value in base_env.items() if not key.startswith(("PIP_", "UV_"))}
+    project = make_project(top, {**env, "PIP_NO_INDEX": "1", "UV_OFFLINE": "1", "REPROBOX_HOME": str(tmp_path / "store")})
+    with (top / "base.tar").open("wb") as file:
+        file.writelines(engine.save(python_image.tag))
+    project.write(".gitignore", "base.tar\n")
+    project.write("train.py", "open('model.bin', 'wb').write(bytes(range(200)))\n")
+    made = Small(project, engine)
+    made.write_config("{archive: base.tar}")
+    project.commit("small")
+    made.locked()
+    made("run", "config.yaml", "--name", "first")
+    yield made
+    engine.remove_image(tag_of(lock_file.digest(lock_file.read(top / "reprobox.lock"))))

@@ -96,3 +96,10 @@ class Small:
 
     def objects(self) -> Path:
         return Path(self.project.env["REPROBOX_HOME"]) / "objects"
+
+
+def elsewhere(small: Small, tmp_path: Path) -> Project:
+    """An empty directory with an empty store and no index."""
+    top = tmp_path / "elsewhere"
+    top.mkdir()
+    return Project(top, {**small.project.env, "REPROBOX_HOME": str(tmp_path / "their store")})
