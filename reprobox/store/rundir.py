@@ -24,8 +24,8 @@ from reprobox.model import codec
 from reprobox.model.record import Intent, Record
 from reprobox.store import heads, layout
 
-Scratch = Literal["work", "box", "out", "etc", "secrets"]
-SCRATCH: tuple[Scratch, ...] = ("work", "box", "out", "etc", "secrets")
+Scratch = Literal["work", "box", "out", "etc"]
+SCRATCH: tuple[Scratch, ...] = ("work", "box", "out", "etc")
 KEPT = ("stdout", "stderr", "exit.json", "met.json")
 """Files of the shim that stay with the run."""
 
@@ -70,7 +70,7 @@ class RunDir:
         """A directory for while the run goes.
 
         `work`: the commit; `box`: the injected runtime; `out`: what the shim writes; `etc`: stand-ins for the image's passwd and
-        group; `secrets`: what is mounted by name and never kept.
+        group. Secrets are never here: they lie in memory.
         """
         path = self.path / name
         with layout.trouble(f"creating {path}"):
