@@ -38,13 +38,21 @@ def read_csv(path: Path, *, delimiter: str) -> Content:
 
 def _column(leaves: dict[str, Leaf], name: str, cells: list[str]) -> None:
     try:
-        array = np.array([float(cell) if cell.strip() else np.nan for cell in cells], dtype=np.float64)
+        array = np.array([_float(cell) if cell.strip() else np.nan for cell in cells], dtype=np.float64)
     except ValueError:
         for row, cell in enumerate(cells):
             leaves[f"{name}[{row}]"] = cell
         _bounded(leaves)
         return
     leaves[name] = Tensor(dtype="float64", shape=array.shape, load=lambda: array)
+
+
+def _float(cell: str) -> float:
+    """A number. Raises ValueError for text, and for an integer that shares its double with its neighbours."""
+    value = float(cell)
+    if abs(value) >= 2**53 and cell.strip().lstrip("+-").isdigit():
+        raise ValueError(f"{cell!r} is more than a double can tell from its neighbours")
+    return value
 
 
 def read_json(path: Path) -> Content:

@@ -85,7 +85,7 @@ def _measure(found: Distance, ours: Array, theirs: Array, dtype: str, tolerance:
     """Distances of elements that differ."""
     left, right = _value(ours, dtype), _value(theirs, dtype)
     with np.errstate(all="ignore"):
-        gap = np.abs(_wide(left) - _wide(right))
+        gap = _gap(left, right)
         scale = np.abs(_wide(left))
         rel = gap / scale
         passed = gap <= tolerance.atol + tolerance.rtol * scale
@@ -126,8 +126,19 @@ def _value(array: Array, dtype: str) -> Array:
     return array
 
 
+def _gap(left: Array, right: Array) -> Array:
+    """Distances, never 0 between integers that differ: beyond 2**53 neighbours are the same double."""
+    if left.dtype.kind in "iu":
+        above, below = np.maximum(left, right), np.minimum(left, right)
+        # Modulo 2**64 the difference of two 64-bit integers, signed or not, is exact.
+        return (above.astype(np.uint64) - below.astype(np.uint64)).astype(np.float64)
+    distance: Array = np.abs(_wide(left) - _wide(right))
+    return distance
+
+
 def _wide(array: Array) -> Array:
-    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
+    """At least double precision; long doubles stay what they are."""
+    return array.astype(np.result_type(array.dtype, np.complex128 if array.dtype.kind == "c" else np.float64))
 
 
 def _largest(before: float | None, values: Array) -> float | None:

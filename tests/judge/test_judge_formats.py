@@ -366,6 +366,11 @@ def test_rule_tensors_without_any_number_is_not_checked(pair: Pair) -> None:
     assert looked(pair("a.txt", b"a", b"b"), "tensors").state == "not-checked"
 
 
+def test_large_integers_of_a_table_are_told_from_their_neighbours(pair: Pair) -> None:
+    found = looked(pair("ids.csv", text_csv(("id",), (2**60 + 1,)), text_csv(("id",), (2**60,))))
+    assert (found.state, found.detail["first"]["name"]) == ("different", "id[0]")
+
+
 def test_missing_and_extra_leaves_are_named(pair: Pair) -> None:
     found = looked(pair("m.json", b'{"a": 1, "b": 2}', b'{"a": 1, "c": 2}'), atol=9)
     assert (found.state, found.detail["missing"], found.detail["extra"]) == ("different", ["$.b"], ["$.c"])

@@ -54,6 +54,23 @@ def test_tolerances(tolerance: dict[str, float], beyond: int) -> None:
     assert between([1, 2], [np.nextafter(np.float32(1), np.float32(2)), 2.25], **tolerance).beyond == beyond
 
 
+@pytest.mark.parametrize("kind", ["int64", "uint64"])
+def test_large_integers_are_told_from_their_neighbours(kind: str) -> None:
+    found = between([2**60 + 1, 5], [2**60, 5], kind)
+    assert (found.count, found.beyond, found.abs) == (1, 1, 1.0)
+    assert between([2**60 + 1], [2**60], kind, atol=1.0).beyond == 0
+
+
+def test_the_distance_of_integers_of_opposite_ends_does_not_overflow() -> None:
+    assert between([-(2**63), 0], [2**63 - 1, 0], "int64").abs == 2.0**64
+    assert between([0], [255], "uint8").abs == 255.0
+
+
+def test_long_doubles_keep_their_precision() -> None:
+    one = np.ones(1, dtype=np.longdouble)
+    assert distance(tensor(one), tensor(np.nextafter(one, one + 1)), Tolerance()).beyond == 1
+
+
 def test_nan_is_equal_to_the_same_bits_only_and_no_tolerance_excuses_it() -> None:
     assert between([np.nan], [np.nan]).count == 0
     found = between([np.nan, 1], [1, np.nan], ulp=2**31, atol=1e9)
