@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from reprobox.judge import formats_array, formats_media, formats_pickle, formats_text, formats_torch
-from reprobox.judge.content import Content, Leaf, Unreadable
+from reprobox.judge import formats_array, formats_media, formats_parquet, formats_pickle, formats_text, formats_torch
+from reprobox.judge.content import Content, Unreadable
 
 Reader = Callable[[Path, int], Content]
 _HEAD = 512
@@ -82,7 +81,7 @@ def read(path: Path, kind: str, limit: int) -> Content:
         "jsonl": lambda p, _: formats_text.read_json_lines(p),
         "text": lambda p, _: formats_text.read_lines(p),
         "pickle": lambda p, _: _pickle(p),
-        "parquet": lambda p, _: _parquet(p),
+        "parquet": lambda p, _: formats_parquet.read_parquet(p),
     }
     if kind not in readers:
         raise Unreadable("a format that no reader here knows")
@@ -95,20 +94,3 @@ def read(path: Path, kind: str, limit: int) -> Content:
 def _pickle(path: Path) -> Content:
     with path.open("rb") as stream:
         return formats_torch.read_legacy(stream) if formats_torch.is_legacy(stream) else formats_pickle.read(stream)
-
-
-def _parquet(path: Path) -> Content:
-    """Columns through pyarrow, where it is installed."""
-    try:
-        parquet = importlib.import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise Unreadable("parquet is read through pyarrow, which is not installed") from error
-    table = parquet.read_table(path)
-    leaves: dict[str, Leaf] = {}
-    for name in table.column_names:
-        column = table[name].to_numpy()
-        if column.dtype.kind in "biufc":
-            leaves[name] = formats_array.of_array(column)
-        else:
-            leaves |= {f"{name}[{row}]": str(value) for row, value in enumerate(column)}
-    return Content(format="parquet", leaves=leaves)
