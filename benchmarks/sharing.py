@@ -2,8 +2,8 @@
 
 Sizes are of real bundles of one run of `examples/digits`. Throughput is that of the bundle with the lock's bytes, against
 `tar | zstd` of the same bytes (the blobs as a pushed directory holds them), both at level 3 with two threads, both ending with the
-bytes on the disk; reprobox also checks every byte against its sha256. Pairs run one after the other, so that load on the machine hits both; the
-figures are medians over the pairs, in MB (10^6 bytes) of plain bytes a second of wall time of the whole process.
+bytes on the disk; reprobox also checks every byte by its sha256. Pairs run one after the other, so that load on the machine hits
+both; the figures are medians over the pairs, in MB (10^6 bytes) of plain bytes a second of wall time of the whole process.
 """
 
 from __future__ import annotations

@@ -85,4 +85,7 @@ def small_run(tmp_path: Path, base_env: dict[str, str], engine: DockerEngine, py
     made.locked()
     made("run", "config.yaml", "--name", "first")
     yield made
-    engine.remove_image(tag_of(lock_file.digest(lock_file.read(top / "reprobox.lock"))))
+    tag = tag_of(lock_file.digest(lock_file.read(top / "reprobox.lock")))
+    if found := engine.inspect(tag):
+        for name in (*found.repo_digests, tag):
+            engine.remove_image(name)
