@@ -104,12 +104,13 @@ class ObjectStore:
     def put_file(self, path: Path, *, expect: str | None = None, move: bool = False) -> Digest:
         """Stores a file's bytes; with `move` the file itself where that is possible (same file system, no other name, ours)."""
         layout.ensure(self.root)
-        if move and self._movable(path):
-            return self._adopt(path, expect)
-        with path.open("rb") as source:
-            digest, _ = self.put_stream(source, expect=expect)
-        if move:
-            path.unlink()
+        with layout.trouble(f"storing {path}"):
+            if move and self._movable(path):
+                return self._adopt(path, expect)
+            with path.open("rb") as source:
+                digest, _ = self.put_stream(source, expect=expect)
+            if move:
+                path.unlink()
         return digest
 
     def partial(self, digest: str) -> Path:
@@ -190,7 +191,8 @@ class ObjectStore:
                 fcntl.flock(fd, fcntl.LOCK_EX)
                 yield temp, file
         finally:
-            temp.unlink(missing_ok=True)
+            with layout.trouble("writing to the store"):
+                temp.unlink(missing_ok=True)
 
     def _publish(self, temp: Path, digest: str) -> None:
         final = self._where(digest)
@@ -208,12 +210,11 @@ class ObjectStore:
         with path.open("rb") as file:
             digest = Digest("sha256:" + hashlib.file_digest(file, "sha256").hexdigest())
             _check(digest, expect)
-            with layout.trouble(f"storing {path}"):
-                os.fchmod(file.fileno(), 0o444)
-                # The age of an object counts from when it was stored: `gc` spares the young.
-                os.utime(file.fileno())
-                os.fsync(file.fileno())
-                self._publish(path, digest)
+            os.fchmod(file.fileno(), 0o444)
+            # The age of an object counts from when it was stored: `gc` spares the young.
+            os.utime(file.fileno())
+            os.fsync(file.fileno())
+            self._publish(path, digest)
         return digest
 
 
