@@ -200,8 +200,11 @@ def test_the_program_starts_clean(shim: ShimRunner, python_image: PythonImage) -
     )
     run = shim(python_image.python, "-c", script, workdir="/tmp")
     run.ended()
-    # Python itself ignores SIGPIPE (13) and SIGXFSZ (25): 0x1001000.
-    assert run.bytes("stdout").decode().splitlines() == ["[]", "set()", "0000000001001000", "'' /tmp"]
+    lines = run.bytes("stdout").decode().splitlines()
+    # Python itself ignores SIGPIPE (13) and SIGXFSZ (25): 0x1001000. Signals 32 and 33 are glibc's own: its posix_spawn leaves them
+    # ignored for whatever make starts, an engine too, and no program can change that through glibc.
+    ignored = int(lines.pop(2), 16) & ~(1 << 31 | 1 << 32)
+    assert (ignored, lines) == (0x1001000, ["[]", "set()", "'' /tmp"])
 
 
 def test_met(shim: ShimRunner, python_image: PythonImage) -> None:
