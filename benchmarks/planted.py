@@ -136,6 +136,10 @@ def _entropy(project: Project) -> Reported:
     return reported("entropy", "torch.manual_seed(os.urandom)", "replay", project.replay("plant=entropy")[1])
 
 
+def _clock(project: Project) -> Reported:
+    return reported("clock", "batches by a generator seeded from the clock", "replay", project.replay("plant=clock")[1])
+
+
 def _write(name: str, planted: str, *overrides: str) -> Callable[[Project], Reported]:
     def plant(project: Project) -> Reported:
         return reported(name, planted, "replay", project.replay(WRITE, f"plant={name}", *overrides)[1])
@@ -170,6 +174,7 @@ PLANTS: dict[str, Callable[[Project], Reported]] = {
     "ulp": _ulp,
     "window": _window,
     "entropy": _entropy,
+    "clock": _clock,
     "order": _write("order", "a set of words is listed, PYTHONHASHSEED=random", "reprobox.env.PYTHONHASHSEED=random"),
     "time": _write("time", "the time in report.json"),
     "temporary": _write("temporary", "a temporary path in report.json"),

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 
 import numpy as np
 import torch
@@ -22,9 +23,11 @@ def main() -> None:
     # The gradient of a LayerNorm is summed by thread.
     model = nn.Sequential(nn.Linear(256, 512), nn.LayerNorm(512), nn.ReLU(), nn.Linear(512, 64), nn.ReLU(), nn.Linear(64, 4))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
+    shuffle = torch.Generator().manual_seed(time.time_ns() if CONFIG["plant"] == "clock" else 9)
     for step in range(1, CONFIG["steps"] + 1):
         optimizer.zero_grad()
-        loss = nn.functional.cross_entropy(model(inputs), targets)
+        chosen = torch.randperm(len(inputs), generator=shuffle)[:64] if CONFIG["plant"] == "clock" else slice(None)
+        loss = nn.functional.cross_entropy(model(inputs[chosen]), targets[chosen])
         loss.backward()
         bits = 1 if CONFIG["plant"] == "ulp" and PLANTED and step == 6 else 0
         model[3].weight.detach().view(torch.int32)[3, 5] += bits

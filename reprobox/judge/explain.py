@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reprobox.judge import processes
+from reprobox.judge import processes, seeds
 from reprobox.model.verdict import Cause, FileVerdict
 
 Facts = Mapping[str, Any]
@@ -148,6 +148,7 @@ def causes(
         *_packages(left, right),
         *_markers(left, right),
         *_entropy(left, right),
+        *seeds.differ(left.processes(), right.processes()),
         *_unfixed(left, right),
     ]
     found += _files(files)

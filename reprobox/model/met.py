@@ -32,9 +32,17 @@ class _Draw:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Seed:
+    what: str
+    place: str
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Process:
     errors: list[Any] | None = None
     entropy: list[_Draw] | None = None
+    seeds: list[_Seed] | None = None
     torch: dict[str, Any] | None = None
 
 

@@ -51,7 +51,15 @@ MET = {
     "kernel": {"machine": "x86_64", "release": "6"},
     "packages": {"python": {"numpy": "2.0"}, "debian": {}},
     "gpus": [{"name": "H", "uuid": "u"}],
-    "processes": [{"errors": [], "entropy": [{"what": "urandom", "place": "a:1"}], "torch": {"version": "2"}, "errors_": 1}],
+    "processes": [
+        {
+            "errors": [],
+            "entropy": [{"what": "urandom", "place": "a:1"}],
+            "seeds": [{"what": "random.seed", "place": "a:2", "value": "3"}],
+            "torch": {"version": "2"},
+            "errors_": 1,
+        }
+    ],
 }
 EXIT = {
     "format": "reprobox.exit/1",

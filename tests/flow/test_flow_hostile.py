@@ -151,7 +151,7 @@ out = "/.reprobox-out"
 os.makedirs(out + "/markers", exist_ok=True)
 os.symlink("/etc/shadow", out + "/markers/1.json")
 os.mkfifo(out + "/markers/2.json")
-open(out + "/markers/3.json", "w").write('{"entropy": [1, 2]}')
+open(out + "/markers/3.json", "w").write('{"entropy": [1, 2], "seeds": 7}')
 open(out + "/markers/4.json", "w").write('{"a": ' + "[" * 5000 + "]" * 5000 + "}")
 with open(out + "/markers/5.json", "wb") as file:
     file.truncate(1 << 33)

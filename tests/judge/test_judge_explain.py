@@ -216,3 +216,17 @@ def test_a_flipped_byte_is_named(tmp_path: Path) -> None:
     file = look(tmp_path / "l.bin", tmp_path / "r.bin", OutputRule(pattern="*"), path="model.bin")
     assert between(files=[file])[0].what == "one byte of model.bin at offset 5000"
     assert json.loads(json.dumps(asdict(file)))["detail"]["bytes_differ"] == 1
+
+
+def test_a_seed_that_the_program_took_from_the_clock_is_named_with_both_values() -> None:
+    def met(*values: str) -> dict[str, Any]:
+        notes = [{"what": "torch.manual_seed", "place": "/work/train.py:4", "value": value} for value in values]
+        return changed(MET, "processes/0/seeds", notes)
+
+    def said(one: dict[str, Any], other: dict[str, Any]) -> list[tuple[str, str, str]]:
+        found = causes(Run(runspec=SPEC, met=one), Run(runspec=SPEC, met=other), dispatch=profiles.dispatch_class)
+        return [(cause.what, cause.ours, cause.theirs) for cause in found if cause.weight]
+
+    assert said(met("17", "3"), met("3", "18")) == [("seed of torch.manual_seed at /work/train.py:4", "17, 3", "18, 3")]
+    assert said(met("17"), met("17")) == []
+    assert said(met("17"), MET) == []  # the other run ended earlier, or its runtime was an older one: nothing is known

@@ -209,6 +209,34 @@ def test_draws_that_no_seed_fixes_are_noted_with_their_line(tmp_path: Path) -> N
     assert all(note["place"].startswith(str(program)) for note in found)
 
 
+def test_seeds_that_the_program_gives_are_noted_with_their_line(tmp_path: Path) -> None:
+    program = script(
+        tmp_path,
+        """
+        import pickle, random
+        import numpy as np
+        random.seed(5)
+        random.seed("word")
+        np.random.seed(np.int64(6))
+        draw = np.random.default_rng(seed=[7, 8]).random()
+        assert pickle.loads(pickle.dumps(np.random.default_rng)) is np.random.default_rng
+        np.random.default_rng()
+        for _ in range(2):
+            random.seed(5)
+        """,
+    )
+    found = [
+        (note["what"], int(note["place"].rpartition(":")[2]), note["value"]) for note in plain(tmp_path, program).marker()["seeds"]
+    ]
+    assert found == [
+        ("random.seed", 4, "5"),
+        ("random.seed", 5, "'word'"),
+        ("numpy.random.seed", 6, "6"),
+        ("numpy.random.default_rng", 7, "[7, 8]"),
+        ("random.seed", 11, "5"),
+    ]
+
+
 def test_an_operation_without_a_deterministic_form_fails_with_name_line_and_way_out(tmp_path: Path) -> None:
     program = script(
         tmp_path,

@@ -225,3 +225,47 @@ def test_a_fault_ends_the_trail_and_not_the_training(tmp_path: Path) -> None:
     ran = under(tmp_path, "-c", program, trail=Trail(enabled=True, every=1))
     assert ran.code == 0, ran.err
     assert float(ran.out) == float(train(tmp_path / "good").out)
+
+
+GENERATORS = """
+import time, weakref, torch, numpy as np
+torch.manual_seed(3)
+class Kept: pass
+def train(batches=4):
+    held = Kept()
+    gone = weakref.ref(held)
+    mine = torch.Generator().manual_seed(41)
+    theirs = np.random.default_rng(42)
+    set_ = torch.utils.data.TensorDataset(torch.ones(8, 2))
+    loader = torch.utils.data.DataLoader(set_, shuffle=True, num_workers=2, generator=torch.Generator().manual_seed(43))
+    net = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for (batch,) in loader:
+        net(batch).sum().backward()
+        optimizer.step()
+        held = None
+        assert gone() is None, "the look at the variables keeps them alive"
+whole = torch.Generator().manual_seed(44)
+if __name__ == "__main__":
+    train()
+"""
+
+
+def test_seeds_of_generators_in_the_programs_variables_are_found_at_the_first_step(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(GENERATORS)
+    ran = under(tmp_path, "train.py", trail=Trail(every=1, enabled=True))
+    assert ran.code == 0, ran.err
+    (main,) = (marker for marker in ran.markers if not marker["forked"])
+    assert main["errors"] == []
+    here = ran.directory / "train.py"
+    assert [(note["what"], note["place"], note["value"]) for note in main["seeds"]] == [
+        ("torch.manual_seed", f"{here}:3", "3"),
+        ("numpy.random.default_rng", f"{here}:9", "42"),
+        ("generator", f"{here}: train: mine", "41"),
+        ("generator", f"{here}: train: theirs", "42"),
+        ("generator", f"{here}: train: loader.generator", "43"),
+        ("generator", f"{here}: train: loader.sampler.generator", "43"),
+        ("generator", f"{here}: whole", "44"),
+    ]
+    # What loaders give their workers follows from the program's seeds and is not the program's.
+    assert all(marker["seeds"] == main["seeds"][:2] or marker["seeds"] == main["seeds"] for marker in ran.markers)

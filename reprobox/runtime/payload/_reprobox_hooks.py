@@ -3,6 +3,8 @@
 import os
 import sys
 
+import _reprobox_seeds
+
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _LIBRARY = os.path.dirname(os.__file__)
 _PHRASE = "does not have a deterministic implementation"
@@ -36,6 +38,8 @@ def _random(state, module):
     def seed(a=None, version=2):
         if a is None:
             note_entropy(state, "random.seed()", sys._getframe(1))
+        else:
+            _reprobox_seeds.note(state, "random.seed", a, sys._getframe(1))
         return before(a, version)
 
     seed._reprobox = True
@@ -61,6 +65,9 @@ def _numpy_random(state, module):
         module.seed(state.seed % 2**32)
         state.applied("numpy.random.seed")
         state.applied("numpy.random.default_rng")
+    if not hasattr(module.default_rng, "__wrapped__"):
+        _reprobox_seeds.watch(state, module, "seed", "numpy.random.seed")
+        _reprobox_seeds.watch(state, module, "default_rng", "numpy.random.default_rng")
 
 
 def _bits(state, count):
@@ -181,6 +188,7 @@ def _note_torch_seed(state, module):
         return before()
 
     module.seed = seed
+    _reprobox_seeds.watch(state, module, "manual_seed", "torch.manual_seed")
 
 
 def _hint_on_refusal(state):

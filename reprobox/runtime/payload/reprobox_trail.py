@@ -18,8 +18,11 @@ import hashlib
 import json
 import math
 import os
+import sys
 import time
 import weakref
+
+import _reprobox_seeds
 
 _WORDS = 65536
 _SMALL = 65536
@@ -187,6 +190,7 @@ class Trail:
         known = self._known.get(optimizer)
         if known is None:
             known = self._known[optimizer] = _Optimizer(len(self._known), self._every)
+            _reprobox_seeds.scan(self._state, sys._getframe(2))
         known.step += 1
         measuring = len(known.costs) < _MEASURED
         if not (measuring if known.every == 0 else known.step == 1 or known.step % known.every == 0):

@@ -53,6 +53,7 @@ class _State:
             "torch": None,
             "refused": None,
             "entropy": [],
+            "seeds": [],
             "children": [],
         }
 
