@@ -1,6 +1,6 @@
 """Measures what docs/determinism.md says: the CPU matrix, the speed of each profile, the trail's cost, the start of a process.
 
-    python benchmarks/determinism.py --python PYTHON_WITH_TORCH [--only matrix,speed,trail,start,ablate] [--write]
+    python benchmarks/determinism.py --python PYTHON_WITH_TORCH [--only speed,trail,start,operations,ablate,matrix] [--write]
 
 The matrix runs the trainings natively and in qemu-user as other CPU models, and takes ten minutes. `--write` puts the tables into
 docs/determinism.md between their markers. The certificate has a command of its own, determinism_certificate.py.
@@ -28,6 +28,7 @@ from reprobox.runtime import profiles  # noqa: E402
 PAGE = ROOT / "docs" / "determinism.md"
 PAYLOAD = ROOT / "reprobox" / "runtime" / "payload"
 WORKLOADS = ROOT / "benchmarks" / "determinism_workloads.py"
+OPERATIONS = ROOT / "benchmarks" / "determinism_operations.py"
 MATRIX = {
     "same-machine": ("", "Haswell", "EPYC-Rome", "Nehalem"),
     "portable-avx2": ("", "Haswell", "Skylake-Server", "EPYC-Rome", "EPYC-Milan"),
@@ -139,10 +140,39 @@ def _wall(python: str, program: str, env: dict[str, str]) -> float:
     return time.perf_counter() - began
 
 
+def operations(options: argparse.Namespace) -> str:
+    """torch's list of nondeterministic operations on the CPU: what is refused, and what races where nothing is switched on."""
+    import determinism_operations as known  # beside this file
+
+    lines = [
+        "| torch's list | entries | CUDA only | refused on the CPU, by name and line | same bits in 4 runs | under `observe` |"
+    ]
+    lines.append("|---|---|---|---|---|---|")
+    runs = {profile: [_walk(options, profile) for _ in range(4)] for profile in ("same-machine", "observe")}
+    for title, programs in (("act deterministically", known.ACTS), ("throw", known.THROWS)):
+        on_cpu = [entry for entry in programs if not known.cuda_only(entry)]
+        first = runs["same-machine"][0]
+        refused = sum(first[entry].startswith("refused") for entry in programs)
+        same = sum(len({run[entry] for run in runs["same-machine"]}) == 1 for entry in programs) - refused
+        race = sum(len({run[entry] for run in runs["observe"]}) > 1 for entry in on_cpu)
+        cells = (title, len(programs), len(programs) - len(on_cpu), refused, same, f"{race} of {len(on_cpu)} differ")
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines)
+
+
+def _walk(options: argparse.Namespace, profile: str) -> dict[str, str]:
+    """Every entry's outcome with two threads."""
+    with tempfile.TemporaryDirectory() as out:
+        env = profiles.env(profile, seed=0, threads=2, commit_time=0, trail=Trail(), box=str(PAYLOAD), out=out)
+        done = subprocess.run([options.python, str(OPERATIONS), "run", "cpu"], env=env, capture_output=True, check=True)
+    return dict(json.loads(done.stdout))
+
+
 TABLES: dict[str, Callable[[argparse.Namespace], str]] = {
     "speed": speed,
     "trail": trail,
     "start": start,
+    "operations": operations,
     "ablate": ablate,
     "matrix": matrix,
 }
