@@ -56,7 +56,9 @@ def verify(
     signers: Annotated[
         Path | None, typer.Option("--signers", help="Allowed signers, as ssh-keygen(1) has them; git's own without.")
     ] = None,
-    deep: Annotated[bool, typer.Option("--deep", help="Also image layers as the engine has them, objects, inputs.")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also the commit, image layers as the engine has them, objects, inputs.")
+    ] = False,
     as_json: JSON = False,
 ) -> None:
     """Check that records and outputs are intact, or who signed a statement.

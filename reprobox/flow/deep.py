@@ -1,4 +1,4 @@
-"""verify --deep: everything that a run stands on, read and hashed again: image layers as the engine has them, objects, inputs.
+"""verify --deep: everything that a run stands on, hashed again: code, image layers as the engine has them, objects, inputs.
 
 An engine does not check its own layers: a file that was edited beneath it runs as it is, under the unchanged image ID. What it
 gives back of the image (`save`) is hashed here, so that such an edit shows.
@@ -16,12 +16,14 @@ from typing import IO, Any
 from reprobox import inputs
 from reprobox.errors import EngineError, EngineUnavailable, FetchError, ReproboxError
 from reprobox.flow.box import Box
+from reprobox.flow.code import holder
 from reprobox.kit import canon
 from reprobox.lock import archive
 from reprobox.model.image import Image
 from reprobox.model.ports import Objects
 from reprobox.model.record import Record
 from reprobox.model.runspec import InputPin
+from reprobox.source.reread import reread
 from reprobox.store import fsck
 
 _CHUNK = 1 << 20
@@ -43,17 +45,32 @@ class Deep:
     box: Box
     _images: dict[str, Found] = field(default_factory=dict)
     _objects: dict[str, bool | None] = field(default_factory=dict)
+    _commits: dict[str, Found] = field(default_factory=dict)
 
     def verify(self, record: Record) -> list[Found]:
         """All checks of one run."""
         image = record.intent.image
         if image.config not in self._images:
             self._images[image.config] = self._image(image)
-        return [self._chain(record), self._images[image.config], self._kept(record), *map(self._input, self._loose(record))]
+        return [
+            self._chain(record),
+            self._code(record.intent.source.commit),
+            self._images[image.config],
+            self._kept(record),
+            *map(self._input, self._loose(record)),
+        ]
 
     def _chain(self, record: Record) -> Found:
         why = fsck.vouched(self.box.runs, record.id)
         return Found(checked="record log", damage=(f"record log: {why}",) if why else ())
+
+    def _code(self, commit: str) -> Found:
+        if commit not in self._commits:
+            with self.box.progress.task("reading the commit again") as bar:
+                read = reread(holder(self.box, commit), commit, bar.update)
+            damage = tuple(f"commit {commit}: {fault}" for fault in read.damage)
+            self._commits[commit] = Found(checked=f"{read.files} files of the commit", damage=damage)
+        return self._commits[commit]
 
     def _image(self, image: Image) -> Found:
         what = f"{len(image.diff_ids)} layers"

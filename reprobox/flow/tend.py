@@ -66,7 +66,7 @@ def verify(box: Box, reference: str | None, *, deep: bool = False) -> list[Check
     """Re-hashes the record, the streams and every output of one run, or of all.
 
     Args:
-        deep: also what they stand on: the log of records, image layers as the engine has them, objects, inputs.
+        deep: also what they stand on: the log of records, the commit, image layers as the engine has them, objects, inputs.
     """
     wanted = [box.runs.find(reference)] if reference else [run_id for run_id in box.runs.ids() if box.runs.finished(run_id)]
     found = [_verify(box, run_id) for run_id in wanted]

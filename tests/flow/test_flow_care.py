@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -142,6 +143,16 @@ def test_verify_deep_finds_changed_objects_inputs_and_records(own_home: Project,
     assert "not in the store" in said.json[0]["unchecked"][0]
     (store / "heads.log").write_text("")
     assert "record log" in damage(own_home("verify", "--deep", "--json"))
+
+
+def test_verify_deep_reads_the_commit_again(own_home: Project) -> None:
+    own_home.run()
+    assert "files of the commit" in own_home("verify", "--deep").out
+    oid = own_home.git("rev-parse", "HEAD:train.py").strip()
+    place = own_home.top / ".git/objects" / oid[:2] / oid[2:]
+    place.chmod(0o644)
+    place.write_bytes(zlib.compress(b"blob 5\0pass\n"))
+    assert f"train.py: the git object {oid} is damaged" in damage(own_home("verify", "--deep", "--json"))
 
 
 @pytest.mark.slow
