@@ -6,11 +6,11 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from reprobox.judge import formats_array, formats_media, formats_parquet, formats_pickle, formats_text, formats_torch
+from reprobox.judge import formats_array, formats_hdf5, formats_media, formats_parquet, formats_pickle, formats_text, formats_torch
 from reprobox.judge.content import Content, Unreadable
 
 Reader = Callable[[Path, int], Content]
-_HEAD = 512
+_HEAD = 520
 _TEXT = {".csv": ",", ".tsv": "\t"}
 
 
@@ -34,6 +34,8 @@ def _by_magic(path: Path, name: str, head: bytes, size: int) -> str | None:
             return kind
     if head[257:262] == b"ustar":
         return "tar"
+    if formats_hdf5.is_hdf5(head):
+        return "hdf5"
     return "safetensors" if formats_array.is_safetensors(head, size) else None
 
 
@@ -82,6 +84,7 @@ def read(path: Path, kind: str, limit: int) -> Content:
         "text": lambda p, _: formats_text.read_lines(p),
         "pickle": lambda p, _: _pickle(p),
         "parquet": lambda p, _: formats_parquet.read_parquet(p),
+        "hdf5": formats_hdf5.read_hdf5,
     }
     if kind not in readers:
         raise Unreadable("a format that no reader here knows")

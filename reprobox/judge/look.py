@@ -95,7 +95,14 @@ def ask(left: Path, right: Path, rule: OutputRule, name: str, limits: Limits) ->
 def _start(request: bytes, scratch: str) -> dict[str, Any]:
     root = os.fspath(Path(reprobox.__file__).parent.parent)
     paths = os.pathsep.join(dict.fromkeys([root, *filter(None, sys.path)]))
-    env = {"PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "LC_ALL": "C.UTF-8", "TMPDIR": scratch}
+    env = {
+        "PYTHONPATH": paths,
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "LC_ALL": "C.UTF-8",
+        "TMPDIR": scratch,
+        "HDF5_PLUGIN_PRELOAD": "::",  # HDF5's own word for: load no filter as code
+    }
     argv = [sys.executable, "-s", "-B", "-X", "utf8", "-m", "reprobox.judge.child"]
     done = proc.run(argv, cwd=Path(scratch), env=env, stdin=request)
     if done.code in (-signal.SIGALRM, -signal.SIGXCPU, -signal.SIGKILL):
