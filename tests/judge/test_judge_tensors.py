@@ -77,6 +77,44 @@ def test_nan_is_equal_to_the_same_bits_only_and_no_tolerance_excuses_it() -> Non
     assert (found.count, found.beyond, found.left) == (2, 2, "nan")
 
 
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64", "longdouble", "complex64", "complex128"])
+@pytest.mark.parametrize("tolerance", [{"rtol": 1e-5}, {"rtol": 1e-5, "atol": 1.0}, {"atol": np.inf}, {"ulp": 2**63 - 1}])
+def test_an_infinity_is_near_to_nothing(kind: str, tolerance: dict[str, float]) -> None:
+    inf, nan, most = np.inf, np.nan, np.finfo(kind).max
+    found = between([inf, inf, 1, -inf, nan, inf, inf], [1, -inf, inf, most, inf, nan, most], kind, **tolerance)
+    assert (found.count, found.beyond) == (7, 7)
+    assert between([inf, -inf], [inf, -inf], kind, **tolerance).count == 0
+
+
+def test_complex_numbers_with_an_infinite_or_missing_part_pass_only_when_both_are_equal() -> None:
+    inf, nan = np.inf, np.nan
+    left = [complex(inf, 1), complex(inf, nan), complex(0, nan), complex(inf, 0.0)]
+    right = [complex(inf, 1.0000001), complex(1, 1), complex(0, 0), complex(inf, -0.0)]
+    pairs = zip(left, right, strict=True)
+    assert [between([one], [other], "complex128", rtol=1e-3, atol=inf).beyond for one, other in pairs] == [1, 1, 1, 0]
+
+
+def test_a_distance_beyond_the_range_of_the_type_is_beyond_any_tolerance() -> None:
+    assert between([1.7e308], [-1.7e308], "float64", rtol=1.5).beyond == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "codes", "values"),
+    [
+        ("float8_e4m3fn", [0x38, 0x39, 0x7E, 0x01, 0xB8], [1.0, 1.125, 448.0, 2.0**-9, -1.0]),
+        ("float8_e5m2", [0x3C, 0x3D, 0x7B, 0x01, 0xBC], [1.0, 1.25, 57344.0, 2.0**-16, -1.0]),
+    ],
+)
+def test_floats_of_eight_bits_are_numbers_and_not_codes(kind: str, codes: list[int], values: list[float]) -> None:
+    for code, value in zip(codes, values, strict=True):
+        found = distance(tensor(np.array([code], np.uint8), kind), tensor(np.array([0], np.uint8), kind), Tolerance())
+        assert (found.left, found.abs) == (value, abs(value))
+    one, far, nan = (tensor(np.array([code], np.uint8), kind) for code in (codes[0], codes[-1], 0x7F))
+    assert distance(one, far, Tolerance(atol=1.9)).beyond == 1
+    assert distance(tensor(np.array([codes[2]], np.uint8), kind), nan, Tolerance(atol=1.0, ulp=9)).beyond == 1
+    assert distance(one, tensor(np.array([codes[1]], np.uint8), kind), Tolerance(ulp=1)).beyond == 0
+
+
 def test_zeros_of_other_signs_differ_as_bits_and_pass_as_numbers() -> None:
     found = between([0.0], [-0.0])
     assert (found.count, found.beyond, found.ulp) == (1, 0, 0)
