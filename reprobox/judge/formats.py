@@ -6,12 +6,31 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from reprobox.judge import formats_array, formats_hdf5, formats_media, formats_parquet, formats_pickle, formats_text, formats_torch
+from reprobox.judge import (
+    formats_array,
+    formats_hdf5,
+    formats_joblib,
+    formats_media,
+    formats_parquet,
+    formats_pickle,
+    formats_text,
+    formats_torch,
+)
 from reprobox.judge.content import Content, Unreadable
 
 Reader = Callable[[Path, int], Content]
 _HEAD = 520
+_MAGIC = (
+    (b"\x93NUMPY", "npy"),
+    (formats_media.PNG, "png"),
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"PAR1", "parquet"),
+)
 _TEXT = {".csv": ",", ".tsv": "\t"}
+_ZLIB = (".joblib", ".pkl", ".pickle", ".z")
+"""Endings under which a file that begins as zlib does (two bytes are little) is taken for it."""
 
 
 def kind_of(path: Path, name: str) -> str:
@@ -29,7 +48,7 @@ def kind_of(path: Path, name: str) -> str:
 def _by_magic(path: Path, name: str, head: bytes, size: int) -> str | None:
     if head.startswith(b"PK\x03\x04"):
         return _zip_kind(path, name)
-    for magic, kind in ((b"\x93NUMPY", "npy"), (formats_media.PNG, "png"), (b"\x1f\x8b", "gzip"), (b"PAR1", "parquet")):
+    for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind
     if head[257:262] == b"ustar":
@@ -56,6 +75,8 @@ def _by_name(name: str, head: bytes) -> str:
         return "tensorboard"
     if head[:1] == b"\x80" and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return "pickle"
+    if suffix in _ZLIB and head[:1] == b"\x78" and int.from_bytes(head[:2], "big") % 31 == 0:
+        return "zlib"
     if suffix in (".json", ".jsonl", ".ndjson", ".ipynb", *_TEXT):
         return {".ipynb": "json", ".ndjson": "jsonl"}.get(suffix, suffix[1:])
     return "unknown" if b"\0" in head else "text"
@@ -96,4 +117,6 @@ def read(path: Path, kind: str, limit: int) -> Content:
 
 def _pickle(path: Path) -> Content:
     with path.open("rb") as stream:
-        return formats_torch.read_legacy(stream) if formats_torch.is_legacy(stream) else formats_pickle.read(stream)
+        if formats_torch.is_legacy(stream):
+            return formats_torch.read_legacy(stream)
+        return formats_pickle.read(stream, formats_joblib.raw)

@@ -17,6 +17,7 @@ import numpy as np
 from reprobox.judge.content import MAX_LEAVES, Content, Leaf, Unreadable
 from reprobox.judge.tensors import Tensor
 
+Raw = Callable[["Opaque", IO[bytes], Callable[[IO[bytes]], Any]], Any]
 _MARK = object()
 _MAX_STEPS = 50_000_000
 
@@ -44,10 +45,16 @@ class Machine:
     Args:
         persistent: what stands for a persistent id (a torch storage).
         build: `build(name, args)` may answer a call with a value, or with None to leave it a symbol.
+        behind: `behind(object, stream)` may read what stands in the stream behind an object's state and answer with what it is.
     """
 
-    def __init__(self, persistent: Callable[[Any], Any], build: Callable[[str, Any], Any]) -> None:
-        self._persistent, self._build = persistent, build
+    def __init__(
+        self,
+        persistent: Callable[[Any], Any],
+        build: Callable[[str, Any], Any],
+        behind: Callable[[Opaque, IO[bytes]], Any] = lambda _object, _stream: None,
+    ) -> None:
+        self._persistent, self._build, self._behind = persistent, build, behind
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
 
@@ -62,6 +69,9 @@ class Machine:
                 if opcode.name == "STOP":
                     return self._stack.pop()
                 self._step(opcode.name, argument)
+                if opcode.name == "BUILD" and isinstance(self._stack[-1], Opaque):
+                    found = self._behind(self._stack[-1], stream)
+                    self._stack[-1] = self._stack[-1] if found is None else found
         except (IndexError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise Unreadable(f"not a pickle that can be read: {error}") from error
         raise Unreadable("a pickle without an end")
@@ -271,10 +281,22 @@ def encoded(name: str, args: Any) -> Any:
     return None
 
 
-def read(stream: IO[bytes]) -> Content:
-    """A plain pickle (joblib files, which put raw arrays between their opcodes, are refused)."""
+def read(stream: IO[bytes], raw: Raw = lambda _object, _stream, _nested: None) -> Content:
+    """A plain pickle, or several one after the other.
+
+    Args:
+        raw: reads what stands between opcodes behind an object (`formats_joblib`).
+    """
 
     def persistent(_: Any) -> Any:
         raise Unreadable("a pickle with persistent ids")
 
-    return Content(format="pickle", leaves=flatten(Machine(persistent, encoded).run(stream)))
+    def value(inner: IO[bytes]) -> Any:
+        return Machine(persistent, encoded, lambda target, rest: raw(target, rest, value)).run(inner)
+
+    leaves, count = flatten(value(stream)), 1
+    while stream.read(1):
+        stream.seek(-1, 1)
+        count += 1
+        leaves |= {f"pickle {count}: {name}": leaf for name, leaf in flatten(value(stream)).items()}
+    return Content(format="pickle", leaves=leaves)

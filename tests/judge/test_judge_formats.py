@@ -412,7 +412,7 @@ def test_identical_files_are_not_opened_by_a_reader(pair: Pair) -> None:
 
 
 def test_a_format_without_a_reader_is_not_checked_under_a_rule(pair: Pair) -> None:
-    found = looked(pair("a.h5", b"\x89HDF\r\n\x1a\n\0a", b"\x89HDF\r\n\x1a\n\0b"))
+    found = looked(pair("a.bin", b"\0a", b"\0b"))
     assert (found.state, found.detail["why"]) == ("not-checked", "a format that no reader here knows")
 
 
