@@ -11,6 +11,7 @@ import typer
 from reprobox.cli import render, verdicts
 from reprobox.cli.common import JSON, RUN, open_box, talk_of
 from reprobox.cli.talk import human
+from reprobox.store.state import Name as State
 
 if TYPE_CHECKING:
     from reprobox.flow.statements import Confirmation
@@ -30,7 +31,7 @@ def list_runs(
     limit: Annotated[int, typer.Option("--limit", "-n", help="So many, newest first; 0 for all.", min=0)] = 20,
     name: Annotated[str | None, typer.Option("--name", help="Only runs of this name.")] = None,
     tag: Annotated[str | None, typer.Option("--tag", help="Only runs with this tag.")] = None,
-    state: Annotated[str | None, typer.Option("--state", help="queued, running, finished, failed, interrupted or lost.")] = None,
+    state: Annotated[State | None, typer.Option("--state", help="Only runs in this state.")] = None,
     as_json: JSON = False,
 ) -> None:
     """List runs, newest first.

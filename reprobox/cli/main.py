@@ -5,18 +5,20 @@ Heavy imports (docker, rich tables, git) happen inside the commands that need th
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
 from pathlib import Path
 from typing import Annotated
 
+import click
 import typer
 from typer import core
 
 from reprobox.cli import care, images, look, make, runs, share, tend, why
 from reprobox.cli.talk import Talk
-from reprobox.errors import ReproboxError
+from reprobox.errors import ReproboxError, UsageError
 from reprobox.version import __version__
 
 # typer asks rich to escape each line of plain help; importing it for that costs three quarters of `--help`.
@@ -54,8 +56,13 @@ def options(
     _version_wanted: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
 ) -> None:
     """Options of every command."""
-    if directory:
-        os.chdir(directory)
+    try:
+        os.chdir(directory or os.getcwd())
+    except OSError as error:
+        place = f"the directory {directory}" if directory else "the current directory"
+        raise UsageError(
+            f"{place} cannot be entered", why=error.strerror or "", next_step="go to a directory that is there"
+        ) from error
     context.obj = Talk(quiet=quiet, color=not no_color and sys.stderr.isatty(), debug=debug)
 
 
@@ -70,8 +77,14 @@ def main() -> None:
     """The error boundary: one clear message on stderr, one exit code a kind of failure."""
     arguments = _hoisted(sys.argv[1:])
     debug = "--debug" in arguments or bool(os.environ.get("REPROBOX_DEBUG"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # where the locale is ASCII, a name is shown as escapes
     try:
-        app(args=arguments)
+        sys.exit(app(args=arguments, standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(ENGINE_FAILED if _is_run(arguments) else error.exit_code)
     except ReproboxError as error:
         if debug:
             traceback.print_exc()

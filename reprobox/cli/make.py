@@ -30,6 +30,10 @@ def init(context: typer.Context, config: Annotated[Path, typer.Argument(help="Th
             file.write(template())
     except FileExistsError as error:
         raise UsageError(f"{config} exists and was left alone", next_step="name another file") from error
+    except OSError as error:
+        raise UsageError(
+            f"{config} cannot be written", why=error.strerror or "", next_step="name a file in a directory that is there"
+        ) from error
     talk_of(context).note(f"wrote {config}; next: reprobox lock {config}")
 
 

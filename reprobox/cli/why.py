@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reprobox.cli import verdicts
-from reprobox.cli.common import CONFIG, JSON, RUN, TRUST, open_box, talk_of
+from reprobox.cli.common import CONFIG, JSON, RUN, TRUST, config_first, open_box, talk_of
 from reprobox.cli.talk import Talk
 from reprobox.model import codec
 
@@ -49,8 +49,9 @@ def check(
     from reprobox.flow import run as flow
 
     talk = talk_of(context)
+    config, overrides = config_first(config, overrides or [])
     box = open_box(context, config)
-    found = flow.check(box, config, overrides or (), steps=steps, limit=limit, keep=keep, gpus=gpus, snapshot=snapshot)
+    found = flow.check(box, config, overrides, steps=steps, limit=limit, keep=keep, gpus=gpus, snapshot=snapshot)
     if as_json:
         talk.data(as_data(found))
     else:

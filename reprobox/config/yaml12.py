@@ -59,6 +59,12 @@ def read_flow(text: str) -> tuple[Any, dict[Keys, str]]:
     return document.value["value"], {keys[1:]: raw for keys, raw in document.texts.items()}
 
 
+def _height(value: Any) -> int:
+    """How deep a value is nested; a scalar is 0."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return max((1 + _height(one) for one in inner), default=0)
+
+
 class _Builder:
     def __init__(self, problems: Problems) -> None:
         self._problems = problems
@@ -112,7 +118,7 @@ class _Builder:
         if len(keys) > MAX_DEPTH:
             raise self._stop(event, f"nested more than {MAX_DEPTH} deep")
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event)
+            return self._alias(event, len(keys))
         if event.tag is not None:
             raise self._stop(event, f"the tag {event.tag} is not supported; write plain values")
         before = self._nodes
@@ -128,13 +134,15 @@ class _Builder:
             return self._sequence(keys)
         return self._mapping(keys)
 
-    def _alias(self, event: Any) -> Any:
+    def _alias(self, event: Any, depth: int) -> Any:
         value, size = self._anchors.get(event.anchor, (None, 0))
         if not size:
             raise self._stop(event, f"*{event.anchor} stands for nothing yet")
         self._nodes += size
         if self._nodes > MAX_NODES:
             raise self._stop(event, f"more than {MAX_NODES} values, aliases expanded")
+        if depth + _height(value) > MAX_DEPTH:
+            raise self._stop(event, f"nested more than {MAX_DEPTH} deep, aliases expanded")
         return copy.deepcopy(value)
 
     def _scalar(self, event: Any, keys: Keys) -> Any:

@@ -11,10 +11,11 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 
 from reprobox.engine import passwd
 from reprobox.errors import EngineError, EngineUnavailable, SourceError
-from reprobox.flow import hidden, pending, plan, told
+from reprobox.flow import hidden, laid_out, pending, plan, told
 from reprobox.flow.box import Box
 from reprobox.flow.code import holder
 from reprobox.flow.watch import Watcher
@@ -131,12 +132,14 @@ def lay_out(box: Box, run: RunDir, intent: Intent, job: Job) -> tuple[Exported, 
         job.config,
     )
     _mount_points(run.path / "work", intent.runspec.inputs)
-    (run.path / "exported.jsonl").write_bytes(b"".join(canon.canonical(list(_key(item))) + b"\n" for item in exported))
+    laid_out.write(run.path, exported)
     pack.materialise(intent.runspec.runtime, box.things, run.path / "box")
     _take_place(run.path / BALLAST)
     uid, gid = os.getuid(), os.getgid()
     (run.path / "etc" / "passwd").write_text(passwd.passwd(uid, gid))
     (run.path / "etc" / "group").write_text(passwd.group(gid))
+    if intent.runspec.resources.timeout:
+        (run.path / "out" / "timeout").write_text(f"{intent.runspec.resources.timeout}\n")  # the shim holds the program to it
     if job.secrets:
         hidden.place(run.path, job.secrets)
     _inside(run.path / "work", intent.runspec.workdir).mkdir(parents=True, exist_ok=True)
@@ -152,8 +155,16 @@ def _take_place(path: Path) -> None:
         os.close(fd)
 
 
-def _key(item: Exported) -> tuple[str, str, int, str]:
-    return item.path, item.kind, item.mode, item.sha256
+def exported_again(box: Box, run: RunDir, intent: Intent) -> tuple[Exported, ...]:
+    """What was laid out for a run whose note of it is lost: the commit once more, into a directory that goes again.
+
+    Raises:
+        SourceError: the commit is not here, or is damaged.
+    """
+    with TemporaryDirectory(dir=run.path, prefix="again-") as scratch:
+        work = Path(scratch) / "work"
+        exported = export(holder(box, intent.source.commit), intent.source.commit, work)
+        return _with_config(exported, work, intent.runspec.config_path, (run.path / "config.yaml").read_bytes())
 
 
 def _with_config(exported: tuple[Exported, ...], work: Path, path: str, data: bytes) -> tuple[Exported, ...]:
@@ -292,7 +303,7 @@ def exit_of(report: told.Report | None, state: ContainerState | None, interrupte
     refutes it, unless the shim was killed while it ended what the program had left behind.
     """
     seen = state.exit_code if state else None
-    if interrupted in ("user", "timeout"):
+    if interrupted in ("user", "timeout") and not (report and _by_itself(report, state)):
         code = report.code if report else 137 if seen is None else seen
         reason: Reason = "timeout" if interrupted == "timeout" else "interrupted"
         return Exit(code=code, reason=reason, signal=report.signal if report else None)
@@ -303,6 +314,11 @@ def exit_of(report: told.Report | None, state: ContainerState | None, interrupte
         why: Reason = "interrupted" if report.told_to_end else report.why
         return Exit(code=report.code, reason=why, signal=report.signal, message=f"{report.message} {said}".strip())
     return _by_engine(state, f"exit.json said {report.code}, and that is not true." if report else "")
+
+
+def _by_itself(report: told.Report, state: ContainerState | None) -> bool:
+    """Whether the program had ended before anybody's wish for it arrived: no signal came, and its own code is the container's."""
+    return report.why != "timeout" and not report.told_to_end and state is not None and state.exit_code == report.code
 
 
 def _by_engine(state: ContainerState | None, forged: str) -> Exit:
@@ -338,5 +354,5 @@ def clean(run: RunDir) -> None:
     """Removes what only the running container needed; after the record is written, nobody does."""
     run.clear_scratch()
     hidden.forget(run.path)
-    for name in ("exported.jsonl", STOPPED, BALLAST):
+    for name in (laid_out.NAME, STOPPED, BALLAST):
         (run.path / name).unlink(missing_ok=True)

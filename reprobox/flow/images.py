@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from reprobox.errors import RunNotFound
+from reprobox.flow import reconcile
 from reprobox.flow.box import Box
 from reprobox.image import diff as apart
 from reprobox.image.diff import ImageDiff
@@ -28,6 +29,6 @@ def _reference(box: Box, name: str) -> str:
     if box.engine.inspect(name):
         return name
     try:
-        return box.runs.record(box.runs.find(name))[0].intent.image.tag
+        return box.runs.record(reconcile.find(box, name))[0].intent.image.tag
     except RunNotFound:
         return name

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from reprobox.errors import EngineError, EngineUnavailable
 from reprobox.flow import compare, reconcile
 from reprobox.flow.box import Box
 from reprobox.model import codec
@@ -97,13 +99,13 @@ def _verdicts(box: Box, run_id: str) -> Iterator[VerdictRow]:
 
 def diff(box: Box, left: str, right: str) -> Verdict:
     """The comparison of any two finished runs."""
-    return compare.compare(box, box.runs.find(left), box.runs.find(right))
+    return compare.compare(box, reconcile.find(box, left), reconcile.find(box, right))
 
 
 def logs(box: Box, reference: str, *, follow: bool) -> Iterator[tuple[str, bytes]]:
     """What a run wrote: (`stdout` or `stderr`, bytes); with `follow`, until it has ended."""
-    run_id = box.runs.find(reference)
-    if (box.runs.path(run_id) / "record.json").exists():
+    run_id = reconcile.find(box, reference)
+    if _recorded(box, run_id):
         yield from _finished_logs(box.runs.path(run_id))
         return
     out = box.runs.path(run_id) / "out"
@@ -114,14 +116,34 @@ def logs(box: Box, reference: str, *, follow: bool) -> Iterator[tuple[str, bytes
         while True:
             live.pump()
             yield from lines.take()
-            if not follow or box.engine.wait(f"reprobox-{run_id}", 0.2).status not in ("running", "created", "paused"):
+            if not follow or not _goes_on(box, run_id):
                 break
         live.pump()
         yield from lines.take()
+        seen = live.opened
+    if _recorded(box, run_id):
+        yield from _finished_logs(box.runs.path(run_id), but=seen)
 
 
-def _finished_logs(path: Path) -> Iterator[tuple[str, bytes]]:
-    for name in ("stdout", "stderr"):
+def _recorded(box: Box, run_id: str) -> bool:
+    return (box.runs.path(run_id) / "record.json").exists()
+
+
+def _goes_on(box: Box, run_id: str) -> bool:
+    """Waits a little; whether more may come. The container may not be there yet, or be gone, since the record is there."""
+    try:
+        return box.engine.wait(f"reprobox-{run_id}", 0.2).status in (*reconcile.LIVE, "created")
+    except EngineUnavailable:
+        raise
+    except EngineError:
+        if _recorded(box, run_id) or not box.runs.held(run_id):
+            return False
+        time.sleep(0.1)
+        return True
+
+
+def _finished_logs(path: Path, but: Collection[str] = ()) -> Iterator[tuple[str, bytes]]:
+    for name in sorted({"stdout", "stderr"} - set(but), reverse=True):
         with contextlib.suppress(FileNotFoundError), (path / name).open("rb") as file:
             yield from ((name, chunk) for chunk in _chunks(file))
 
@@ -150,7 +172,7 @@ def logs_json(box: Box, reference: str) -> dict[str, Any]:
     streams: dict[str, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
     for name, chunk in logs(box, reference, follow=False):
         streams[name] += chunk
-    return {"id": box.runs.find(reference), **{name: _text(bytes(data)) for name, data in streams.items()}}
+    return {"id": reconcile.find(box, reference), **{name: _text(bytes(data)) for name, data in streams.items()}}
 
 
 def _text(data: bytes) -> dict[str, str | None]:

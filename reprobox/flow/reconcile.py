@@ -10,11 +10,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 
-from reprobox.errors import EngineError, EngineUnavailable, RunBusy, RunNotFound
-from reprobox.flow import execute, hidden, pending
+from reprobox.errors import EngineError, EngineUnavailable, ReproboxError, RunBusy, RunNotFound
+from reprobox.flow import execute, hidden, laid_out, pending
 from reprobox.flow.box import Box
-from reprobox.kit import canon
 from reprobox.model.outcome import ContainerState
+from reprobox.model.record import Intent
 from reprobox.model.source import Exported
 from reprobox.store.rundir import RunDir
 
@@ -36,6 +36,9 @@ def settle(box: Box) -> bool:
             continue
         except (EngineUnavailable, EngineError):
             return False
+        except ReproboxError as error:
+            # One run that cannot be finished (of a newer version, on a full disk) must not keep the others from being seen.
+            box.progress.note(f"run {run_id} cannot be finished yet: {error.what}" + (f" ({error.why})" if error.why else ""))
     try:
         pending.clear(box, partial(_tidy, box))
     except (EngineUnavailable, EngineError):
@@ -63,15 +66,15 @@ def _settle(box: Box, run: RunDir) -> None:
         pending.leave(box, run.id)
         execute.discard(box, run)
         return
-    execute.finish(box, run, intent, state, _exported(run), interrupted=None)
+    execute.finish(box, run, intent, state, _exported(box, run, intent), interrupted=None)
 
 
-def _exported(run: RunDir) -> tuple[Exported, ...]:
-    """What was laid out for the run, from the note that `execute.lay_out` made."""
-    try:
-        lines = (run.path / "exported.jsonl").read_bytes().splitlines()
-    except FileNotFoundError:
-        return ()
-    return tuple(
-        Exported(path=path, kind=kind, mode=mode, size=0, sha256=sha256) for path, kind, mode, sha256 in map(canon.parse, lines)
-    )
+def find(box: Box, reference: str) -> str:
+    """The id that a reference means, after runs that nobody supervises were finished, so that `latest` may be one of them."""
+    settle(box)
+    return box.runs.find(reference)
+
+
+def _exported(box: Box, run: RunDir, intent: Intent) -> tuple[Exported, ...]:
+    noted = laid_out.read(run.path)
+    return execute.exported_again(box, run, intent) if noted is None else noted

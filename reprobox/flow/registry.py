@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reprobox.errors import UsageError
+from reprobox.flow import reconcile
 from reprobox.flow.box import Box
 from reprobox.flow.replay import restore_image
 from reprobox.kit import canon
@@ -42,7 +43,7 @@ def push(box: Box, references: Sequence[str], target: str) -> list[Pushed]:
         ImageMissing, ImageMismatch: the image of a record cannot be had any more.
         EngineError: the registry cannot be reached or written to; a second push sends what is missing.
     """
-    records = [box.runs.record(run_id)[0] for run_id in dict.fromkeys(box.runs.find(reference) for reference in references)]
+    records = [box.runs.record(run_id)[0] for run_id in dict.fromkeys(reconcile.find(box, reference) for reference in references)]
     names = {record.intent.image.config: name(target, record.intent.image) for record in records}
     if len(set(names.values())) < len(names):
         raise UsageError(f"{target} names one image, and the runs have {len(names)}", next_step="leave the tag out")

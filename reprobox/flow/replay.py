@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reprobox.errors import InputError
-from reprobox.flow import carried, compare, execute, expect, run
+from reprobox.flow import carried, compare, execute, expect, reconcile, run
 from reprobox.flow import trust as trust_
 from reprobox.flow.box import Box
 from reprobox.flow.watch import Watcher
@@ -65,7 +65,7 @@ def replay(
         ImageMissing, ImageMismatch, InputError, SourceError: what the record names cannot be had any more.
         ProfileUnavailable: this host cannot honour the profile, or cannot execute the recorded class's code.
     """
-    run_id = box.runs.find(reference)
+    run_id = reconcile.find(box, reference)
     original, digest = box.runs.record(run_id)
     knobs = expect.knobs(original) if as_recorded else {}
     made = ready(box, original, digest, name=name, gpus=gpus, secrets=secrets, trust=trust, env=knobs)

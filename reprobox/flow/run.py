@@ -5,13 +5,14 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reprobox.errors import ConfigError, GpuUnavailable, InputError, PreflightFailed, ProfileUnavailable
-from reprobox.flow import environment, execute, hidden, pending, plan
+from reprobox.flow import environment, execute, hidden, pending, plan, reconcile
 from reprobox.flow.box import Box
 from reprobox.flow.watch import Watcher
 from reprobox.model import codec
@@ -22,7 +23,6 @@ from reprobox.model.runspec import InputPin, RunSpec
 from reprobox.model.source import Source
 from reprobox.model.spec import Spec
 from reprobox.runtime import host, pack, profiles
-from reprobox.source import refs
 from reprobox.source.export import tracked
 from reprobox.source.pin import pin
 from reprobox.source.read import read
@@ -59,9 +59,11 @@ def run(
         PreflightFailed: the first steps differ, or could not be compared.
         ReproboxError: whatever else kept the experiment from starting. A failed experiment is no error: see the record.
     """
+    reconcile.settle(box)
     intent, job = _resolve(box, config, overrides, gpus=gpus, name=name, tags=tags, snapshot=snapshot)
     if preflight:
-        _fly_ahead(box, intent, job, preflight)
+        with _given_up(box, intent.id, snapshot):
+            _fly_ahead(box, intent, job, preflight)
     if watcher is None:
         execute.detach(box, intent, job)
         return intent
@@ -86,8 +88,8 @@ def check(
     try:
         return preflight.check(box, intent, job, steps=steps, limit=limit, keep=keep)
     finally:
-        if snapshot and not keep:
-            refs.forget(box.top, intent.id)
+        if snapshot:
+            pending.end(box, intent.id)  # the two runs keep their commit themselves
 
 
 def _fly_ahead(box: Box, intent: Intent, job: execute.Job, steps: int) -> None:
@@ -117,17 +119,29 @@ def _resolve(
     snapshot: bool,
 ) -> tuple[Intent, execute.Job]:
     """Everything up to the start, pinned."""
-    spec, config_file = environment.load_spec(config, overrides)
-    spec = _in_repository(spec, config_file, box.top)
+    own, config_file = environment.load_spec(config, overrides)
+    spec = _in_repository(own, config_file, box.top)
     spec = replace(spec, gpus=gpus or spec.gpus, name=name or spec.name, tags=(*spec.tags, *tags))
     run_id = box.runs.new_id(box.clock())
     if snapshot:
         pending.begin(box, run_id)
-    source = take_snapshot(box.top, run_id) if snapshot else pin(box.top)
-    lock = environment.fresh_lock(replace(spec, lock_path=Path(spec.lock_path).name), config_file)
-    refuse_impossible(box, spec.profile, spec.gpus)
-    built = environment.ensure_image(box, lock)
-    return prepare(box, spec, source, lock, built.image, run_id)
+    with _given_up(box, run_id, snapshot):
+        source = take_snapshot(box.top, run_id) if snapshot else pin(box.top)
+        lock = environment.fresh_lock(own, config_file)
+        refuse_impossible(box, spec.profile, spec.gpus)
+        built = environment.ensure_image(box, lock)
+        return prepare(box, spec, source, lock, built.image, run_id)
+
+
+@contextmanager
+def _given_up(box: Box, run_id: str, snapshot: bool) -> Iterator[None]:
+    """What fails in here leaves no note of a run and no commit of a snapshot."""
+    try:
+        yield
+    except BaseException:
+        if snapshot:
+            pending.end(box, run_id)
+        raise
 
 
 def _in_repository(spec: Spec, config_file: Path, top: Path) -> Spec:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from reprobox.attest import check, dsse, sshsig, statement
 from reprobox.errors import ReproboxError, SignatureRefused, UsageError
+from reprobox.flow import reconcile
 from reprobox.flow.box import Box
 from reprobox.kit import canon, files
 from reprobox.model.record import Record
@@ -61,7 +62,7 @@ def attest(box: Box, reference: str, key: Path | None) -> list[Attested]:
         UsageError: no key.
         SignatureRefused: the key did not sign.
     """
-    run_id = box.runs.find(reference)
+    run_id = reconcile.find(box, reference)
     record, digest = box.runs.record(run_id)
     chosen = key.expanduser() if key else signing_key(box)
     made = [_keep(box, run_id, statement.provenance(record, digest, box.runs.outputs(run_id)), chosen)]
@@ -200,7 +201,7 @@ def export_format(box: Box, reference: str, kind: str, target: Path, *, license_
     Raises:
         UsageError: the library for it is missing, or the target is there.
     """
-    run_id = box.runs.find(reference)
+    run_id = reconcile.find(box, reference)
     record, digest = box.runs.record(run_id)
     outputs = box.runs.outputs(run_id)
     if kind == "crate":

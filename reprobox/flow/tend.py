@@ -68,6 +68,7 @@ def verify(box: Box, reference: str | None, *, deep: bool = False) -> list[Check
     Args:
         deep: also what they stand on: the log of records, the commit, image layers as the engine has them, objects, inputs.
     """
+    reconcile.settle(box)
     wanted = [box.runs.find(reference)] if reference else [run_id for run_id in box.runs.ids() if box.runs.finished(run_id)]
     found = [_verify(box, run_id) for run_id in wanted]
     return list(_verify_deep(box, found)) if deep else found
@@ -146,7 +147,7 @@ def doctor(box: Box) -> dict[str, Any]:
 
 def doctor_run(box: Box, reference: str) -> dict[str, Any]:
     """What a replay of a run may expect on this machine, and what would keep it from starting."""
-    run_id = box.runs.find(reference)
+    run_id = reconcile.find(box, reference)
     original, _ = box.runs.record(run_id)
     asked = original.intent.runspec
     found = expect.forecast(original)

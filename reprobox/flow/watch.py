@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO, Protocol
 
+from reprobox.errors import ReproboxError
 from reprobox.flow import told
 from reprobox.model.outcome import ContainerState
 from reprobox.model.ports import RunEngine
@@ -19,6 +20,8 @@ from reprobox.model.ports import RunEngine
 _CHUNK = 1 << 16
 GRACE = 10.0
 """Seconds between TERM and KILL at the first Ctrl-C."""
+_SLACK = 2 * GRACE
+"""Seconds after a time limit's end in which the shim ends the program itself; only then is it for us to do."""
 
 
 class Sink(Protocol):
@@ -56,7 +59,7 @@ class Watcher:
         waiter = threading.Thread(target=wait, daemon=True)
         with self._signals(engine, container), Follow(out, self._sink) as follow:
             waiter.start()
-            deadline = time.monotonic() + timeout if timeout else None
+            deadline = time.monotonic() + timeout + _SLACK if timeout else None
             delay = 0.01
             while not done.wait(delay):
                 delay = 0.01 if follow.pump() else min(delay * 1.5, 0.1)
@@ -69,7 +72,13 @@ class Watcher:
 
     def _stop(self, engine: RunEngine, container: str, why: str) -> None:
         self.interrupted = self.interrupted or why
-        threading.Thread(target=engine.stop, args=(container, self._grace), daemon=True).start()
+        threading.Thread(target=self._ask, args=(engine.stop, container, self._grace), daemon=True).start()
+
+    def _ask(self, ask: Callable[..., None], *what: object) -> None:
+        try:
+            ask(*what)
+        except ReproboxError as error:
+            self._note(f"the container could not be stopped: {error.what}; it goes on (reprobox stop asks again)")
 
     @contextmanager
     def _signals(self, engine: RunEngine, container: str) -> Iterator[None]:
@@ -79,7 +88,7 @@ class Watcher:
                 self._note(f"stopping (up to {self._grace:g} s; Ctrl-C again to kill)")
                 self._stop(engine, container, "user")
             else:
-                threading.Thread(target=engine.kill, args=(container,), daemon=True).start()
+                threading.Thread(target=self._ask, args=(engine.kill, container), daemon=True).start()
 
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -104,6 +113,11 @@ class Follow:
     def __exit__(self, *_: object) -> None:
         for file in self._files.values():
             file.close()
+
+    @property
+    def opened(self) -> tuple[str, ...]:
+        """The streams that were seen; one that had been moved away before has another reader to find it."""
+        return tuple(self._files)
 
     def pump(self) -> bool:
         """Passes on what is new; whether there was anything."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from reprobox.errors import NotComparable
-from reprobox.flow import compare, replay
+from reprobox.flow import compare, reconcile, replay
 from reprobox.flow.box import Box
 from reprobox.flow.trials import Trials, operations_env, trail_env
 from reprobox.judge import trail
@@ -42,7 +42,7 @@ def explain(box: Box, left: str, right: str, *, operations: bool, secrets: bool 
     Raises:
         whatever `replay` raises for either run.
     """
-    ours, theirs = box.runs.find(left), box.runs.find(right)
+    ours, theirs = reconcile.find(box, left), reconcile.find(box, right)
     verdict = compare.compare(box, ours, theirs, trails=True)
     seen = verdict.trail or {}
     if seen.get("state") == "equal" or not _trains(box, ours) or (verdict.same and not seen):

@@ -10,6 +10,8 @@ _POWER = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
+_LONGEST = 1e9
+
 
 def bytes_of(text: str) -> int:
     """A size in bytes: `512`, `64k`, `1.5g`, `2GiB`; every unit is a power of 1024, as docker reads them (go-units, RAMInBytes).
@@ -20,7 +22,10 @@ def bytes_of(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     if match is None or (match[2].lower() in ("", "b") and "i" in match[3].lower()):
         raise ValueError(f"not a size: {text!r}; write a number with b, k, m or g, such as 4g")
-    return int(float(match[1]) * 1024 ** _POWER[match[2].lower()])
+    size = float(match[1]) * 1024 ** _POWER[match[2].lower()]
+    if size >= 2**63:
+        raise ValueError(f"{text[:40]!r} is more than any machine has")
+    return int(size)
 
 
 def seconds_of(text: str) -> float:
@@ -31,9 +36,15 @@ def seconds_of(text: str) -> float:
     """
     text = text.strip()
     if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
+        return _bounded(float(text), text)
     parts = _PART.findall(text)
     seconds = math.fsum(float(number) * _SECONDS[unit] for number, unit in parts)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"not a duration: {text!r}; write seconds, or 30s, 10m, 2h")
+    return _bounded(seconds, text)
+
+
+def _bounded(seconds: float, text: str) -> float:
+    if seconds >= _LONGEST:
+        raise ValueError(f"{text[:40]!r} is longer than 30 years")
     return seconds

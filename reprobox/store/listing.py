@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reprobox.errors import RunNotFound
+from reprobox.errors import NewerFormat, RunNotFound, StoreDamaged
 from reprobox.store.index import Index
 from reprobox.store.summary import DAMAGED, OPEN, RunRow
 
@@ -44,6 +44,8 @@ def _settled(row: RunRow, state_of: Callable[[RunRow], str]) -> RunRow | None:
     except RunNotFound:
         # Removed since the index was read.
         return None
+    except (StoreDamaged, NewerFormat) as fault:
+        return replace(row, state=DAMAGED, reason=fault.what)
 
 
 def _condition(wanted: Filter) -> tuple[str, list[Any]]:

@@ -366,3 +366,12 @@ def test_durations(text: str, seconds: float) -> None:
 def test_not_durations(text: str) -> None:
     with pytest.raises(ValueError, match="not a duration"):
         seconds_of(text)
+
+
+def test_sizes_and_durations_beyond_any_machine() -> None:
+    for text in ("9" * 400, "9000000t"):
+        with pytest.raises(ValueError, match="more than any machine has"):
+            bytes_of(text)
+    for text in ("9" * 400, "20000d"):
+        with pytest.raises(ValueError, match="longer than 30 years"):
+            seconds_of(text)

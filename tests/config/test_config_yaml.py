@@ -92,6 +92,12 @@ def test_an_alias_bomb_is_refused_quickly() -> None:
         parsed("\n".join(lines))
 
 
+def test_aliases_that_nest_are_refused_as_deep() -> None:
+    text = "a0: &a0 [1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}]\n" for n in range(1, 2000))
+    with pytest.raises(ConfigError, match="deep, aliases expanded"):
+        parsed(text)
+
+
 def test_aliases_are_values_and_merges_do_not_override() -> None:
     value = parsed("base: &b {x: 1, y: 2}\nother: {<<: *b, y: 3}\nmany: {<<: [{x: 5}, *b], z: 1}\nagain: *b\n")
     assert value["other"] == {"x": 1, "y": 3}

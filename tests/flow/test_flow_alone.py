@@ -147,6 +147,65 @@ def test_a_timeout_is_a_reason_of_its_own(project: Project, change: Callable[[st
     assert json.loads(said.out)["record"]["exit"]["reason"] == "timeout"
 
 
+def test_a_timeout_holds_though_nobody_watches(project: Project, change: Callable[[str, str], str]) -> None:
+    change("train.py", WAITING)
+    text = (project.top / "config.yaml").read_text()
+    change("config.yaml", text + "  timeout: 1\n")
+    assert project("run", "config.yaml", "-d").code == 0
+    until(lambda: project("ls", "--json").json[0]["state"] == "failed")
+    record = project("show", "--json").json["record"]
+    assert (record["exit"]["reason"], record["exit"]["code"]) == ("timeout", 3)
+    assert record["intent"]["runspec"]["resources"]["timeout"] == 1
+
+
+def test_every_command_finishes_what_was_left(project: Project, change: Callable[[str, str], str]) -> None:
+    """A detached run has ended, and the first command that is asked about it is none of ls, show and stop."""
+    change("train.py", "open('made', 'w').write('made')\n")
+    for words in (("logs",), ("replay",), ("verify",), ("diff", "latest~1"), ("run", "config.yaml", "-d")):
+        run_id = project("run", "config.yaml", "-d").out.strip()
+        until(lambda: list((project.top / ".reprobox/runs" / run_id).glob("out/exit.json")))  # noqa: B023
+        until(lambda: not containers_alive(run_id))  # noqa: B023
+        said = project(*words, *([] if words[0] == "run" else [run_id]))
+        assert said.code == 0, (words, said.err)
+        assert (project.top / ".reprobox/runs" / run_id / "record.json").exists()
+
+
+def containers_alive(run_id: str) -> str:
+    done = subprocess.run(["docker", "ps", "-q", "--filter", f"label=dev.reprobox.run={run_id}"], capture_output=True, text=True)
+    return done.stdout
+
+
+def test_a_run_that_cannot_be_finished_keeps_no_other_from_being_seen(project: Project, change: Callable[[str, str], str]) -> None:
+    change("train.py", "pass\n")
+    odd = project("run", "config.yaml", "-d").out.strip()
+    until(lambda: not containers_alive(odd))
+    intent = project.top / ".reprobox/runs" / odd / "intent.json"
+    whole = intent.read_bytes()
+    intent.chmod(0o644)
+    intent.write_bytes(whole.replace(b"reprobox.intent/1", b"reprobox.intent/9"))
+    (project.top / ".reprobox/index.sqlite").unlink()
+    good = project.run()["id"]
+    for words in (("show", good), ("ls",), ("replay", good)):
+        said = project(*words)
+        assert said.code == 0, (words, said.err)
+        assert f"run {odd} cannot be finished yet" in said.err
+    intent.write_bytes(whole)
+    assert project("show", odd, "--json").json["state"] == "finished"
+
+
+@pytest.mark.parametrize("harm", ["absent", "empty", "torn"])
+def test_a_lost_note_of_what_was_laid_out_makes_no_code_an_output(project: Project, harm: str) -> None:
+    """After a power cut the note may be any of these; the container has ended with the machine."""
+    run_id = project("run", "config.yaml", "-d", "scale=5").out.strip()
+    until(lambda: not containers_alive(run_id))
+    note = project.top / ".reprobox/runs" / run_id / "exported.jsonl"
+    whole = note.read_bytes()
+    note.unlink() if harm == "absent" else note.write_bytes(b"" if harm == "empty" else whole[: len(whole) // 2])
+    shown = project("show", run_id, "--json").json
+    assert [file["path"] for file in shown["outputs"]] == ["model.bin", "results/metrics.json"]
+    assert project("replay", run_id).code == 0
+
+
 def test_many_runs_at_a_time(project: Project) -> None:
     processes = [
         subprocess.Popen(

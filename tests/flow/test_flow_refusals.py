@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -198,3 +200,47 @@ for n in range(10000):
     assert os.readlink(outputs / "deep/link-out") == "/etc/passwd"
     assert not (outputs / "setuid").stat().st_mode & 0o6000
     assert project("replay").code == 0
+
+
+def test_a_lock_in_another_directory_is_the_one_that_runs(bare_project: Project, locked_text: str) -> None:
+    text = (bare_project.top / "config.yaml").read_text()
+    bare_project.write("nested/config.yaml", text.replace("  inputs: [data/numbers.txt]\n", "  lock: locks/cpu.lock\n"))
+    bare_project.write("nested/train.py", "print(7)\n")
+    bare_project.write("nested/locks/cpu.lock", locked_text)
+    bare_project.commit()
+    said = bare_project("run", "nested/config.yaml")
+    assert (said.code, said.out) == (0, "7\n"), said.err
+
+
+@pytest.mark.parametrize("words", [("--nope",), ("config.yaml", "--preflight", "none")])
+def test_a_wrong_word_to_run_is_not_the_experiments_code(bare_project: Project, words: tuple[str, ...]) -> None:
+    said = bare_project("run", *words)
+    assert said.code == 125
+    assert "main run [OPTIONS]" in said.err
+
+
+def test_places_that_are_not_there(bare_project: Project, tmp_path: Path) -> None:
+    for words, what in ((("-C", "nowhere", "ls"), "nowhere"), (("init", "nowhere/config.yaml"), "nowhere/config.yaml")):
+        said = bare_project(*words)
+        assert said.code == 2
+        assert what in said.err
+        assert "next:" in said.err
+    gone = tmp_path / "gone"
+    script = f'mkdir "{gone}" && cd "{gone}" && rmdir "{gone}" && exec "{sys.executable}" -m reprobox.cli.main ls'
+    done = subprocess.run(["sh", "-c", script], env=bare_project.env, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "the current directory" in done.stderr
+    assert "bug" not in done.stderr
+
+
+def test_a_state_that_no_run_can_have(bare_project: Project) -> None:
+    said = bare_project("ls", "--state", "bogus")
+    assert said.code == 2
+    assert "'finished'" in said.err
+
+
+def test_names_where_the_locale_is_ascii(project: Project) -> None:
+    project.run("--name", "Größe")
+    said = project("ls", PYTHONIOENCODING="ascii")
+    assert said.code == 0, said.err
+    assert "Gr\\xf6\\xdfe" in said.out

@@ -4,8 +4,10 @@
 
 Into <outdir> go `stdout` and `stderr` (the files are the program's own descriptors, so every byte is there whatever happens to the
 engine; where there are secrets, pipes, and the values are masked on the way), `met.json` (what this container is, before the start)
-and `exit.json` (how the program ended). The program gets the working directory and the environment unchanged, and the secrets as
-variables. Exits with the program's code, or 128 + its signal; 125 when the shim itself fails.
+and `exit.json` (how the program ended). A number of seconds in `<outdir>/timeout` is how long the program may take: then it gets
+TERM, and KILL after a grace; so the limit holds whether anybody watches or not. The program gets the working directory and the
+environment unchanged, and the secrets as variables. Exits with the program's code, or 128 + its signal; 125 when the shim itself
+fails.
 
 Python 3.8 or newer, built-in modules only: an image may have no byte code for the library, and compiling `json`, `re` and `enum` at
 each start costs more than everything that is done here.
@@ -34,6 +36,8 @@ FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signa
 IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 LEFTOVER_SECONDS = 2.0
 """What is still there when the program has ended gets TERM, and KILL after this."""
+TIMEOUT_GRACE = 10.0
+"""Seconds from TERM to KILL for a program that takes longer than it may."""
 OWN_BYTES = 16 << 20
 """More than the shim holds."""
 NOT_EXECUTABLE, NOT_FOUND, BROKEN = 126, 127, 125
@@ -53,13 +57,15 @@ def main(argv):
     met = inside.gather()
     write_whole(os.path.join(out, "met.json"), encode(met))
     kills = inside.oom_kills() or 0
+    limit = Limit(inside.text_of(os.path.join(out, "timeout")))
 
     started, clock = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
     environment = {**own_environment(), **secrets.environment()}
     child, fault = start(program, veil.streams, environment, before, badness(met["cgroup"]["memory"]))
     veil.begin()
     forwarded = set()
-    status, peak_rss = (None, 0) if fault else wait_for(child, watched, forwarded)
+    limit.begin()
+    status, peak_rss = (None, 0) if fault else wait_for(child, watched, forwarded, limit)
     facts = {
         "format": "reprobox.exit/1",
         "started": started,
@@ -74,6 +80,8 @@ def main(argv):
         facts["oom_kills"] = None if killed is None else killed - kills
         facts["peak_memory"] = inside.peak_memory()
         facts.update(could_not_start(program, fault) if fault else how_it_ended(status, facts["oom_kills"]))
+        if limit.over:
+            facts.update(reason="timeout", message="It took longer than its time limit.")
 
     ending()
     gpus = met["gpus"]
@@ -174,10 +182,46 @@ def own_environment():
     return {name: value for name, _, value in pairs}
 
 
-def wait_for(child, watched, forwarded):
+class Limit:
+    """How long the program may take, in seconds; what is no positive number is no limit."""
+
+    def __init__(self, text):
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = 0.0
+        self.seconds = seconds if 0 < seconds < 1e9 else None
+        self.until = None
+        self.over = False
+
+    def begin(self):
+        """The program has begun."""
+        if self.seconds is not None:
+            self.until = time.monotonic() + self.seconds
+
+    def wait(self, watched):
+        """The next signal; None when the time is over. An hour at most, since the kernel's clocks may be set under a long wait."""
+        if self.until is None:
+            return signal.sigwaitinfo(watched)
+        return signal.sigtimedwait(watched, min(max(self.until - time.monotonic(), 0.0), 3600.0))
+
+    def passed(self, child):
+        """Ends the program where its time is over: TERM first, KILL after the grace."""
+        if self.until is None or time.monotonic() < self.until:
+            return
+        send(child, signal.SIGKILL if self.over else signal.SIGTERM)
+        self.until = None if self.over else time.monotonic() + TIMEOUT_GRACE
+        self.over = True
+
+
+def wait_for(child, watched, forwarded, limit):
     """Reaps everything, forwards and notes signals, until the program itself has ended; its status and peak resident bytes."""
     while True:
-        number = signal.sigwaitinfo(watched).si_signo
+        seen = limit.wait(watched)
+        if seen is None:
+            limit.passed(child)
+            continue
+        number = seen.si_signo
         if number != signal.SIGCHLD:
             send(child, number)
             forwarded.add(int(number))
