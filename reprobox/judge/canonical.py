@@ -10,7 +10,9 @@ import bz2
 import gzip
 import hashlib
 import itertools
+import json
 import lzma
+import stat
 import tarfile
 import zipfile
 import zlib
@@ -81,9 +83,9 @@ class Unpacker:
                     raise Unreadable(f"a {kind} file of more members than a reader may take")
                 for leaf, value in self._member(member, inner, depth).items():
                     put(leaves, leaf, value)
-        except (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        except _FAULTS as error:
             raise Unreadable(f"a damaged {kind} file: {error}") from error
-        return Content(format=kind, leaves=dict(sorted(leaves.items())) if kind != "gzip" else leaves)
+        return Content(format=kind, leaves=leaves if kind in _STREAMS else dict(sorted(leaves.items())))
 
     def _member(self, member: str, inner: Path | str, depth: int) -> dict[str, Leaf]:
         """The leaves of a member; every member has `member!`, so that two of one name are noticed."""
@@ -99,9 +101,10 @@ class Unpacker:
 
     def _members(self, path: Path, name: str, kind: str) -> Iterator[tuple[str, Path | str]]:
         """Each member's name, and its bytes or what it is instead of a file."""
-        if kind == "gzip":
-            with gzip.open(path) as stream:
-                yield Path(name).name.removesuffix(".gz"), self._keep(stream)
+        if kind in _STREAMS:
+            ending, opened = _STREAMS[kind]
+            with path.open("rb") as file:
+                yield Path(name).name.removesuffix(ending), self._keep(opened(file))
         elif kind == "tar":
             with tarfile.open(path) as tar:
                 for info in tar:

@@ -27,6 +27,19 @@ class Unreadable(Exception):
     """The file is not what its format says, or more than a reader may take."""
 
 
+def put(leaves: dict[str, Leaf], name: str, leaf: Leaf) -> None:
+    """Adds a leaf.
+
+    Raises:
+        Unreadable: there is one of that name, which would never be compared, or there are too many.
+    """
+    if name in leaves:
+        raise Unreadable(f"two values of one name: {name[:200]}")
+    if len(leaves) >= MAX_LEAVES:
+        raise Unreadable("more values than a reader may take")
+    leaves[name] = leaf
+
+
 @dataclass(frozen=True, kw_only=True)
 class Content:
     """What a file says."""
