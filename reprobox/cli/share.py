@@ -89,7 +89,9 @@ def export(
     dry: DRY = False,
     as_json: JSON = False,
 ) -> None:
-    """Write runs with all they need into one file, for `reprobox import` elsewhere.
+    """Write runs with all they need into one file.
+
+    `reprobox import` takes it in, elsewhere.
 
     Example:  reprobox export latest -o result.rbx
     """
@@ -109,7 +111,9 @@ def import_(
     dry: DRY = False,
     as_json: JSON = False,
 ) -> None:
-    """Take the runs of a bundle into this repository; where there is none, a repository is made with their code.
+    """Take the runs of a bundle into this repository.
+
+    Where there is none, a repository is made with their code.
 
     What is in a bundle is somebody else's program: look at it before you replay it.
 
@@ -135,7 +139,9 @@ def push(
     dry: DRY = False,
     as_json: JSON = False,
 ) -> None:
-    """Send runs to a store elsewhere, their images to a registry, or both; only what is not there.
+    """Send runs to a store elsewhere, or images to a registry.
+
+    Only what is not there is sent.
 
     Where an image was pushed to is kept beside the run and travels with it: a replay elsewhere finds it there by its digest.
 
@@ -175,7 +181,9 @@ def pull(
     dry: DRY = False,
     as_json: JSON = False,
 ) -> None:
-    """Take runs from a store elsewhere; only what is not here.
+    """Take runs from a store elsewhere.
+
+    Only what is not here is fetched.
 
     Example:  reprobox pull --from s3://results/2026 20261120-153012
     """
@@ -195,7 +203,9 @@ def attest(
     license_: Annotated[str, typer.Option("--license", help="What an RO-Crate says of its licence.")] = "",
     as_json: JSON = False,
 ) -> None:
-    """Sign a statement of what a run was made from, for others to check; for a replay, confirm its original too.
+    """Sign a statement of what a run was made from.
+
+    For a replay that was identical, its original is confirmed too.
 
     Example:  reprobox attest latest
     """

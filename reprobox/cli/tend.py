@@ -61,7 +61,9 @@ def verify(
     ] = False,
     as_json: JSON = False,
 ) -> None:
-    """Check that records and outputs are intact, or who signed a statement.
+    """Check that what was recorded is intact.
+
+    With the file of a signed statement instead of a run: who signed it, and whether it is true.
 
     Every byte is hashed again. Exit code 0: all are what was recorded; 1: some are not; 4: something could not be checked.
 
