@@ -31,8 +31,8 @@ from typing import Any
 from reprobox.engine.docker import DockerEngine
 from reprobox.errors import ReproboxError
 from reprobox.image import bootstrap
-from reprobox.image.layout import tag_of
 from reprobox.lock import file as lock_file
+from reprobox.model.image import tag_of
 from reprobox.model.outcome import Container
 from reprobox.store.objects import ObjectStore
 

@@ -9,8 +9,8 @@ from reprobox.flow import reconcile
 from reprobox.flow.box import Box
 from reprobox.image import diff as apart
 from reprobox.image.diff import ImageDiff
-from reprobox.image.layout import tag_of
 from reprobox.lock import file as lock_file
+from reprobox.model.image import tag_of
 
 
 def diff(box: Box, left: str, right: str) -> ImageDiff:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reprobox.errors import InputError
+from reprobox.errors import InputError, StoreDamaged
 from reprobox.flow import carried, compare, execute, expect, reconcile, run
 from reprobox.flow import trust as trust_
 from reprobox.flow.box import Box
 from reprobox.flow.watch import Watcher
 from reprobox.model import codec
+from reprobox.model.agree import contradictions
 from reprobox.model.record import Intent, Record
 from reprobox.model.runspec import InputPin, RunSpec
 from reprobox.model.verdict import Verdict
@@ -64,6 +65,7 @@ def replay(
         NotTrusted: it came from elsewhere and is less isolated than the default.
         ImageMissing, ImageMismatch, InputError, SourceError: what the record names cannot be had any more.
         ProfileUnavailable: this host cannot honour the profile, or cannot execute the recorded class's code.
+        StoreDamaged: the record says one thing twice, and not alike.
     """
     run_id = reconcile.find(box, reference)
     original, digest = box.runs.record(run_id)
@@ -117,6 +119,7 @@ def ready(
         env: variables that are set in addition.
     """
     asked = original.intent.runspec
+    _require_agreement(original)
     trust_.require(box, original, trusted=trust)
     run.refuse_impossible(box, asked.profile, gpus or asked.gpus)
     given = run.secrets_again(box, original, trusted=secrets)
@@ -126,6 +129,16 @@ def ready(
     config = box.things.path(asked.config_digest).read_bytes()
     job = execute.Job(config=config, inputs=inputs, image=image, secrets=given, gpus=gpus)
     return Ready(intent=replace(intent, name=name, tags=tags), job=job, image_tier=tier)
+
+
+def _require_agreement(original: Record) -> None:
+    """A record that came before this was asked of arriving ones may name one thing in its identity and another one beside it."""
+    if wrong := contradictions(original.intent):
+        raise StoreDamaged(
+            f"the record of {original.id} contradicts itself, so it is not replayed",
+            why="\n".join(f"  the {what} is said to be {said!r} and is {found!r}" for what, (said, found) in wrong.items()),
+            next_step="ask whoever made it",
+        )
 
 
 def _again(box: Box, original: Record, digest: str, asked: RunSpec) -> Intent:

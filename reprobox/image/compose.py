@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reprobox.errors import ImageMismatch
-from reprobox.image.layout import settings_of, tag_of
+from reprobox.image.layout import settings_of
 from reprobox.image.verify import verify
-from reprobox.model.image import Image
+from reprobox.model.image import Image, tag_of
 from reprobox.model.lock import Expected, Lock
 
 if TYPE_CHECKING:

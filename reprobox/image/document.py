@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from reprobox.image.layer import Layer
-from reprobox.image.layout import created_of, settings_of, tag_of
+from reprobox.image.layout import created_of, settings_of
 from reprobox.kit.canon import canonical, digest_bytes
-from reprobox.model.image import Image
+from reprobox.model.image import Image, tag_of
 from reprobox.model.lock import Lock
 
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from reprobox.kit.canon import hex_of
 from reprobox.model.image import VENV
 from reprobox.model.lock import Lock
 
@@ -14,9 +13,6 @@ FORMAT = 1
 
 LABEL_LOCK = "dev.reprobox.lock"
 LABEL_FORMAT = "dev.reprobox.format"
-
-FAMILY = "reprobox/"
-"""What the names of all images begin with that we load."""
 
 PYTHON = f"/{VENV}/bin/python"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -27,11 +23,6 @@ MAX_LAYERS = 100
 """overlay2 refuses chains of 125 to 128 layers ("max depth exceeded"); this leaves room for the engine's own on top."""
 
 _BASE_KEYS = ("User", "WorkingDir", "StopSignal")
-
-
-def tag_of(lock_digest: str) -> str:
-    """The local tag of a lock's image."""
-    return f"{FAMILY}lock:{hex_of(lock_digest)[:32]}"
 
 
 def created_of(timestamp: int) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from reprobox.errors import EngineError, ImageError, ImageMismatch
 from reprobox.image import archive
 from reprobox.image.document import Composition
-from reprobox.image.layout import FAMILY, LABEL_FORMAT
+from reprobox.image.layout import LABEL_FORMAT
 from reprobox.image.stream import chunks
 from reprobox.image.verify import verify
-from reprobox.model.image import Image
+from reprobox.model.image import FAMILY, Image
 from reprobox.model.ports import ImageEngine, Objects, Progress
 
 

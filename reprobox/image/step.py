@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from reprobox.errors import ImageError
 from reprobox.image.document import of_layers
 from reprobox.image.layer import Layer
-from reprobox.image.layout import FAMILY, FORMAT, LABEL_FORMAT
+from reprobox.image.layout import FORMAT, LABEL_FORMAT
 from reprobox.image.send import send
+from reprobox.model.image import FAMILY
 from reprobox.model.outcome import Container
 from reprobox.model.ports import ImageEngine, Objects, Progress, Step
 

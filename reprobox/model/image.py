@@ -5,10 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from reprobox.kit.canon import hex_of
+
 VENV = "opt/venv"
 """Where our virtual environment is, relative to the root of the image as tar members are; what a base has there is laid over."""
 ARCHIVE_MEMO = "image/archive/"
 """With the hexadecimal config digest of an image: the memo that holds the digest of its whole archive in the store."""
+FAMILY = "reprobox/"
+"""What the names of all images begin with that we load."""
+
+
+def tag_of(lock_digest: str) -> str:
+    """The local tag of a lock's image. Raises ValueError when that is no digest."""
+    return f"{FAMILY}lock:{hex_of(lock_digest)[:32]}"
 
 
 @dataclass(frozen=True, kw_only=True)

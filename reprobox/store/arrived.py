@@ -10,6 +10,7 @@ from pathlib import Path
 from reprobox.errors import BundleRefused, NewerFormat
 from reprobox.kit import canon
 from reprobox.model import codec
+from reprobox.model.agree import contradictions
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Intent, Record
 from reprobox.model.verdict import Verdict
@@ -75,17 +76,14 @@ def _read(where: Where, digest: str) -> bytes:
 
 def _check_record(card: Card, record: Record) -> None:
     intent = record.intent
-    said = {
+    announced = {
         "id": (card.id, record.id),
         "commit": (card.commit, intent.source.commit),
-        "commit of the identity": (intent.runspec.commit, intent.source.commit),
         "original": (card.replay_of, intent.replay_of),
-        "identity": (intent.identity, codec.digest(intent.runspec)),
-        "container": (intent.container, f"reprobox-{record.id}"),
     }
-    for what, (announced, found) in said.items():
-        if announced != found:
-            raise refused(f"the {what} of run {card.id} is said to be {announced!r} and is {found!r}")
+    wrong = {what: both for what, both in announced.items() if both[0] != both[1]} | contradictions(intent)
+    for what, (said, found) in wrong.items():
+        raise refused(f"the {what} of run {card.id} is said to be {said!r} and is {found!r}")
 
 
 def _check_files(card: Card, record: Record, own: dict[str, str], where: Where) -> None:

@@ -19,6 +19,7 @@ from typing import Literal, ParamSpec
 from reprobox.errors import NewerFormat, ReproboxError, StoreDamaged
 from reprobox.kit import canon
 from reprobox.model import codec
+from reprobox.model.agree import contradictions
 from reprobox.model.outcome import OutputFile
 from reprobox.model.ports import Progress
 from reprobox.model.record import Record
@@ -121,8 +122,11 @@ def _run(runs: Runs, run_id: str) -> list[Fault]:
 
 def _intent(runs: Runs, run_id: str) -> Iterator[Fault]:
     intent = runs.intent(run_id)
-    if intent.id != run_id or intent.identity != codec.digest(intent.runspec):
-        yield Fault(what=f"run {run_id}, intent.json", kind="corrupted", why="its identity is not that of its RunSpec")
+    what = f"run {run_id}, intent.json"
+    if intent.id != run_id:
+        yield Fault(what=what, kind="corrupted", why=f"it is of {intent.id}")
+    for name, (said, found) in contradictions(intent).items():
+        yield Fault(what=what, kind="corrupted", why=f"its {name} is said to be {said!r} and is {found!r}")
 
 
 def _verdict(path: Path) -> Iterator[Fault]:

@@ -12,8 +12,8 @@ from images_of_our_own import PythonImage
 from small_project import Small
 
 from reprobox.engine.docker import DockerEngine
-from reprobox.image.layout import tag_of
 from reprobox.lock import file as lock_file
+from reprobox.model.image import tag_of
 
 
 @pytest.fixture(scope="session")

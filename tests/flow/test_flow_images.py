@@ -21,9 +21,9 @@ from small_project import TRAIN, Small, wheel_bytes
 
 from reprobox.engine.docker import DockerEngine
 from reprobox.errors import FetchError, HashMismatch, ImageMismatch, ImageMissing, ResolveError
-from reprobox.image.layout import tag_of
 from reprobox.kit import canon
 from reprobox.lock import file as lock_file
+from reprobox.model.image import tag_of
 
 pytestmark = pytest.mark.engine
 

@@ -15,8 +15,7 @@ from reprobox.image import apt, plan
 from reprobox.image.check import check
 from reprobox.image.compose import compose
 from reprobox.image.diff import diff
-from reprobox.image.layout import tag_of
-from reprobox.model.image import Image
+from reprobox.model.image import Image, tag_of
 from reprobox.model.lock import Lock
 from reprobox.model.outcome import Container
 from reprobox.store.objects import ObjectStore

@@ -18,9 +18,8 @@ from reprobox.engine.docker import DockerEngine
 from reprobox.errors import ImageError, ImageMismatch, ReproboxError
 from reprobox.image import apt, bootstrap, bytecode, plan
 from reprobox.image.compose import compose, find
-from reprobox.image.layout import tag_of
 from reprobox.image.verify import verify
-from reprobox.model.image import Image
+from reprobox.model.image import Image, tag_of
 from reprobox.model.lock import Expected, Lock
 from reprobox.model.outcome import Container
 from reprobox.store.objects import ObjectStore

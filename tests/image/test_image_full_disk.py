@@ -12,7 +12,7 @@ from second_engine import SecondEngine
 
 from reprobox.errors import ImageError
 from reprobox.image.compose import compose
-from reprobox.image.layout import tag_of
+from reprobox.model.image import tag_of
 from reprobox.store.objects import ObjectStore
 
 pytestmark = pytest.mark.engine

@@ -13,9 +13,9 @@ from reprobox.engine.docker import DockerEngine
 from reprobox.errors import ImageMismatch, ImageMissing
 from reprobox.image import archive
 from reprobox.image.compose import compose, draw
-from reprobox.image.layout import FAMILY, LABEL_FORMAT
+from reprobox.image.layout import LABEL_FORMAT
 from reprobox.image.restore import restore
-from reprobox.model.image import Image
+from reprobox.model.image import FAMILY, Image
 from reprobox.model.lock import Lock
 from reprobox.store.objects import ObjectStore
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from reprobox.kit import canon
 from reprobox.model import codec
-from reprobox.model.image import Image
+from reprobox.model.image import Image, tag_of
 from reprobox.model.lock import BaseLock, Lock, Python
 from reprobox.model.outcome import Exit, OutputFile
 from reprobox.model.record import Intent, OutputSummary, Record
@@ -19,6 +19,13 @@ from reprobox.store.runs import Runs
 
 NOW = 1_795_188_612.0
 EMPTY = canon.digest_bytes(b"")
+LOCK = Lock(
+    intent=EMPTY,
+    timestamp=1,
+    python=Python(version="3.11", executable="/usr/bin/python3.11"),
+    base=BaseLock(kind="debian", reference="bookworm"),
+)
+LOCKED = codec.digest(LOCK)
 
 
 def a_runspec(**changes: Any) -> RunSpec:
@@ -31,7 +38,7 @@ def a_runspec(**changes: Any) -> RunSpec:
         config_path="config.yaml",
         config_digest=EMPTY,
         image=EMPTY,
-        lock=EMPTY,
+        lock=LOCKED,
         runtime=EMPTY,
         seed=0,
         profile="same-machine",
@@ -48,13 +55,8 @@ def an_intent(run_id: str | None = None, *, now: float = NOW, runspec: RunSpec |
         runspec=spec,
         identity=codec.digest(spec),
         source=Source(commit="c" * 40, tree="d" * 40, commit_time=1, branch="main"),
-        image=Image(config=EMPTY, manifest=EMPTY, diff_ids=(), lock=EMPTY, tag="reprobox/lock:0"),
-        lock=Lock(
-            intent=EMPTY,
-            timestamp=1,
-            python=Python(version="3.11", executable="/usr/bin/python3.11"),
-            base=BaseLock(kind="debian", reference="bookworm"),
-        ),
+        image=Image(config=EMPTY, manifest=EMPTY, diff_ids=(), lock=LOCKED, tag=tag_of(LOCKED)),
+        lock=LOCK,
         config={},
         created=now,
         container=f"reprobox-{run_id}",

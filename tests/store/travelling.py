@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from harness_runs import a_record, a_runspec, an_intent
+from harness_runs import LOCK, a_record, a_runspec, an_intent
 
 from reprobox.kit import canon
 from reprobox.model import codec
@@ -64,7 +64,7 @@ def a_run(runs: Runs, outputs: Tree = OUTPUTS, *, seed: int = 0, now: float = 1_
     """A finished run whose directory is as a real one's."""
     objects = ObjectStore(runs.root)
     config = objects.put_bytes(f"seed: {seed}\n".encode())
-    lock = objects.put_bytes(b'{"a": "lock"}')
+    lock = objects.put_bytes(codec.encode(LOCK))
     payload = objects.put_bytes(b"print('shim')\n")
     runtime = objects.put_bytes(canon.canonical({"files": {"shim.py": {"sha256": payload, "mode": "0444"}}}))
     spec = a_runspec(config_digest=config, lock=lock, runtime=runtime, seed=seed)
