@@ -11,7 +11,7 @@ demo:
 
 test:
 	@scripts/setup --tests
-	@PATH="$(CURDIR)/.tools/usr/bin:$(CURDIR)/.tools/bin:$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest $(ARGS)
+	@PATH="$(CURDIR)/.tools/usr/bin:$(CURDIR)/.tools/bin:$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint:
 	@scripts/setup --dev

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from reprobox.kit import proc
+from reprobox.kit import files, proc
 from reprobox.model.spec import Trail
 from reprobox.runtime import profiles
 
@@ -32,11 +32,12 @@ def torch_python() -> Path:
     if _NAMED:
         return Path(_NAMED)
     home = ROOT / ".tools" / "torch"
-    if not (home / "ready").exists():
-        shutil.rmtree(home, ignore_errors=True)
-        _do([sys.executable, "-m", "venv", home])
-        _do([home / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES])
-        (home / "ready").touch()
+    with files.locked(ROOT / ".tools" / "torch.lock"):  # several test processes share it
+        if not (home / "ready").exists():
+            shutil.rmtree(home, ignore_errors=True)
+            _do([sys.executable, "-m", "venv", home])
+            _do([home / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES])
+            (home / "ready").touch()
     return home / "bin" / "python"
 
 

@@ -12,6 +12,7 @@ from images_of_our_own import PythonImage
 from small_project import Small
 
 from reprobox.engine.docker import DockerEngine
+from reprobox.kit import files
 from reprobox.lock import file as lock_file
 from reprobox.model.image import tag_of
 
@@ -34,9 +35,11 @@ def base_env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def locked_text(base_env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> str:
     """reprobox.lock of the plain experiment, locked and built once by the real commands."""
     project = make_project(tmp_path_factory.mktemp("locked"), base_env)
-    for verb in ("lock", "build"):
-        said = project(verb, "config.yaml")
-        assert said.code == 0, said.err
+    # Test processes side by side share store and engine: what one has made, the next finds.
+    with files.locked(TOP / ".tools" / "locked.lock"):
+        for verb in ("lock", "build"):
+            said = project(verb, "config.yaml")
+            assert said.code == 0, said.err
     return (project.top / "reprobox.lock").read_text()
 
 
