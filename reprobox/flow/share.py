@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,10 +10,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from reprobox.errors import NotARepository, UsageError
-from reprobox.flow import code, parcel
+from reprobox.flow import code, parcel, reconcile
 from reprobox.flow.box import Box, shared_home
-from reprobox.kit import files
-from reprobox.store import copy, layout
+from reprobox.store import copy, whole
 from reprobox.store.copy import Card, Copied, Plan, Role
 
 if TYPE_CHECKING:
@@ -63,9 +61,9 @@ def export(box: Box, references: Sequence[str], target: str, parts: Sequence[Rol
     """
     from reprobox.store.bundle import Writer
 
-    if target != "-" and not force and layout.exists(Path(target)):
-        raise UsageError(f"{target} is there already", next_step="choose another name, or say --force")
-    with parcel.packed(box, _ids(box, references), parts) as supply, _target(target) as file, Writer(file) as writer:
+    if target != "-" and not force:
+        whole.refuse_taken(Path(target))
+    with parcel.packed(box, _ids(box, references), parts) as supply, _target(target, force=force) as file, Writer(file) as writer:
         planned = copy.plan(supply, writer)
         look(planned)
         copied = copy.copy(planned, supply, writer, box.progress)
@@ -73,29 +71,17 @@ def export(box: Box, references: Sequence[str], target: str, parts: Sequence[Rol
 
 
 def _ids(box: Box, references: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(box.runs.find(reference) for reference in references))
+    return list(dict.fromkeys(reconcile.find(box, reference) for reference in references))
 
 
 @contextlib.contextmanager
-def _target(target: str) -> Iterator[IO[bytes]]:
+def _target(target: str, *, force: bool) -> Iterator[IO[bytes]]:
     if target == "-":
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    path = Path(target).absolute()
-    temp = files.temp_beside(path.parent)
-    try:
-        with layout.trouble(f"writing {target}"):
-            file = temp.open("xb")
-        with file:
-            yield file
-            with layout.trouble(f"writing {target}"):
-                file.flush()
-                os.fsync(file.fileno())
-        temp.replace(path)
-        files.fsync_dir(path.parent)
-    finally:
-        temp.unlink(missing_ok=True)
+    with whole.written(Path(target), replace=force) as file:
+        yield file
 
 
 def import_(box: Box, source: str, look: Look, *, outside_links: bool = False) -> Shared:

@@ -14,7 +14,7 @@ from reprobox.model.agree import contradictions
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Intent, Record
 from reprobox.model.verdict import Verdict
-from reprobox.store import addresses, manifest
+from reprobox.store import addresses, layout, manifest
 from reprobox.store.copy import Card, refused
 
 Where = Callable[[str], Path]
@@ -66,12 +66,13 @@ def check(card: Card, where: Where, *, outside_links: bool = False) -> Checked:
 
 def _read(where: Where, digest: str) -> bytes:
     path = where(digest)
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise refused(f"a document is larger than {_LARGEST} bytes")
-        return path.read_bytes()
-    except FileNotFoundError as fault:
-        raise refused(f"the document {digest} did not come") from fault
+    with layout.trouble(f"reading {digest}"):
+        try:
+            if path.stat().st_size > _LARGEST:
+                raise refused(f"a document is larger than {_LARGEST} bytes")
+            return path.read_bytes()
+        except FileNotFoundError as fault:
+            raise refused(f"the document {digest} did not come") from fault
 
 
 def _check_record(card: Card, record: Record) -> None:

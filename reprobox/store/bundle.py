@@ -85,8 +85,8 @@ class Writer:
         self._add(index)
         return {}
 
-    def put(self, digest: str, size: int, stream: Readable) -> None:
-        """Writes a blob.
+    def put(self, digest: str, size: int, stream: Readable, offset: int = 0) -> None:
+        """Writes a blob; `offset` is 0, because a bundle begins with nothing.
 
         Raises:
             HashMismatch: the bytes are not what the store says; the bundle is worth nothing then.
@@ -271,6 +271,8 @@ class Reader:
         NewerFormat: it was written by a newer reprobox.
     """
 
+    again = False
+
     def __init__(self, source: Readable, *, largest: int = 1 << 44) -> None:
         self._plain = _Plain(source)
         _check_version(self._plain.line(32))
@@ -289,8 +291,8 @@ class Reader:
         """In the bundle's own order; what is not wanted is read and dropped. At the end the seal is checked."""
         for digest, size in self.index.order:
             part = _Part(self._plain, size)
-            part.skip(wanted.get(digest, size))
             if digest in wanted:
+                part.skip(wanted[digest])
                 yield digest, part
             part.skip(part.left)
         self._plain.end()

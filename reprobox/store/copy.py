@@ -15,7 +15,7 @@ from typing import IO, Any, ClassVar, Literal, Protocol, get_args
 from reprobox.errors import BundleRefused, HashMismatch, ReproboxError, StoreDamaged, StoreError
 from reprobox.kit import canon
 from reprobox.model.ports import Bar, Progress
-from reprobox.store import ids
+from reprobox.store import ids, layout
 
 Role = Literal["run", "spec", "code", "inputs", "outputs", "lock", "image"]
 """What a blob is for. `run`: files of the run's directory; `spec`: config, lock and injected runtime; `code`: the commit."""
@@ -80,6 +80,10 @@ class Readable(Protocol):
 class Supply(Protocol):
     """Where runs come from."""
 
+    again: bool
+    """Whether a blob may be asked for a second time. A copy goes on inside of a blob only then: a beginning that was left by a copy
+    before may have rotted, or hold zeros after a power cut, and is known to be good only together with the rest."""
+
     def cards(self) -> Sequence[Card]:
         """The runs on offer. Raises BundleRefused where they cannot be trusted."""
 
@@ -105,8 +109,13 @@ class Stock(Protocol):
     def begin(self, cards: Sequence[Card], wanted: Mapping[str, int]) -> Mapping[str, int]:
         """Told once, before the first blob; digest to how many of its bytes a copy that was cut off left here."""
 
-    def put(self, digest: str, size: int, stream: Readable) -> None:
-        """Takes a blob, durably. Raises HashMismatch when the bytes are others; nothing is kept then."""
+    def put(self, digest: str, size: int, stream: Readable, offset: int = 0) -> None:
+        """Takes a blob, durably. Raises HashMismatch when the bytes are others; nothing is kept then.
+
+        Args:
+            size: bytes of the whole blob.
+            offset: where in the blob the stream begins; what `begin` said, or 0.
+        """
 
     def publish(self, card: Card) -> bool:
         """Makes a run visible, when all its blobs are here; False when it was here already."""
@@ -172,15 +181,10 @@ def copy(planned: Plan, supply: Supply, stock: Stock, progress: Progress) -> Cop
         StoreError: one of the ends failed; a second copy goes on from there.
     """
     there = stock.begin(planned.cards, planned.wanted)
-    left = dict(planned.wanted)
+    offsets = {digest: there.get(digest, 0) if supply.again else 0 for digest in planned.wanted}
     with progress.task(f"copying {len(planned.cards)} runs", planned.size) as bar:
-        for digest, stream in supply.blobs({digest: there.get(digest, 0) for digest in planned.wanted}):
-            try:
-                stock.put(digest, left.pop(digest), _Watched(stream, bar))
-            except HashMismatch as fault:
-                raise supply.mismatch(digest) from fault
-    if left:
-        raise BundleRefused(f"{len(left)} blobs are missing where the runs come from", why="\n".join(list(left)[:5]))
+        if rotten := _send(planned, supply, stock, offsets, bar):
+            _send(planned, supply, stock, dict.fromkeys(rotten, 0), bar)
     states = {card.id: stock.publish(card) for card in _parents_first(planned.cards)}
     stock.finish()
     return Copied(
@@ -189,6 +193,22 @@ def copy(planned: Plan, supply: Supply, stock: Stock, progress: Progress) -> Cop
         blobs=len(planned.wanted),
         size=planned.size,
     )
+
+
+def _send(planned: Plan, supply: Supply, stock: Stock, offsets: Mapping[str, int], bar: Bar) -> list[str]:
+    """Sends blobs, each from its offset on; gives those whose beginning, which was at the other end, is not good."""
+    left, rotten = set(offsets), []
+    for digest, stream in supply.blobs(offsets):
+        left.remove(digest)
+        try:
+            stock.put(digest, planned.wanted[digest], _Watched(stream, bar), offsets[digest])
+        except HashMismatch as fault:
+            if not offsets[digest]:
+                raise supply.mismatch(digest) from fault
+            rotten.append(digest)
+    if left:
+        raise BundleRefused(f"{len(left)} blobs are missing where the runs come from", why="\n".join(sorted(left)[:5]))
+    return rotten
 
 
 class _Watched:
@@ -281,8 +301,22 @@ class Parcel:
     openers: Mapping[str, Opener]
 
 
+class Told:
+    """A stream whose errors are told as those of reading it, not of whatever is done with the bytes."""
+
+    def __init__(self, stream: Readable, what: str) -> None:
+        self._stream, self._what = stream, what
+
+    def read(self, size: int = -1, /) -> bytes:
+        """So many bytes, or fewer."""
+        with layout.trouble(f"reading {self._what}"):
+            return self._stream.read(size)
+
+
 class Parcels:
     """Parcels as a supply."""
+
+    again = True
 
     def __init__(self, parcels: Sequence[Parcel]) -> None:
         self._cards = [parcel.card for parcel in parcels]
@@ -307,7 +341,7 @@ class Parcels:
                 ) from fault
             with stream:
                 stream.seek(offset)
-                yield digest, stream
+                yield digest, Told(stream, digest)
 
     def mismatch(self, digest: str) -> ReproboxError:
         """Our own bytes have changed."""

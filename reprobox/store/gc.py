@@ -21,6 +21,7 @@ from reprobox.errors import StoreError
 from reprobox.kit import files
 from reprobox.model.image import ARCHIVE_MEMO
 from reprobox.store import ids, layout
+from reprobox.store.copy import FOLDERS
 from reprobox.store.objects import TOUCH_AFTER, ObjectStore
 from reprobox.store.rundir import SCRATCH
 
@@ -207,9 +208,12 @@ def _leftovers(root: Path, now: float) -> Iterator[Path]:
 def _of_run(run: Path, now: float) -> Iterator[Path]:
     finished = layout.exists(run / "record.json")
     for name in _names(run):
-        dead_temporary = name.startswith(".tmp-") and _age(run / name, now) > _ABANDONED
-        if dead_temporary or (finished and name in SCRATCH):
+        if finished and name in SCRATCH:
             yield run / name
+    for folder in (run, *(run / name for name in FOLDERS)):
+        for name in _names(folder):
+            if name.startswith(".tmp-") and _age(folder / name, now) > _ABANDONED:
+                yield folder / name
 
 
 def _age(path: Path, now: float) -> float:
@@ -237,7 +241,8 @@ def _remove_leftover(root: Path, path: Path) -> bool:
     if path.parent == root / "tmp":
         layout.remove_tree(path)
         return True
-    with contextlib.suppress(BlockingIOError, FileNotFoundError), files.locked(path.parent / "lock", wait=False):
+    run = root / "runs" / path.relative_to(root / "runs").parts[0]
+    with contextlib.suppress(BlockingIOError, FileNotFoundError), files.locked(run / "lock", wait=False):
         layout.remove_tree(path)
         return True
     return False

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from reprobox.errors import BundleRefused, HashMismatch, RunBusy, StoreError
+from reprobox.errors import BundleRefused, HashMismatch, RunBusy, RunNotFound, StoreError
 from reprobox.kit import canon, files
 from reprobox.store import arrived, copy, heads, layout, outgoing, tree
 from reprobox.store.copy import Blob, Card, Readable
@@ -26,6 +26,8 @@ from reprobox.store.runs import Runs
 _CHUNK = 1 << 20
 _SHARED = frozenset(("lock", "image", "inputs"))
 """Roles whose bytes other projects may want too; the others belong to the project."""
+_MADE = "incoming-"
+"""How directories in `tmp/` begin in which a run is put together."""
 _ROOM = 64 << 20
 """Bytes that stay free on the disk."""
 
@@ -58,13 +60,22 @@ class Project:
 
     def __enter__(self) -> Self:
         layout.ensure(self._runs.root)
-        try:
-            self._stack.enter_context(files.locked(self._runs.root / "incoming.lock", wait=False))
-        except BlockingIOError as fault:
-            raise RunBusy(
-                "another import or pull into this project is going on", next_step="wait for it, then try again"
-            ) from fault
+        with layout.trouble("beginning to take runs"), contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(files.locked(self._runs.root / "incoming.lock", wait=False))
+            except BlockingIOError as fault:
+                raise RunBusy(
+                    "another import or pull into this project is going on", next_step="wait for it, then try again"
+                ) from fault
+            self._clear()
+            self._stack = stack.pop_all()
         return self
+
+    def _clear(self) -> None:
+        """Removes what an import that was killed had made of runs; only one that has the lock makes such things."""
+        for name in os.listdir(self._runs.root / "tmp"):
+            if name.startswith(_MADE):
+                layout.remove_tree(self._runs.root / "tmp" / name)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stack.close()
@@ -72,9 +83,10 @@ class Project:
     def missing(self, cards: Sequence[Card]) -> Mapping[str, int]:
         """What is not here; refuses a run that is here and differs."""
         self._needed = {}
-        for card in cards:
-            for blob in self._needs(card):
-                self._needed.setdefault(blob.digest, set()).add(blob.role)
+        with layout.trouble("looking for what is here"):
+            for card in cards:
+                for blob in self._needs(card):
+                    self._needed.setdefault(blob.digest, set()).add(blob.role)
         wanted = copy.wanted_of(cards)
         return {digest: wanted[digest] for digest in wanted if digest in self._needed and not self._waits(digest)}
 
@@ -112,9 +124,11 @@ class Project:
         return self._shared if role in _SHARED else self._own if role == "spec" else None
 
     def _known(self, card: Card) -> bool:
-        if card.id not in self._runs.ids():
+        try:
+            finished = self._runs.finished(card.id)
+        except RunNotFound:
             return False
-        if not self._runs.finished(card.id):
+        if not finished:
             raise RunBusy(f"run {card.id} is here already and has not ended", next_step=f"reprobox show {card.id}")
         found = canon.digest_bytes(self._runs.record_bytes(card.id))
         if found != card.record:
@@ -128,45 +142,45 @@ class Project:
     def begin(self, cards: Sequence[Card], wanted: Mapping[str, int]) -> Mapping[str, int]:
         """Looks for room, and for what a copy that was cut off left."""
         need = sum(wanted.values())
-        free = shutil.disk_usage(self._runs.root).free
+        with layout.trouble("looking for room"):
+            free = shutil.disk_usage(self._runs.root).free
+            begun = {digest: have for digest, size in wanted.items() if (have := self._begun(digest, size))}
         if need + _ROOM > free:
             raise StoreError(
                 f"the runs need {need} bytes and the disk has {free} free", next_step="free some space, or leave parts out (--with)"
             )
-        return {digest: have for digest, size in wanted.items() if (have := self._begun(digest, size))}
+        return begun
 
     def _begun(self, digest: str, size: int) -> int:
-        path = self._place(digest)
-        have = path.stat().st_size if path.is_file() else 0
-        if have >= size:
-            path.unlink(missing_ok=True)
+        """How many bytes a copy may go on after; a whole file of other bytes (it would not be wanted else) is no beginning."""
+        try:
+            have = os.stat(self._waiting(digest).partial(digest)).st_size
+        except FileNotFoundError:
             return 0
-        return have
+        return have if have < size else 0
 
-    def _place(self, digest: str) -> Path:
-        return (self._shared if self._needed[digest] <= _SHARED else self._own).partial(digest)
+    def _waiting(self, digest: str) -> ObjectStore:
+        """Where a blob waits."""
+        return self._shared if self._needed[digest] <= _SHARED else self._own
 
-    def put(self, digest: str, size: int, stream: Readable) -> None:
+    def put(self, digest: str, size: int, stream: Readable, offset: int = 0) -> None:
         """Takes a blob; it waits in `tmp/` until it is whole, and is an object or ready to be part of a run then."""
-        path = self._place(digest)
-        with layout.trouble(f"writing {digest}"), path.open("ab") as target:
-            left = size - target.tell()
-            while left and (chunk := stream.read(min(_CHUNK, left))):
-                target.write(chunk)
-                left -= len(chunk)
-        self._settle(digest, path)
-
-    def _settle(self, digest: str, path: Path) -> None:
         homes = list({objects for role in self._needed[digest] if (objects := self._objects_of(role))})
         stays = bool(self._needed[digest] - _SHARED - {"spec"})
-        try:
-            for number, objects in enumerate(homes, 1):
-                objects.put_file(path, expect=digest, move=number == len(homes) and not stays)
-            if not homes and canon.digest_file(path) != digest:
-                raise HashMismatch("the bytes that came are not the ones that were announced", why=f"announced: {digest}")
-        except HashMismatch:
-            path.unlink(missing_ok=True)
-            raise
+        with self._waiting(digest).claimed(digest) as path, layout.trouble(f"writing {digest}"):
+            if not stays and all(objects.has(digest) for objects in homes):
+                # Another import, into another project, has just brought it to the shared store.
+                path.unlink()
+                return
+            try:
+                _write(path, size, stream, offset)
+                for number, objects in enumerate(homes, 1):
+                    objects.put_file(path, expect=digest, move=number == len(homes) and not stays)
+                if not homes and canon.digest_file(path) != digest:
+                    raise HashMismatch("the bytes that came are not the ones that were announced", why=f"announced: {digest}")
+            except HashMismatch:
+                path.unlink(missing_ok=True)
+                raise
 
     def publish(self, card: Card) -> bool:
         """Checks a run against its own record and makes it visible; a known run gets the verdicts and statements it lacks."""
@@ -176,15 +190,15 @@ class Project:
             self._take_code(card, {blob.digest: self._own.partial(blob.digest) for blob in card.of("code")})
         for key, value in card.memos.items():
             self._own.remember(key, value)
-        if checked is None:
-            self._add_numbered(card)
-            return False
         with layout.trouble(f"publishing run {card.id}"):
-            self._publish(card, checked)
-        return True
+            if checked is None:
+                self._add_numbered(card)
+            else:
+                self._publish(card, checked)
+        return checked is not None
 
     def _publish(self, card: Card, checked: arrived.Checked) -> None:
-        made = self._runs.root / "tmp" / f"incoming-{card.id}-{secrets.token_hex(4)}"
+        made = self._runs.root / "tmp" / f"{_MADE}{card.id}-{secrets.token_hex(4)}"
         made.mkdir(mode=0o700)
         try:
             for member in card.members:
@@ -199,7 +213,9 @@ class Project:
             os.rename(made, self._runs.folder / card.id)
             files.fsync_dir(self._runs.folder)
         except BaseException:
-            layout.remove_tree(made)
+            # What went wrong first is what the user has to know; the next import removes what is left.
+            with contextlib.suppress(OSError):
+                layout.remove_tree(made)
             raise
 
     def _add_numbered(self, card: Card) -> None:
@@ -215,6 +231,19 @@ class Project:
 
     def finish(self) -> None:
         """Nothing that waited is needed any more."""
-        for digest in self._needed:
-            for objects in (self._own, self._shared):
-                objects.partial(digest).unlink(missing_ok=True)
+        with layout.trouble("clearing what waited"):
+            for digest in self._needed:
+                self._own.partial(digest).unlink(missing_ok=True)
+
+
+def _write(path: Path, size: int, stream: Readable, offset: int) -> None:
+    """Writes a stream into a file, from an offset on. Raises HashMismatch when the file has no beginning of that length."""
+    with path.open("r+b") as target:
+        if target.seek(0, os.SEEK_END) < offset:
+            raise HashMismatch("what a copy before had left is gone")
+        target.truncate(offset)
+        target.seek(offset)
+        left = size - offset
+        while left and (chunk := stream.read(min(_CHUNK, left))):
+            target.write(chunk)
+            left -= len(chunk)

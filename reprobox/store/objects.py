@@ -118,6 +118,20 @@ class ObjectStore:
         layout.ensure(self.root)
         return self.root / "tmp" / f"partial-{canon.hex_of(digest)}"
 
+    @contextlib.contextmanager
+    def claimed(self, digest: str) -> Iterator[Path]:
+        """The file of `partial`, made if need be, for this process alone: of two that want the same bytes, one waits for the other.
+
+        After waiting, the file may be empty, because the other has stored the bytes.
+        """
+        path = self.partial(digest)
+        with layout.trouble(f"locking {path}"):
+            fd = _locked_file(path)
+        try:
+            yield path
+        finally:
+            os.close(fd)
+
     def verify(self, digest: str) -> bool:
         """Reads the bytes again; False when they are absent or differ."""
         with layout.trouble(f"reading {digest}"):
@@ -210,12 +224,42 @@ class ObjectStore:
         with path.open("rb") as file:
             digest = Digest("sha256:" + hashlib.file_digest(file, "sha256").hexdigest())
             _check(digest, expect)
-            os.fchmod(file.fileno(), 0o444)
             # The age of an object counts from when it was stored: `gc` spares the young.
             os.utime(file.fileno())
             os.fsync(file.fileno())
+            # Only now, because whoever goes on with a file that a kill left in `tmp/` has to write to it.
+            os.fchmod(file.fileno(), 0o444)
             self._publish(path, digest)
         return digest
+
+
+def _locked_file(path: Path) -> int:
+    """A descriptor that holds the lock of the file that has this name now; another may have moved away the one that we opened."""
+    while True:
+        fd = _open_begun(path)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(fd), os.stat(path)):
+                return fd
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)
+
+
+def _open_begun(path: Path) -> int:
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o600)
+    except PermissionError as fault:
+        # A kill may have come after it was made read-only, and before it was moved to the objects.
+        try:
+            path.chmod(0o600)
+        except OSError:
+            raise fault from None
+        return os.open(path, flags, 0o600)
 
 
 def _entries(folder: Path) -> list[str]:

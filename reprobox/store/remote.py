@@ -3,6 +3,7 @@
 reprobox-remote          the format, `reprobox.remote/1`
 blobs/ab/cdef...         bytes by their sha256, as they are, so that `sha256sum` checks them
 runs/<id>.json           the card of a run; written last, so whatever it names is there
+tmp/                     what is being written; what a push that died left there, a later push removes
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import itertools
 import os
 import re
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -38,6 +40,10 @@ FORMAT = "reprobox.remote/1"
 _MARK = "reprobox-remote"
 _CHUNK = 1 << 20
 _LARGEST_CARD = 256 << 20
+UNFINISHED = "tmp"
+"""The folder of a place for files that are being written."""
+DEAD_AFTER = 7 * 24 * 3600.0
+"""Seconds without a change after which such a file has no writer any more."""
 _SCHEME = re.compile(r"([a-z][a-z0-9+]*)://")
 
 
@@ -57,6 +63,9 @@ class Place(Protocol):
 
     def write(self, name: str, stream: Readable) -> None:
         """Writes whole or not at all; an exception of the stream comes out as it is, and nothing is there then."""
+
+    def clear(self) -> None:
+        """Removes what writers that died have left unfinished."""
 
     def close(self) -> None:
         """Lets go of connections."""
@@ -118,7 +127,7 @@ class Directory:
                 return []
 
     @contextlib.contextmanager
-    def read(self, name: str, offset: int = 0) -> Iterator[IO[bytes]]:
+    def read(self, name: str, offset: int = 0) -> Iterator[Readable]:
         """As Place."""
         with contextlib.ExitStack() as stack:
             try:
@@ -127,14 +136,15 @@ class Directory:
             except FileNotFoundError as fault:
                 raise gone(self.url, name) from fault
             file.seek(offset)
-            yield file
+            yield copy.Told(file, f"{name} in {self.url}")
 
     def write(self, name: str, stream: Readable) -> None:
         """As Place."""
         path = self.top / name
         with layout.trouble(f"writing to {self.url}"):
             files.make_dir(path.parent)
-            temp = files.temp_beside(path.parent)
+            files.make_dir(self.top / UNFINISHED)
+            temp = files.temp_beside(self.top / UNFINISHED)
             try:
                 with temp.open("xb") as file:
                     _pour(stream, file)
@@ -144,6 +154,14 @@ class Directory:
                 files.fsync_dir(path.parent)
             finally:
                 temp.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """As Place. By age only: locks do not reach every machine that may have this directory mounted."""
+        with layout.trouble(f"clearing {self.url}"), contextlib.suppress(FileNotFoundError):
+            for entry in os.scandir(self.top / UNFINISHED):
+                with contextlib.suppress(FileNotFoundError):
+                    if time.time() - entry.stat(follow_symlinks=False).st_mtime > DEAD_AFTER:
+                        os.unlink(entry)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -242,13 +260,14 @@ class Remote:
         return {digest: size for digest, size in wanted.items() if sizes.get(name_of(digest)) != size}
 
     def begin(self, cards: Sequence[Card], wanted: Mapping[str, int]) -> Mapping[str, int]:
-        """Marks the place as a store."""
+        """Marks the place as a store, and removes what a push that died left long ago."""
+        self._place.clear()
         if not self._place.sizes([_MARK]):
             self._write(_MARK, f"{FORMAT}\n".encode("ascii"))
         return {}
 
-    def put(self, digest: str, size: int, stream: Readable) -> None:
-        """Sends a blob; it is visible there only when all its bytes have passed and are the right ones."""
+    def put(self, digest: str, size: int, stream: Readable, offset: int = 0) -> None:
+        """Sends a blob, always from its begin; it is visible there only when all its bytes have passed and are the right ones."""
         self._place.write(name_of(digest), _Checked(stream, digest, size))
 
     def publish(self, card: Card) -> bool:
@@ -270,6 +289,8 @@ class Remote:
 
 class Chosen:
     """Runs of a place as a supply."""
+
+    again = True
 
     def __init__(self, place: Place, cards: Sequence[Card]) -> None:
         self._place, self._cards = place, cards

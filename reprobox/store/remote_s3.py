@@ -109,6 +109,9 @@ class Bucket:
         with self._trouble("writing to"):
             self._client.upload_fileobj(stream, self._bucket, self._key(name), Config=TransferConfig(use_threads=False))
 
+    def clear(self) -> None:
+        """Nothing: parts of an upload that died are no objects; a bucket's own rule for incomplete uploads removes them."""
+
     def close(self) -> None:
         """Closes the connections."""
         self._client.close()

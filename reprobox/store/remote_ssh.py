@@ -10,6 +10,7 @@ import contextlib
 import os
 import posixpath
 import secrets
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from reprobox.errors import StoreError, UsageError
 from reprobox.store.copy import Readable
-from reprobox.store.remote import gone
+from reprobox.store.remote import DEAD_AFTER, UNFINISHED, gone
 
 _CHUNK = 1 << 20
 _TIMEOUT = 30.0
@@ -121,9 +122,10 @@ class Sftp:
     def write(self, name: str, stream: Readable) -> None:
         """As Place: a temporary name, whose size is asked for, and a rename."""
         path = self._path(name)
-        temp = f"{posixpath.dirname(path)}/.tmp-{secrets.token_hex(8)}"
+        temp = self._path(f"{UNFINISHED}/.tmp-{secrets.token_hex(8)}")
         with self._trouble("writing to"):
             self._make(posixpath.dirname(path))
+            self._make(posixpath.dirname(temp))
             try:
                 written = self._pour(stream, temp)
                 if self._sftp.stat(temp).st_size != written:
@@ -155,6 +157,19 @@ class Sftp:
                 self._sftp.mkdir(folder)
             self._sftp.stat(folder)
         self._made.add(folder)
+
+    def clear(self) -> None:
+        """As Place."""
+        folder = self._path(UNFINISHED)
+        with self._trouble("clearing"):
+            try:
+                found = self._sftp.listdir_attr(folder)
+            except FileNotFoundError:
+                return
+            for entry in found:
+                if time.time() - float(entry.st_mtime) > DEAD_AFTER:
+                    with contextlib.suppress(FileNotFoundError):
+                        self._sftp.remove(posixpath.join(folder, entry.filename))
 
     def close(self) -> None:
         """Ends the connection."""

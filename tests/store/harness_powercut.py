@@ -68,12 +68,27 @@ State = dict[bytes, bytes | tuple[str, bytes] | None]
 """Path to bytes, None for a directory, ("link", target) for a link."""
 
 
+def _on_disk(state: State) -> Folder:
+    """A directory that is safe with everything in it."""
+    top = Folder()
+    for path, content in sorted(state.items(), key=lambda item: item[0].count(b"/")):
+        folder: Node = top
+        *parents, name = path.split(b"/")
+        for part in parents:
+            assert isinstance(folder, Folder)
+            folder = folder.now[part]
+        assert isinstance(folder, Folder)
+        node: Node = Folder() if content is None else Link(content[1]) if isinstance(content, tuple) else File(content, content)
+        folder.now[name] = folder.safe[name] = node
+    return top
+
+
 class Model:
     """The file system below a root, fed with system calls."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, before: State | None = None) -> None:
         self._base = os.fsencode(root)
-        self.root = Folder()
+        self.root = _on_disk(before or {})
         self._fds: dict[int, tuple[bytes, Node | None]] = {}
         self._offsets: dict[int, int] = {}
 
@@ -198,6 +213,9 @@ class Model:
         if path is None:
             return False
         changed, node = False, self._node(path)
+        if "O_TMPFILE" in str(flags):
+            self._fds[call.result] = (b"", File())
+            return False
         if node is None and "O_CREAT" in str(flags):
             node, changed = File(), True
             folder, last = self._parent(path)
@@ -205,6 +223,8 @@ class Model:
         if isinstance(node, File) and "O_TRUNC" in str(flags) and node.now:
             node.now, changed = b"", True
         self._fds[call.result] = (self._fds[call.result][0], node)
+        if isinstance(node, File) and "O_APPEND" in str(flags):
+            self._offsets[call.result] = len(node.now)
         return changed
 
     def _do_close(self, call: Call) -> bool:
@@ -244,6 +264,15 @@ class Model:
         node, data = self._opened(call), call.args[1]
         assert isinstance(data, bytes)
         return isinstance(node, File) and self._put(node, int(call.args[3]), data[: call.result])
+
+    def _do_sendfile(self, call: Call) -> bool:
+        source, target, fd = self._fds[int(call.args[1])][1], self._opened(call), int(call.args[0])
+        if not isinstance(source, File) or not isinstance(target, File):
+            return False
+        begin = int(str(call.args[2]).split(" ")[0].strip("[]"))
+        offset = self._offsets.get(fd, 0)
+        self._offsets[fd] = offset + call.result
+        return self._put(target, offset, source.now[begin : begin + call.result])
 
     def _do_ftruncate(self, call: Call) -> bool:
         node, size = self._opened(call), int(call.args[1])
@@ -313,11 +342,18 @@ class Model:
 
     def _do_link(self, call: Call) -> bool:
         source, target = self._pair(call)
-        if source is None or target is None:
+        if target is None:
             return False
+        node = self._node(source) if source is not None else self._nameless(call)
         folder, last = self._parent(target)
-        folder.set(last, self._node(source))
-        return True
+        folder.set(last, node)
+        return node is not None
+
+    def _nameless(self, call: Call) -> Node | None:
+        """The file behind /proc/self/fd/N, which gets its first name."""
+        name = call.args[0 if call.name == "link" else 1]
+        assert isinstance(name, bytes)
+        return self._fds[int(name.rpartition(b"/")[2])][1] if name.startswith(b"/proc/self/fd/") else None
 
     def _do_rename(self, call: Call) -> bool:
         source, target = self._pair(call)
@@ -331,9 +367,11 @@ class Model:
         return True
 
 
-def cuts(calls: list[Call], root: Path, limit: int, seed: int = 1) -> Iterator[tuple[State, list[list[str]]]]:
+def cuts(
+    calls: list[Call], root: Path, limit: int, seed: int = 1, before: State | None = None
+) -> Iterator[tuple[State, list[list[str]]]]:
     """Every distinct state at every moment of a recorded program, with what the program had said by then."""
-    model, chance, seen = Model(root), random.Random(seed), set[int]()
+    model, chance, seen = Model(root, before), random.Random(seed), set[int]()
     said: list[list[str]] = []
     for call in after_go(calls):
         if call.name == "write" and call.args[0] == "1":
@@ -368,16 +406,16 @@ def read_back(root: Path) -> State:
     return state
 
 
-def final_state(calls: list[Call], root: Path) -> State:
+def final_state(calls: list[Call], root: Path, before: State | None = None) -> State:
     """What the model believes to be there after the whole program."""
-    model = Model(root)
+    model = Model(root, before)
     for call in after_go(calls):
         model.feed(call)
     return model.lived()
 
 
 def lay_down(state: State, root: Path) -> None:
-    """Makes a directory that holds a state."""
+    """Makes a directory that holds a state. Modes are not in the model: files get the one that outputs have in these harnesses."""
     base = os.fsencode(root)
     os.mkdir(base)
     for path, content in sorted(state.items(), key=lambda item: item[0].count(b"/")):
@@ -389,3 +427,4 @@ def lay_down(state: State, root: Path) -> None:
         else:
             with open(full, "wb") as file:
                 file.write(content)
+                os.fchmod(file.fileno(), 0o640)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import random
 import shutil
 import signal
+import subprocess
 import tempfile
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import harness_trace
+import harness_travel_check
 from harness_check import check, said_lines
 from harness_powercut import cuts, final_state, lay_down, read_back
 
@@ -25,8 +30,24 @@ FAULTS = {
     "mkdir": ("ENOSPC", "EDQUOT"),
     "ftruncate": ("EIO",),
     "unlink": ("EIO",),
+    "linkat": ("ENOSPC", "EDQUOT", "EIO"),
+    "mkdirat": ("ENOSPC", "EDQUOT"),
+    "symlinkat": ("ENOSPC", "EIO"),
+    "unlinkat": ("EIO",),
+    "rmdir": ("EIO",),
+    "sendfile": ("ENOSPC", "EIO", "EDQUOT"),
+    "chmod": ("EIO",),
+    "fchmod": ("EIO",),
+    "read": ("EIO",),
+    "pread64": ("EIO",),
+    "getdents64": ("EIO",),
+    "flock": ("ENOLCK",),
 }
 """System call to the errors that the kernel may answer."""
+
+
+CHANGING = set(harness_trace.CALLS.split(",")) - {"close", "fcntl", "dup", "dup2", "dup3"}
+"""System calls before which a death may leave something else than before the call that precedes them."""
 
 
 @dataclass
@@ -48,8 +69,10 @@ def fast_folder() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
-def power_cuts(variant: str = "", *, limit: int = 64, most: int | None = None, stop_at: int | None = None) -> Tally:
-    """Every disk state after a power cut at any system call of the scenario `write`, checked and recovered.
+def power_cuts(
+    variant: str = "", scenario: str = "write", *, limit: int = 64, most: int | None = None, stop_at: int | None = None
+) -> Tally:
+    """Every disk state after a power cut at any system call of a scenario, checked and recovered.
 
     Args:
         limit: states at one moment, above which a random choice is taken.
@@ -58,36 +81,70 @@ def power_cuts(variant: str = "", *, limit: int = 64, most: int | None = None, s
     """
     tally = Tally()
     with tempfile.TemporaryDirectory(dir=fast_folder()) as place:
-        root = Path(place, "store")
-        calls = harness_trace.record(root, "write", Path(place, "log"), variant)
-        if final_state(calls, root) != read_back(root):
+        root = _prepared(Path(place), scenario)
+        before = read_back(root) if root.exists() else {}
+        calls = harness_trace.record(root, scenario, Path(place, "log"), variant)
+        if final_state(calls, root, before) != read_back(root):
             raise AssertionError("the model has not understood a system call")
-        states = list(enumerate(cuts(calls, root, limit)))
-        random.Random(1).shuffle(states)
-        for number, (state, said) in states[:most]:
+        chosen = _chosen(sum(1 for _ in cuts(calls, root, limit, before=before)), most)
+        for number, (state, said) in enumerate(cuts(calls, root, limit, before=before)):
+            if number not in chosen:
+                continue
             again = Path(place, "again")
             lay_down(state, again)
-            tally.note(f"state {number}", check(again, said))
+            tally.note(f"state {number}", checked(scenario, again, said))
             shutil.rmtree(again)
             if stop_at is not None and len(tally.wrong) >= stop_at:
                 break
     return tally
 
 
-def points(scenario: str, names: set[str] | None = None, variant: str = "") -> list[tuple[str, int]]:
-    """Every system call that the scenario makes in or about its store: name and number, for strace's `when`."""
+def _chosen(count: int, most: int | None) -> Collection[int]:
+    """Numbers of the states to try: the states themselves are too many to be kept, so they are enumerated twice."""
+    return range(count) if most is None or most >= count else set(random.Random(1).sample(range(count), most))
+
+
+def checked(scenario: str, root: Path, said: list[list[str]]) -> list[str]:
+    """What is wrong with what a scenario left."""
+    if scenario not in harness_trace.TRAVEL:
+        return check(root, said)
+    with harness_travel_check.silence():
+        return harness_travel_check.check(scenario, root, said)
+
+
+def points(scenario: str, names: Collection[str], variant: str = "") -> list[tuple[str, int]]:
+    """The system calls of some names that the scenario makes in or about its store: name and number, for strace's `when`.
+
+    Of the calls that only make or list the 256 directories of the objects, one after the other, every 32nd is taken.
+    """
     with tempfile.TemporaryDirectory(dir=fast_folder()) as place:
         root = _prepared(Path(place), scenario)
-        calls = harness_trace.record(root, scenario, Path(place, "log"), variant)
-    # Calls on descriptor 1 are the harness's own words.
-    ours = [call for call in harness_trace.after_go(calls) if call.args[0] != "1"]
-    return [(call.name, call.number) for call in ours if names is None or call.name in names]
+        log = Path(place, "log")
+        found = harness_trace.record(root, scenario, log, variant, calls=f"{harness_trace.CALLS},{harness_trace.READS}")
+    listed: dict[bytes | str, bool] = {}
+    taken = []
+    for call in harness_trace.after_go(found):
+        path = next((arg for arg in call.args if isinstance(arg, bytes)), b"") if call.name in ("mkdir", "openat") else b""
+        alike = _alike(path) and (call.name == "mkdir" or "O_NONBLOCK" in str(call.args[2]))
+        if call.name == "openat":
+            listed[str(call.result)] = alike
+        elif call.name == "getdents64":
+            alike = listed.get(call.args[0], False)
+        # Calls on descriptor 1 are the harness's own words.
+        if call.name in names and not alike and call.args[0] != "1":
+            taken.append((call.name, call.number))
+    return taken
+
+
+def _alike(path: bytes) -> bool:
+    *_, parent, name = (b"", b"", *path.split(b"/"))
+    return parent == b"sha256" and len(name) == 2 and int(name, 16) % 32 != 0
 
 
 def kills(scenario: str, *, every: int = 1) -> Tally:
     """SIGKILL at each system call."""
     tally = Tally()
-    for name, number in points(scenario)[::every]:
+    for name, number in points(scenario, CHANGING)[::every]:
         inject(tally, scenario, f"{name}:signal=SIGKILL:when={number}", "")
     return tally
 
@@ -95,7 +152,7 @@ def kills(scenario: str, *, every: int = 1) -> Tally:
 def faults(scenario: str, *, every: int = 1) -> Tally:
     """Each error that the kernel may answer, at each system call."""
     tally = Tally()
-    tries = [(name, error, number) for name, number in points(scenario, set(FAULTS)) for error in FAULTS[name]]
+    tries = [(name, error, number) for name, number in points(scenario, FAULTS) for error in FAULTS[name]]
     for name, error, number in tries[::every]:
         inject(tally, scenario, f"{name}:error={error}:when={number}", "")
     return tally
@@ -104,8 +161,20 @@ def faults(scenario: str, *, every: int = 1) -> Tally:
 def _prepared(place: Path, scenario: str) -> Path:
     root = place / "store"
     if scenario != "write":
-        done = harness_trace.run(root, "prepare")
-        assert done.returncode == 0, done.stderr
+        shutil.copytree(_template(scenario in harness_trace.TRAVEL), root, symlinks=True)
+    return root
+
+
+@functools.cache
+def _template(travel: bool) -> Path:
+    """What the scenarios start from, made once."""
+    place = Path(tempfile.mkdtemp(dir=fast_folder()))
+    atexit.register(shutil.rmtree, place)
+    root = place / "store"
+    done = subprocess.run(
+        harness_trace.program(root, "prepare", travel=travel), env=harness_trace.environment(), capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
     return root
 
 
@@ -119,7 +188,8 @@ def inject(tally: Tally, scenario: str, injection: str, variant: str) -> None:
         said = said_lines(done.stdout)
         tally.codes[done.returncode] += 1
         tally.note(
-            f"{scenario} {injection}", [*_answer(done.returncode, said, done.stderr), *_listed(said, before), *check(root, said)]
+            f"{scenario} {injection}",
+            [*_answer(done.returncode, said, done.stderr), *_listed(said, before), *checked(scenario, root, said)],
         )
 
 

@@ -6,16 +6,21 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
 CALLS = (
     "open,openat,close,write,pwrite64,ftruncate,fsync,fdatasync,syncfs,link,linkat,rename,renameat,renameat2,"
-    "unlink,unlinkat,rmdir,mkdir,mkdirat,symlink,symlinkat,chmod,fchmod,dup,dup2,dup3,fcntl"
+    "unlink,unlinkat,rmdir,mkdir,mkdirat,symlink,symlinkat,chmod,fchmod,dup,dup2,dup3,fcntl,sendfile"
 )
+READS = "read,pread64,getdents64,flock"
+"""Calls that change nothing, but may fail."""
+TRAVEL = ("export", "import", "pull", "push")
+"""Scenarios of harness_travel.py; the others are of harness_program.py."""
 _LINE = re.compile(rb"(?:\d+ +)?(\w+)\((.*)\) += (-?\d+|\?)(?: (E\w+))?")
+_RESUMED = re.compile(rb"(?:\d+ +)?<\.\.\. \w+ resumed>")
 _TEXT = re.compile(rb'"((?:\\x[0-9a-f]{2})*)"(?:\.\.\.)?')
 
 
@@ -40,9 +45,10 @@ def environment() -> dict[str, str]:
     }
 
 
-def program(root: Path, scenario: str, variant: str = "") -> list[str]:
+def program(root: Path, scenario: str, variant: str = "", *, travel: bool = False) -> list[str]:
     """The command line of the program under test."""
-    return [sys.executable, str(HERE / "harness_program.py"), str(root), scenario, *([variant] if variant else [])]
+    script = "harness_travel.py" if travel or scenario in TRAVEL else "harness_program.py"
+    return [sys.executable, str(HERE / script), str(root), scenario, *([variant] if variant else [])]
 
 
 def run(
@@ -55,9 +61,9 @@ def run(
     return subprocess.run(argv, env=environment(), capture_output=True, check=False)
 
 
-def record(root: Path, scenario: str, log: Path, variant: str = "") -> list[Call]:
+def record(root: Path, scenario: str, log: Path, variant: str = "", *, calls: str = CALLS) -> list[Call]:
     """Runs the program once and gives all its calls."""
-    done = run(root, scenario, variant, options=["-xx", "-s", "1048576", "-e", f"trace={CALLS}"], log=log)
+    done = run(root, scenario, variant, options=["-xx", "-s", "1048576", "-e", f"trace={calls}"], log=log)
     if done.returncode != 0:
         raise AssertionError(done.stderr.decode() + done.stdout.decode())
     return parse(log.read_bytes())
@@ -66,7 +72,7 @@ def record(root: Path, scenario: str, log: Path, variant: str = "") -> list[Call
 def parse(text: bytes) -> list[Call]:
     """Reads strace's output."""
     calls, counts = [], dict[str, int]()
-    for line in text.splitlines():
+    for line in _whole_lines(text):
         match = _LINE.match(line)
         if match is None:
             continue
@@ -75,6 +81,19 @@ def parse(text: bytes) -> list[Call]:
         result = -1 if match[3] == b"?" else int(match[3])
         calls.append(Call(name, _arguments(match[2]), result, (match[4] or b"").decode(), counts[name]))
     return calls
+
+
+def _whole_lines(text: bytes) -> Iterator[bytes]:
+    """The lines; one that another thread's call cut in two is put together at its end."""
+    begun: dict[bytes, bytes] = {}
+    for line in text.splitlines():
+        process = line.split(b" ", 1)[0]
+        if line.endswith(b" <unfinished ...>"):
+            begun[process] = line.removesuffix(b" <unfinished ...>")
+        elif found := _RESUMED.match(line):
+            yield begun.pop(process, b"") + line[found.end() :]
+        else:
+            yield line
 
 
 def _arguments(text: bytes) -> tuple[bytes | str, ...]:

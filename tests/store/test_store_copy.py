@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import os
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from travelling import COMMIT, Silent, There, a_run, a_verdict, packed, snapshot
+from travelling import COMMIT, Silent, There, a_run, a_verdict, bundle_of, packed, snapshot
 
 from reprobox.errors import BundleRefused, RunBusy, StoreDamaged, StoreError
+from reprobox.kit import canon
 from reprobox.store import copy
+from reprobox.store.bundle import Reader
 from reprobox.store.copy import Blob, Member, Parcels, Readable
 from reprobox.store.heads import read as heads
 from reprobox.store.numbered import add_numbered
@@ -149,6 +155,8 @@ def test_an_output_that_is_gone_is_told(runs: Runs, there: There) -> None:
 class _Announced:
     """A supply with another card than its bytes are for."""
 
+    again = True
+
     def __init__(self, parcels: Parcels, *cards: copy.Card) -> None:
         self._parcels, self._cards = parcels, cards
 
@@ -202,17 +210,68 @@ def test_a_copy_that_was_cut_off_goes_on_where_it_was(runs: Runs, there: There) 
     assert there.waiting() == []
 
 
-def test_a_beginning_that_rotted_is_sent_again(runs: Runs, there: There) -> None:
+@pytest.mark.parametrize("again", [True, False])
+def test_a_beginning_that_rotted_is_sent_again(runs: Runs, there: There, again: bool) -> None:
     wheel = bytes(range(256)) * 20_000
     run = a_run(runs)
     with pytest.raises(StoreError):
         there.take(_CutOff(packed(runs, run, wheels=[wheel]), 3_000_000))
     (begun,) = (there.shared.root / "tmp").glob("partial-*")
     begun.write_bytes(b"rot" + begun.read_bytes()[3:])
-    with pytest.raises(StoreDamaged):
-        there.take(packed(runs, run, wheels=[wheel]))
-    there.take(packed(runs, run, wheels=[wheel]))
+    supply = packed(runs, run, wheels=[wheel]) if again else Reader(io.BytesIO(bundle_of(packed(runs, run, wheels=[wheel]))))
+    there.take(supply)
     assert there.published() == [run]
+    assert there.waiting() == []
+
+
+class _Slow(_Announced):
+    """A supply that waits at the begin of its largest blob until it is told to go on."""
+
+    def __init__(self, parcels: Parcels, reached: threading.Event, go: threading.Event) -> None:
+        super().__init__(parcels, *parcels.cards())
+        self._reached, self._go = reached, go
+
+    def blobs(self, wanted: Mapping[str, int]) -> Iterator[tuple[str, Readable]]:
+        for digest, stream in self._parcels.blobs(wanted):
+            self._stream = stream
+            yield digest, self
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._stream.read(size)
+        if len(data) > 1_000_000 - 1:
+            self._reached.set()
+            self._go.wait(60)
+        return data
+
+
+def _until_somebody_waits_for(path: Path) -> None:
+    inode, until = path.stat().st_ino, time.monotonic() + 60
+    while not any("->" in line and f":{inode} " in line for line in Path("/proc/locks").read_text().splitlines()):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_two_projects_that_take_the_same_wheel_do_not_write_into_each_others_file(runs: Runs, there: There) -> None:
+    """The shared store is the user's, so two imports into two projects meet there."""
+    wheel = os.urandom(3_000_000)
+    run = a_run(runs)
+    neighbour = There(there.top.parent / "neighbour")
+    (there.top.parent / "neighbour-home").symlink_to(there.shared.root)
+    there.shared.put_bytes(b"makes the store")
+    reached, go = threading.Event(), threading.Event()
+    slow = threading.Thread(target=there.take, args=(_Slow(packed(runs, run, wheels=[wheel]), reached, go),))
+    slow.start()
+    assert reached.wait(60)
+    # The second one comes to the wheel while the first is in the middle of it.
+    second = threading.Thread(target=neighbour.take, args=(packed(runs, run, wheels=[wheel]),))
+    second.start()
+    _until_somebody_waits_for(there.shared.partial(canon.digest_bytes(wheel)))
+    go.set()
+    slow.join(60)
+    second.join(60)
+    assert there.published() == neighbour.published() == [run]
+    assert there.shared.verify(canon.digest_bytes(wheel))
+    assert there.waiting() == neighbour.waiting() == []
 
 
 HOSTILE = [

@@ -11,7 +11,15 @@ import pytest
 
 LONG = os.environ.get("REPROBOX_TORTURE") == "1"
 pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
-SCENARIOS = [("write", 40, 60), ("tidy", 250, 250), ("list", 8, 10)]
+SCENARIOS = [
+    ("write", 20, 45),
+    ("tidy", 20, 40),
+    ("list", 7, 12),
+    ("export", 21, 63),
+    ("import", 47, 130),
+    ("pull", 83, 245),
+    ("push", 50, 121),
+]
 """Scenario, and each how many-th call is killed and made fail in the short run."""
 
 

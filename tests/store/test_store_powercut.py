@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import harness_torture
+import harness_trace
 import pytest
 from harness_powercut import File, Folder, Link, Model
 from harness_program import VARIANTS
@@ -21,6 +22,13 @@ def test_no_state_after_a_power_cut_loses_or_damages_anything() -> None:
     tally = harness_torture.power_cuts(most=None if LONG else 300)
     assert tally.wrong == []
     assert tally.tried >= 300
+
+
+@pytest.mark.parametrize("scenario", harness_trace.TRAVEL)
+def test_what_travels_is_whole_or_absent_after_a_power_cut(scenario: str) -> None:
+    tally = harness_torture.power_cuts("", scenario, limit=16 if LONG else 2, most=None if LONG else 20)
+    assert tally.wrong == []
+    assert tally.tried >= 6
 
 
 @pytest.mark.parametrize("variant", [name for name in VARIANTS if name])

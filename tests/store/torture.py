@@ -1,9 +1,8 @@
 """Everything that the store promises, tried at full length; prints the table of docs/reliability.md.
 
-    python tests/store/torture.py [--quick]
+    python tests/store/torture.py [--quick] [SCENARIO...]
 
-
-With `--quick` the power cuts are a random part, and of the calls of `tidy` (gc) every 40th is taken.
+With `--quick` the power cuts are a random part, and of the system calls every 16th is taken. Without names, all scenarios.
 """
 
 from __future__ import annotations
@@ -20,6 +19,19 @@ from harness_program import VARIANTS
 from harness_torture import Tally
 
 QUICK = "--quick" in sys.argv
+ONLY = [word for word in sys.argv[1:] if not word.startswith("-")]
+WHAT = {
+    "write": "objects, runs, verdict, removal",
+    "list": "index rebuild and list",
+    "tidy": "gc",
+    "export": "export",
+    "import": "import",
+    "pull": "pull",
+    "push": "push",
+}
+"""Scenarios, as the table names them."""
+CUTS = {"write": 64, "export": 64, "import": 16, "pull": 16, "push": 16}
+"""Scenarios whose power cuts are modelled, and how many states at one moment."""
 
 
 def line(what: str, work: Callable[[], Tally], *, broken: bool = False) -> bool:
@@ -35,15 +47,33 @@ def line(what: str, work: Callable[[], Tally], *, broken: bool = False) -> bool:
     return wanted
 
 
+def cuts(scenario: str) -> bool:
+    """Power cuts."""
+    most = 300 if QUICK else None
+    return line(
+        f"disk states after a power cut: {WHAT[scenario]}",
+        lambda: harness_torture.power_cuts("", scenario, limit=CUTS[scenario], most=most),
+    )
+
+
+def kills(scenario: str) -> bool:
+    """SIGKILL."""
+    return line(f"SIGKILL at a system call: {WHAT[scenario]}", lambda: harness_torture.kills(scenario, every=16 if QUICK else 1))
+
+
+def faults(scenario: str) -> bool:
+    """Failing calls."""
+    return line(f"failing system calls: {WHAT[scenario]}", lambda: harness_torture.faults(scenario, every=16 if QUICK else 1))
+
+
 def main() -> int:
     """Everything; 0 when all is as promised."""
     sys.stdout.write("| tried | how many | lost, damaged or wrongly answered | time |\n|---|---:|---:|---:|\n")
-    right = [line("disk states after a power cut", lambda: harness_torture.power_cuts(most=1000 if QUICK else None))]
-    for scenario, what in (("write", "objects, runs, verdict, removal"), ("list", "index rebuild and list"), ("tidy", "gc")):
-        every = 40 if QUICK and scenario == "tidy" else 4 if QUICK else 1
-        right.append(line(f"SIGKILL at a system call: {what}", lambda s=scenario, e=every: harness_torture.kills(s, every=e)))
-        right.append(line(f"failing system calls: {what}", lambda s=scenario, e=every: harness_torture.faults(s, every=e)))
-    for variant in filter(None, VARIANTS):
+    right = []
+    chosen = [scenario for scenario in WHAT if not ONLY or scenario in ONLY]
+    for scenario in chosen:
+        right += [work(scenario) for work in (cuts, kills, faults) if work is not cuts or scenario in CUTS]
+    for variant in [] if ONLY else filter(None, VARIANTS):
         found = line(f"broken on purpose: {variant}", lambda v=variant: harness_torture.power_cuts(v, stop_at=1), broken=True)
         right.append(found)
     return 0 if all(right) else 1
