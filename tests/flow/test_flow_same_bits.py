@@ -64,7 +64,7 @@ EXPECTED = {
     "ulp": ("step 6, parameters 3.weight", "nothing that was recorded differs, and 3.weight part at step 6", ""),
     "window": ("step 6, parameters 3.weight", "config", f"aten.add_.Tensor at {line('+= bits')}: inputs"),
     "entropy": ("step 1, parameters 0.weight", f"draw without a seed: os.urandom at {line('os.urandom')}", ""),
-    "clock": ("step 1, parameters", "seed of generator at /work/train.py: main: shuffle", ""),
+    "clock": ("step 1, parameters", "seed of generator shuffle at /work/train.py in main", ""),
     "order": ("report.json: $.words", "PYTHONHASHSEED is random", ""),
     "time": ("report.json: $.finished", "a time in report.json at $.finished", ""),
     "temporary": ("report.json: $.scratch", "a temporary path in report.json at $.scratch", ""),

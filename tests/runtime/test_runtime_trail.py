@@ -261,11 +261,11 @@ def test_seeds_of_generators_in_the_programs_variables_are_found_at_the_first_st
     assert [(note["what"], note["place"], note["value"]) for note in main["seeds"]] == [
         ("torch.manual_seed", f"{here}:3", "3"),
         ("numpy.random.default_rng", f"{here}:9", "42"),
-        ("generator", f"{here}: train: mine", "41"),
-        ("generator", f"{here}: train: theirs", "42"),
-        ("generator", f"{here}: train: loader.generator", "43"),
-        ("generator", f"{here}: train: loader.sampler.generator", "43"),
-        ("generator", f"{here}: whole", "44"),
+        ("generator mine", f"{here} in train", "41"),
+        ("generator theirs", f"{here} in train", "42"),
+        ("generator loader.generator", f"{here} in train", "43"),
+        ("generator loader.sampler.generator", f"{here} in train", "43"),
+        ("generator whole", f"{here}", "44"),
     ]
     # What loaders give their workers follows from the program's seeds and is not the program's.
     assert all(marker["seeds"] == main["seeds"][:2] or marker["seeds"] == main["seeds"] for marker in ran.markers)

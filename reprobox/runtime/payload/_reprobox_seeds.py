@@ -52,7 +52,7 @@ def scan(state, frame):
         if own(frame.f_code.co_filename):
             if frame.f_code.co_flags & _OPTIMIZED:
                 local = frame.f_locals
-                _look(state, f"{frame.f_code.co_filename}: {frame.f_code.co_name}", local)
+                _look(state, f"{frame.f_code.co_filename} in {frame.f_code.co_name}", local)
                 if type(local) is dict:
                     local.clear()  # the copy lives as long as the frame, and would keep alive what the program lets go
             spaces[id(frame.f_globals)] = (frame.f_code.co_filename, frame.f_globals)
@@ -66,7 +66,7 @@ def _look(state, where, space):
         for path, generator in _generators(name, value):
             seed = _seed_of(generator)
             if seed is not None:
-                _keep(state, "generator", f"{where}: {path}", seed)
+                _keep(state, f"generator {path}", where, seed)
 
 
 def _generators(name, value):
