@@ -10,11 +10,9 @@ from dataclasses import replace
 
 from reprobox.errors import FetchError, ImageMismatch, ImageMissing, ReproboxError
 from reprobox.image.verify import verify
-from reprobox.model.image import Image
+from reprobox.model.image import Image, tag_of
 from reprobox.model.lock import Expected, Lock
 from reprobox.model.ports import ImageEngine, Objects, Progress
-
-_CHUNK = 1 << 20
 
 
 def restore(
@@ -35,13 +33,18 @@ def restore(
 
     Raises:
         ImageMissing: no way led to it; `why` says what each of them met.
-        ImageMismatch: composing gave another image than the record names.
+        ImageMismatch: composing gave another image than the record names, or the tag is not the lock's.
     """
+    if image.tag != tag_of(image.lock):
+        # A tag is put onto what comes back, so it must be none that means something else here.
+        raise ImageMismatch(
+            f"the record gives its image the name {image.tag}, which is not its lock's", next_step="do not trust it"
+        )
     met: list[str] = []
     ways: tuple[tuple[str, Callable[[], None]], ...] = (
         ("local", lambda: _local(image, engine)),
         ("registry", lambda: _registry(image, known, engine, progress)),
-        ("archive", lambda: _archive(image, objects, engine)),
+        ("archive", lambda: _archive(image, objects, engine, progress)),
         ("composed", lambda: _composed(image, lock, complete, objects=objects, engine=engine, progress=progress)),
     )
     for way, attempt in ways:
@@ -103,21 +106,17 @@ def _addresses(image: Image, known: Callable[[], tuple[str, ...]]) -> Iterator[s
     yield from (address for address in known() if address not in image.addresses)
 
 
-def _archive(image: Image, objects: Objects, engine: ImageEngine) -> None:
+def _archive(image: Image, objects: Objects, engine: ImageEngine, progress: Progress) -> None:
+    from reprobox.image import kept
     from reprobox.image.archive import archive_key
+    from reprobox.image.send import send
 
     digest = objects.memo(archive_key(image.config))
     if not isinstance(digest, str) or not objects.has(digest):
         raise ImageMissing("the store has no archive of it")
     if not objects.verify(digest):
         raise ImageMissing(f"the archive in the store is damaged: {objects.path(digest)}")
-    with objects.path(digest).open("rb") as file:
-        engine.load(iter(lambda: file.read(_CHUNK), b""))
-    there = engine.inspect(image.tag)
-    found = [f"the engine has no {image.tag}"] if there is None else verify(there, image)
-    if found:
-        engine.remove_image(image.tag)
-        raise ImageMismatch("the archive in the store holds another image", why="; ".join(found))
+    send(kept.read(objects.path(digest), image), objects=objects, engine=engine, progress=progress)
 
 
 def _composed(

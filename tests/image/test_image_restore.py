@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import io
+import json
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import docker
 import pytest
-from image_world import Talk, digest_of, flip, make_lock, put_base, put_simple_wheel
+from image_world import Talk, Wrapped, digest_of, flip, make_lock, put_base, put_simple_wheel
 
 from reprobox.engine.docker import DockerEngine
 from reprobox.errors import ImageMismatch, ImageMissing
@@ -130,6 +133,62 @@ def test_a_damaged_archive_is_passed_over(world: World) -> None:
     flip(world.objects, keep_archive(world))
     world.forget_locally()
     assert world.restore() == "composed"
+
+
+def renamed(world: World, name: str) -> None:
+    """Puts an archive in the place of the kept one that gives the same image another name too, in both of its forms."""
+    rest = io.BytesIO()
+    with tarfile.open(world.objects.path(keep_archive(world))) as source, tarfile.open(fileobj=rest, mode="w") as target:
+        for member in source:
+            data = source.extractfile(member).read()  # type: ignore[union-attr]
+            if member.name == "manifest.json":
+                (entry,) = json.loads(data)
+                data = json.dumps([{**entry, "RepoTags": [name, *entry["RepoTags"]]}]).encode()
+            if member.name == "index.json":
+                listed = json.loads(data)
+                other = {**listed["manifests"][0], "annotations": {"io.containerd.image.name": f"docker.io/{name}"}}
+                data = json.dumps({**listed, "manifests": [*listed["manifests"], other]}).encode()
+            member.size = len(data)
+            target.addfile(member, io.BytesIO(data))
+    world.objects.remember(archive.archive_key(world.image.config), world.objects.put_bytes(rest.getvalue()))
+
+
+def test_an_archive_gives_no_name_of_its_own_choice(world: World) -> None:
+    renamed(world, "reprobox/test:theirs")
+    world.forget_locally()
+    world.lose_bytes()
+    try:
+        assert world.restore() == "archive"
+        assert world.engine.inspect("reprobox/test:theirs") is None
+    finally:
+        world.engine.remove_image("reprobox/test:theirs")
+
+
+def test_an_archive_of_another_image_reaches_no_engine(world: World) -> None:
+    other = make_lock(put_base(world.objects, "strange"))
+    strange = draw(other, digest_of(other), objects=world.objects, engine=world.engine, progress=Talk())
+    world.objects.remember(archive.archive_key(world.image.config), archive.keep(strange, world.objects, Talk()))
+    world.forget_locally()
+    loads = Loads(world.engine)
+    assert world.restore(engine=loads) == "composed"  # type: ignore[arg-type]
+    assert loads.count == 1
+
+
+class Loads(Wrapped):
+    """Counts what is sent to the real engine."""
+
+    count = 0
+
+    def load(self, parts: Iterable[bytes]) -> None:
+        self.count += 1
+        self.real.load(parts)
+
+
+def test_a_name_that_is_not_the_locks_is_refused_before_anything_is_asked(world: World) -> None:
+    with pytest.raises(ImageMismatch, match="not its lock's"):
+        restore(
+            replace(world.image, tag="python:3.11-slim"), world.lock, objects=world.objects, engine=world.engine, progress=Talk()
+        )
 
 
 def test_composed_from_the_lock(world: World) -> None:

@@ -1,0 +1,77 @@
+"""Archives of somebody else's making: what they hold is taken by digest, or refused with a reason; never a traceback."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from image_world import Talk, digest_of, make_lock, put_base, put_simple_wheel
+
+from reprobox.errors import HashMismatch, ImageMismatch
+from reprobox.image import archive, kept
+from reprobox.image.compose import draw
+from reprobox.image.document import Composition
+from reprobox.store.objects import ObjectStore
+
+OTHER = "sha256:" + "1" * 64
+
+
+class Nowhere:
+    def write(self, data: bytes, /) -> int:
+        return len(data)
+
+
+@pytest.fixture
+def drawn(objects: ObjectStore) -> Composition:
+    lock = make_lock(put_base(objects, "base"), wheels=(put_simple_wheel(objects, "alpha"),))
+    no_engine: Any = None
+    return draw(lock, digest_of(lock), objects=objects, engine=no_engine, progress=Talk())
+
+
+@pytest.fixture
+def path(drawn: Composition, objects: ObjectStore, tmp_path: Path) -> Path:
+    copied = tmp_path / "archive.tar"
+    copied.write_bytes(objects.path(archive.keep(drawn, objects, Talk())).read_bytes())
+    return copied
+
+
+def test_a_kept_archive_is_the_image(drawn: Composition, path: Path, objects: ObjectStore, tmp_path: Path) -> None:
+    found = kept.read(path, drawn.image)
+    assert (found.config, found.manifest, found.image) == (drawn.config, drawn.manifest, drawn.image)
+    with (tmp_path / "again.tar").open("wb") as file:
+        archive.write(found, file, objects=objects, progress=Talk())
+    assert (tmp_path / "again.tar").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("field", ["config", "manifest", "diff_ids", "settings"])
+def test_what_the_record_says_must_follow_from_the_digests(drawn: Composition, path: Path, field: str) -> None:
+    lie: Any = {"diff_ids": drawn.image.diff_ids[:-1], "settings": {"Env": ["LD_PRELOAD=/x"]}}.get(field, OTHER)
+    with pytest.raises(ImageMismatch):
+        kept.read(path, replace(drawn.image, **{field: lie}))
+
+
+def test_changed_bytes_are_found_at_the_latest_when_they_are_sent(drawn: Composition, path: Path, objects: ObjectStore) -> None:
+    data = path.read_bytes()
+    for changed in _changed(data):
+        path.write_bytes(changed)
+        try:
+            found = kept.read(path, drawn.image)
+            archive.write(found, Nowhere(), objects=objects, progress=Talk())
+        except (ImageMismatch, HashMismatch):
+            continue
+        # Names, times and our own index are no part of the image.
+        assert [layer.diff_id for layer in found.layers] == list(drawn.image.diff_ids)
+
+
+def _changed(data: bytes) -> Iterator[bytes]:
+    draw_ = random.Random(7)
+    yield from (b"", b"\0" * 1024, b"no archive", data[:700], data[: len(data) // 2])
+    for _ in range(300):
+        changed = bytearray(data)
+        for _ in range(draw_.choice((1, 1, 4))):
+            changed[draw_.randrange(len(changed))] = draw_.randrange(256)
+        yield bytes(changed)
