@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from reprobox.errors import BundleRefused, NewerFormat
 from reprobox.kit import canon
 from reprobox.model import codec
 from reprobox.model.agree import contradictions
+from reprobox.model.image import ARCHIVE_MEMO
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Intent, Record
 from reprobox.model.verdict import Verdict
@@ -21,6 +24,11 @@ Where = Callable[[str], Path]
 """The file that holds the bytes of a digest."""
 _LARGEST = 256 << 20
 """Bytes: documents above this are not read into memory."""
+
+_STORED = re.compile(r"image/(base|apt/\d+|bytecode)/\d+/[0-9a-f]{64}")
+"""Memos that hold the digest of a layer that was made by a container and is kept (reprobox/image/layer.py, `memo_key`)."""
+_MEASURED = re.compile(r"image/layer/\d+/[0-9a-f]{64}")
+"""Memos that hold digest and size of a layer that is written anew from wheels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +93,31 @@ def _check_record(card: Card, record: Record) -> None:
     wrong = {what: both for what, both in announced.items() if both[0] != both[1]} | contradictions(intent)
     for what, (said, found) in wrong.items():
         raise refused(f"the {what} of run {card.id} is said to be {said!r} and is {found!r}")
+    image, asked = intent.image, intent.runspec
+    for digest in (image.config, image.manifest, *image.diff_ids, asked.runtime, *(pin.digest for pin in asked.inputs)):
+        if not canon.is_digest(digest):
+            raise refused(f"run {card.id} names something by {digest[:80]!r}, which is no digest")
+
+
+def facts(card: Card, image: str) -> dict[str, Any]:
+    """The derived facts of a card that this project may remember: those about bytes that travel with it, for composing its image.
+
+    Others are passed over, because a newer reprobox may derive more; and a fact of another kind (such as the digest of a file of
+    this machine, which is remembered too) is not a stranger's to say.
+
+    Args:
+        image: config digest of the run's image.
+    """
+    bytes_of = {role: {blob.digest for blob in card.of(role)} for role in ("lock", "image")}
+    kept = ARCHIVE_MEMO + canon.hex_of(image)
+
+    def fits(key: str, value: Any) -> bool:
+        if key == kept or _STORED.fullmatch(key):
+            return isinstance(value, str) and value in bytes_of["image" if key == kept else "lock"]
+        measured = isinstance(value, dict) and value.keys() == {"diff_id", "size"}
+        return bool(_MEASURED.fullmatch(key) and measured and canon.is_digest(str(value["diff_id"])) and type(value["size"]) is int)
+
+    return {key: value for key, value in card.memos.items() if fits(key, value)}
 
 
 def _check_files(card: Card, record: Record, own: dict[str, str], where: Where) -> None:

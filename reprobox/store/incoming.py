@@ -188,7 +188,8 @@ class Project:
         checked = None if known else arrived.check(card, self._own.partial, outside_links=self._outside)
         if card.pack is not None and not self._has_commit(card.commit):
             self._take_code(card, {blob.digest: self._own.partial(blob.digest) for blob in card.of("code")})
-        for key, value in card.memos.items():
+        record = checked.record if checked else self._runs.record(card.id)[0]
+        for key, value in arrived.facts(card, record.intent.image.config).items():
             self._own.remember(key, value)
         with layout.trouble(f"publishing run {card.id}"):
             if checked is None:

@@ -120,7 +120,9 @@ def packed(runs: Runs, *run_ids: str, parts: Sequence[Role] = ("code", "outputs"
         if "lock" in parts:
             for wheel in wheels:
                 packing.add("lock", canon.digest_bytes(wheel), len(wheel), partial(io.BytesIO, wheel))
-            packing.memos["image/base/1/x"] = canon.digest_bytes(b"base")
+            base = b"the layers of a base"
+            packing.add("lock", canon.digest_bytes(base), len(base), partial(io.BytesIO, base))
+            packing.memos["image/base/1/" + "b" * 64] = canon.digest_bytes(base)
         parcels.append(packing.parcel())
     return Parcels(parcels)
 
