@@ -29,10 +29,11 @@ PAGE = ROOT / "docs" / "determinism.md"
 PAYLOAD = ROOT / "reprobox" / "runtime" / "payload"
 WORKLOADS = ROOT / "benchmarks" / "determinism_workloads.py"
 OPERATIONS = ROOT / "benchmarks" / "determinism_operations.py"
+# Opteron_G4 is the oldest of AMD's that the profile is for: those before it lack SSE4.
 MATRIX = {
     "same-machine": ("", "Haswell", "EPYC-Rome", "Nehalem"),
-    "portable-avx2": ("", "Haswell", "Skylake-Server", "EPYC-Rome", "EPYC-Milan"),
-    "portable-any": ("", "Haswell", "EPYC-Rome", "SandyBridge", "Nehalem"),
+    "portable-avx2": ("", "Haswell", "Broadwell", "Skylake-Server", "Cascadelake-Server", "EPYC", "EPYC-Rome", "EPYC-Milan"),
+    "portable-any": ("", "Nehalem", "SandyBridge", "Opteron_G4", "Haswell", "Skylake-Server", "EPYC-Rome", "EPYC-Milan"),
 }
 
 

@@ -284,6 +284,8 @@ def _gpu_reasons(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> list[s
         for key in ("name", "compute_cap", "memory_total", "mig_mode_current", "driver_version")
         if _named(was, key) != _named(now, key)
     ]
+    if len(now) < len(was):
+        reasons.append(f"GPUs: recorded {len(was)}, here {len(now)}")
     return reasons if was else ["the record does not say which GPU it met", *reasons]
 
 

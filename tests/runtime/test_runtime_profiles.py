@@ -122,3 +122,8 @@ def test_a_forecast_for_a_gpu_names_what_differs() -> None:
     found = profiles.forecast("same-machine", one, two, uses_gpu=True)
     assert (found.sameness, found.reasons[0]) == ("numbers-may-differ", "GPU name: recorded H100, here H200")
     assert profiles.forecast("same-machine", one, INTEL, uses_gpu=True).reasons[0] == "the record used a GPU and there is none here"
+    pair = {**INTEL, "gpus": one["gpus"] * 2}
+    assert profiles.forecast("same-machine", pair, one, uses_gpu=True).reasons == ("GPUs: recorded 2, here 1",)
+    assert profiles.forecast("same-machine", one, pair, uses_gpu=True).sameness == "same-bits"  # a run may be given one of many
+    assert profiles.forecast("portable-avx2", one, two, uses_gpu=True).sameness == "numbers-may-differ"
+    assert profiles.forecast("same-machine", one, two).sameness == "same-bits"  # it asked for none
