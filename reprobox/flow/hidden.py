@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from reprobox.config import grammar
 from reprobox.errors import ConfigError
 from reprobox.store import layout
 from reprobox.store.runs import Runs
@@ -28,10 +29,12 @@ def read(wanted: Mapping[str, str], directory: Path) -> dict[str, bytes]:
         directory: where the config is; relative paths start there.
 
     Raises:
-        ConfigError: a value cannot be read, or is too short to be hidden.
+        ConfigError: a name or a place is not as a config may have it; a value cannot be read, or is too short to be hidden.
     """
     found = {}
     for name, origin in wanted.items():
+        # They may come from somebody else's record, which no config loader has seen.
+        _require(name, origin)
         kind, _, place = origin.partition(":")
         try:
             value = os.environb[os.fsencode(place)] if kind == "env" else (directory / Path(place).expanduser()).read_bytes()
@@ -47,6 +50,13 @@ def read(wanted: Mapping[str, str], directory: Path) -> dict[str, bytes]:
             )
         found[name] = value
     return found
+
+
+def _require(name: str, origin: str) -> None:
+    try:
+        grammar.secret(name, origin)
+    except ValueError as fault:
+        raise ConfigError(f"secret {name!r} is refused", why=str(fault)) from fault
 
 
 def files(wanted: Mapping[str, str], directory: Path) -> Iterator[tuple[str, Path]]:
@@ -96,9 +106,12 @@ def place(run_path: Path, values: Mapping[str, bytes]) -> None:
     """Writes the values for a run, for nobody else to read.
 
     Raises:
-        ConfigError: the place belongs to somebody else.
+        ConfigError: the place belongs to somebody else, or a name is none of a secret.
         StoreError: they could not be written.
     """
+    for name in values:
+        # It becomes the name of a file.
+        _require(name, "env:ANY")
     target = folder(run_path)
     with layout.trouble("writing secrets to memory"):
         _make(target)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reprobox.errors import ConfigError, GpuUnavailable, InputError, PreflightFailed, ProfileUnavailable
+from reprobox.errors import ConfigError, GpuUnavailable, InputError, PreflightFailed, ProfileUnavailable, StoreDamaged
 from reprobox.flow import environment, execute, hidden, pending, plan, reconcile
 from reprobox.flow.box import Box
 from reprobox.flow.watch import Watcher
@@ -308,9 +308,9 @@ def secrets_again(box: Box, original: Record, *, trusted: bool) -> dict[str, byt
 
     Raises:
         ConfigError: one cannot be had, or the record is somebody else's and `trusted` was not said.
+        StoreDamaged: the record's config asks for others than its identity.
     """
-    section = original.intent.config.get("reprobox") or {}
-    wanted = {str(name): str(origin) for name, origin in (section.get("secrets") or {}).items()}
+    wanted = _recorded_secrets(original)
     if wanted and not trusted and box.runs.started(original.id) is None:
         raise ConfigError(
             f"run {original.id} came from elsewhere and asks for secrets of this machine",
@@ -318,3 +318,17 @@ def secrets_again(box: Box, original: Record, *, trusted: bool) -> dict[str, byt
             next_step="look at what it runs (reprobox show); if you trust it: reprobox replay --secrets",
         )
     return hidden.read(wanted, box.top / Path(original.intent.runspec.config_path).parent)
+
+
+def _recorded_secrets(original: Record) -> dict[str, str]:
+    """Name to place. The record may be somebody else's, so its config may have any shape."""
+    section = original.intent.config.get("reprobox")
+    said = section.get("secrets") if isinstance(section, dict) else None
+    wanted = {str(name): str(origin) for name, origin in said.items()} if isinstance(said, dict) else {}
+    if sorted(wanted) != sorted(original.intent.runspec.secrets):
+        raise StoreDamaged(
+            f"the record of {original.id} contradicts itself, so it is not replayed",
+            why=f"Its config asks for the secrets {sorted(wanted)}, its identity for {sorted(original.intent.runspec.secrets)}.",
+            next_step="ask whoever made it",
+        )
+    return wanted
