@@ -26,6 +26,10 @@ class DockerEngine(Containers):
         super().__init__(Link(base_url))
         self._images = Images(self._link, self, progress)
 
+    def get_ready(self) -> None:
+        """Says that the engine will be asked soon; costs nothing, and nothing fails here."""
+        self._link.get_ready()
+
     def info(self) -> dict[str, Any]:
         """What a record keeps of the engine; JSON values only.
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 import os
 import re
 import socket
-import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING
 
-from reprobox.engine.faults import speaking, unavailable
+from reprobox.engine.faults import spare_ssh, speaking, unavailable
 from reprobox.errors import EngineUnavailable
 
 if TYPE_CHECKING:
@@ -37,6 +36,15 @@ class Link:
         self._lock = threading.Lock()
         self._quick: APIClient | None = None
         self._patient: APIClient | None = None
+
+    def get_ready(self) -> None:
+        """Begins to import docker-py beside what the caller does meanwhile, which is mostly waiting for git."""
+
+        def begin() -> None:
+            spare_ssh()
+            import docker.api.client  # noqa: F401
+
+        threading.Thread(target=begin, daemon=True).start()
 
     def quick(self) -> APIClient:
         """The client for calls that answer soon.
@@ -71,8 +79,7 @@ class Link:
         path = self._socket_path()
         if path is None:
             return
-        # docker-py imports paramiko wherever it is installed, for ssh:// alone; that would be half of the time of its import.
-        sys.modules.setdefault("docker.transport.sshconn", None)  # type: ignore[arg-type]
+        spare_ssh()
         with socket.socket(socket.AF_UNIX) as door:
             door.settimeout(FIRST_SECONDS)
             try:

@@ -67,6 +67,7 @@ def replay(
         ProfileUnavailable: this host cannot honour the profile, or cannot execute the recorded class's code.
         StoreDamaged: the record says one thing twice, and not alike.
     """
+    box.engine.get_ready()
     run_id = reconcile.find(box, reference)
     original, digest = box.runs.record(run_id)
     knobs = expect.knobs(original) if as_recorded else {}

@@ -59,6 +59,7 @@ def run(
         PreflightFailed: the first steps differ, or could not be compared.
         ReproboxError: whatever else kept the experiment from starting. A failed experiment is no error: see the record.
     """
+    box.engine.get_ready()
     reconcile.settle(box)
     intent, job = _resolve(box, config, overrides, gpus=gpus, name=name, tags=tags, snapshot=snapshot)
     if preflight:
