@@ -17,7 +17,7 @@ from reprobox.model.image import ARCHIVE_MEMO
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Intent, Record
 from reprobox.model.verdict import Verdict
-from reprobox.store import addresses, layout, manifest
+from reprobox.store import addresses, layout, links, manifest
 from reprobox.store.copy import Card, refused
 
 Where = Callable[[str], Path]
@@ -63,8 +63,8 @@ def check(card: Card, where: Where, *, outside_links: bool = False) -> Checked:
         raise refused(str(fault)) from fault
     _check_outputs(card, record, outputs)
     with_outputs = {blob.digest for blob in card.of("outputs")} == {file.sha256 for file in outputs if file.kind != "dir"}
-    if with_outputs and not outside_links:
-        _check_links(card, outputs, where)
+    if with_outputs:
+        _check_links(card, outputs, where, outside=outside_links)
     for member in card.members:
         folder, _, name = member.name.rpartition("/")
         if name and folder:
@@ -153,18 +153,24 @@ def _check_outputs(card: Card, record: Record, outputs: Sequence[OutputFile]) ->
         raise refused(f"the outputs of run {card.id} that came are not the ones in its manifest")
 
 
-def _check_links(card: Card, outputs: Sequence[OutputFile], where: Where) -> None:
-    for file in outputs:
-        if file.kind != "link":
-            continue
-        text = os.fsdecode(_read(where, file.sha256))
-        inside = os.path.normpath(os.path.join(os.path.dirname(file.path), text))
-        if text.startswith("/") or inside.split("/")[0] == "..":
+def _check_links(card: Card, outputs: Sequence[OutputFile], where: Where, *, outside: bool) -> None:
+    texts = {file.path: _link(card, file, where) for file in outputs if file.kind == "link"}
+    for path, text in texts.items():
+        if not outside and links.leads_out(path, texts):
             raise BundleRefused(
                 f"run {card.id} has an output that is a link to somewhere else",
-                why=f"{file.path} -> {text}",
+                why=f"{path} -> {text}",
                 next_step="if you trust where it comes from: import with --outside-links",
             )
+
+
+def _link(card: Card, file: OutputFile, where: Where) -> str:
+    if file.size > links.LONGEST:
+        raise refused(f"run {card.id} has a link of {file.size} bytes: {file.path}")
+    data = _read(where, file.sha256)
+    if not data or b"\0" in data:
+        raise refused(f"run {card.id} has a link to nothing: {file.path}")
+    return os.fsdecode(data)
 
 
 def check_numbered(card: Card, folder: str, data: bytes) -> None:

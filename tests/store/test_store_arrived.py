@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,9 @@ from reprobox.errors import BundleRefused
 from reprobox.kit import canon
 from reprobox.model import codec
 from reprobox.model.lock import Expected
+from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Intent
-from reprobox.store import fsck
+from reprobox.store import arrived, fsck, links
 from reprobox.store.runs import Runs
 
 OTHER = "sha256:" + "1" * 64
@@ -74,3 +76,68 @@ def test_a_record_that_says_the_same_twice_comes_through(runs: Runs, there: Ther
     run = forge(runs, a_run(runs), filled)
     there.take(packed(runs, run))
     assert there.published() == [run]
+
+
+Tree = dict[str, bytes | tuple[str, bytes] | None]
+OUT: list[Tree] = [
+    {"p/q/f": b"", "p/q/d": ("link", b"../.."), "x": ("link", b"p/q/d/../../../etc")},
+    {"a": ("link", b"/etc")},
+    {"a": ("link", b"b/passwd"), "b": ("link", b"c"), "c": ("link", b"/etc")},
+    {"a": ("link", b"..")},
+    {"a/b": ("link", b"../a/./../..//x")},
+    {"a": ("link", b"a")},
+    {"top": ("link", b"."), "x": ("link", b"top/../y")},
+]
+IN: list[Tree] = [
+    {"p/q/f": b"", "p/q/d": ("link", b"../.."), "x": ("link", b"p/q/d/p/q/../..")},
+    {"a/b": ("link", b"../c"), "c/d": b"", "e": ("link", b"a/b/d")},
+    {"later": ("link", b"is/not/there/../..")},
+    {"a/b/c": ("link", b"../../a/b/..")},
+]
+
+
+@pytest.mark.parametrize("tree", OUT)
+def test_links_that_lead_out_together_are_refused(runs: Runs, there: There, tree: Tree) -> None:
+    with pytest.raises(BundleRefused, match="somewhere else"):
+        there.take(packed(runs, a_run(runs, tree)))
+    assert there.published() == []
+    there.outside_links = True
+    there.take(packed(runs, *runs.ids()))
+    assert there.published() == runs.ids()
+
+
+@pytest.mark.parametrize("tree", IN)
+def test_links_that_stay_inside_come_through(runs: Runs, there: There, tree: Tree) -> None:
+    there.take(packed(runs, a_run(runs, tree)))
+    assert there.published() == runs.ids()
+
+
+def test_links_are_walked_as_the_kernel_walks_them(tmp_path: Path) -> None:
+    """Random trees of links: where the kernel gets somewhere outside, so do we, and the other way round."""
+    draw, met = random.Random(11), {True: 0, False: 0}
+    for number in range(300):
+        top = tmp_path / str(number) / "outputs"
+        (top / "a" / "b").mkdir(parents=True)
+        (top / "c").mkdir()
+        texts = {}
+        for name in ("a/l", "a/b/m", "c/n", "o", "p"):
+            parts = [draw.choice(("..", "..", "..", ".", "a", "b", "c", "l", "m", "n", "o", "p")) for _ in range(draw.randint(1, 5))]
+            texts[name] = "/".join(parts)
+            (top / name).symlink_to(texts[name])
+        for name in texts:
+            try:
+                found = (top / name).resolve(strict=True)
+            except (OSError, RuntimeError):
+                continue
+            assert links.leads_out(name, texts) is not found.is_relative_to(top.resolve()), texts
+            met[found.is_relative_to(top.resolve())] += 1
+    assert min(met.values()) > 20
+
+
+@pytest.mark.parametrize("text", [b"", b"a\0b", b"x" * 5000])
+def test_a_text_that_no_link_has_is_refused(runs: Runs, there: There, text: bytes) -> None:
+    run = a_run(runs, {"a": b"1"})
+    link = OutputFile(path="l", kind="link", size=len(text), mode=0o777, sha256=canon.digest_bytes(text))
+    (tmp := there.top.parent / "text").write_bytes(text)
+    with pytest.raises(BundleRefused, match="not as reprobox writes it"):
+        arrived._check_links(packed(runs, run).cards()[0], (link,), lambda _: tmp, outside=True)
