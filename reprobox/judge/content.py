@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,8 @@ from reprobox.judge.tensors import Distance, Tensor, Tolerance, distance
 Scalar = str | int | float | bool | None
 Leaf = Tensor | str | int | float | bool | None
 MAX_LEAVES = 2_000_000
+
+_LIKE_OURS = re.compile(r"[][<>]|\((column \d+|nulls)\)$")
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|\b1[5-9]\d{8}(\.\d+)?\b|\b2\d{9}(\.\d+)?\b|\b1[5-9]\d{11}\b")
 _LOOKS = (
@@ -38,6 +40,27 @@ def put(leaves: dict[str, Leaf], name: str, leaf: Leaf) -> None:
     if len(leaves) >= MAX_LEAVES:
         raise Unreadable("more values than a reader may take")
     leaves[name] = leaf
+
+
+def once(names: Iterable[str]) -> None:
+    """Raises Unreadable where a name comes twice: readers would find one of the two."""
+    found: set[str] = set()
+    for name in names:
+        if name in found:
+            raise Unreadable(f"two members of one name: {name[:200]}")
+        found.add(name)
+
+
+def columns(names: Sequence[str]) -> list[str]:
+    """A name for each column of a table, no two alike: where its own says too little, its place is added.
+
+    What readers put behind a name, `[row]` and ` (nulls)`, no column's own name ends with.
+    """
+    count = Counter(names)
+    return [
+        f"{name} (column {place})" if not name or count[name] > 1 or _LIKE_OURS.search(name) else name
+        for place, name in enumerate(names)
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from reprobox.judge.content import Content, Leaf, Unreadable
+from reprobox.judge.content import Content, Leaf, Unreadable, once, put
+from reprobox.judge.formats_text import pairs
 from reprobox.judge.tensors import Array, Tensor
 
 _TYPES: dict[str, tuple[str, Any]] = {
@@ -53,11 +54,15 @@ def read_npz(path: Path, limit: int) -> Content:
     with zipfile.ZipFile(path) as archive:
         if sum(info.file_size for info in archive.infolist()) > limit:
             raise Unreadable("an npz file that is larger than a reader may take")
+        once(archive.namelist())
     leaves: dict[str, Leaf] = {}
     try:
         with np.load(path, allow_pickle=False) as arrays:
             for name in arrays.files:
-                leaves[name] = of_array(arrays[name])
+                array = arrays[name]
+                if not isinstance(array, np.ndarray):
+                    raise Unreadable(f"an npz file with a member that is no array: {name}")
+                put(leaves, name, of_array(array))
     except (ValueError, EOFError, OSError) as error:
         raise Unreadable(f"not a readable npz file: {error}") from error
     return Content(format="npz", leaves=leaves)
@@ -76,16 +81,16 @@ def read_safetensors(path: Path) -> Content:
         if length > min(_MAX_HEADER, size - 8):
             raise Unreadable("a safetensors header that is longer than the file")
         try:
-            header = json.loads(file.read(length))
-        except ValueError as error:
+            header = json.loads(file.read(length), object_pairs_hook=pairs)
+        except (ValueError, RecursionError) as error:
             raise Unreadable(f"a damaged safetensors header: {error}") from error
-    if not isinstance(header, dict):
+    metadata = header.pop("__metadata__", None) or {} if isinstance(header, dict) else None
+    if not isinstance(metadata, dict):
         raise Unreadable("a safetensors header that is not an object")
-    metadata = header.pop("__metadata__", None) or {}
     leaves: dict[str, Leaf] = {f"__metadata__.{key}": str(metadata[key]) for key in sorted(metadata)}
     data = np.memmap(path, dtype=np.uint8, mode="r", offset=8 + length) if size > 8 + length else np.zeros(0, np.uint8)
     for name in sorted(header):
-        leaves[name] = _slice(name, header[name], data)
+        put(leaves, name, _slice(name, header[name], data))
     return Content(format="safetensors", leaves=leaves)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from reprobox.judge.content import MAX_LEAVES, Content, Leaf, Unreadable
+from reprobox.judge.content import Content, Leaf, Unreadable, put
 from reprobox.judge.formats_array import of_array
 from reprobox.judge.tensors import Array
 
@@ -94,19 +96,55 @@ def _paeth(left: int, up: int, corner: int) -> int:
 
 
 def read_events(path: Path) -> Content:
-    """TensorBoard events: values by `tag@step`. The wall time of each event is left out; checksums are not checked."""
-    leaves: dict[str, Leaf] = {}
+    """TensorBoard events: values by `tag@step`. The wall time of each event is left out; checksums are not checked.
+
+    What else is in an event is a text behind the name: `tag@step<rest>` (a plugin's data, a shape), `event@step<4>` (a graph).
+    """
+    events = _Events()
     for record in _records(path.read_bytes()):
-        event = _fields(record)
-        step = int(_signed(event.get(2, [0])[-1]))
-        for version in event.get(3, []):
-            leaves[_unused(leaves, "file_version")] = _text(version)
-        for summary in event.get(5, []):
+        events.add(_fields(record))
+    return Content(format="tensorboard", leaves=events.leaves)
+
+
+class _Events:
+    """Collects leaves; a name that comes again is numbered, because a tag may come twice at one step."""
+
+    def __init__(self) -> None:
+        self.leaves: dict[str, Leaf] = {}
+        self._names: Counter[str] = Counter()
+
+    def add(self, event: dict[int, list[Any]]) -> None:
+        """Event: wall_time 1, step 2, file_version 3, summary 5."""
+        step = int(_signed(event.pop(2, [0])[-1]))
+        event.pop(1, None)
+        for version in event.pop(3, []):
+            put(self.leaves, self._name("file_version"), _text(version))
+        for summary in event.pop(5, []):
             for value in _fields(summary).get(1, []):
-                _value(leaves, _fields(value), step)
-        if len(leaves) > MAX_LEAVES:
-            raise Unreadable("more events than a reader may take")
-    return Content(format="tensorboard", leaves=leaves)
+                self._value(_fields(value), step)
+        for number, others in sorted(event.items()):
+            put(self.leaves, self._name(f"event@{step}<{number}>"), hashlib.sha256(repr(others).encode()).hexdigest())
+
+    def _name(self, name: str) -> str:
+        self._names[name] += 1
+        return name if self._names[name] == 1 else f"{name} ({self._names[name]})"
+
+    def _value(self, value: dict[int, list[Any]], step: int) -> None:
+        """Summary.Value: tag 1, simple_value 2, image 4, histogram 5, audio 6, tensor 8."""
+        name = self._name(f"{_text(value.pop(1, [b''])[-1])}@{step}")
+        if 2 in value:
+            put(self.leaves, name, of_array(np.frombuffer(value.pop(2)[-1], dtype="<f4")))
+        elif 5 in value:
+            for place, numbers in _fields(b"".join(value.pop(5))).items():
+                put(self.leaves, f"{name}.{place}", of_array(np.frombuffer(b"".join(numbers), dtype="<f8")))
+        elif 8 in value:
+            proto = _fields(b"".join(value.pop(8)))
+            array = _proto_tensor(proto)
+            if array is not None:
+                put(self.leaves, name, of_array(array))
+            value |= {-number: proto[number] for number in proto}
+        if value:
+            put(self.leaves, f"{name}<rest>", repr(sorted(value.items())))
 
 
 def _records(data: bytes) -> Iterator[bytes]:
@@ -120,31 +158,14 @@ def _records(data: bytes) -> Iterator[bytes]:
         place += 16 + length
 
 
-def _value(leaves: dict[str, Leaf], value: dict[int, list[Any]], step: int) -> None:
-    """Summary.Value: tag 1, simple_value 2, image 4, histogram 5, audio 6, tensor 8."""
-    name = _unused(leaves, f"{_text(value.get(1, [b''])[-1])}@{step}")
-    if 2 in value:
-        leaves[name] = of_array(np.frombuffer(value[2][-1], dtype="<f4"))
-    elif 5 in value:
-        for place, numbers in _fields(value[5][-1]).items():
-            leaves[f"{name}.{place}"] = of_array(np.frombuffer(b"".join(numbers), dtype="<f8"))
-    elif 8 in value:
-        _proto_tensor(leaves, name, _fields(value[8][-1]))
-    else:
-        parts = [part for number in (4, 6) for part in value.get(number, [])]
-        leaves[name] = b"".join(part for part in parts if isinstance(part, bytes)).hex()
-
-
-def _proto_tensor(leaves: dict[str, Leaf], name: str, proto: dict[int, list[Any]]) -> None:
-    """TensorProto: content 4, floats 5, doubles 6, strings 8; the rest as it is."""
+def _proto_tensor(proto: dict[int, list[Any]]) -> Array | None:
+    """TensorProto: type 1, content 4, floats 5, doubles 6. The numbers are taken out of it; None where there are none."""
     for number, kind in ((5, "<f4"), (6, "<f8")):
         if number in proto:
-            leaves[name] = of_array(np.frombuffer(b"".join(proto[number]), dtype=kind))
-            return
+            return np.frombuffer(b"".join(proto.pop(number)), dtype=kind)
     if 4 in proto and proto.get(1, [0])[-1] in (1, 2):
-        leaves[name] = of_array(np.frombuffer(proto[4][-1], dtype="<f4" if proto[1][-1] == 1 else "<f8"))
-        return
-    leaves[name] = repr({key: proto[key] for key in sorted(proto) if key != 2})
+        return np.frombuffer(proto.pop(4)[-1], dtype="<f4" if proto[1][-1] == 1 else "<f8")
+    return None
 
 
 def _fields(data: bytes) -> dict[int, list[Any]]:
@@ -186,13 +207,3 @@ def _signed(value: Any) -> int:
 
 def _text(value: Any) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _unused(leaves: dict[str, Leaf], name: str) -> str:
-    """A tag may come twice at one step."""
-    if name not in leaves and f"{name}.1" not in leaves:
-        return name
-    count = 2
-    while f"{name} ({count})" in leaves or f"{name} ({count}).1" in leaves:
-        count += 1
-    return f"{name} ({count})"

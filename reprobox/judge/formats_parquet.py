@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reprobox.judge import formats_array
-from reprobox.judge.content import MAX_LEAVES, Content, Leaf, Unreadable
+from reprobox.judge.content import MAX_LEAVES, Content, Leaf, Unreadable, columns, put
 
 
 def read_parquet(path: Path) -> Content:
@@ -24,11 +24,9 @@ def read_parquet(path: Path) -> Content:
         # One thread and no read-ahead: this process may have little.
         table = parquet.read_table(path, use_threads=False, pre_buffer=False)
         leaves: dict[str, Leaf] = {"<schema>": table.schema.remove_metadata().to_string(show_field_metadata=False)}
-        for place, name in enumerate(table.column_names):
-            unique = f"{name} (column {place})" if name in leaves else name
-            leaves |= _column(arrow, unique, table.column(place))
-            if len(leaves) > MAX_LEAVES:
-                raise Unreadable("more values than a reader may take")
+        for place, name in enumerate(columns(table.column_names)):
+            for leaf, value in _column(arrow, name, table.column(place)).items():
+                put(leaves, leaf, value)
     except (arrow.ArrowException, OSError) as error:
         raise Unreadable(f"not a readable parquet file: {error}") from error
     return Content(format="parquet", leaves=leaves)

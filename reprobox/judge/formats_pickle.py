@@ -7,18 +7,21 @@ arguments, which can be compared and cannot do anything. (`torch.load(weights_on
 
 from __future__ import annotations
 
+import json
 import pickletools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
 import numpy as np
 
-from reprobox.judge.content import MAX_LEAVES, Content, Leaf, Unreadable
+from reprobox.judge.content import Content, Leaf, Unreadable, put
 from reprobox.judge.tensors import Tensor
 
 Raw = Callable[["Opaque", IO[bytes], Callable[[IO[bytes]], Any]], Any]
 _MARK = object()
+_PLAIN = re.compile(r'[^][/(){}<>":]+')
 _MAX_STEPS = 50_000_000
 
 
@@ -37,6 +40,27 @@ class Opaque:
     args: Any
     state: Any = None
     items: list[Any] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Key:
+    """What an object looks like that is a key of a dictionary."""
+
+    text: str
+
+
+class Mapped(dict[Any, Any]):
+    """An OrderedDict, which may carry attributes (torch's state_dict keeps versions there)."""
+
+    state: Any = None
+
+
+class Whole:
+    """What stands for a persistent id and is an array (a torch storage)."""
+
+    def whole(self) -> Tensor:
+        """All of its elements."""
+        raise NotImplementedError
 
 
 class Machine:
@@ -119,8 +143,7 @@ class Machine:
         if isinstance(target, Opaque):
             target.items.extend(pairs)
         else:
-            for key, value in pairs:
-                target[_key(key)] = value
+            _fill(target, pairs)
 
     def _reduce(self) -> None:
         args, function = self._stack.pop(), self._stack.pop()
@@ -134,8 +157,9 @@ class Machine:
     def _set_state(self) -> None:
         state = self._stack.pop()
         target = self._stack[-1]
-        if isinstance(target, Opaque):
-            target.state = state
+        if not isinstance(target, Opaque | Mapped) or target.state is not None:
+            raise Unreadable("a pickle that gives a state to something odd")
+        target.state = state
 
     def _new(self, keywords: bool) -> None:
         extra = self._stack.pop() if keywords else None
@@ -150,8 +174,13 @@ class Machine:
         self._stack.append(Symbol(f"{module}.{name}"))
 
 
-def _key(key: Any) -> Any:
-    return key if isinstance(key, str | int | float | bool | bytes | tuple | type(None)) else repr(key)
+def _fill(target: dict[Any, Any], pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    for key, value in pairs:
+        name = key if isinstance(key, str | int | float | bool | bytes | tuple | type(None)) else Key(repr(key))
+        if name in target:
+            raise Unreadable(f"a pickle with two values of one key: {name!r:.200}")
+        target[name] = value
+    return target
 
 
 _IGNORED = {"PROTO", "FRAME"}
@@ -175,7 +204,7 @@ _ACTIONS: dict[str, Callable[[Machine, Any], Any]] = {
     "TUPLE2": lambda m, _: m._tuple(2),
     "TUPLE3": lambda m, _: m._tuple(3),
     "LIST": lambda m, _: m._stack.append(m._marked()),
-    "DICT": lambda m, _: m._stack.append(dict(_pairs(m._marked()))),
+    "DICT": lambda m, _: m._stack.append(_fill({}, _pairs(m._marked()))),
     "FROZENSET": lambda m, _: m._stack.append(Opaque("frozenset", (), items=m._marked())),
     "APPEND": lambda m, _: m._extend([m._stack.pop()]),
     "APPENDS": lambda m, _: m._extend(m._marked()),
@@ -203,41 +232,59 @@ _ACTIONS: dict[str, Callable[[Machine, Any], Any]] = {
 
 
 def _pairs(values: list[Any]) -> list[tuple[Any, Any]]:
-    return [(_key(key), value) for key, value in zip(values[::2], values[1::2], strict=True)]
+    return list(zip(values[::2], values[1::2], strict=True))
 
 
 def flatten(value: Any) -> dict[str, Leaf]:
-    """Leaves by dotted path, in the order of the pickle; what is in a set is sorted, because its order says nothing."""
+    """Leaves by path, in the order of the pickle; what is in a set is sorted, because its order says nothing.
+
+    `/name` is a text as key (quoted where it could be taken for anything else), `{0}` any other key, `[0]` a place in a list, `(0)`
+    in a tuple, `<args>` a part of an object: no two values have one path, and a value of another type has another.
+    """
     found: dict[str, Leaf] = {}
     _flatten(found, "", value, [])
     return found
 
 
 def _flatten(found: dict[str, Leaf], path: str, value: Any, above: list[int]) -> None:
-    if len(found) > MAX_LEAVES or len(above) > 500:
-        raise Unreadable("a pickle with too many or too deep values")
-    value = _array(value) or value if isinstance(value, Opaque) else value
+    if len(above) > 500:
+        raise Unreadable("a pickle with too deep values")
+    value = value.whole() if isinstance(value, Whole) else _array(value) or value if isinstance(value, Opaque) else value
     if isinstance(value, Tensor | str | int | float | bool | type(None)):
-        found[path or "value"] = value
-    elif isinstance(value, bytes | bytearray | Symbol):
-        found[path or "value"] = value.name if isinstance(value, Symbol) else value.hex()
+        put(found, path or "<value>", value)
+    elif isinstance(value, bytes | bytearray):
+        put(found, f"{path}<bytes>", value.hex())
+    elif isinstance(value, Symbol):
+        put(found, f"{path}<name>", value.name)
     elif id(value) in above:
-        found[path] = "<the object that holds it>"
+        put(found, f"{path}<above>", f"the object that holds it, {len(above) - above.index(id(value))} levels up")
     else:
         for name, child in _children(value):
-            _flatten(found, f"{path}.{name}" if path else name, child, [*above, id(value)])
+            _flatten(found, f"{path}{name}" if path else name.removeprefix("/"), child, [*above, id(value)])
 
 
 def _children(value: Any) -> list[tuple[str, Any]]:
     if isinstance(value, dict):
-        return [(str(key), child) for key, child in value.items()] or [("<empty>", "dict")]
+        state = [("/<state>", value.state)] if isinstance(value, Mapped) and value.state is not None else []
+        return [(_segment(key), child) for key, child in value.items()] + state or [("/<empty>", "dict")]
     if isinstance(value, list | tuple):
-        return [(str(place), child) for place, child in enumerate(value)] or [("<empty>", type(value).__name__)]
+        left, right = "[]" if isinstance(value, list) else "()"
+        return [(f"{left}{place}{right}", child) for place, child in enumerate(value)] or [("/<empty>", type(value).__name__)]
     if isinstance(value, Opaque):
         items = sorted(value.items, key=repr) if value.name in ("set", "frozenset") else value.items
-        parts = [("<type>", value.name), ("<args>", value.args), ("<state>", value.state), ("<items>", items)]
-        return [part for part in parts if part[1] not in (None, (), [])]
-    return [("<other>", type(value).__name__)]
+        parts: tuple[tuple[str, Any, Any], ...] = (
+            ("/<args>", value.args, ()),
+            ("/<state>", value.state, None),
+            ("/<items>", items, []),
+        )
+        return [("/<type>", value.name), *((name, part) for name, part, absent in parts if part != absent)]
+    raise Unreadable(f"a pickle with a {type(value).__name__}")
+
+
+def _segment(key: Any) -> str:
+    if isinstance(key, str):
+        return f"/{key}" if _PLAIN.fullmatch(key) else f"/{json.dumps(key, ensure_ascii=False)}"
+    return f"{{{key.text if isinstance(key, Key) else repr(key)}}}"
 
 
 def _array(value: Opaque) -> Tensor | None:
@@ -274,7 +321,7 @@ def encoded(name: str, args: Any) -> Any:
     if name == "_codecs.encode" and len(args) == 2 and all(isinstance(arg, str) for arg in args):
         return args[0].encode("latin1")
     if name == "collections.OrderedDict" and args == ():
-        return {}
+        return Mapped()
     kind = name.removeprefix("__builtin__.").removeprefix("builtins.")
     if kind in ("set", "frozenset") and len(args) == 1 and isinstance(args[0], list):
         return Opaque(kind, (), items=list(args[0]))
@@ -298,5 +345,6 @@ def read(stream: IO[bytes], raw: Raw = lambda _object, _stream, _nested: None) -
     while stream.read(1):
         stream.seek(-1, 1)
         count += 1
-        leaves |= {f"pickle {count}: {name}": leaf for name, leaf in flatten(value(stream)).items()}
+        for name, leaf in flatten(value(stream)).items():
+            put(leaves, f"pickle {count}: {name}", leaf)
     return Content(format="pickle", leaves=leaves)

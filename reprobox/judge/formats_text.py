@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from reprobox.judge.content import MAX_LEAVES, Content, Leaf, Unreadable
+from reprobox.judge.content import Content, Leaf, Unreadable, columns, once, put
 from reprobox.judge.tensors import Tensor
+
+_PLAIN = re.compile(r'[^][.{}"]+')
 
 
 def _text(path: Path) -> str:
@@ -29,9 +32,8 @@ def read_csv(path: Path, *, delimiter: str) -> Content:
         raise Unreadable(f"not a readable CSV file: {error}") from error
     head, body = (rows[0], rows[1:]) if rows else ([], [])
     leaves: dict[str, Leaf] = {"<header>": delimiter.join(head)}
-    for place in range(max((len(row) for row in rows), default=0)):
-        name = head[place] if place < len(head) and head[place] else f"column {place}"
-        name = f"{name} (column {place})" if name in leaves else name
+    head = head + [""] * (max((len(row) for row in rows), default=0) - len(head))
+    for place, name in enumerate(columns(head)):
         _column(leaves, name, [row[place] if place < len(row) else "" for row in body])
     return Content(format="csv", leaves=leaves)
 
@@ -41,10 +43,9 @@ def _column(leaves: dict[str, Leaf], name: str, cells: list[str]) -> None:
         array = np.array([_float(cell) if cell.strip() else np.nan for cell in cells], dtype=np.float64)
     except ValueError:
         for row, cell in enumerate(cells):
-            leaves[f"{name}[{row}]"] = cell
-        _bounded(leaves)
+            put(leaves, f"{name}[{row}]", cell)
         return
-    leaves[name] = Tensor(dtype="float64", shape=array.shape, load=lambda: array)
+    put(leaves, name, Tensor(dtype="float64", shape=array.shape, load=lambda: array))
 
 
 def _float(cell: str) -> float:
@@ -56,7 +57,7 @@ def _float(cell: str) -> float:
 
 
 def read_json(path: Path) -> Content:
-    """Values by path, such as `$.history[3].loss`."""
+    """Values by path, such as `$.history[3].loss` or `$["a.b"]`: a key is quoted where it could be taken for anything else."""
     leaves: dict[str, Leaf] = {}
     _json(leaves, "$", _parse(_text(path)), 0)
     return Content(format="json", leaves=leaves)
@@ -73,36 +74,35 @@ def read_json_lines(path: Path) -> Content:
 
 def _parse(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=pairs)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"not JSON: {error}") from error
+
+
+def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON. Raises Unreadable where a key comes twice: a parser would keep one of the two values."""
+    once(key for key, _ in found)
+    return dict(found)
 
 
 def _json(leaves: dict[str, Leaf], path: str, value: Any, depth: int) -> None:
     if depth > 200:
         raise Unreadable("JSON nested too deeply")
-    if isinstance(value, dict):
-        if not value:
-            leaves[path] = "{}"
+    if isinstance(value, dict | list) and not value:
+        put(leaves, f"{path}{{}}" if isinstance(value, dict) else f"{path}[]", "empty")
+    elif isinstance(value, dict):
         for key, child in value.items():
-            _json(leaves, f"{path}.{key}", child, depth + 1)
+            _json(leaves, f"{path}.{key}" if _PLAIN.fullmatch(key) else f"{path}[{json.dumps(key)}]", child, depth + 1)
     elif isinstance(value, list):
-        if not value:
-            leaves[path] = "[]"
         for place, child in enumerate(value):
             _json(leaves, f"{path}[{place}]", child, depth + 1)
     else:
-        leaves[path] = value
-        _bounded(leaves)
-
-
-def _bounded(leaves: dict[str, Leaf]) -> None:
-    if len(leaves) > MAX_LEAVES:
-        raise Unreadable("more values than a reader may take")
+        put(leaves, path, value)
 
 
 def read_lines(path: Path) -> Content:
     """Any other text."""
-    leaves: dict[str, Leaf] = {f"line {number}": line for number, line in enumerate(_text(path).split("\n"), 1)}
-    _bounded(leaves)
+    leaves: dict[str, Leaf] = {}
+    for number, line in enumerate(_text(path).split("\n"), 1):
+        put(leaves, f"line {number}", line)
     return Content(format="text", leaves=leaves)

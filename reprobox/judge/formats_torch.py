@@ -8,18 +8,20 @@ import math
 import struct
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from reprobox.judge.content import Content, Leaf, Unreadable
-from reprobox.judge.formats_pickle import Machine, Opaque, Symbol, encoded, flatten
+from reprobox.judge.content import Content, Unreadable, once, put
+from reprobox.judge.formats_pickle import Machine, Opaque, Symbol, Whole, encoded, flatten
 from reprobox.judge.tensors import Array, Tensor
 
 MAGIC = 0x1950A86A20F9469CFC6C
 _MAX_ELEMENTS = 1 << 34
+_LEFT_OUT = ("data.pkl", "data/", "byteorder", "version", ".")
+"""Members of a zip that are read otherwise, or say how it was written. All others (TorchScript's source and constants) count."""
 _TYPES: dict[str, tuple[str, Any]] = {
     "Double": ("float64", np.float64),
     "Float": ("float32", np.float32),
@@ -35,16 +37,31 @@ _TYPES: dict[str, tuple[str, Any]] = {
     "ComplexFloat": ("complex64", np.complex64),
     "Float8_e4m3fn": ("float8_e4m3fn", np.uint8),
     "Float8_e5m2": ("float8_e5m2", np.uint8),
+    "Untyped": ("bytes", np.dtype("V1")),
 }
+_NEW_TYPES: dict[str, tuple[str, Any]] = {
+    "torch.uint16": ("uint16", np.uint16),
+    "torch.uint32": ("uint32", np.uint32),
+    "torch.uint64": ("uint64", np.uint64),
+    "torch.float8_e4m3fn": ("float8_e4m3fn", np.uint8),
+    "torch.float8_e5m2": ("float8_e5m2", np.uint8),
+}
+"""Types without a storage of their own: the tensor itself says how its bytes are read."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Store:
+class Store(Whole):
     """A storage that a tensor looks into."""
 
     dtype: str
     kind: Any
+    count: int
+    """Elements, as the persistent id says."""
     load: Callable[[], bytes]
+
+    def whole(self) -> Tensor:
+        """As Whole."""
+        return Tensor(dtype=self.dtype, shape=(self.count,), load=lambda: self.view(0, (self.count,), (1,)))
 
     def view(self, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
         """The elements that a tensor sees; bounds are checked before memory is touched."""
@@ -61,6 +78,8 @@ class Store:
 def _tensor(store: Any, offset: Any, shape: Any, strides: Any) -> Tensor:
     if not isinstance(store, Store):
         raise Unreadable("a tensor without a storage")
+    if store.dtype == "bytes":
+        raise Unreadable("a tensor whose type is not said")
     size, steps = tuple(int(length) for length in shape), tuple(int(step) for step in strides)
     if min(size, default=0) < 0 or math.prod(size) > _MAX_ELEMENTS:
         raise Unreadable("a tensor of more elements than a reader may take")  # a stride of 0 makes any number of them from one
@@ -68,10 +87,17 @@ def _tensor(store: Any, offset: Any, shape: Any, strides: Any) -> Tensor:
 
 
 def _build(name: str, args: Any) -> Any:
-    if name in ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v3"):
-        return _tensor(*args[:4])
-    if name in ("torch._utils._rebuild_parameter", "torch._utils._rebuild_parameter_with_state") and isinstance(args[0], Tensor):
-        return args[0]
+    """A value for a call of torch, or None: then the call is compared as it is, with every byte of the storages in it."""
+    part = name.removeprefix("torch._utils._rebuild_")
+    if part in ("tensor", "tensor_v2"):
+        return None if args[6:] and args[6] else _tensor(*args[:4])  # conjugated or negated when it is read
+    if part == "tensor_v3":
+        return _new_tensor(args)
+    if part in ("parameter", "parameter_with_state") and isinstance(args[0], Tensor):
+        return None if args[3:] and args[3] else args[0]
+    if name == "torch._tensor._rebuild_from_type_v2":
+        inner = _build(args[0].name, args[2])
+        return None if inner is None else Opaque(args[1].name, (inner,), state=args[3])
     if name == "torch.Size":
         return tuple(args[0])
     if name.startswith("torch.storage."):
@@ -79,10 +105,16 @@ def _build(name: str, args: Any) -> Any:
     return encoded(name, args)
 
 
+def _new_tensor(args: Any) -> Tensor | None:
+    store, named = args[0], args[6]
+    if not isinstance(named, Symbol) or named.name not in _NEW_TYPES or (args[7:] and args[7]) or not isinstance(store, Store):
+        return None
+    dtype, kind = _NEW_TYPES[named.name]
+    return _tensor(replace(store, dtype=dtype, kind=kind, count=store.count // np.dtype(kind).itemsize), *args[1:4])
+
+
 def _kind(symbol: Any) -> tuple[str, Any]:
     name = symbol.name.rpartition(".")[2].removesuffix("Storage") if isinstance(symbol, Symbol) else "?"
-    if name == "Untyped":
-        return "uint8", np.uint8
     if name not in _TYPES:
         raise Unreadable(f"a storage of type {name}")
     return _TYPES[name]
@@ -93,6 +125,7 @@ def read_zip(path: Path, limit: int) -> Content:
     archive = zipfile.ZipFile(path)
     if sum(info.file_size for info in archive.infolist()) > limit:
         raise Unreadable("a checkpoint that is larger than a reader may take")
+    once(archive.namelist())
     pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
     if len(pickles) != 1:
         raise Unreadable("a zip file without its data.pkl")
@@ -102,7 +135,10 @@ def read_zip(path: Path, limit: int) -> Content:
     read = functools.lru_cache(maxsize=1)(archive.read)  # views into one storage come one after another
     with archive.open(pickles[0]) as stream:
         value = Machine(lambda pid: _stored(read, root, pid), _build).run(stream)
-    leaves = flatten(value) | _code(archive, root)
+    leaves = flatten(value)
+    for name in archive.namelist():
+        if not name.removeprefix(root).startswith(_LEFT_OUT) and not name.endswith(".debug_pkl"):
+            put(leaves, f"<{name.removeprefix(root)}>", hashlib.sha256(archive.read(name)).hexdigest())
     return Content(format="torch", leaves=leaves)
 
 
@@ -111,13 +147,14 @@ def _stored(read: Callable[[str], bytes], root: str, pid: Any) -> Store:
         raise Unreadable("an unknown persistent id")
     dtype, kind = _kind(pid[1])
     member = f"{root}data/{pid[2]}"
-    return Store(dtype=dtype, kind=kind, load=lambda: read(member))
+    return Store(dtype=dtype, kind=kind, count=_count(pid), load=lambda: read(member))
 
 
-def _code(archive: zipfile.ZipFile, root: str) -> dict[str, Leaf]:
-    """TorchScript keeps source beside the weights; it counts, by its hash."""
-    members = [name for name in archive.namelist() if name.startswith(f"{root}code/") and not name.endswith(".debug_pkl")]
-    return {name.removeprefix(root): hashlib.sha256(archive.read(name)).hexdigest() for name in members}
+def _count(pid: tuple[Any, ...]) -> int:
+    """Elements of a storage; of one that has no type, bytes."""
+    if not isinstance(pid[4], int) or not 0 <= pid[4] <= _MAX_ELEMENTS:
+        raise Unreadable("a storage of an odd size")
+    return pid[4]
 
 
 def is_legacy(stream: IO[bytes]) -> bool:
@@ -137,8 +174,10 @@ def read_legacy(stream: IO[bytes]) -> Content:
             raise Unreadable("an unknown persistent id")
         dtype, kind = _kind(pid[1])
         key = str(pid[2])
-        waiting[key] = (dtype, kind, int(pid[4]))
-        return Store(dtype=dtype, kind=kind, load=lambda: loaded[key])
+        if pid[5:] and pid[5] is not None:
+            raise Unreadable("a storage that is a part of another")
+        waiting[key] = (dtype, kind, _count(pid))
+        return Store(dtype=dtype, kind=kind, count=_count(pid), load=lambda: loaded[key])
 
     def plain(_: Any) -> Any:
         raise Unreadable("a persistent id where none belongs")

@@ -48,10 +48,10 @@ metadata = {str(number): "x" for number in range(8)}
 save_file(net.state_dict(), directory + "/net.safetensors", metadata=metadata)
 """
 NAMES = {
-    "zip.pt": "model.1.weight",
-    "legacy.pth": "model.1.weight",
-    "whole.ckpt": "<state>._modules.1.<state>._parameters.weight",
-    "script.pt": "<state>.1.<state>.weight",
+    "zip.pt": "model/1.weight",
+    "legacy.pth": "model/1.weight",
+    "whole.ckpt": "<state>/_modules/1/<state>/_parameters/weight",
+    "script.pt": "<state>/1/<state>/weight",
     "net.safetensors": "1.weight",
 }
 Pair = Callable[[str, bytes, bytes], tuple[Path, Path]]

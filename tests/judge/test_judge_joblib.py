@@ -81,7 +81,7 @@ def test_a_field_of_a_compound_type_is_named_and_the_bytes_between_fields_are_no
     changed = model()
     changed["nodes"]["value"][2] = 0.75
     found = looked(tmp_path, model(), changed)
-    assert (found.detail["first"]["name"], found.detail["first"]["index"]) == ("nodes.value", [2])
+    assert (found.detail["first"]["name"], found.detail["first"]["index"]) == ("nodes/value", [2])
     padded = model()
     padded["nodes"].view(np.uint8)[13] = 9
     assert looked(tmp_path, model(), padded).state == "equal-under-rule"
@@ -92,7 +92,7 @@ def test_arrays_of_objects_are_read_within(tmp_path: Path) -> None:
     changed["trees"][0][1] = 4.0
     found = looked(tmp_path, model(), changed)
     assert found.state == "different"
-    assert found.detail["first"]["name"].startswith("trees.")
+    assert found.detail["first"]["name"].startswith("trees/")
     assert found.detail["first"]["index"] == [1]
 
 
