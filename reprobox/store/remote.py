@@ -40,6 +40,7 @@ FORMAT = "reprobox.remote/1"
 _MARK = "reprobox-remote"
 _CHUNK = 1 << 20
 _LARGEST_CARD = 256 << 20
+_LARGEST_MARK = 200
 UNFINISHED = "tmp"
 """The folder of a place for files that are being written."""
 DEAD_AFTER = 7 * 24 * 3600.0
@@ -58,8 +59,12 @@ class Place(Protocol):
     def names(self, folder: str) -> list[str]:
         """Names directly in a folder, without the folder; none when it is not there."""
 
-    def read(self, name: str, offset: int = 0) -> AbstractContextManager[Readable]:
-        """Bytes from an offset on. Raises StoreError when absent."""
+    def read(self, name: str, offset: int = 0, *, most: int) -> AbstractContextManager[Readable]:
+        """Bytes from an offset on. Raises StoreError when absent.
+
+        Args:
+            most: bytes that are wanted at most; what is there may be larger than anybody said.
+        """
 
     def write(self, name: str, stream: Readable) -> None:
         """Writes whole or not at all; an exception of the stream comes out as it is, and nothing is there then."""
@@ -127,7 +132,7 @@ class Directory:
                 return []
 
     @contextlib.contextmanager
-    def read(self, name: str, offset: int = 0) -> Iterator[Readable]:
+    def read(self, name: str, offset: int = 0, *, most: int) -> Iterator[Readable]:
         """As Place."""
         with contextlib.ExitStack() as stack:
             try:
@@ -209,8 +214,7 @@ class Remote:
         """Whether anything is there; refuses what a newer reprobox wrote."""
         if not self._place.sizes([_MARK]):
             return False
-        with self._place.read(_MARK) as stream:
-            found = stream.read(200).decode("ascii", "replace").strip()
+        found = self._small(_MARK, _LARGEST_MARK).decode("ascii", "replace").strip()
         if found != FORMAT:
             raise NewerFormat(
                 f"{self._place.url} has format {found[:60]!r}, this reprobox reads {FORMAT!r}", next_step="upgrade reprobox"
@@ -232,15 +236,23 @@ class Remote:
         return Chosen(self._place, [self._card(run_id) for run_id in wanted])
 
     def _card(self, run_id: str) -> Card:
-        with self._place.read(f"runs/{run_id}.json") as stream:
-            data = b"".join(iter(lambda: stream.read(_CHUNK), b""))
-        if len(data) > _LARGEST_CARD:
-            raise refused(f"the card of {run_id} is larger than {_LARGEST_CARD} bytes")
+        data = self._small(f"runs/{run_id}.json", _LARGEST_CARD)
         card = codec.decode(Card, data, where=f"the card of {run_id}", error=BundleRefused)
         if card.id != run_id:
             raise refused(f"the card of {run_id} is about {card.id}")
         copy.check_cards([card])
         return card
+
+    def _small(self, name: str, largest: int) -> bytes:
+        """All of a document, of which no more than a byte too many is ever read."""
+        left, parts = largest + 1, []
+        with self._place.read(name, most=left) as stream:
+            while left and (chunk := stream.read(min(_CHUNK, left))):
+                parts.append(chunk)
+                left -= len(chunk)
+        if not left:
+            raise refused(f"{name} in {self._place.url} is larger than {largest} bytes")
+        return b"".join(parts)
 
     def missing(self, cards: Sequence[Card]) -> Mapping[str, int]:
         """What is not there; refuses a run that is there and differs."""
@@ -301,8 +313,9 @@ class Chosen:
 
     def blobs(self, wanted: Mapping[str, int]) -> Iterator[tuple[str, Readable]]:
         """One after another."""
+        sizes = copy.wanted_of(self._cards)
         for digest, offset in wanted.items():
-            with self._place.read(name_of(digest), offset) as stream:
+            with self._place.read(name_of(digest), offset, most=sizes[digest] - offset) as stream:
                 yield digest, stream
 
     def mismatch(self, digest: str) -> ReproboxError:

@@ -89,8 +89,8 @@ class Bucket:
             return sorted(item["Key"].removeprefix(prefix) for page in pages for item in page.get("Contents", ()))
 
     @contextlib.contextmanager
-    def read(self, name: str, offset: int = 0) -> Iterator[Readable]:
-        """As Place."""
+    def read(self, name: str, offset: int = 0, *, most: int) -> Iterator[Readable]:
+        """As Place; a body is read only as far as it is asked for."""
         extra = {"Range": f"bytes={offset}-"} if offset else {}
         if self._size_or_none(name) is None:
             raise gone(self.url, name)

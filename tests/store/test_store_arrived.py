@@ -121,7 +121,9 @@ def test_links_are_walked_as_the_kernel_walks_them(tmp_path: Path) -> None:
         (top / "c").mkdir()
         texts = {}
         for name in ("a/l", "a/b/m", "c/n", "o", "p"):
-            parts = [draw.choice(("..", "..", "..", ".", "a", "b", "c", "l", "m", "n", "o", "p")) for _ in range(draw.randint(1, 5))]
+            parts = [
+                draw.choice(("..", "..", "..", ".", "a", "b", "c", "l", "m", "n", "o", "p")) for _ in range(draw.randint(1, 5))
+            ]
             texts[name] = "/".join(parts)
             (top / name).symlink_to(texts[name])
         for name in texts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from far_away import BreakingLine, Ssh, s3_server, small_disk, ssh_server
 from travelling import Silent, There, a_run, a_verdict, packed, snapshot
 
 from reprobox.errors import BundleRefused, NewerFormat, RunAmbiguous, RunNotFound, StoreDamaged, StoreError, UsageError
-from reprobox.store import copy
+from reprobox.store import copy, remote
 from reprobox.store.copy import Copied, Parcels
 from reprobox.store.remote import open_remote
 from reprobox.store.runs import Runs
@@ -214,6 +215,25 @@ def test_a_card_that_cannot_be_read_is_refused(runs: Runs, far: Far, there: Ther
     with pytest.raises(BundleRefused):
         far.pull(there)
     assert there.published() == []
+
+
+@pytest.mark.parametrize("name", ["runs/{run}.json", "reprobox-remote"])
+def test_no_more_is_read_than_a_document_may_have(
+    runs: Runs, far: Far, there: There, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "_LARGEST_CARD", 1 << 20)
+    run = a_run(runs)
+    far.push(packed(runs, run))
+    far.write(name.format(run=run), b" " * (48 << 20))
+    with open_remote(far.url) as found:
+        tracemalloc.start()
+        try:
+            with pytest.raises(BundleRefused) as caught:
+                found.choose([run])
+            assert tracemalloc.get_traced_memory()[1] < 16 << 20
+        finally:
+            tracemalloc.stop()
+    assert "is larger than" in caught.value.why
 
 
 def test_a_newer_store_is_told_as_newer(runs: Runs, far: Far, there: There) -> None:
