@@ -11,7 +11,7 @@ from reprobox.config import grammar
 from reprobox.config.fields import Section
 from reprobox.config.interpolate import filled
 from reprobox.config.problems import described
-from reprobox.model.spec import BaseIntent, Environment, InputIntent, OutputRule, Profile, Resources, Trail
+from reprobox.model.spec import TRAIL_ALSO, BaseIntent, Environment, InputIntent, OutputRule, Profile, Resources, Trail
 
 TOP = (
     *("command", "workdir", "environment", "lock", "inputs", "outputs", "seed", "profile", "threads", "trail", "gpus", "cpus"),
@@ -51,6 +51,7 @@ def read(section: Section, place: Place, document: dict[Any, Any]) -> dict[str, 
         "profile": section.choice("profile", "same-machine", get_args(Profile)),
         "threads": section.whole("threads", 1, low=1, high=4096),
         "trail": _trail(section),
+        "trail_also": _trail_also(section),
         "resources": _resources(section),
         **_container(section),
     }
@@ -179,9 +180,16 @@ def _trail(section: Section) -> Trail:
     if not isinstance(value, dict):
         return Trail(enabled=section.flag("trail", False))
     inside = section.section("trail")
-    inside.expect(("every", "gradients"))
+    inside.expect(("every", "gradients", *TRAIL_ALSO))
     every = inside.whole("every", 0, low=0, high=2**31)
     return Trail(enabled=True, every=every, gradients=inside.flag("gradients", False))
+
+
+def _trail_also(section: Section) -> tuple[str, ...]:
+    if not isinstance(section.value.get("trail"), dict):
+        return ()
+    inside = section.section("trail")
+    return tuple(name for name in TRAIL_ALSO if inside.flag(name, False))
 
 
 def _resources(section: Section) -> Resources:

@@ -193,7 +193,14 @@ def prepare(box: Box, spec: Spec, source: Source, lock: Lock, image: Image, run_
         runtime=pack.put(pack.payload(), objects),
         config_digest=objects.put_bytes(config),
         inputs=pins,
-        env=profiles.env(spec.profile, seed=spec.seed, threads=spec.threads, commit_time=source.commit_time, trail=spec.trail),
+        env=profiles.env(
+            spec.profile,
+            seed=spec.seed,
+            threads=spec.threads,
+            commit_time=source.commit_time,
+            trail=spec.trail,
+            also=spec.trail_also,
+        ),
     )
     found = box.engine.inspect(image.tag)
     intent = make_intent(box, run_id, runspec, source, replace(image, addresses=found.repo_digests if found else ()), lock, spec)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
 
@@ -26,6 +27,8 @@ class Trail:
     every: dict[str, int]
     """Per optimizer: fingerprints each so many steps, as asked or as measured."""
     names: dict[str, tuple[str, ...]]
+    buffers: dict[str, tuple[str, ...]]
+    """Per optimizer: names of the buffers of its modules, where the trail holds them."""
     steps: dict[tuple[str, int], Mapping[str, Any]]
     """(optimizer, step) to its line, in the order written."""
     cut: bool = False
@@ -39,13 +42,15 @@ def read(path: Path) -> Trail:
         NotComparable: not a trail of a version that this reprobox reads.
     """
     lines, cut = _lines(path, "reprobox.trail/1", _Line)
-    found = Trail(process=str(lines[0].get("process", "")), every={}, names={}, steps={}, cut=cut)
+    found = Trail(process=str(lines[0].get("process", "")), every={}, names={}, buffers={}, steps={}, cut=cut)
     asked = int(lines[0].get("every") or 0)
     for line in lines[1:]:
         optimizer = str(line.get("o"))
         if line.get("names") is not None:
             found.names[optimizer] = tuple(line["names"])
             found.every.setdefault(optimizer, asked)
+        if line.get("buffers") is not None:
+            found.buffers[optimizer] = tuple(line["buffers"])
         if line.get("p") is not None:
             found.steps[optimizer, int(line["s"])] = line
         elif line.get("every") is not None:
@@ -62,6 +67,10 @@ class _Line:
     s: int | None = None
     p: list[Any] | None = None
     g: list[Any] | None = None
+    buffers: list[str] | None = None
+    b: list[Any] | None = None
+    l: list[Any] | None = None  # noqa: E741 - the format's own key
+    r: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if (self.p is not None and self.s is None) or (self.g is not None and len(self.g) != len(self.p or ())):
@@ -92,15 +101,16 @@ def compare(left: Trail, right: Trail) -> dict[str, Any]:
     Returns:
         `state`, `compared` (steps that both have), and when different: `optimizer`, `step`, `window` (last step that
         agreed, step that does not: the difference arose after the first and not after the second), `tensors` (names, the first
-        few), `differ`, `of`, `kind` (parameters, gradients, random state), `optimizers` (how many there are), and `position`, the
-        step counted over all optimizers, or None where not every step was written.
+        few), `differ`, `of`, `kind` (parameters, gradients, buffers, loss, random state), `optimizers` (how many there are), and
+        `position`, the step counted over all optimizers, or None where not every step was written.
     """
     common = [key for key in left.steps if key in right.steps]
     if not common:
         return {"state": "not-checked", "process": left.process, "compared": 0, "why": "the trails have no step in common"}
     agreed: dict[str, int] = {}
     for optimizer, step in common:
-        found = _step(left.steps[optimizer, step], right.steps[optimizer, step], left.names.get(optimizer, ()))
+        pair = left.steps[optimizer, step], right.steps[optimizer, step]
+        found = _step(*pair, left.names.get(optimizer, ()), left.buffers.get(optimizer, ()))
         if found is not None:
             place = {
                 "optimizer": optimizer,
@@ -118,20 +128,38 @@ def _count(trail: Trail, optimizer: str, step: int) -> dict[str, Any]:
     return {"optimizers": len(trail.names), "position": list(trail.steps).index((optimizer, step)) + 1 if whole else None}
 
 
-def _step(ours: Mapping[str, Any], theirs: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any] | None:
+_KINDS = (("p", "parameters"), ("g", "gradients"), ("b", "buffers"), ("l", "loss"))
+
+
+def _step(
+    ours: Mapping[str, Any], theirs: Mapping[str, Any], names: tuple[str, ...], buffers: tuple[str, ...]
+) -> dict[str, Any] | None:
     """Random state alone is a difference too: it shows before the parameters do."""
     if ours.get("names") != theirs.get("names") or len(ours["p"]) != len(theirs["p"]):
         return {"kind": "parameters", "tensors": [], "differ": len(ours["p"]), "of": len(ours["p"]), "why": "other tensors"}
     names = tuple(ours.get("names") or names)
-    random = {"random_state_differs": ours.get("rng") != theirs.get("rng")}
-    for key, kind in (("p", "parameters"), ("g", "gradients")):
-        if ours.get(key) is None or theirs.get(key) is None:
+    generators = _generators(ours, theirs)
+    random = {"random_state_differs": bool(generators)}
+    for key, kind in _KINDS:
+        left, right = ours.get(key), theirs.get(key)
+        if left is None or right is None:
             continue
-        places = [place for place, pair in enumerate(zip(ours[key], theirs[key], strict=True)) if pair[0] != pair[1]]
+        places = [place for place, pair in enumerate(zip_longest(left, right)) if pair[0] != pair[1]]
         if places:
-            tensors = [names[place] if place < len(names) else str(place) for place in places[:_SHOWN]]
-            return {"kind": kind, "tensors": tensors, "differ": len(places), "of": len(ours[key]), **random}
-    return {"kind": "random state", "tensors": [], "differ": 0, "of": 0, **random} if random["random_state_differs"] else None
+            called = {"b": buffers, "l": ()}.get(key, names)
+            tensors = [called[place] if place < len(called) else str(place) for place in places[:_SHOWN]]
+            return {"kind": kind, "tensors": tensors, "differ": len(places), "of": len(left), **random}
+    if not generators:
+        return None
+    named = generators if ours.get("r") and theirs.get("r") else []  # else there is only one that they could be
+    return {"kind": "random state", "tensors": named, "differ": 0, "of": 0, **random}
+
+
+def _generators(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
+    """Which generators are in another state: torch's own always, the others where both trails have them."""
+    left, right = ours.get("r") or {}, theirs.get("r") or {}
+    differ = [name for name in left if name in right and left[name] != right[name]]
+    return [*(["torch"] if ours.get("rng") != theirs.get("rng") else []), *differ]
 
 
 def compare_runs(left: Path, right: Path) -> dict[str, Any] | None:

@@ -71,6 +71,9 @@ class OutputRule:
     rtol: float = 0.0
 
 
+TRAIL_ALSO = ("buffers", "loss", "generators")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Trail:
     """Fingerprints of the parameters each `every` optimizer steps (0: the cheap default is chosen by measuring)."""
@@ -99,6 +102,8 @@ class Spec:
     threads: int = 1
     """Threads of OpenMP, MKL and OpenBLAS. Part of the numbers, so it is a number and never the host's core count."""
     trail: Trail = field(default_factory=Trail)
+    trail_also: tuple[str, ...] = ()
+    """What else a step of the trail holds: `TRAIL_ALSO`. In a run's identity it is a variable of the environment."""
     gpus: str | None = None
     resources: Resources = field(default_factory=Resources)
     network: str = "none"

@@ -6,7 +6,7 @@ portable profile moves results between CPU models, which `benchmarks/determinism
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -97,6 +97,7 @@ def env(
     threads: int,
     commit_time: int,
     trail: Trail,
+    also: Sequence[str] = (),
     as_recorded: Mapping[str, str] | None = None,
     python_path: str = "",
     box: str = BOX,
@@ -106,6 +107,7 @@ def env(
 
     Args:
         commit_time: committer time in seconds since 1970, becomes SOURCE_DATE_EPOCH.
+        also: what else a step of the trail holds (`model.spec.TRAIL_ALSO`).
         as_recorded: dispatch knobs from `as_recorded`, for a replay of an unpinned record on another CPU.
         python_path: PYTHONPATH of the image, kept behind the payload.
         box: where the payload is mounted.
@@ -124,6 +126,7 @@ def env(
     values |= {"REPROBOX_PROFILE": profile, "REPROBOX_SEED": str(seed), "REPROBOX_OUT": out}
     if trail.enabled:
         values |= {"REPROBOX_TRAIL": str(trail.every), "REPROBOX_TRAIL_GRADIENTS": str(int(trail.gradients))}
+        values |= {"REPROBOX_TRAIL_ALSO": ",".join(also)} if also else {}
     if profile != "observe":
         values |= _SAME_MACHINE | {"PL_GLOBAL_SEED": str(seed)}
     return values | _PORTABLE.get(profile, {}) | dict(as_recorded or {})

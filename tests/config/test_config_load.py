@@ -40,7 +40,7 @@ reprobox:
   seed: 7
   profile: portable-avx2
   threads: 4
-  trail: {every: 10, gradients: true}
+  trail: {every: 10, gradients: true, loss: true}
   gpus: 2
   cpus: 1.5
   memory: 4g
@@ -85,7 +85,7 @@ def test_every_setting() -> None:
         OutputRule(pattern="m.json", compare="content", rtol=1e-6),
     )
     assert (spec.seed, spec.profile, spec.threads, spec.gpus) == (7, "portable-avx2", 4, "2")
-    assert spec.trail == Trail(every=10, gradients=True, enabled=True)
+    assert (spec.trail, spec.trail_also) == (Trail(every=10, gradients=True, enabled=True), ("loss",))
     assert (spec.resources.cpus, spec.resources.memory, spec.resources.timeout) == (1.5, "4g", 7200.0)
     assert spec.env == {"FOO": "bar", "ON": "true"}
     assert spec.secrets == {"HF_TOKEN": "env:HF_TOKEN", "key": "file:~/.key"}

@@ -51,6 +51,8 @@ def test_portable_profiles_pin_every_library_that_chooses_code_by_cpu() -> None:
 def test_the_trail_is_asked_for_by_two_variables() -> None:
     got = env("observe", trail=Trail(every=5, gradients=True, enabled=True))
     assert (got["REPROBOX_TRAIL"], got["REPROBOX_TRAIL_GRADIENTS"]) == ("5", "1")
+    assert "REPROBOX_TRAIL_ALSO" not in got  # a variable more would be another identity for runs that ask for nothing more
+    assert env("observe", trail=Trail(enabled=True), also=("loss", "buffers"))["REPROBOX_TRAIL_ALSO"] == "loss,buffers"
 
 
 def test_the_images_own_python_path_comes_after_the_payload() -> None:

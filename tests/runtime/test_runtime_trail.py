@@ -95,6 +95,81 @@ def test_another_draw_shows_in_the_random_state_before_the_parameters(tmp_path: 
     assert (found["step"], found["kind"], found["tensors"], found["random_state_differs"]) == (9, "random state", [], True)
 
 
+STATEFUL = """
+import os, random, numpy, torch
+plant = os.environ.get("PLANT", "")
+linear = torch.nn.Linear
+net = torch.nn.Sequential(linear(6, 8), torch.nn.BatchNorm1d(8), torch.nn.ReLU(), linear(8, 2))
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+data, target = torch.arange(48.0).reshape(8, 6) / 10, torch.arange(8) % 2
+for step in range(1, 7):
+    optimizer.zero_grad()
+    loss = torch.nn.functional.cross_entropy(net(data), target)
+    if plant == "loss" and step == 4:
+        loss = loss + 0.25
+    loss.backward()
+    if plant == "buffer" and step == 4:
+        net[1].running_mean[5] = torch.nextafter(net[1].running_mean[5], torch.tensor(9.0))
+    if plant == "numpy" and step == 4:
+        numpy.random.rand()
+    if plant == "random" and step == 4:
+        random.random()
+    optimizer.step()
+"""
+ALSO = ("buffers", "loss", "generators")
+
+
+def stateful(directory: Path, plant: str = "", also: tuple[str, ...] = ALSO, every: int = 1) -> Path:
+    directory.mkdir()
+    (directory / "train.py").write_text(STATEFUL)
+    ran = under(directory, "train.py", trail=Trail(enabled=True, every=every), also=also, PLANT=plant)
+    assert ran.code == 0, ran.err
+    assert ran.marker()["errors"] == []
+    return directory / "out"
+
+
+@pytest.mark.parametrize(
+    ("plant", "kind", "named"),
+    [
+        ("buffer", "buffers", ["1.running_mean"]),
+        ("loss", "loss", ["0"]),
+        ("numpy", "random state", ["numpy"]),
+        ("random", "random state", ["random"]),
+    ],
+)
+def test_what_is_asked_for_is_compared_too(tmp_path: Path, plant: str, kind: str, named: list[str]) -> None:
+    """None of the plants moves a parameter in this step: without the request they are not seen."""
+    base, planted = stateful(tmp_path / "base"), stateful(tmp_path / "planted", plant)
+    found = trail.compare_runs(base, planted)
+    assert found is not None
+    assert (found["state"], found["step"], found["kind"], found["tensors"]) == ("different", 4, kind, named)
+    bare = trail.compare_runs(stateful(tmp_path / "one", also=()), stateful(tmp_path / "two", plant, also=()))
+    assert bare == {"state": "equal", "compared": 6, "only_on_one_side": []}
+
+
+def test_each_request_has_its_own_part_of_a_line(tmp_path: Path) -> None:
+    for name, keys in (("buffers", {"b"}), ("loss", {"l"}), ("generators", {"r"})):
+        lines = [json.loads(line) for line in (stateful(tmp_path / name, also=(name,)) / "trail.jsonl").read_text().splitlines()]
+        steps = [line for line in lines if "p" in line]
+        assert all(line.keys() == {"o", "s", "p", "rng"} | keys for line in steps)
+        if name == "buffers":
+            assert [line["buffers"] for line in lines if "buffers" in line] == [
+                ["1.running_mean", "1.running_var", "1.num_batches_tracked"]
+            ]
+            assert all(len(line["b"]) == 3 for line in steps)
+        elif name == "loss":
+            assert [len(line["l"]) for line in steps] == [1] * 6
+        else:
+            assert all(line["r"].keys() == {"random", "numpy"} for line in steps)
+
+
+def test_a_loss_belongs_to_its_own_step_where_not_every_step_is_written(tmp_path: Path) -> None:
+    every, some = (stateful(tmp_path / str(k), also=("loss",), every=k) / "trail.jsonl" for k in (1, 3))
+    each, few = (trail.read(path).steps for path in (every, some))
+    assert list(few) == [("0", 1), ("0", 3), ("0", 6)]
+    assert all(len(line["l"]) == 1 and line["l"] == each[key]["l"] for key, line in few.items())
+
+
 def test_k_is_measured_and_written(tmp_path: Path) -> None:
     ran = train(tmp_path, every=0, steps=300)
     lines = [json.loads(line) for line in (ran.directory / "out" / "trail.jsonl").read_text().splitlines()]

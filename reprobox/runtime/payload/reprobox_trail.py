@@ -7,6 +7,8 @@ reprobox.trail/1:
     {"o", "class", "names", "shapes"}          one per optimizer, when it first steps
     {"o", "every", "after", "cost", "step"}    k as measured after so many steps, from two medians in seconds
     {"o", "s", "p", "g", "rng"}                step s: fingerprints of parameters (and gradients), in the order of names
+    {"o", "s", ..., "b", "l", "r"}             on request: buffers, what backward() began with (the loss), generators by name
+    {"o", "buffers"}                           names of the buffers, before the step that first has them
     {"o", "s", "sha256"}                       at steps 1, 2, 4, 8, ...: a cryptographic digest over all parameters
 
 The fingerprint of a tensor over 64 KiB is mix64 (below), which is exact integer arithmetic: the order of summation cannot
@@ -30,6 +32,7 @@ _MASK = 2**64 - 1
 _FOLD = 29
 _MEASURED = 8
 _SHARE = 0.015
+_ROOT, _ROOTS = 1024, 64
 _trail = None
 
 
@@ -162,6 +165,7 @@ class _Optimizer:
     def __init__(self, ordinal, every):
         self.ordinal, self.every, self.step = ordinal, every, 0
         self.names = None
+        self.owners, self.buffers = [], None
         self.ended = None
         self.steps, self.costs = [], []
 
@@ -169,8 +173,9 @@ class _Optimizer:
 class Trail:
     """Writes the trail of this process."""
 
-    def __init__(self, torch, every, gradients, out, state):
+    def __init__(self, torch, every, gradients, out, state, also=()):
         self._torch, self._every, self._gradients, self._out, self._state = torch, every, gradients, out, state
+        self._also, self._roots = also, []
         self._hasher = Hasher(torch) if torch is not None else None
         self._known = weakref.WeakKeyDictionary()
         self._fd, self._pid, self._alive = None, 0, True
@@ -193,6 +198,7 @@ class Trail:
             _reprobox_seeds.scan(self._state, sys._getframe(2))
         known.step += 1
         measuring = len(known.costs) < _MEASURED
+        roots, self._roots = self._roots, []
         if not (measuring if known.every == 0 else known.step == 1 or known.step % known.every == 0):
             return
         tensors = [tensor for group in optimizer.param_groups for tensor in group["params"]]
@@ -200,14 +206,16 @@ class Trail:
             self._introduce(optimizer, known, tensors)
         if measuring and any(tensor.is_cuda for tensor in tensors):
             self._torch.cuda.synchronize()  # so that the step's own work is not counted as ours
-        self._log(known, tensors, measuring)
+        self._log(known, tensors, roots, measuring)
 
-    def _log(self, known, tensors, measuring):
+    def _log(self, known, tensors, roots, measuring):
         began = time.perf_counter()
         line = {"o": known.ordinal, "s": known.step, "p": self._hasher.many(tensors)}
         if self._gradients:
             line["g"] = self._hasher.many([tensor.grad for tensor in tensors])
         line["rng"] = self._rng()
+        if self._also:
+            line.update(self._asked(known, roots))
         self.write(line)
         cost = time.perf_counter() - began
         if known.step & (known.step - 1) == 0:
@@ -233,6 +241,52 @@ class Trail:
         del kept
         return found
 
+    def _asked(self, known, roots):
+        """What was asked for beyond parameters and gradients."""
+        found = {}
+        if "buffers" in self._also:
+            held = self._held(known)
+            if list(held) != known.buffers:
+                known.buffers = list(held)
+                self.write({"o": known.ordinal, "buffers": known.buffers})
+            found["b"] = self._hasher.many(list(held.values()))
+        if "loss" in self._also:
+            found["l"] = self._hasher.many(roots)
+        if "generators" in self._also:
+            found["r"] = {name: hashlib.blake2b(data, digest_size=8).hexdigest() for name, data in self._generators()}
+        return found
+
+    def _held(self, known):
+        """The buffers of the outermost modules that own the optimizer's parameters, by name."""
+        modules = [module for module in (owner() for owner in known.owners) if module is not None]
+        prefixes = ["" if len(modules) == 1 else f"module{place}." for place in range(len(modules))]
+        pairs = zip(prefixes, modules)  # noqa: B905 - strict is of Python 3.10
+        return {prefix + name: tensor for prefix, module in pairs for name, tensor in module.named_buffers()}
+
+    def _generators(self):
+        """The states of the generators that programs share, of those that are there: random, NumPy's global one, CUDA's."""
+        if "random" in sys.modules:
+            yield "random", repr(sys.modules["random"].getstate()).encode()
+        if "numpy.random" in sys.modules:
+            state = sys.modules["numpy.random"].get_state(legacy=False)
+            inner = state["state"]
+            words = inner["key"].tobytes() if "key" in inner else b""
+            yield "numpy", words + repr([state[key] for key in sorted(state) if key != "state"] + [inner.get("pos")]).encode()
+        if self._torch.cuda.is_initialized():
+            for number, state in enumerate(self._torch.cuda.get_rng_state_all()):
+                yield f"cuda:{number}", bytes(state.tolist())
+
+    def before_backward(self, tensors):
+        """Keeps what backward() begins with, until the next step of an optimizer; never raises."""
+        try:
+            given = [tensors] if isinstance(tensors, self._torch.Tensor) else list(tensors)
+            kept = [tensor.detach().clone() for tensor in given if tensor.numel() <= _ROOT]
+            self._roots = (self._roots + kept)[-_ROOTS:]
+        except Exception as error:
+            self._also = tuple(name for name in self._also if name != "loss")
+            self._state.fault("trail, loss", error)
+            self._state.write()
+
     def _sha256(self, tensors):
         whole = hashlib.sha256()
         for tensor in tensors:
@@ -242,26 +296,35 @@ class Trail:
         return whole.hexdigest()
 
     def _introduce(self, optimizer, known, tensors):
-        known.names = self._names(optimizer, tensors)
+        known.names = self._names(optimizer, known, tensors)
         shapes = [list(tensor.shape) for tensor in tensors]
         self.write({"o": known.ordinal, "class": type(optimizer).__name__, "names": known.names, "shapes": shapes})
 
-    def _names(self, optimizer, tensors):
+    def _names(self, optimizer, known, tensors):
         """Names as the optimizer has them, else as the outermost module has them, else group and index."""
         plain = [f"group{g}.{i}" for g, group in enumerate(optimizer.param_groups) for i in range(len(group["params"]))]
         given = [name for group in optimizer.param_groups for name in group.get("param_names", ())]
+        if len(given) == len(tensors) and "buffers" not in self._also:
+            return given
+        found, owners = self._outermost()
+        mine = {id(owners[id(tensor)]): owners[id(tensor)] for tensor in tensors if id(tensor) in owners}
+        known.owners = [weakref.ref(module) for module in mine.values()]
         if len(given) == len(tensors):
             return given
+        return [found.get(id(tensor), other) for tensor, other in zip(tensors, plain)]  # noqa: B905 - strict is of Python 3.10
+
+    def _outermost(self):
+        """Of every parameter: its longest name, and the module that has it by that name."""
         import gc
 
-        kind, found = self._torch.nn.Module, {}
+        kind, found, owners = self._torch.nn.Module, {}, {}
         for thing in gc.get_objects():
             # type(), not isinstance: asking a lazy object for its class could run the user's code.
             if issubclass(type(thing), kind):
                 for name, tensor in thing.named_parameters():
                     if len(name) > len(found.get(id(tensor), "")):
-                        found[id(tensor)] = name
-        return [found.get(id(tensor), other) for tensor, other in zip(tensors, plain)]  # noqa: B905 - strict is of Python 3.10
+                        found[id(tensor)], owners[id(tensor)] = name, thing
+        return found, owners
 
     def write(self, line):
         """Appends one line; a forked child gets a file of its own."""
@@ -304,7 +367,8 @@ def _get(torch, state):
     if _trail is None:
         every = int(os.environ.get("REPROBOX_TRAIL") or 0)
         gradients = os.environ.get("REPROBOX_TRAIL_GRADIENTS") == "1"
-        _trail = Trail(torch, every, gradients, os.environ["REPROBOX_OUT"], state)
+        also = tuple(name for name in os.environ.get("REPROBOX_TRAIL_ALSO", "").split(",") if name)
+        _trail = Trail(torch, every, gradients, os.environ["REPROBOX_OUT"], state, also)
     return _trail
 
 
@@ -312,7 +376,24 @@ def install(torch, state):
     """Hooks every optimizer of this process; called by sitecustomize when torch is ready."""
     from torch.optim.optimizer import register_optimizer_step_post_hook
 
-    register_optimizer_step_post_hook(_get(torch, state).after_step)
+    trail = _get(torch, state)
+    register_optimizer_step_post_hook(trail.after_step)
+    if "loss" in os.environ.get("REPROBOX_TRAIL_ALSO", "").split(","):
+        _watch_backward(torch, trail)
+
+
+def _watch_backward(torch, trail):
+    """Tensor.backward goes through this function too, so one place sees every loss."""
+    import functools
+
+    before = torch.autograd.backward
+
+    @functools.wraps(before)
+    def backward(tensors, *args, **kwargs):
+        trail.before_backward(tensors)
+        return before(tensors, *args, **kwargs)
+
+    torch.autograd.backward = backward
 
 
 def log(step, arrays):
