@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
+from reprobox.errors import NotComparable
 from reprobox.flow import expect
 from reprobox.flow.box import Box
 from reprobox.judge import files
@@ -65,15 +66,26 @@ def _look(box: Box, left_id: str, right_id: str, one: OutputFile, other: OutputF
 
 def _explained(box: Box, left: files.Side, right: files.Side, found: Verdict) -> Verdict:
     """The verdict with what the formats say of different files, the first step of the trails that differs, and ranked causes."""
-    from reprobox.judge import explain, trail
+    from reprobox.judge import explain
     from reprobox.runtime import profiles
 
     detailed = _detailed(box, left, right, found.files)
-    trails = trail.compare_runs(box.runs.path(found.left), box.runs.path(found.right))
+    trails, notes = _trails(box, found)
     causes = explain.causes(
         _facts(left.record), _facts(right.record), files=detailed, trail=trails, dispatch=profiles.dispatch_class
     )
-    return replace(found, files=detailed, trail=trails, causes=causes)
+    return replace(found, files=detailed, trail=trails, causes=causes, notes=(*found.notes, *notes))
+
+
+def _trails(box: Box, found: Verdict) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+    """What the trails say, and what is to be noted: a program writes its trail, so a damaged one must not cost the verdict."""
+    from reprobox.judge import trail
+
+    try:
+        return trail.compare_runs(box.runs.path(found.left), box.runs.path(found.right)), ()
+    except NotComparable as fault:
+        why = fault.what + (f" ({fault.why})" if fault.why else "")
+        return {"state": "not-checked", "compared": 0, "why": why}, (f"the trails were not compared: {why}",)
 
 
 def _detailed(box: Box, left: files.Side, right: files.Side, found: tuple[FileVerdict, ...]) -> tuple[FileVerdict, ...]:

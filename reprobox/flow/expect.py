@@ -84,15 +84,15 @@ def sentence(found: Forecast) -> str:
 
 def judged(found: Forecast, verdict: Verdict) -> tuple[dict[str, Any], str]:
     """The forecast beside what came: for the verdict's `forecast`, and a line for its notes."""
-    held = _held(found, verdict)
-    said = {True: "the forecast held", False: "the forecast did not hold", None: "nothing was forecast"}[held]
+    promised = found.sameness.startswith("same-bits")
+    held = verdict.same if promised and verdict.result != "not-checked" else None
     return (
         {"sameness": found.sameness, "reasons": list(found.reasons), "held": held},
-        f"{said}: {_WORDS[found.sameness]}",
+        f"{_said(promised, held)}: {_WORDS[found.sameness]}",
     )
 
 
-def _held(found: Forecast, verdict: Verdict) -> bool | None:
-    if found.sameness == "unknown" or verdict.result == "not-checked":
-        return None
-    return verdict.same == found.sameness.startswith("same-bits")
+def _said(promised: bool, held: bool | None) -> str:
+    if held is None:
+        return "whether the forecast held was not checked" if promised else "no sameness was forecast"
+    return "the forecast held" if held else "the forecast did not hold"

@@ -1,0 +1,77 @@
+"""The verdict of a replay that is already recorded: what belongs in it, without a container."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "store"))
+from harness_runs import a_record, an_intent, an_output
+
+from reprobox.cli.talk import Talk
+from reprobox.flow import compare, expect
+from reprobox.flow.box import Box
+from reprobox.kit import proc
+from reprobox.model.outcome import OutputFile
+from reprobox.model.verdict import Verdict
+from reprobox.runtime.profiles import Forecast, Sameness
+from reprobox.store.manifest import outputs_manifest
+
+HEAD = b'{"every": 1, "format": "reprobox.trail/1", "process": "1"}\n'
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.invalid"]
+    for words in (["init", "-q"], [*who, "commit", "-q", "--allow-empty", "-m", "first"]):
+        assert proc.run(["git", "-C", tmp_path, *words]).ok
+    return Box(start=tmp_path, progress=Talk(quiet=True, color=False, debug=False))
+
+
+def recorded(box: Box, data: bytes, trail: bytes) -> str:
+    """A finished run with one output and a trail."""
+    outputs: tuple[OutputFile, ...] = (an_output("model.bin", data),)
+    intent = an_intent(box.runs.new_id())
+    with box.runs.begin(intent, {"config.yaml": b""}) as run:
+        run.started("f" * 64)
+        run.outputs.mkdir()
+        (run.outputs / "model.bin").write_bytes(data)
+        (run.path / "trail.jsonl").write_bytes(trail)
+        run.finish(a_record(intent, outputs), outputs_manifest(outputs))
+    return intent.id
+
+
+@pytest.mark.parametrize("damage", [b"not JSON\n", b'{"format": "reprobox.trail/99"}\n', b'{"s": "x"}\n', b""])
+def test_a_damaged_trail_costs_no_verdict(box: Box, damage: bytes) -> None:
+    left, right = recorded(box, b"x", HEAD), recorded(box, b"y", damage)
+    found = compare.compare(box, left, right)
+    assert [(file.path, file.state) for file in found.files] == [("model.bin", "different")]
+    assert found.trail is not None
+    assert found.trail["state"] == "not-checked"
+    assert [note for note in found.notes if note.startswith("the trails were not compared: trail.jsonl")]
+    box.runs.add_verdict(right, found)
+    assert box.runs.verdicts(right) == (found,)
+
+
+def a_verdict(result: Any) -> Verdict:
+    return Verdict(left="a", right="b", left_record="", right_record="", result=result, files=(), exit_equal=True)
+
+
+@pytest.mark.parametrize(
+    ("sameness", "result", "held", "line"),
+    [
+        ("same-bits", "identical", True, "the forecast held: the same bits"),
+        ("same-bits", "equal-under-rule", True, "the forecast held: the same bits"),
+        ("same-bits", "different", False, "the forecast did not hold: the same bits"),
+        ("same-bits", "not-checked", None, "whether the forecast held was not checked: the same bits"),
+        ("numbers-may-differ", "identical", None, "no sameness was forecast: numbers may differ"),
+        ("numbers-may-differ", "different", None, "no sameness was forecast: numbers may differ"),
+        ("unknown", "different", None, "no sameness was forecast: nothing can be promised"),
+    ],
+)
+def test_only_what_was_promised_can_fail_to_hold(sameness: Sameness, result: str, held: bool | None, line: str) -> None:
+    kept, note = expect.judged(Forecast(sameness=sameness, reasons=("why",)), a_verdict(result))
+    assert (kept, note) == ({"sameness": sameness, "reasons": ["why"], "held": held}, line)
