@@ -40,7 +40,7 @@ def _pack(box: Box, run_id: str, parts: Sequence[Role], folder: Path, packs: dic
     packing = Packing(box.runs, run_id)
     packing.add_directory()
     record, _ = box.runs.record(run_id)
-    _add_spec(box, packing, record)
+    packing.add_spec(record.intent.runspec, box.things)
     if "outputs" in parts:
         packing.add_outputs()
     if "code" in parts:
@@ -57,14 +57,6 @@ def _pack(box: Box, run_id: str, parts: Sequence[Role], folder: Path, packs: dic
 def _add_objects(packing: Packing, role: Role, digests: Iterable[str], objects: Objects) -> None:
     for digest in digests:
         packing.add_file(role, digest, objects.path(digest))
-
-
-def _add_spec(box: Box, packing: Packing, record: Record) -> None:
-    """Config, lock and injected runtime: small, and without them a record is only a story."""
-    asked = record.intent.runspec
-    manifest = canon.parse(box.things.path(asked.runtime).read_bytes())
-    runtime = sorted({str(listed["sha256"]) for listed in manifest["files"].values()})
-    _add_objects(packing, "spec", (asked.config_digest, asked.lock, asked.runtime, *runtime), box.things)
 
 
 def _add_code(box: Box, packing: Packing, commit: str, folder: Path, packs: dict[str, tuple[str, Path]]) -> None:

@@ -10,7 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from reprobox.errors import StoreDamaged
 from reprobox.kit import canon
+from reprobox.model.ports import Objects
+from reprobox.model.runspec import RunSpec
 from reprobox.store import copy, layout
 from reprobox.store.copy import Blob, Card, Member, Opener, Parcel, Role
 from reprobox.store.runs import Runs
@@ -55,6 +58,22 @@ class Packing:
                 digest = canon.digest_file(data)
                 self.members.append(Member(name=name, digest=digest))
                 self.add_file("run", digest, data)
+
+    def add_spec(self, asked: RunSpec, objects: Objects) -> None:
+        """Config, lock and injected runtime: small, and without them a record is only a story.
+
+        Raises:
+            FetchError: one of them is not here any more.
+            StoreDamaged: the list of the runtime's files is not what was stored.
+        """
+        path = objects.path(asked.runtime)
+        with layout.trouble(f"reading {asked.runtime}"):
+            data = path.read_bytes()
+        if canon.digest_bytes(data) != asked.runtime:
+            raise StoreDamaged(f"the bytes of {asked.runtime} have changed", next_step="`reprobox fsck` names what has changed")
+        runtime = sorted({str(listed["sha256"]) for listed in canon.parse(data)["files"].values()})
+        for digest in (asked.config_digest, asked.lock, asked.runtime, *runtime):
+            self.add_file("spec", digest, objects.path(digest))
 
     def add_outputs(self) -> None:
         """The contents of the outputs. Raises StoreDamaged when the manifest is damaged."""

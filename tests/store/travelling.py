@@ -107,10 +107,7 @@ def packed(runs: Runs, *run_ids: str, parts: Sequence[Role] = ("code", "outputs"
     for run_id in run_ids:
         packing = Packing(runs, run_id)
         packing.add_directory()
-        asked = runs.record(run_id)[0].intent.runspec
-        payload = canon.parse(own.path(asked.runtime).read_bytes())["files"]["shim.py"]["sha256"]
-        for digest in (asked.config_digest, asked.lock, asked.runtime, payload):
-            packing.add_file("spec", digest, own.path(digest))
+        packing.add_spec(runs.record(run_id)[0].intent.runspec, own)
         if "outputs" in parts:
             packing.add_outputs()
         if "code" in parts:
