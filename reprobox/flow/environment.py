@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reprobox.errors import ConfigError, LockMissing, LockStale
-from reprobox.flow.box import Box
+from reprobox.flow.box import Box, shared_home
 from reprobox.lock import file as lock_file
 from reprobox.model.image import Image
 from reprobox.model.lock import Expected, Lock
@@ -73,10 +73,11 @@ def lock(box: Box, config: Path, *, upgrade: bool = False, upgrade_packages: Seq
     target = lock_path(spec, path)
     previous = lock_file.read(target) if target.exists() else None
     if locked:
-        fresh = fresh_lock(spec, path)
+        fresh = _noted(spec, path)
         return Locked(lock=fresh, digest=lock_file.digest(fresh), path=target, changed=False)
     wanted = intent.digest(spec.environment, path.parent)
     if previous and previous.intent == wanted and not upgrade and not upgrade_packages:
+        _note(target)
         _complete(box, previous)
         return Locked(lock=previous, digest=lock_file.digest(previous), path=target, changed=False)
     made = resolve.resolve(
@@ -92,7 +93,22 @@ def lock(box: Box, config: Path, *, upgrade: bool = False, upgrade_packages: Seq
     )
     if made != previous:
         lock_file.write(target, made)
+    _note(target)
     return Locked(lock=made, digest=lock_file.digest(made), path=target, changed=made != previous)
+
+
+def _noted(spec: Spec, config: Path) -> Lock:
+    """The fresh lock, which keeps what it names from `gc` from now on; errors as `fresh_lock`."""
+    found = fresh_lock(spec, config)
+    _note(lock_path(spec, config))
+    return found
+
+
+def _note(target: Path) -> None:
+    """Tells the shared store that a lock needs it: it may be in any directory, and no run of it may ever have been made."""
+    from reprobox.store.project import register
+
+    register(shared_home(), target)
 
 
 def _complete(box: Box, lock: Lock, *, offline: bool = False) -> None:
@@ -125,7 +141,7 @@ def fresh_lock(spec: Spec, config: Path) -> Lock:
 def build(box: Box, config: Path, *, offline: bool = False) -> Built:
     """Finds or composes the image of the config's lock; the first time, writes what came out into the lock."""
     spec, path = load_spec(config)
-    found = fresh_lock(spec, path)
+    found = _noted(spec, path)
     built = ensure_image(box, found, offline=offline)
     expected = Expected(config=built.image.config, manifest=built.image.manifest, diff_ids=built.image.diff_ids)
     if found.image == expected:
@@ -159,6 +175,6 @@ def check(box: Box, config: Path) -> list[Difference]:
     from reprobox.image import check as again
 
     spec, path = load_spec(config)
-    found = fresh_lock(spec, path)
+    found = _noted(spec, path)
     _complete(box, found)
     return again.check(found, lock_file.digest(found), objects=box.objects, engine=box.engine, progress=box.progress)

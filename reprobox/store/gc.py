@@ -23,6 +23,7 @@ from reprobox.model.image import ARCHIVE_MEMO
 from reprobox.store import ids, layout
 from reprobox.store.copy import FOLDERS
 from reprobox.store.objects import TOUCH_AFTER, ObjectStore
+from reprobox.store.project import NAME
 from reprobox.store.rundir import SCRATCH
 
 GRACE = 4 * TOUCH_AFTER
@@ -60,8 +61,9 @@ def plan(root: Path, *, forget: bool = False, now: float | None = None) -> Plan:
 
     Args:
         root: a project's store, or the user's shared one with its `roots/`.
-        forget: give up the needs of registered projects that are not there; without it they are an error, because a project on a
-            disk that is not mounted looks the same as one that was deleted.
+        forget: give up the needs of registered projects and locks that are not there; without it they are an error, because a
+            project on a disk that is not mounted looks the same as one that was deleted. A lock that was deleted from a repository
+            that is there needs nothing any more.
         now: seconds since 1970.
 
     Raises:
@@ -70,11 +72,12 @@ def plan(root: Path, *, forget: bool = False, now: float | None = None) -> Plan:
     now = time.time() if now is None else now
     store = ObjectStore(root)
     with layout.trouble(f"looking for what {root} needs"):
-        gone = tuple(link for link in _links(root) if not os.path.exists(link))
-        if gone and not forget:
+        gone = tuple(link for link in _links(root) if not _there(link))
+        missing = [os.readlink(link) for link in gone if not _deleted(Path(os.readlink(link)))]
+        if missing and not forget:
             raise StoreError(
-                f"{len(gone)} projects that use {root} are not there",
-                why="\n".join(os.readlink(link) for link in gone),
+                f"{len(missing)} projects and locks that use {root} are not there",
+                why="\n".join(missing),
                 next_step="mount them; or, if they were deleted, `reprobox gc --forget-missing`",
             )
         needed = _needed(root, store)
@@ -91,7 +94,8 @@ def carry_out(root: Path, found: Plan, *, now: float | None = None) -> int:
     store, freed = ObjectStore(root), 0
     with layout.trouble(f"clearing {root}"):
         for link in found.forgotten:
-            link.unlink(missing_ok=True)
+            if not _there(link):
+                link.unlink(missing_ok=True)
         for digest, size in found.objects:
             # One lock for each object, so that whoever wants to store something waits for microseconds only.
             with layout.store_lock(root, shared=False):
@@ -109,7 +113,7 @@ def _needed(root: Path, store: ObjectStore) -> set[str]:
     """Hexadecimal digests that are mentioned by anything that is kept, and in turn by the objects so found."""
     found: set[str] = set()
     # An archive that came with a run lies in the shared store, and the project that it came to knows whose it is.
-    knowing = [store, *(ObjectStore(Path(os.readlink(link))) for link in _links(root) if link.is_dir())]
+    knowing = [store, *(ObjectStore(Path(os.readlink(link))) for link in _links(root) if _is_project(link))]
     waiting = [text for path in _documents(root) for text in _mentioned(path)]
     while waiting:
         hexadecimal = waiting.pop()
@@ -130,10 +134,10 @@ def _documents(root: Path) -> Iterator[Path]:
     yield from _of_runs(root)
     for link in _links(root):
         target = Path(os.readlink(link))
-        if target.is_dir():
+        if _is_project(link):
             yield from _of_runs(target)
             yield from sorted(path for path in target.parent.glob("*.lock") if path.is_file())
-        elif target.is_file():
+        elif _there(link):
             yield target
 
 
@@ -147,6 +151,24 @@ def _of_runs(root: Path) -> Iterator[Path]:
 
 def _links(root: Path) -> list[Path]:
     return [root / "roots" / name for name in _names(root / "roots")]
+
+
+def _there(path: Path) -> bool:
+    """Whether something is there, links followed; what cannot be told is an error, and never "gone"."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def _is_project(link: Path) -> bool:
+    return _there(link) and stat.S_ISDIR(os.stat(link).st_mode)
+
+
+def _deleted(lock: Path) -> bool:
+    """Whether a lock that is not there was deleted (or is of another branch): the repository that it was in is there without it."""
+    return lock.name != NAME and any(layout.exists(place / name) for place in lock.parents for name in (NAME, ".git"))
 
 
 def _names(folder: Path) -> list[str]:

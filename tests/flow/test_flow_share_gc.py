@@ -71,3 +71,23 @@ def test_what_only_a_removed_import_needed_goes(small_run: Small, tmp_path: Path
     assert collected(there) == []
     assert there("rm", "first").code == 0
     assert len(collected(there)) == 1
+
+
+@pytest.mark.parametrize("verb", ["lock", "build"])
+def test_a_lock_below_the_top_is_known_without_a_run_and_drops_out_when_it_is_deleted(verb: str, small_run: Small) -> None:
+    project = small_run.project
+    below = project.top / "sub"
+    below.mkdir()
+    for name in ("config.yaml", "reprobox.lock"):
+        (project.top / name).rename(below / name)
+    shutil.copy(project.top / "base.tar", below)
+    small_run("rm", "first")
+    # What `lock` itself had noted is gone too, so that each verb is tried alone.
+    roots = Path(project.env["REPROBOX_HOME"]) / "roots"
+    (noted,) = (link for link in roots.iterdir() if not link.exists())
+    noted.unlink()
+    small_run(verb, "sub/config.yaml")
+    assert collected(project) == []
+    (below / "reprobox.lock").rename(project.top / "reprobox.lock.put-away")
+    assert len(collected(project)) > 0
+    (project.top / "reprobox.lock.put-away").rename(project.top / "reprobox.lock")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,39 @@ def test_a_registered_lock_protects_and_a_missing_project_stops(tmp_path: Path) 
     assert found.objects == ((digest, 1),)
     gc.carry_out(shared.root, found)
     assert gc.plan(shared.root) == gc.Plan()
+
+
+def test_a_lock_that_was_deleted_from_its_repository_drops_out(tmp_path: Path) -> None:
+    shared = ObjectStore(tmp_path / "shared")
+    digest = put_old(shared, b"x")
+    lock = tmp_path / "project" / "sub" / "reprobox.lock"
+    lock.parent.mkdir(parents=True)
+    (tmp_path / "project" / ".git").mkdir()
+    lock.write_text(digest)
+    register(shared.root, lock)
+    assert gc.plan(shared.root) == gc.Plan(kept=1)
+    lock.unlink()
+    found = gc.plan(shared.root)
+    assert (found.objects, len(found.forgotten)) == (((digest, 1),), 1)
+    lock.parent.rmdir()
+    assert gc.plan(shared.root) == found
+    # It came back before anything was removed, and stays registered.
+    lock.parent.mkdir()
+    lock.write_text(digest)
+    gc.carry_out(shared.root, replace(found, objects=()))
+    assert gc.plan(shared.root).objects == ()
+
+
+def test_a_lock_that_cannot_be_read_stops_gc(tmp_path: Path) -> None:
+    shared = ObjectStore(tmp_path / "shared")
+    put_old(shared, b"x")
+    (tmp_path / ".git").mkdir()
+    lock = tmp_path / "sub" / "reprobox.lock"
+    lock.parent.mkdir()
+    lock.symlink_to(lock)
+    register(shared.root, lock)
+    with pytest.raises(StoreError):
+        gc.plan(shared.root)
 
 
 def test_what_cannot_be_read_stops_everything(runs: Runs) -> None:
