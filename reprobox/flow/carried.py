@@ -58,15 +58,16 @@ def _add_kept(objects: Objects, packing: Packing, pin: InputPin) -> None:
 
 
 def _add_tree(box: Box, packing: Packing, pin: InputPin, source: Path) -> None:
-    lines = b""
+    parts = []
     with box.progress.task(f"hashing {source.name}/") as bar:
         for item in inputs.entries(source, pin.path, box.objects, bar):
-            lines += item.line
+            parts.append(item.line)
             if item.kind == "file":
                 packing.add("inputs", item.digest, item.size, partial(open_binary, item.path))
             else:
                 text = os.readlink(os.fsencode(item.path))
                 packing.add("inputs", item.digest, len(text), partial(io.BytesIO, text))
+    lines = b"".join(parts)
     packing.add("inputs", pin.digest, len(lines), partial(io.BytesIO, lines))
 
 
