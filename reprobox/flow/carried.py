@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
 import os
+import secrets
 import shutil
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,12 +16,15 @@ from typing import Any
 from reprobox import inputs
 from reprobox.errors import InputError, StoreDamaged
 from reprobox.flow.box import Box
-from reprobox.kit import canon
+from reprobox.kit import canon, files
 from reprobox.model.ports import Objects
 from reprobox.model.record import Record
 from reprobox.model.runspec import InputPin
-from reprobox.store.layout import remove_tree
+from reprobox.store import layout
 from reprobox.store.outgoing import Packing, open_binary
+
+Listed = list[tuple[str, str, bool, int, str]]
+"""An input tree's manifest: path, kind, whether it is executable, size in bytes, digest."""
 
 
 def add_inputs(box: Box, packing: Packing, record: Record) -> None:
@@ -81,19 +88,59 @@ def find(box: Box, pin: InputPin) -> Path | None:
         return None
     if pin.kind == "file":
         return _checked(box.things, pin.digest)
-    target = box.runs.root / "inputs" / canon.hex_of(pin.digest)
-    if target.is_dir() and inputs.check(pin, target, box.objects, box.progress) is None:
+    target = box.runs.root / layout.INPUTS / canon.hex_of(pin.digest)
+    if _whole(box, pin, target):
         return target
     listed = _read(box.things, pin.digest)
     if not all(box.things.has(digest) for *_, digest in listed):
         return None
-    _write_tree(box.things, listed, target)
+    with layout.trouble(f"laying out the input {pin.path}"):
+        _lay_out(box, pin, listed, target)
     return target
 
 
-def _write_tree(objects: Objects, listed: list[tuple[str, str, bool, int, str]], target: Path) -> None:
-    remove_tree(target)
-    target.mkdir(parents=True)
+def _whole(box: Box, pin: InputPin, target: Path) -> bool:
+    """Whether a tree is there, as it should be. It counts as young from now on, so that `gc` leaves it to us."""
+    try:
+        with layout.store_lock(box.runs.root, shared=True):
+            os.utime(target)
+    except FileNotFoundError:
+        return False
+    return inputs.check(pin, target, box.objects, box.progress) is None
+
+
+def _lay_out(box: Box, pin: InputPin, listed: Listed, target: Path) -> None:
+    """Writes a tree beside, and gives it its name when it is whole; other replays may be using, or making, the same one."""
+    made = Path(tempfile.mkdtemp(prefix="inputs-", dir=box.runs.root / "tmp"))
+    try:
+        _write_tree(box.things, listed, made)
+        made.chmod(0o755)
+        files.sync_filesystem(made)
+        files.make_dir(target.parent)
+        while not _named(made, target):
+            if _whole(box, pin, target):
+                return
+            # Nobody's files are pulled away: a run that has the damaged tree mounted keeps it until `gc` comes by.
+            aside = box.runs.root / "tmp" / f"removed-{made.name}-{secrets.token_hex(4)}"
+            with contextlib.suppress(FileNotFoundError):
+                target.rename(aside)
+        files.fsync_dir(target.parent)
+    finally:
+        layout.remove_tree(made)
+
+
+def _named(made: Path, target: Path) -> bool:
+    """Gives a tree its name; False when another one has it."""
+    try:
+        made.rename(target)
+    except OSError as fault:
+        if fault.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return False
+    return True
+
+
+def _write_tree(objects: Objects, listed: Listed, target: Path) -> None:
     # Links last: nothing is ever written through one, wherever it leads.
     for path, kind, executable, _, digest in sorted(listed, key=lambda item: item[1] == "link"):
         where = target / path
@@ -112,13 +159,13 @@ def _checked(objects: Objects, digest: str) -> Path:
     return objects.path(digest)
 
 
-def _read(objects: Objects, digest: str) -> list[tuple[str, str, bool, int, str]]:
+def _read(objects: Objects, digest: str) -> Listed:
     """The manifest of a tree, from elsewhere: strictly.
 
     Raises:
         StoreDamaged: it is not one, or names a path that leaves the tree.
     """
-    found: list[tuple[str, str, bool, int, str]] = []
+    found: Listed = []
     leaves: set[str] = set()
     for line in _checked(objects, digest).read_bytes().splitlines():
         path, kind, executable, size, content = _line(line, digest)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import stat
 import time
 from collections.abc import Iterator
@@ -44,7 +45,7 @@ class Plan:
     objects: tuple[tuple[str, int], ...] = ()
     """Digests and sizes in bytes."""
     leftovers: tuple[tuple[Path, int], ...] = ()
-    """Scratch of finished runs, dead temporary files, old unfinished downloads, with sizes in bytes."""
+    """Scratch of finished runs, dead temporary files, old unfinished downloads, idle input trees, with sizes in bytes."""
     kept: int = 0
     """How many objects stay."""
     forgotten: tuple[Path, ...] = ()
@@ -84,7 +85,7 @@ def plan(root: Path, *, forget: bool = False, now: float | None = None) -> Plan:
         old = [(digest, size) for digest, size, touched in _objects(store) if now - touched > GRACE]
         total = sum(1 for _ in store.iterate())
         doomed = tuple((digest, size) for digest, size in old if digest.removeprefix("sha256:") not in needed)
-        leftovers = tuple((path, _size(path)) for path in _leftovers(root, now))
+        leftovers = tuple((path, _size(path)) for path in (*_leftovers(root, now), *_idle_trees(root, needed, now)))
     return Plan(objects=doomed, leftovers=leftovers, kept=total - len(doomed), forgotten=gone)
 
 
@@ -104,7 +105,7 @@ def carry_out(root: Path, found: Plan, *, now: float | None = None) -> int:
                     freed += size
         current = set(_leftovers(root, now))
         for path, size in found.leftovers:
-            if path in current and _remove_leftover(root, path):
+            if _remove_tree(root, path, now) if path.parent == root / layout.INPUTS else _remove_leftover(root, path, current):
                 freed += size
     return freed
 
@@ -258,8 +259,29 @@ def _locked(path: Path) -> bool:
         return True
 
 
-def _remove_leftover(root: Path, path: Path) -> bool:
-    """Removes it, if it is of a run under the run's lock."""
+def _idle_trees(root: Path, needed: set[str], now: float) -> Iterator[Path]:
+    """Input trees that no run names; they can be laid out again from their objects as long as these are needed."""
+    for name in _names(root / layout.INPUTS):
+        path = root / layout.INPUTS / name
+        if name not in needed and _age(path, now) > GRACE:
+            yield path
+
+
+def _remove_tree(root: Path, path: Path, now: float) -> bool:
+    """Removes an input tree, if no replay has asked for it since."""
+    doomed = root / "tmp" / f"removed-{path.name}-{secrets.token_hex(4)}"
+    with layout.store_lock(root, shared=False):
+        if _age(path, now) <= GRACE:
+            return False
+        os.rename(path, doomed)
+    layout.remove_tree(doomed)
+    return True
+
+
+def _remove_leftover(root: Path, path: Path, current: set[Path]) -> bool:
+    """Removes what is one still, if it is of a run under the run's lock."""
+    if path not in current:
+        return False
     if path.parent == root / "tmp":
         layout.remove_tree(path)
         return True

@@ -17,6 +17,8 @@ from reprobox.errors import NewerFormat, StoreError
 from reprobox.kit import files
 
 FORMAT = "reprobox.store/1"
+INPUTS = "inputs"
+"""Below a project's store: input trees that came with runs, laid out to be mounted; each named by the hexadecimal of its digest."""
 _FOLDERS = ("tmp", "objects", "objects/sha256", "memo", "runs", "roots")
 _ADVICE = {
     errno.ENOSPC: "free some space (`reprobox gc` shows what could go), then try again",

@@ -1,0 +1,109 @@
+"""Input trees that came with a run, laid out to be mounted: whole under their name, and never pulled away from somebody."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "store"))
+from harness_runs import a_finished_run, a_runspec
+
+from reprobox import inputs
+from reprobox.cli.talk import Talk
+from reprobox.flow import carried
+from reprobox.flow.box import Box
+from reprobox.kit import canon
+from reprobox.model.runspec import InputPin
+from reprobox.model.spec import InputIntent
+from reprobox.store import gc
+
+TALK = Talk(quiet=True, color=False, debug=False)
+
+
+def a_box(top: Path) -> Box:
+    return Box(start=top, progress=TALK, _top=top)
+
+
+@pytest.fixture
+def pin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InputPin:
+    """A tree whose manifest and files are objects here, and which is nowhere else any more."""
+    monkeypatch.setenv("REPROBOX_HOME", str(tmp_path / "home"))
+    source, box = tmp_path / "data", a_box(tmp_path)
+    for number in range(40):
+        (source / f"d{number % 7}").mkdir(parents=True, exist_ok=True)
+        (source / f"d{number % 7}" / str(number)).write_bytes(os.urandom(3000))
+    (source / "link").symlink_to("d1/1")
+    found = inputs.pin(
+        InputIntent(path="data", source=str(source)), top=tmp_path, workdir=".", tracked=False, objects=box.objects, progress=TALK
+    )
+    lines = []
+    with TALK.task("") as bar:
+        for item in inputs.entries(source, "data", box.objects, bar):
+            lines.append(item.line)
+            data = os.fsencode(item.path.readlink()) if item.kind == "link" else item.path.read_bytes()
+            assert box.objects.put_bytes(data) == item.digest
+    assert box.objects.put_bytes(b"".join(lines)) == found.digest
+    shutil.rmtree(source)
+    return found
+
+
+def tree_of(box: Box, pin: InputPin) -> Path:
+    return box.runs.root / "inputs" / canon.hex_of(pin.digest)
+
+
+def test_many_replays_at_once_all_find_it_whole(tmp_path: Path, pin: InputPin) -> None:
+    def replay(_: int) -> str | None:
+        box = a_box(tmp_path)
+        place = carried.find(box, pin)
+        assert place is not None
+        return inputs.check(pin, place, box.objects, TALK)
+
+    assert a_box(tmp_path).runs.ids() == []
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(replay, range(8))) == [None] * 8
+    assert os.listdir(tmp_path / ".reprobox" / "tmp") == []
+
+
+def test_a_damaged_tree_is_replaced_and_stays_with_whoever_has_it_mounted(tmp_path: Path, pin: InputPin) -> None:
+    box = a_box(tmp_path)
+    place = carried.find(box, pin)
+    assert place == tree_of(box, pin)
+    (place / "d1" / "1").chmod(0o600)
+    (place / "d1" / "1").write_bytes(b"damaged")
+    mounted = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        before = sorted(os.listdir(mounted))
+        assert carried.find(box, pin) == place
+        assert inputs.check(pin, place, box.objects, TALK) is None
+        assert sorted(os.listdir(mounted)) == before != []
+    finally:
+        os.close(mounted)
+
+
+def test_gc_takes_the_trees_that_no_run_names(tmp_path: Path, pin: InputPin) -> None:
+    box = a_box(tmp_path)
+    run = a_finished_run(box.runs, runspec=a_runspec(inputs=(pin,)))
+    place = carried.find(box, pin)
+    assert place is not None
+
+    def leftovers() -> list[Path]:
+        return [path for path, _ in gc.plan(box.runs.root).leftovers]
+
+    os.utime(place, (1, 1))
+    assert leftovers() == []
+    box.runs.remove(run)
+    found = gc.plan(box.runs.root)
+    assert [path for path, _ in found.leftovers] == [place]
+    assert found.size > 40 * 3000
+    # Somebody asks for it between the plan and its end.
+    assert carried.find(box, pin) == place
+    assert gc.carry_out(box.runs.root, found) == 0
+    assert leftovers() == []
+    os.utime(place, (1, 1))
+    assert gc.carry_out(box.runs.root, found) == found.size
+    assert not place.exists()
