@@ -5,6 +5,7 @@ Heavy imports (docker, rich tables, git) happen inside the commands that need th
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -18,7 +19,7 @@ from typer import core
 
 from reprobox.cli import care, images, look, make, runs, share, tend, why
 from reprobox.cli.talk import Talk
-from reprobox.errors import ReproboxError, UsageError
+from reprobox.errors import ReproboxError, StoreError, UsageError
 from reprobox.version import __version__
 
 # typer asks rich to escape each line of plain help; importing it for that costs three quarters of `--help`.
@@ -34,6 +35,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+_MACHINE = {
+    errno.ENOSPC: "free some space, also where temporary files go ($TMPDIR), then try again",
+    errno.EDQUOT: "your disk quota is used up: free some space, then try again",
+    errno.EMFILE: "raise the limit of open files (`ulimit -n`), then try again",
+    errno.ENFILE: "the machine has too many open files; try again later",
+    errno.ENOMEM: "the machine has no memory left; try again later",
+    errno.EAGAIN: "the machine has too many processes; try again later",
+    errno.EIO: "the disk failed to answer: look at the kernel's log",
+    errno.EROFS: "the file system is mounted read-only",
+    errno.ENOLCK: "the file system refuses locks; try again, or keep the project on another one",
+}
+"""What is the machine's doing and no bug of ours, wherever it happens, and what to do then."""
 _COMMON = ("-q", "--quiet", "--no-color", "--debug")
 
 ENGINE_FAILED = 125
@@ -98,8 +111,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except Exception as error:
-        sys.stderr.write(_bug(error))
-        sys.exit(ENGINE_FAILED if _is_run(arguments) else 70)
+        code = _unforeseen(error, debug=debug)
+        sys.exit(ENGINE_FAILED if _is_run(arguments) else code)
 
 
 def _hoisted(arguments: list[str]) -> list[str]:
@@ -117,6 +130,16 @@ def _is_run(arguments: list[str]) -> bool:
         elif not word.startswith("-"):
             return word == "run"
     return False
+
+
+def _unforeseen(error: Exception, *, debug: bool) -> int:
+    """Tells what no room has told; the exit code."""
+    if isinstance(error, OSError) and error.errno in _MACHINE and not debug:
+        told = StoreError("this machine could not read or write", why=str(error), next_step=_MACHINE[error.errno])
+        Talk.plain().failure(told)
+        return told.code
+    sys.stderr.write(_bug(error))
+    return 70
 
 
 def _bug(error: Exception) -> str:

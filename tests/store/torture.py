@@ -2,7 +2,8 @@
 
     python tests/store/torture.py [--quick] [SCENARIO...]
 
-With `--quick` the power cuts are a random part, and of the system calls every 16th is taken. Without names, all scenarios.
+With `--quick` the power cuts are a random part, and of the system calls every 16th is taken. Without names, all scenarios;
+`command` is `reprobox import` itself, at a sample of its calls.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+import harness_command
 import harness_torture
 from harness_program import VARIANTS
 from harness_torture import Tally
@@ -78,6 +80,9 @@ def main() -> int:
     chosen = [scenario for scenario in WHAT if not ONLY or scenario in ONLY]
     for scenario in chosen:
         right += [work(scenario) for work in (cuts, kills, faults) if work is not cuts or scenario in CUTS]
+    if not ONLY or "command" in ONLY:
+        right.append(line("SIGKILL at a system call: `reprobox import`", lambda: harness_command.kills(6 if QUICK else 100)))
+        right.append(line("failing system calls: `reprobox import`", lambda: harness_command.faults(9 if QUICK else 200)))
     for variant in [] if ONLY else filter(None, VARIANTS):
         found = line(
             f"broken on purpose: {variant}", lambda v=variant: harness_torture.power_cuts(v, most=500, stop_at=1), broken=True

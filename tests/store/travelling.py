@@ -18,6 +18,7 @@ from reprobox.kit import canon
 from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
+from reprobox.model.source import Source
 from reprobox.model.verdict import Verdict
 from reprobox.store import copy
 from reprobox.store.bundle import Reader, Writer
@@ -60,15 +61,18 @@ class Silent:
         raise AssertionError(text)
 
 
-def a_run(runs: Runs, outputs: Tree = OUTPUTS, *, seed: int = 0, now: float = 1_795_188_612.0, **changes: Any) -> str:
+def a_run(
+    runs: Runs, outputs: Tree = OUTPUTS, *, seed: int = 0, now: float = 1_795_188_612.0, commit: str = COMMIT, **changes: Any
+) -> str:
     """A finished run whose directory is as a real one's."""
     objects = ObjectStore(runs.root)
     config = objects.put_bytes(f"seed: {seed}\n".encode())
     lock = objects.put_bytes(codec.encode(LOCK))
     payload = objects.put_bytes(b"print('shim')\n")
     runtime = objects.put_bytes(canon.canonical({"files": {"shim.py": {"sha256": payload, "mode": "0444"}}}))
-    spec = a_runspec(config_digest=config, lock=lock, runtime=runtime, seed=seed)
-    intent = an_intent(now=now, runspec=spec, **changes)
+    spec = a_runspec(config_digest=config, lock=lock, runtime=runtime, seed=seed, commit=commit)
+    source = Source(commit=commit, tree=spec.tree, commit_time=1, branch="main")
+    intent = an_intent(now=now, runspec=spec, source=source, **changes)
     with runs.begin(intent, {"config.yaml": f"seed: {seed}\n".encode()}) as run:
         run.started("f" * 64)
         found = tuple(_write(run.outputs, path, what) for path, what in outputs.items())
@@ -100,7 +104,13 @@ def a_verdict(left: str, right: str, **changes: Any) -> Verdict:
     return Verdict(left=left, right=right, left_record=empty, right_record=empty, **given)
 
 
-def packed(runs: Runs, *run_ids: str, parts: Sequence[Role] = ("code", "outputs", "lock"), wheels: Sequence[bytes] = ()) -> Parcels:
+def packed(
+    runs: Runs,
+    *run_ids: str,
+    parts: Sequence[Role] = ("code", "outputs", "lock"),
+    wheels: Sequence[bytes] = (),
+    pack: bytes = b"PACK of " + COMMIT.encode(),
+) -> Parcels:
     """Runs ready to go, as flow would pack them."""
     own = ObjectStore(runs.root)
     parcels = []
@@ -111,9 +121,8 @@ def packed(runs: Runs, *run_ids: str, parts: Sequence[Role] = ("code", "outputs"
         if "outputs" in parts:
             packing.add_outputs()
         if "code" in parts:
-            data = b"PACK of " + COMMIT.encode()
-            packing.pack = canon.digest_bytes(data)
-            packing.add("code", packing.pack, len(data), partial(io.BytesIO, data))
+            packing.pack = canon.digest_bytes(pack)
+            packing.add("code", packing.pack, len(pack), partial(io.BytesIO, pack))
         if "lock" in parts:
             for wheel in wheels:
                 packing.add("lock", canon.digest_bytes(wheel), len(wheel), partial(io.BytesIO, wheel))
