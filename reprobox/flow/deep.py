@@ -10,6 +10,7 @@ import hashlib
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -60,8 +61,12 @@ class Deep:
             *map(self._input, self._loose(record)),
         ]
 
+    @cached_property
+    def _log(self) -> fsck.Log:
+        return fsck.read_log(self.box.runs)
+
     def _chain(self, record: Record) -> Found:
-        why = fsck.vouched(self.box.runs, record.id)
+        why = fsck.vouched(self.box.runs, record.id, self._log)
         return Found(checked="record log", damage=(f"record log: {why}",) if why else ())
 
     def _code(self, commit: str) -> Found:

@@ -11,7 +11,7 @@ import contextlib
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, ParamSpec
@@ -199,28 +199,39 @@ def _walk(folder: Path) -> Iterator[str]:
             yield os.path.relpath(os.path.join(place, name), folder)
 
 
-def vouched(runs: Runs, run_id: str) -> str | None:
-    """Why the log of records does not vouch for a run; None when it does."""
-    announced: str | None = None
+@dataclass(frozen=True, kw_only=True)
+class Log:
+    """heads.log, read once: it grows with every run, and may be asked about every run."""
+
+    last: Mapping[str, str]
+    """Run to the digest of the record that was announced last for it; empty where the run was removed since."""
+    broken: str | None = None
+    """Why what follows cannot be believed; `last` is of the lines before."""
+
+
+def read_log(runs: Runs) -> Log:
+    """Reads heads.log. Raises StoreError when that fails, NewerFormat when it is of a newer version."""
+    last: dict[str, str] = {}
     try:
         for head in heads.read(runs.root):
-            if head.run == run_id:
-                announced = head.record if head.event == "record" else ""
+            last[head.run] = head.record if head.event == "record" else ""
     except StoreDamaged as fault:
-        return str(fault)
-    return _vouched(runs, run_id, announced)
+        return Log(last=last, broken=str(fault))
+    return Log(last=last)
+
+
+def vouched(runs: Runs, run_id: str, log: Log) -> str | None:
+    """Why the log of records does not vouch for a run; None when it does."""
+    return log.broken or _vouched(runs, run_id, log.last.get(run_id))
 
 
 def _chain(runs: Runs, here: set[str]) -> Iterator[Fault]:
     """Whether every record is the last one that was announced for its run, and none is missing."""
-    announced: dict[str, str] = {}
-    try:
-        for head in heads.read(runs.root):
-            announced[head.run] = head.record if head.event == "record" else ""
-    except StoreDamaged as fault:
-        yield Fault(what="heads.log", kind="untrusted", why=str(fault))
-    for run_id in sorted(here | announced.keys()):
-        if ids.is_id(run_id) and (why := _vouched(runs, run_id, announced.get(run_id))):
+    log = read_log(runs)
+    if log.broken:
+        yield Fault(what="heads.log", kind="untrusted", why=log.broken)
+    for run_id in sorted(here | log.last.keys()):
+        if ids.is_id(run_id) and (why := _vouched(runs, run_id, log.last.get(run_id))):
             yield Fault(what=f"run {run_id}", kind="untrusted", why=why)
 
 
