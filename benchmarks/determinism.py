@@ -2,8 +2,9 @@
 
     python benchmarks/determinism.py --python PYTHON_WITH_TORCH [--only speed,trail,start,operations,ablate,matrix] [--write]
 
-The matrix runs the trainings natively and in qemu-user as other CPU models, and takes ten minutes. `--write` puts the tables into
-docs/determinism.md between their markers. The certificate has a command of its own, determinism_certificate.py.
+The matrix runs the trainings natively and in qemu-user as other CPU models, and takes ten minutes; `--only jax` does so for an
+interpreter with jax. `--write` puts the tables into docs/determinism.md between their markers. The certificate has a command of its
+own, determinism_certificate.py.
 """
 
 from __future__ import annotations
@@ -28,12 +29,20 @@ from reprobox.runtime import profiles  # noqa: E402
 PAGE = ROOT / "docs" / "determinism.md"
 PAYLOAD = ROOT / "reprobox" / "runtime" / "payload"
 WORKLOADS = ROOT / "benchmarks" / "determinism_workloads.py"
+JAX_WORKLOADS = ROOT / "benchmarks" / "determinism_jax.py"
 OPERATIONS = ROOT / "benchmarks" / "determinism_operations.py"
 # Opteron_G4 is the oldest of AMD's that the profile is for: those before it lack SSE4.
 MATRIX = {
     "same-machine": ("", "Haswell", "EPYC-Rome", "Nehalem"),
     "portable-avx2": ("", "Haswell", "Broadwell", "Skylake-Server", "Cascadelake-Server", "EPYC", "EPYC-Rome", "EPYC-Milan"),
     "portable-any": ("", "Nehalem", "SandyBridge", "Opteron_G4", "Haswell", "Skylake-Server", "EPYC-Rome", "EPYC-Milan"),
+}
+
+# jaxlib is built for AVX, so there is no older CPU for it.
+JAX_MATRIX = {
+    "same-machine": ("", "Haswell"),
+    "portable-avx2": ("", "Haswell", "EPYC-Rome"),
+    "portable-any": ("", "SandyBridge"),
 }
 
 
@@ -45,6 +54,7 @@ def run(
     trail: Trail | None = None,
     out: str = "",
     without: str = "",
+    program: Path = WORKLOADS,
 ) -> dict[str, object]:
     """One workload under a profile; what it printed. `without`: leave out a variable, or an interposed library."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -53,7 +63,7 @@ def run(
         env["REPROBOX_INTERPOSE"] = ",".join(one for one in env.get("REPROBOX_INTERPOSE", "").split(",") if one != without)
         env.pop(without, None)
         emulated = [options.emulator, "-cpu", cpu] if cpu else []
-        argv = (*emulated, options.python, str(WORKLOADS), *argv)
+        argv = (*emulated, options.python, str(program), *argv)
         done = subprocess.run(argv, env=env, stdout=subprocess.PIPE, check=True)
     return dict(json.loads(done.stdout)["found"])
 
@@ -69,6 +79,19 @@ def matrix(options: argparse.Namespace) -> str:
             same = sum(found[f"{net}.weights"] == native[f"{net}.weights"] for net in ("mlp", "cnn", "transformer"))
             digests = " | ".join(str(found[f"{net}.weights"])[:6] for net in ("mlp", "cnn", "transformer"))
             lines.append(f"| {profile} | {cpu or 'native'} | {digests} | {f'{same} of 3' if cpu else ''} |")
+            print(lines[-1], file=sys.stderr, flush=True)
+    return "\n".join(lines)
+
+
+def jax(options: argparse.Namespace) -> str:
+    """The same for JAX, one step of its smallest training: compiling in the emulator takes minutes. Not among the defaults."""
+    lines = ["| profile | CPU | MLP | same as native |", "|---|---|---|---|"]
+    for profile, cpus in JAX_MATRIX.items():
+        native = ""
+        for cpu in cpus:
+            found = str(run(options, profile, "mlp", "1", cpu=cpu, program=JAX_WORKLOADS)["weights"])
+            native = native or found
+            lines.append(f"| {profile} | {cpu or 'native'} | {found[:6]} | {('yes' if found == native else 'no') if cpu else ''} |")
             print(lines[-1], file=sys.stderr, flush=True)
     return "\n".join(lines)
 
@@ -176,7 +199,9 @@ TABLES: dict[str, Callable[[argparse.Namespace], str]] = {
     "operations": operations,
     "ablate": ablate,
     "matrix": matrix,
+    "jax": jax,
 }
+USUAL = tuple(name for name in TABLES if name != "jax")
 
 
 def main() -> None:
@@ -184,7 +209,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--python", default=sys.executable, help="an interpreter with torch and numpy")
     parser.add_argument("--emulator", default="qemu-x86_64")
-    parser.add_argument("--only", default=",".join(TABLES))
+    parser.add_argument("--only", default=",".join(USUAL))
     parser.add_argument("--write", action="store_true", help="put the tables into docs/determinism.md")
     options = parser.parse_args()
     for name in options.only.split(","):

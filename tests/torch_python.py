@@ -1,6 +1,7 @@
 """An interpreter with torch for the tests that need one, and programs run under the payload without a container.
 
 REPROBOX_TORCH_PYTHON names an interpreter with torch, numpy and safetensors; without it one is made in .tools/torch and kept.
+REPROBOX_JAX_PYTHON is the same for jax (.tools/jax). REPROBOX_TENSORFLOW_PYTHON names one with tensorflow (none is made: its size).
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ ROOT = Path(__file__).parent.parent
 PAYLOAD = ROOT / "reprobox" / "runtime" / "payload"
 WORKLOADS = ROOT / "benchmarks" / "determinism_workloads.py"
 PACKAGES = ("torch==2.13.0", "numpy==2.4.*", "safetensors==0.8.*")
+JAX_PACKAGES = ("jax==0.10.*", "jaxlib==0.10.*", "numpy==2.4.*")
+TENSORFLOW = os.environ.get("REPROBOX_TENSORFLOW_PYTHON")
+_JAX = os.environ.get("REPROBOX_JAX_PYTHON")
 _NAMED = os.environ.get("REPROBOX_TORCH_PYTHON")  # read now: the fixtures hide REPROBOX_ variables from the tests
 _PATH = os.environ.get("PATH", "/usr/bin:/bin")
 
@@ -29,14 +33,22 @@ _PATH = os.environ.get("PATH", "/usr/bin:/bin")
 @cache
 def torch_python() -> Path:
     """The interpreter; built once where there is none."""
-    if _NAMED:
-        return Path(_NAMED)
-    home = ROOT / ".tools" / "torch"
-    with files.locked(ROOT / ".tools" / "torch.lock"):  # several test processes share it
+    return Path(_NAMED) if _NAMED else _made("torch", PACKAGES)
+
+
+@cache
+def jax_python() -> Path:
+    """The one with jax; built once where there is none (12 seconds, half a gigabyte)."""
+    return Path(_JAX) if _JAX else _made("jax", JAX_PACKAGES)
+
+
+def _made(name: str, packages: tuple[str, ...]) -> Path:
+    home = ROOT / ".tools" / name
+    with files.locked(ROOT / ".tools" / f"{name}.lock"):  # several test processes share it
         if not (home / "ready").exists():
             shutil.rmtree(home, ignore_errors=True)
             _do([sys.executable, "-m", "venv", home])
-            _do([home / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES])
+            _do([home / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages])
             (home / "ready").touch()
     return home / "bin" / "python"
 

@@ -54,6 +54,8 @@ _SAME_MACHINE = {
     "NVTE_ALLOW_NONDETERMINISTIC_ALGO": "0",
     "PL_SEED_WORKERS": "1",
 }
+# Without it XLA takes reciprocal roots from an instruction whose low bits are each vendor's own.
+_XLA_MATH = "--xla_cpu_enable_platform_dependent_math=false"
 _PORTABLE: dict[str, dict[str, str]] = {
     "portable-avx2": {
         "ATEN_CPU_CAPABILITY": "avx2",
@@ -63,6 +65,7 @@ _PORTABLE: dict[str, dict[str, str]] = {
         "MKL_CBWR": "AVX2",
         "NVIDIA_TF32_OVERRIDE": "0",
         "REPROBOX_INTERPOSE": "vml,intel",
+        "REPROBOX_XLA_CPU": f"--xla_cpu_max_isa=AVX2 {_XLA_MATH}",
     },
     "portable-any": {
         "ATEN_CPU_CAPABILITY": "default",
@@ -73,6 +76,7 @@ _PORTABLE: dict[str, dict[str, str]] = {
         "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-FMA4",
         "NVIDIA_TF32_OVERRIDE": "0",
         "REPROBOX_INTERPOSE": "vml",
+        "REPROBOX_XLA_CPU": f"--xla_cpu_max_isa=SSE4_2 {_XLA_MATH}",
     },
 }
 _PROMISES: dict[str, str] = {
@@ -80,9 +84,9 @@ _PROMISES: dict[str, str] = {
     "same-machine": "Same bits on the same CPU dispatch class or the same GPU model, SM count, driver and libraries, with the same "
     "number of threads; not on other GPU models, not for code that reads the clock, draws without a seed or races.",
     "portable-avx2": "CPU runs: same bits on any x86-64 with AVX2 and FMA, Intel or AMD (shown on one real CPU and on emulated "
-    "ones); not for GPU kernels, torch.compile, JAX matrix products or aarch64.",
+    "ones); not for GPU kernels, torch.compile or aarch64, and for JAX as far as one small training shows.",
     "portable-any": "CPU runs: same bits on any x86-64 from v2 up, two to three times slower (shown on one real CPU and emulated "
-    "ones); not for GPU kernels, torch.compile, JAX matrix products or aarch64.",
+    "ones); not for GPU kernels, torch.compile or aarch64, and for JAX as far as one small training shows.",
 }
 _NEEDS: dict[str, frozenset[str]] = {
     "portable-avx2": frozenset({"avx2", "fma"}),
@@ -142,15 +146,19 @@ def _base(threads: int, commit_time: int, python_path: str, box: str) -> dict[st
         "MKL_DYNAMIC": "FALSE",
         "MKL_NUM_THREADS": count,
         "MPLBACKEND": "Agg",
+        "NPROC": count,  # XLA's threads, by which it splits sums; the host's cores else
         "NUMEXPR_NUM_THREADS": count,
         "OMP_DYNAMIC": "FALSE",
         "OMP_NUM_THREADS": count,
         "OPENBLAS_NUM_THREADS": count,
+        "PJRT_NPROC": count,
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
         "PYTHONPATH": f"{box}:{python_path}" if python_path else box,
         "PYTHONUNBUFFERED": "1",
         "SOURCE_DATE_EPOCH": str(commit_time),
+        "TF_NUM_INTEROP_THREADS": count,
+        "TF_NUM_INTRAOP_THREADS": count,
         "TZ": "UTC",
     }
 

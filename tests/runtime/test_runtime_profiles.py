@@ -24,6 +24,7 @@ def test_every_profile_says_its_whole_base() -> None:
         assert {got[name] for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")} == {
             "2"
         }
+        assert {got[name] for name in ("NPROC", "PJRT_NPROC", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")} == {"2"}
         assert (got["OMP_DYNAMIC"], got["MKL_DYNAMIC"]) == ("FALSE", "FALSE")
         assert (got["PYTHONHASHSEED"], got["TZ"], got["LC_ALL"], got["LANG"]) == ("0", "UTC", "C.UTF-8", "C.UTF-8")
         assert (got["SOURCE_DATE_EPOCH"], got["PYTHONPATH"], got["HOME"]) == ("1700000000", "/.reprobox", "/home/reprobox")
@@ -42,6 +43,8 @@ def test_portable_profiles_pin_every_library_that_chooses_code_by_cpu() -> None:
     assert fast["REPROBOX_INTERPOSE"] == "vml,intel"
     assert any_cpu["REPROBOX_INTERPOSE"] == "vml"
     assert (fast["MKL_CBWR"], any_cpu["MKL_CBWR"]) == ("AVX2", "COMPATIBLE")
+    assert "xla_cpu_max_isa=AVX2" in fast["REPROBOX_XLA_CPU"]
+    assert "xla_cpu_max_isa=SSE4_2" in any_cpu["REPROBOX_XLA_CPU"]
     assert "AVX2" in any_cpu["NPY_DISABLE_CPU_FEATURES"].split()
     assert "AVX2" not in fast["NPY_DISABLE_CPU_FEATURES"].split()
     assert any_cpu["GLIBC_TUNABLES"].startswith("glibc.cpu.hwcaps=-AVX2")

@@ -230,8 +230,36 @@ def _tensorflow(state, module):
         state.applied("tensorflow.enable_op_determinism")
 
 
+def _xla(state, module):
+    """Adds XLA's switches that this jaxlib knows: one that it does not know would end the program."""
+    asked = os.environ.get("REPROBOX_XLA_CPU", "").split()
+    given = os.environ.get("XLA_FLAGS", "")
+    for flag in asked:
+        name = flag.lstrip("-").partition("=")[0]
+        if name not in given and not _jaxlib_knows(name):
+            state.fault("jax", LookupError("this jaxlib has no " + name + ", so its code is not the same on every CPU"))
+            continue
+        given += "" if name in given else " " + flag  # what the program's own environment says stays
+        state.applied("XLA_FLAGS " + flag if flag in given else "XLA_FLAGS of the program: " + name)
+    if asked:
+        os.environ["XLA_FLAGS"] = given.strip()
+
+
+def _jaxlib_knows(name):
+    import importlib.util
+    import mmap
+
+    for directory in importlib.util.find_spec("jaxlib").submodule_search_locations:
+        for entry in os.scandir(directory):
+            if entry.name.endswith(".so") and entry.stat().st_size:
+                with open(entry.path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                    if data.find(name.encode() + b"\0") >= 0:
+                        return True
+    return False
+
+
 def _jax(state, module):
-    # Keys are explicit in JAX and its switches are environment variables, so there is only something to note.
+    # Keys are explicit in JAX and its switches were set before, so there is only something to note.
     state.marker["jax"] = str(getattr(module, "__version__", ""))
     state.applied("jax")
 
@@ -287,7 +315,7 @@ def _be_child(state, name):
     state.write()
 
 
-_BEFORE = {"numpy": _numpy, "torch": _interpose}
+_BEFORE = {"numpy": _numpy, "torch": _interpose, "jax": _xla}
 _AFTER = {
     "random": _random,
     "numpy.random": _numpy_random,
