@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from reprobox.errors import ReproboxError
 from reprobox.flow import reconcile
 from reprobox.flow.box import Box
+from reprobox.flow.code import CODE, holder
+from reprobox.kit import canon
+from reprobox.model.runspec import InputPin
 from reprobox.store import fsck as store_fsck
 from reprobox.store import gc as store_gc
+from reprobox.store import layout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +44,53 @@ def stores(box: Box, *, shared: bool) -> list[Path]:
 
 
 def fsck(box: Box, *, shared: bool = True) -> list[Health]:
-    """Reads and hashes everything; changes nothing.
+    """Reads and hashes objects, runs, and in the project what came with imported runs: commits and input trees. Changes nothing.
 
     Raises:
         NewerFormat, StoreError: a store itself cannot be read.
     """
-    return [Health(store=root, report=store_fsck.check(root, box.progress)) for root in stores(box, shared=shared)]
+    own, *others = [store_fsck.check(root, box.progress) for root in stores(box, shared=shared)]
+    whole = replace(own, faults=(*own.faults, *_commits(box), *_trees(box)))
+    return [Health(store=root, report=report) for root, report in zip(stores(box, shared=shared), (whole, *others), strict=True)]
+
+
+def _commits(box: Box) -> Iterator[store_fsck.Fault]:
+    """The commits of imported runs, which lie in the store's own repository."""
+    from reprobox.flow.deep import Deep
+
+    kept = box.runs.root / CODE
+    if not layout.exists(kept):
+        return
+    below = Deep(box)
+    for commit in sorted(_named(box)):
+        if holder(box, commit) == kept:
+            for fault in below.code(commit).damage:
+                yield store_fsck.Fault(what=CODE, kind="corrupted", why=fault)
+
+
+def _named(box: Box) -> set[str]:
+    """Commits of runs whose intent can be read; the others are faults already."""
+    found = set()
+    for run_id in box.runs.ids():
+        with contextlib.suppress(ReproboxError):
+            found.add(box.runs.intent(run_id).source.commit)
+    return found
+
+
+def _trees(box: Box) -> Iterator[store_fsck.Fault]:
+    """Input trees, each held against the digest that is its name."""
+    from reprobox import inputs
+    from reprobox.flow.deep import NoMemo
+
+    folder = box.runs.root / layout.INPUTS
+    for path in sorted(folder.iterdir()) if layout.exists(folder) else ():
+        what = f"{layout.INPUTS}/{path.name}"
+        if not canon.is_digest(f"sha256:{path.name}"):
+            yield store_fsck.Fault(what=what, kind="untrusted", why="it is no input tree")
+            continue
+        pin = InputPin(path=what, source=str(path), kind="tree", digest=f"sha256:{path.name}", size=0)
+        if why := inputs.check(pin, path, NoMemo(box.objects), box.progress):
+            yield store_fsck.Fault(what=what, kind="corrupted", why=why)
 
 
 def code_of(found: Sequence[Health]) -> int:

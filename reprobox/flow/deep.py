@@ -55,7 +55,7 @@ class Deep:
             self._images[image.config] = self._image(image)
         return [
             self._chain(record),
-            self._code(record.intent.source.commit),
+            self.code(record.intent.source.commit),
             self._images[image.config],
             self._kept(record),
             *map(self._input, self._loose(record)),
@@ -69,7 +69,8 @@ class Deep:
         why = fsck.vouched(self.box.runs, record.id, self._log)
         return Found(checked="record log", damage=(f"record log: {why}",) if why else ())
 
-    def _code(self, commit: str) -> Found:
+    def code(self, commit: str) -> Found:
+        """The files of a commit, wherever it is."""
         if commit not in self._commits:
             with self.box.progress.task("reading the commit again") as bar:
                 read = reread(holder(self.box, commit), commit, bar.update)
@@ -114,7 +115,7 @@ class Deep:
 
     def _input(self, pin: InputPin) -> Found:
         checked = f"input {pin.path}"
-        why = inputs.check(pin, Path(pin.source), _NoMemo(self.box.objects), self.box.progress)
+        why = inputs.check(pin, Path(pin.source), NoMemo(self.box.objects), self.box.progress)
         if why is None or (pin.kind == "file" and self._state(pin.digest)):
             return Found(checked=checked)
         return Found(checked=checked, damage=(f"{checked}: {why}",))
@@ -159,7 +160,7 @@ def _hash(source: IO[bytes], tell: Any) -> str:
     return f"sha256:{hasher.hexdigest()}"
 
 
-class _NoMemo:
+class NoMemo:
     """Objects that remember nothing: whoever edits a file can also put its times back."""
 
     def __init__(self, objects: Objects) -> None:

@@ -1,4 +1,4 @@
-"""Everything is read and hashed again; each damaged thing is named, and nothing is changed.
+"""Objects and runs are read and hashed again; each damaged thing is named, and nothing is changed.
 
 The answer's bits are those of Nix's store verification: 1 corrupted (bytes are not what they were), 2 untrusted (whole, but not
 what the log of records vouches for), 4 not verifiable (it could not be read, or is of a newer version). Three different answers:
@@ -13,6 +13,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, ParamSpec
 
@@ -68,14 +69,18 @@ def check(root: Path, progress: Progress | None = None) -> Report:
     store, runs = ObjectStore(root), Runs(root)
     digests, names = list(store.iterate()), runs.ids()
     faults: list[Fault] = list(_foreign(root))
+    looks = [
+        # Not `store.path`, which counts as a look-up.
+        *((partial(_kept, store, digest), root / "objects/sha256" / digest[7:9] / digest[9:]) for digest in digests),
+        *((partial(_run, runs, name), runs.folder / name) for name in names),
+    ]
+    with layout.trouble(f"looking into {root}"):
+        sizes = [layout.bytes_of(place) for _, place in looks]
     with contextlib.ExitStack() as stack:
-        bar = stack.enter_context(progress.task("reading the store again", len(digests) + len(names))) if progress else None
-        for digest in digests:
-            faults += _guarded(f"object {digest}", _object, store, digest)
-            bar.update(1) if bar else None
-        for name in names:
-            faults += _run(runs, name)
-            bar.update(1) if bar else None
+        bar = stack.enter_context(progress.task("reading the store again", sum(sizes))) if progress else None
+        for (look, _), size in zip(looks, sizes, strict=True):
+            faults += look()
+            bar.update(size) if bar else None
     faults += _guarded("heads.log", _chain, runs, set(names))
     return Report(objects=len(digests), runs=len(names), faults=tuple(faults))
 
@@ -103,6 +108,10 @@ def _foreign(root: Path) -> Iterator[Fault]:
                 yield Fault(what=f"objects/sha256/{folder}/{name}", kind="untrusted", why="it is no object")
 
 
+def _kept(store: ObjectStore, digest: str) -> list[Fault]:
+    return _guarded(f"object {digest}", _object, store, digest)
+
+
 def _object(store: ObjectStore, digest: str) -> Iterator[Fault]:
     if not store.verify(digest):
         yield Fault(what=f"object {digest}", kind="corrupted", why="its bytes have another digest")
@@ -117,6 +126,8 @@ def _run(runs: Runs, run_id: str) -> list[Fault]:
         faults += _guarded(f"{what}, verdicts/{path.name}", _verdict, path)
     for path in numbered(runs.folder / run_id, addresses.FOLDER):
         faults += _guarded(f"{what}, addresses/{path.name}", _address, path)
+    for path in numbered(runs.folder / run_id, "statements"):
+        faults += _guarded(f"{what}, statements/{path.name}", _statement, path)
     return faults
 
 
@@ -136,6 +147,15 @@ def _verdict(path: Path) -> Iterator[Fault]:
 
 def _address(path: Path) -> Iterator[Fault]:
     addresses.decode(path.read_bytes(), where=str(path))
+    yield from ()
+
+
+def _statement(path: Path) -> Iterator[Fault]:
+    """A signature is checked by `verify`; here it is asked only whether there is something to check."""
+    try:
+        canon.parse(path.read_bytes())
+    except ValueError as fault:
+        raise StoreDamaged(f"{path} is not readable JSON: {fault}") from fault
     yield from ()
 
 

@@ -85,7 +85,7 @@ def plan(root: Path, *, forget: bool = False, now: float | None = None) -> Plan:
         old = [(digest, size) for digest, size, touched in _objects(store) if now - touched > GRACE]
         total = sum(1 for _ in store.iterate())
         doomed = tuple((digest, size) for digest, size in old if digest.removeprefix("sha256:") not in needed)
-        leftovers = tuple((path, _size(path)) for path in (*_leftovers(root, now), *_idle_trees(root, needed, now)))
+        leftovers = tuple((path, layout.bytes_of(path)) for path in (*_leftovers(root, now), *_idle_trees(root, needed, now)))
     return Plan(objects=doomed, leftovers=leftovers, kept=total - len(doomed), forgotten=gone)
 
 
@@ -290,17 +290,3 @@ def _remove_leftover(root: Path, path: Path, current: set[Path]) -> bool:
         layout.remove_tree(path)
         return True
     return False
-
-
-def _size(path: Path) -> int:
-    """Bytes of a file or of all files of a tree; what cannot be entered counts as nothing."""
-    if path.is_symlink() or not path.is_dir():
-        return _length(path)
-    return sum(_length(os.path.join(folder, name)) for folder, _, names in os.walk(path) for name in names)
-
-
-def _length(path: str | Path) -> int:
-    try:
-        return os.lstat(path).st_size
-    except FileNotFoundError:
-        return 0

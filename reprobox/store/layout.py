@@ -95,6 +95,20 @@ def exists(path: Path) -> bool:
     return True
 
 
+def bytes_of(path: Path) -> int:
+    """Bytes of a file or of all files of a tree; what is gone, or cannot be entered, counts as nothing."""
+    if path.is_symlink() or not path.is_dir():
+        return _length(path)
+    return sum(_length(os.path.join(folder, name)) for folder, _, names in os.walk(path) for name in names)
+
+
+def _length(path: str | Path) -> int:
+    try:
+        return os.lstat(path).st_size
+    except FileNotFoundError:
+        return 0
+
+
 def remove_tree(path: Path) -> None:
     """Removes a tree that we own, even where a program took away our permissions inside it; absent is fine."""
     if not path.is_symlink() and path.is_dir():

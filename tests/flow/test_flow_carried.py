@@ -15,7 +15,7 @@ from harness_runs import a_finished_run, a_runspec
 
 from reprobox import inputs
 from reprobox.cli.talk import Talk
-from reprobox.flow import carried
+from reprobox.flow import care, carried
 from reprobox.flow.box import Box
 from reprobox.kit import canon
 from reprobox.model.runspec import InputPin
@@ -107,3 +107,18 @@ def test_gc_takes_the_trees_that_no_run_names(tmp_path: Path, pin: InputPin) -> 
     os.utime(place, (1, 1))
     assert gc.carry_out(box.runs.root, found) == found.size
     assert not place.exists()
+
+
+def test_fsck_names_a_damaged_tree(tmp_path: Path, pin: InputPin) -> None:
+    box = a_box(tmp_path)
+    place = carried.find(box, pin)
+    assert place is not None
+    assert [health.report.faults for health in care.fsck(box)] == [(), ()]
+    (place / "d1" / "1").chmod(0o600)
+    (place / "d1" / "1").write_bytes(b"damaged")
+    (place.parent / "stranger").mkdir()
+    own, _ = care.fsck(box)
+    assert [(fault.what, fault.kind) for fault in own.report.faults] == [
+        (f"inputs/{place.name}", "corrupted"),
+        ("inputs/stranger", "untrusted"),
+    ]

@@ -71,6 +71,15 @@ def test_a_commit_that_was_rebased_away_goes_into_a_repository_that_has_another_
     assert commit not in there.git("rev-list", "--all")
     there.git("fsck", "--strict")
     there.git("gc", "-q")
+    assert there("fsck", "--project").code == 0
+    (pack,) = (there.top / ".reprobox" / "code.git").rglob("*.pack")
+    pack.chmod(0o600)
+    data = bytearray(pack.read_bytes())
+    data[len(data) // 2] ^= 1
+    pack.write_bytes(data)
+    said = there("fsck", "--project", "--json")
+    assert said.code == 1, said.err
+    assert {fault["what"] for fault in said.json[0]["faults"]} == {"code.git"}
 
 
 def test_the_same_runs_give_the_same_file_also_after_git_packed_its_objects(project: Project, tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from reprobox.model.verdict import Verdict
 from reprobox.store import fsck
 from reprobox.store.collect import collect
 from reprobox.store.manifest import outputs_manifest
+from reprobox.store.numbered import add_numbered
 from reprobox.store.objects import ObjectStore
 from reprobox.store.runs import Runs
 
@@ -74,6 +76,40 @@ def test_a_clean_store_has_no_faults_and_is_not_touched(runs: Runs) -> None:
     report = fsck.check(runs.root)
     assert (report.faults, report.code, report.objects, report.runs) == ((), 0, 1, 2)
     assert snapshot(runs.root) == before
+
+
+class Told:
+    """A progress that adds up what it is told."""
+
+    total = done = 0
+
+    @contextlib.contextmanager
+    def task(self, what: str, total: int | None = None) -> Iterator[Told]:
+        self.total += total or 0
+        yield self
+
+    def update(self, advance: int) -> None:
+        self.done += advance
+
+    def note(self, text: str) -> None:
+        raise AssertionError(text)
+
+
+def test_progress_is_told_in_bytes(runs: Runs) -> None:
+    a_full_run(runs)
+    ObjectStore(runs.root).put_bytes(bytes(300_000))
+    told = Told()
+    fsck.check(runs.root, told)
+    assert told.total == told.done > 300_000
+
+
+def test_a_statement_that_cannot_be_read_is_named(runs: Runs) -> None:
+    run = a_full_run(runs)
+    add_numbered(runs.path(run), "statements", b"{}")
+    assert fsck.check(runs.root).code == 0
+    add_numbered(runs.path(run), "statements", b"{")
+    (fault,) = fsck.check(runs.root).faults
+    assert (fault.what, fault.kind) == (f"run {run}, statements/0002.json", "corrupted")
 
 
 def an_object(runs: Runs, _: Path) -> Path:
