@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from textwrap import dedent
 
@@ -9,6 +10,7 @@ import pytest
 from torch_python import ROOT, TENSORFLOW, Ran, jax_python, under
 
 from reprobox.judge import trail
+from reprobox.kit import proc
 from reprobox.model.spec import Trail
 
 WORKLOADS = ROOT / "benchmarks" / "determinism_jax.py"
@@ -62,6 +64,29 @@ def test_what_the_program_says_of_xla_stays_and_a_jaxlib_without_the_switch_is_t
     assert "absent" not in ran.out
     (fault,) = ran.marker()["errors"]
     assert "this jaxlib has no xla_cpu_absent" in fault
+
+
+ROOTS = """
+import jax
+from jax import numpy as jnp
+x = jnp.arange(1, 4097, dtype=jnp.float32)
+for function in (jax.lax.rsqrt, jnp.reciprocal, lambda v: jnp.tanh(v) / jnp.sqrt(v), lambda v: v @ v):
+    jax.jit(function)(x).block_until_ready()
+"""
+APPROXIMATE = re.compile(r"\bv?(?:rsqrt|rcp)(?:14|28)?[ps][sd]\b")
+
+
+@pytest.mark.parametrize(("profile", "clean"), [("portable-avx2", True), ("portable-any", True), ("same-machine", False)])
+def test_xla_compiles_no_approximate_instruction_under_a_portable_profile(tmp_path: Path, profile: str, clean: bool) -> None:
+    """Read from the code that XLA made; without the profile there are such instructions, so the search finds them."""
+    in_jax(tmp_path, "-c", ROOTS, profile=profile, XLA_FLAGS=f"--xla_dump_to={tmp_path}/code")
+    made = sorted((tmp_path / "code").glob("*.o"))
+    assert made
+    code = "".join(proc.run(["objdump", "--disassemble", path]).out.decode() for path in made)
+    assert "sqrt" in code
+    assert bool(APPROXIMATE.search(code)) != clean
+    assert not (clean and "zmm" in code)
+    assert not (profile == "portable-any" and "ymm" in code)
 
 
 KERAS = """
