@@ -11,10 +11,10 @@ from reprobox.attest import check, dsse, sshsig, statement
 from reprobox.errors import ReproboxError, SignatureRefused, UsageError
 from reprobox.flow import reconcile
 from reprobox.flow.box import Box
-from reprobox.kit import canon, files
+from reprobox.kit import canon
 from reprobox.model.record import Record
 from reprobox.model.verdict import Verdict
-from reprobox.store import layout
+from reprobox.store import whole
 from reprobox.store.numbered import add_numbered, numbered
 
 FOLDER = "statements"
@@ -199,7 +199,7 @@ def export_format(box: Box, reference: str, kind: str, target: Path, *, license_
         kind: `intoto` (the statement, unsigned), `cyclonedx`, or `crate` (an RO-Crate directory).
 
     Raises:
-        UsageError: the library for it is missing, or the target is there.
+        UsageError: the library for it is missing, the target is there, or its directory is not.
     """
     run_id = reconcile.find(box, reference)
     record, digest = box.runs.record(run_id)
@@ -216,5 +216,5 @@ def export_format(box: Box, reference: str, kind: str, target: Path, *, license_
         data = sbom.cyclonedx(record)
     else:
         data = canon.canonical(statement.provenance(record, digest, outputs))
-    with layout.trouble(f"writing {target}"):
-        files.replace(target.absolute(), data)
+    with whole.written(target, replace=True) as file:
+        file.write(data)
