@@ -22,6 +22,8 @@ from reprobox.store.copy import Readable
 from reprobox.store.remote import DEAD_AFTER, UNFINISHED, gone
 
 _CHUNK = 1 << 20
+_AHEAD = 16 << 20
+"""Bytes that are asked for ahead, and may be in memory: at 50 ms from here to there and back, 320 MB/s."""
 _TIMEOUT = 30.0
 """Seconds without an answer after which the other side counts as gone."""
 _FEW = 8
@@ -110,11 +112,11 @@ class Sftp:
             with self._trouble("reading"):
                 file = self._sftp.open(self._path(name), "rb")
                 file.seek(offset)
-                file.prefetch(min(file.stat().st_size, offset + most))
+                end = min(int(file.stat().st_size), offset + most)
         except FileNotFoundError as fault:
             raise gone(self.url, name) from fault
         try:
-            yield _File(file, self)
+            yield _File(file, self, offset, end)
         finally:
             with contextlib.suppress(OSError, EOFError):
                 file.close()
@@ -178,15 +180,27 @@ class Sftp:
 
 
 class _File:
-    """A file that breaks off is told as the place's failure."""
+    """Asks ahead for a window at a time; a file that breaks off is told as the place's failure.
 
-    def __init__(self, file: Any, place: Sftp) -> None:
+    All that was asked for is in memory once anything else is asked on the connection, be it that the file is closed early. So it is
+    never a whole file: of what `prefetch` itself could limit, the thread goes on when the file is closed.
+    """
+
+    def __init__(self, file: Any, place: Sftp, start: int, end: int) -> None:
         self._file, self._place = file, place
+        self._at = self._asked = start
+        self._end = end
 
     def read(self, size: int = -1, /) -> bytes:
         """So many bytes, or fewer."""
         with self._place._trouble("reading"):
-            data: bytes = self._file.read(size if size >= 0 else _CHUNK)
+            if self._at >= self._asked < self._end:
+                self._asked = min(self._end, self._at + _AHEAD)
+                self._file.prefetch(self._asked)
+            want = size if size >= 0 else _CHUNK
+            # Not beyond the window, where the next one begins; behind the last one, whoever reads on waits for each piece.
+            data: bytes = self._file.read(min(want, self._asked - self._at) if self._at < self._asked else want)
+            self._at += len(data)
             return data
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
+import random
 import subprocess
+import threading
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -18,6 +22,7 @@ from reprobox.errors import BundleRefused, NewerFormat, RunAmbiguous, RunNotFoun
 from reprobox.store import copy, remote
 from reprobox.store.copy import Copied, Parcels
 from reprobox.store.remote import open_remote
+from reprobox.store.remote_ssh import Sftp
 from reprobox.store.runs import Runs
 
 WHEEL = os.urandom(9_000_000)
@@ -346,3 +351,29 @@ def test_nobody_answers(tmp_path: Path) -> None:
 def test_an_address_of_no_kind(url: str) -> None:
     with pytest.raises(UsageError), open_remote(url):
         pass
+
+
+def test_a_file_over_ssh_is_never_in_memory_as_a_whole(ssh: Ssh, tmp_path: Path) -> None:
+    """Closing early waits for all that was asked for, so it must not have been everything."""
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(120 << 20)
+        file.seek(40 << 20)
+        file.write(random.Random(1).randbytes(9 << 20))
+    expected = hashlib.sha256((tmp_path / "large").read_bytes()[3:]).hexdigest()
+    with contextlib.closing(Sftp(ssh.url(tmp_path))) as place:
+        tracemalloc.start()
+        try:
+            with place.read("large", most=120 << 20) as stream:
+                assert stream.read(100) == bytes(100)
+                for thread in threading.enumerate():
+                    if "_prefetch_thread" in thread.name:  # paramiko's: it ends when everything has been asked for
+                        thread.join(60)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        hasher = hashlib.sha256()
+        with place.read("large", 3, most=(60 << 20) - 3) as stream:
+            while chunk := stream.read(1_000_003):
+                hasher.update(chunk)
+    assert peak < 60 << 20
+    assert hasher.hexdigest() == expected
