@@ -165,5 +165,5 @@ def sweep(runs: Runs) -> None:
     for base in _bases():
         top = base / f"reprobox-{os.getuid()}" / _key(runs.folder)
         for name in sorted(os.listdir(top)) if top.is_dir() else ():
-            if name not in runs.ids() or runs.finished(name):
+            if not runs.has(name) or runs.finished(name):
                 forget(runs.folder / name)

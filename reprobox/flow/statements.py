@@ -76,7 +76,7 @@ def attest(box: Box, reference: str, key: Path | None) -> list[Attested]:
 def _confirmable(box: Box, replay: Record, digest: str) -> tuple[Record, Verdict] | None:
     """The original and the verdict, where the replay ended the same and the original is here."""
     original_id = replay.intent.replay_of
-    if original_id is None or original_id not in box.runs.ids():
+    if original_id is None or not box.runs.has(original_id):
         return None
     original, original_digest = box.runs.record(original_id)
     for verdict in box.runs.verdicts(replay.id):
@@ -192,15 +192,18 @@ def _about(box: Box, digest: str | None) -> str | None:
     return next((row.id for row in box.runs.list() if digest and row.digest == digest), None)
 
 
-def export_format(box: Box, reference: str, kind: str, target: Path, *, license_: str = "") -> None:
+def export_format(box: Box, reference: str, kind: str, target: Path, *, license_: str = "", force: bool = False) -> None:
     """Writes a run in somebody else's format.
 
     Args:
         kind: `intoto` (the statement, unsigned), `cyclonedx`, or `crate` (an RO-Crate directory).
+        force: replace a file; a directory is never replaced.
 
     Raises:
-        UsageError: the library for it is missing, the target is there, or its directory is not.
+        UsageError: the library for it is missing, the target is there and is not to be replaced, or its directory is not there.
     """
+    if kind != "crate" and not force:
+        whole.refuse_taken(target)
     run_id = reconcile.find(box, reference)
     record, digest = box.runs.record(run_id)
     outputs = box.runs.outputs(run_id)
@@ -216,5 +219,5 @@ def export_format(box: Box, reference: str, kind: str, target: Path, *, license_
         data = sbom.cyclonedx(record)
     else:
         data = canon.canonical(statement.provenance(record, digest, outputs))
-    with whole.written(target, replace=True) as file:
+    with whole.written(target, replace=force) as file:
         file.write(data)

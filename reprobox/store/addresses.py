@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import ClassVar
 
 from reprobox.errors import ReproboxError, StoreDamaged
@@ -66,17 +65,23 @@ def note(runs: Runs, run_id: str, image: str, address: str) -> None:
 
 
 def known(runs: Runs, image: str) -> tuple[str, ...]:
-    """Where an image can be had, as any run of the project knows it, the newest run first.
+    """Where an image can be had, as any run of the project that had it knows, the newest run first.
 
     Raises:
         StoreDamaged: a document cannot be read.
     """
-    return tuple(islice(dict.fromkeys(found.address for found in _all(runs) if found.image == image), _MOST))
+    seen: dict[str, None] = {}
+    for found in _all(runs, image):
+        if found.image == image:
+            seen[found.address] = None
+        if len(seen) == _MOST:
+            break
+    return tuple(seen)
 
 
-def _all(runs: Runs) -> Iterator[Address]:
-    for run_id in sorted(runs.ids(), reverse=True):
-        for path in numbered(runs.path(run_id), FOLDER):
+def _all(runs: Runs, image: str) -> Iterator[Address]:
+    for row in runs.index.rows("image = ?", (image,)):
+        for path in numbered(runs.folder / row.id, FOLDER):
             with layout.trouble(f"reading {path}"):
                 data = path.read_bytes()
             yield decode(data, where=str(path))

@@ -69,6 +69,7 @@ def check(root: Path, progress: Progress | None = None) -> Report:
     store, runs = ObjectStore(root), Runs(root)
     digests, names = list(store.iterate()), runs.ids()
     faults: list[Fault] = list(_foreign(root))
+    faults += [Fault(what=f"run {name}, intent.json", kind="corrupted", why="it is gone") for name in runs.headless()]
     looks = [
         # Not `store.path`, which counts as a look-up.
         *((partial(_kept, store, digest), root / "objects/sha256" / digest[7:9] / digest[9:]) for digest in digests),

@@ -105,7 +105,7 @@ def carry_out(root: Path, found: Plan, *, now: float | None = None) -> int:
                     freed += size
         current = set(_leftovers(root, now))
         for path, size in found.leftovers:
-            if _remove_tree(root, path, now) if path.parent == root / layout.INPUTS else _remove_leftover(root, path, current):
+            if _remove_tree(root, path, now) if path.parent == root / layout.INPUTS else _remove_leftover(root, path, current, now):
                 freed += size
     return freed
 
@@ -216,16 +216,19 @@ def _still_old(store: ObjectStore, digest: str, now: float) -> bool:
 
 def _leftovers(root: Path, now: float) -> Iterator[Path]:
     for name in _names(root / "tmp"):
-        path = root / "tmp" / name
-        # A directory cannot be locked by who fills it (an import, an export), so it gets the time of a long one.
-        patient = name.startswith("partial-") or (path.is_dir() and not name.startswith("removed-"))
-        limit = _RESUMABLE if patient else _ABANDONED
-        if _age(path, now) > limit and not _locked(path):
-            yield path
+        if _dead(root / "tmp" / name, now):
+            yield root / "tmp" / name
     for name in _names(root / "runs"):
         run = root / "runs" / name
         if ids.is_id(name) and not _locked(run / "lock"):
             yield from _of_run(run, now)
+
+
+def _dead(path: Path, now: float) -> bool:
+    """Whether nobody works any more on a name in `tmp/`."""
+    # A directory cannot be locked by who fills it (an import, an export), so it gets the time of a long one.
+    patient = path.name.startswith("partial-") or (path.is_dir() and not path.name.startswith("removed-"))
+    return _age(path, now) > (_RESUMABLE if patient else _ABANDONED) and not _locked(path)
 
 
 def _of_run(run: Path, now: float) -> Iterator[Path]:
@@ -278,13 +281,15 @@ def _remove_tree(root: Path, path: Path, now: float) -> bool:
     return True
 
 
-def _remove_leftover(root: Path, path: Path, current: set[Path]) -> bool:
+def _remove_leftover(root: Path, path: Path, current: set[Path], now: float) -> bool:
     """Removes what is one still, if it is of a run under the run's lock."""
     if path not in current:
         return False
     if path.parent == root / "tmp":
-        layout.remove_tree(path)
-        return True
+        # Somebody may have gone on with it since.
+        if dead := _dead(path, now):
+            layout.remove_tree(path)
+        return dead
     run = root / "runs" / path.relative_to(root / "runs").parts[0]
     with contextlib.suppress(BlockingIOError, FileNotFoundError), files.locked(run / "lock", wait=False):
         layout.remove_tree(path)

@@ -58,22 +58,30 @@ def read(root: Path) -> Iterator[Head]:
         StoreDamaged: the chain is broken: a line was changed, removed or added by hand.
     """
     path = root / "heads.log"
-    with layout.trouble(f"reading {path}"):
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            return
     previous = START
-    lines = data.split(b"\n")[:-1]
-    if lines and not _readable(lines[-1]):
-        # Cut off by a crash, never acknowledged; the next `append` removes it.
-        lines.pop()
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(_lines(path), 1):
         head = codec.decode(Head, line, where=f"{path}, line {number}")
         if head.previous != previous:
             raise StoreDamaged(f"{path} is not one chain", why=f"Line {number} does not follow the line before it.")
         previous = canon.digest_bytes(line)
         yield head
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """The lines without their ends, one at a time; not the last when a crash cut it off: it was never acknowledged."""
+    with layout.trouble(f"reading {path}"):
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:
+            return
+    with file, layout.trouble(f"reading {path}"):
+        held: bytes | None = None
+        for line in file:
+            if held is not None:
+                yield held
+            held = line[:-1] if line.endswith(b"\n") else None
+        if held is not None and _readable(held):
+            yield held
 
 
 def _tail(fd: int) -> tuple[int, str]:

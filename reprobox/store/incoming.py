@@ -57,6 +57,7 @@ class Project:
         self._has_commit, self._take_code, self._outside = has_commit, take_code, outside_links
         self._stack = contextlib.ExitStack()
         self._needed: dict[str, set[str]] = {}
+        self._all: set[str] = set()
 
     def __enter__(self) -> Self:
         layout.ensure(self._runs.root)
@@ -83,6 +84,7 @@ class Project:
     def missing(self, cards: Sequence[Card]) -> Mapping[str, int]:
         """What is not here; refuses a run that is here and differs."""
         self._needed = {}
+        self._all = {canon.hex_of(blob.digest) for card in cards for blob in card.blobs}
         with layout.trouble("looking for what is here"):
             for card in cards:
                 for blob in self._needs(card):
@@ -116,7 +118,10 @@ class Project:
             return False
         with layout.trouble("looking for what came before"):
             try:
-                return canon.digest_file(self._own.partial(digest)) == digest
+                path = self._own.partial(digest)
+                # gc takes what nobody has touched for long.
+                os.utime(path)
+                return canon.digest_file(path) == digest
             except FileNotFoundError:
                 return False
 
@@ -141,7 +146,9 @@ class Project:
 
     def begin(self, cards: Sequence[Card], wanted: Mapping[str, int]) -> Mapping[str, int]:
         """Looks for room, and for what a copy that was cut off left."""
-        need = sum(wanted.values())
+        # What waits is copied once more into the run, and removed at the very end.
+        made = sum(blob.size for card in cards for blob in card.of("run", "outputs") if blob.digest in self._needed)
+        need = sum(wanted.values()) + made
         with layout.trouble("looking for room"):
             free = shutil.disk_usage(self._runs.root).free
             begun = {digest: have for digest, size in wanted.items() if (have := self._begun(digest, size))}
@@ -233,8 +240,10 @@ class Project:
     def finish(self) -> None:
         """Nothing that waited is needed any more."""
         with layout.trouble("clearing what waited"):
-            for digest in self._needed:
-                self._own.partial(digest).unlink(missing_ok=True)
+            waiting = self._runs.root / "tmp"
+            for name in os.listdir(waiting):
+                if name.removeprefix("partial-") in self._all:
+                    (waiting / name).unlink(missing_ok=True)
 
 
 def _write(path: Path, size: int, stream: Readable, offset: int) -> None:

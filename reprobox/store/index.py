@@ -117,11 +117,12 @@ class Index:
         database.execute("COMMIT")
 
     def _compare_names(self, database: sqlite3.Connection) -> None:
-        here = {name for name in _names(self._runs) if ids.is_id(name)}
+        here = set(_names(self._runs))
         known = {name for (name,) in database.execute("SELECT id FROM runs")}
         database.executemany("DELETE FROM runs WHERE id = ?", ((name,) for name in known - here))
         for name in here - known:
-            _store(database, self._read(name))
+            if ids.is_id(name):
+                _store(database, self._read(name))
 
     def _read_again(self, database: sqlite3.Connection) -> None:
         """Runs without a record, and those whose record was damaged: it may have been brought back."""

@@ -200,13 +200,18 @@ class ObjectStore:
         temp = files.temp_beside(self.root / "tmp")
         with layout.trouble("writing to the store"):
             fd = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        file = os.fdopen(fd, "wb")
         try:
-            with os.fdopen(fd, "wb") as file:
+            with layout.trouble("writing to the store"):
                 fcntl.flock(fd, fcntl.LOCK_EX)
-                yield temp, file
+            yield temp, file
         finally:
             with layout.trouble("writing to the store"):
-                temp.unlink(missing_ok=True)
+                try:
+                    temp.unlink(missing_ok=True)
+                finally:
+                    # What could not be written is tried once more here, and fails once more on a full disk.
+                    file.close()
 
     def _publish(self, temp: Path, digest: str) -> None:
         final = self._where(digest)

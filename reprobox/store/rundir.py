@@ -132,6 +132,14 @@ class RunDir:
         return digest
 
 
+def unborn(path: Path) -> bool:
+    """Whether a run's directory is one that never became a run: the intent is its first document, so without it there is no other.
+
+    Only such a directory may be removed unasked. With another document in it, it is a run that has lost its intent.
+    """
+    return not any(layout.exists(path / name) for name in ("intent.json", "started.json", "record.json"))
+
+
 def create(root: Path, intent: Intent, extra: Mapping[str, bytes]) -> RunDir:
     """Makes the directory of a new run, takes its lock, and writes the intent last. See `Runs.begin`."""
     path = root / "runs" / intent.id

@@ -179,6 +179,24 @@ class Runs:
                 return []
         return sorted(name for name in names if ids.is_id(name) and layout.exists(self.folder / name / "intent.json"))
 
+    def has(self, run_id: str) -> bool:
+        """Whether there is such a run. Raises StoreError when that cannot be told."""
+        try:
+            self._existing(run_id)
+        except RunNotFound:
+            return False
+        return True
+
+    def headless(self) -> list[str]:
+        """Ids of runs whose intent is gone: somebody, or the disk, has removed it."""
+        with layout.trouble("listing the runs"):
+            try:
+                names = os.listdir(self.folder)
+            except FileNotFoundError:
+                return []
+            found = (name for name in names if ids.is_id(name) and not layout.exists(self.folder / name / "intent.json"))
+            return sorted(name for name in found if not rundir.unborn(self.folder / name))
+
     def find(self, reference: str) -> str:
         """The id that a reference means (id, unique prefix, name, words, `latest`, `latest~1`); see `store/find.py`."""
         return find.find(self.index, reference)
@@ -252,7 +270,7 @@ class Runs:
         with layout.trouble("sweeping the runs"):
             for path in self._unborn(dead):
                 with contextlib.suppress(BlockingIOError), files.locked(path / "lock", wait=False):
-                    if not layout.exists(path / "intent.json"):
+                    if rundir.unborn(path):
                         layout.remove_tree(path)
                         gone.append(path.name)
         return tuple(gone)
@@ -260,7 +278,7 @@ class Runs:
     def _unborn(self, dead: Collection[str]) -> Iterator[Path]:
         for path in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
             young = path.name not in dead and time.time() - path.stat().st_mtime < _SWEEP_AFTER
-            if ids.is_id(path.name) and not young and not layout.exists(path / "intent.json"):
+            if ids.is_id(path.name) and not young and rundir.unborn(path):
                 yield path
 
     def _existing(self, run_id: str) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 from reprobox.errors import NewerFormat, StoreDamaged
 from reprobox.kit import canon
 from reprobox.model import codec
-from reprobox.store import ids, layout, state
+from reprobox.store import ids, layout, rundir, state
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,9 @@ def read(run: Path) -> RunRow | None:
     with layout.trouble(f"reading {run}"):
         try:
             intent_bytes = (run / "intent.json").read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
+            return None if rundir.unborn(run) else _damaged(run.name, "its intent is gone")
+        except NotADirectoryError:
             return None
         record_bytes, seal = _read(run / "record.json"), _read(run / "record.sha256")
     try:

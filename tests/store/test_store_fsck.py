@@ -250,3 +250,13 @@ def test_every_flipped_bit_of_a_run_is_found(runs: Runs) -> None:
         (folder / name).write_bytes(whole)
     assert fsck.check(runs.root).code == 0
     assert os.listdir(runs.root / "tmp") == []
+
+
+def test_a_run_that_lost_its_intent_is_named_listed_and_never_swept(runs: Runs) -> None:
+    run = a_full_run(runs)
+    (runs.folder / run / "intent.json").unlink()
+    os.utime(runs.folder / run, (1, 1))
+    assert [(fault.what, fault.kind) for fault in fsck.check(runs.root).faults] == [(f"run {run}, intent.json", "corrupted")]
+    assert [(row.id, row.state) for row in runs.list()] == [(run, "damaged")]
+    assert runs.sweep(dead=[run]) == ()
+    assert (runs.folder / run / "outputs" / "empty").is_dir()
