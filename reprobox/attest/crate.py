@@ -43,7 +43,7 @@ def write(record: Record, outputs: Sequence[OutputFile], run: Path, target: Path
         from rocrate.rocrate import ROCrate
     except ImportError as fault:
         raise UsageError("an RO-Crate needs the rocrate library", next_step="pip install 'reprobox[crate]'") from fault
-    if target.exists():
+    if os.path.lexists(target):
         raise UsageError(f"{target} is there already", next_step="choose another name")
     crate = ROCrate(version=_BASE)
     crate.name, crate.description = title, f"A run of {' '.join(record.intent.runspec.argv)}, recorded by reprobox as {record.id}."

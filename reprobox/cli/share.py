@@ -201,6 +201,7 @@ def attest(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write here instead of signing.", metavar="PATH")] = None,
     form: Annotated[Form, typer.Option("--format", help="intoto, cyclonedx, or crate (a directory).")] = Form.INTOTO,
     license_: Annotated[str, typer.Option("--license", help="What an RO-Crate says of its licence.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
     as_json: JSON = False,
 ) -> None:
     """Sign a statement of what a run was made from.
@@ -213,7 +214,7 @@ def attest(
 
     talk, box = talk_of(context), open_box(context)
     if output is not None:
-        statements.export_format(box, run, form.value, output, license_=license_)
+        statements.export_format(box, run, form.value, output, license_=license_, force=force)
         talk.note(f"wrote {output}")
     elif form is not Form.INTOTO:
         raise UsageError(f"{form.value} is written to a file", next_step="name it: -o PATH")

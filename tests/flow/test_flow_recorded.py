@@ -1,7 +1,8 @@
-"""The verdict of a replay that is already recorded: what belongs in it, without a container."""
+"""What is done with runs that are recorded already, without a container: verdicts, statements in the forms of others."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "store"))
 from harness_runs import a_record, an_intent, an_output
 
 from reprobox.cli.talk import Talk
-from reprobox.flow import compare, expect
+from reprobox.errors import UsageError
+from reprobox.flow import compare, expect, statements
 from reprobox.flow.box import Box
 from reprobox.kit import proc
 from reprobox.model.outcome import OutputFile
@@ -75,3 +77,21 @@ def a_verdict(result: Any) -> Verdict:
 def test_only_what_was_promised_can_fail_to_hold(sameness: Sameness, result: str, held: bool | None, line: str) -> None:
     kept, note = expect.judged(Forecast(sameness=sameness, reasons=("why",)), a_verdict(result))
     assert (kept, note) == ({"sameness": sameness, "reasons": ["why"], "held": held}, line)
+
+
+@pytest.mark.parametrize("kind", ["intoto", "cyclonedx", "crate"])
+def test_a_statement_is_never_written_over_a_file(box: Box, tmp_path: Path, kind: str) -> None:
+    run, target, link = recorded(box, b"x", HEAD), tmp_path / "file", tmp_path / "link"
+    target.write_text("mine")
+    link.symlink_to(tmp_path / "nowhere")
+    for taken in (target, link):
+        with pytest.raises(UsageError, match="is there already"):
+            statements.export_format(box, run, kind, taken)
+    assert (target.read_text(), link.is_symlink(), (tmp_path / "nowhere").exists()) == ("mine", True, False)
+
+
+def test_a_statement_takes_the_place_of_a_file_when_it_is_told_to(box: Box, tmp_path: Path) -> None:
+    run, target = recorded(box, b"x", HEAD), tmp_path / "file"
+    target.write_text("mine")
+    statements.export_format(box, run, "intoto", target, force=True)
+    assert json.loads(target.read_text())["_type"] == "https://in-toto.io/Statement/v1"
