@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import json
 import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,10 +59,33 @@ def run(
     root: Path, scenario: str, variant: str = "", *, options: Sequence[str] = (), log: Path | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs the program under strace; `options` inject faults."""
-    # The faster way of tracing does not deliver injected signals (strace 6.1).
-    fast = [] if any("signal=" in option for option in options) else ["--seccomp-bpf"]
-    argv = ["strace", "-f", *fast, "-o", str(log or os.devnull), *options, *program(root, scenario, variant)]
-    return subprocess.run(argv, env=environment(), capture_output=True, check=False)
+    zygote = _zygote()
+    assert zygote.stdin is not None
+    assert zygote.stdout is not None
+    with tempfile.TemporaryDirectory() as folder:
+        out, err, go = (Path(folder, name) for name in ("out", "err", "go"))
+        request = {"root": str(root), "scenario": scenario, "variant": variant, "out": str(out), "err": str(err), "go": str(go)}
+        zygote.stdin.write(json.dumps(request).encode() + b"\n")
+        zygote.stdin.flush()
+        process = int(zygote.stdout.readline())
+        argv = ["strace", "-f", "-o", str(log or os.devnull), *options, "-p", str(process)]
+        with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as strace:
+            assert strace.stderr is not None
+            said = strace.stderr.readline()
+            assert b"attached" in said, said
+            go.touch()
+            code = int(zygote.stdout.readline())
+            strace.stderr.read()
+        return subprocess.CompletedProcess(argv, code, out.read_bytes(), err.read_bytes())
+
+
+@functools.cache
+def _zygote() -> subprocess.Popen[bytes]:
+    started = subprocess.Popen(
+        [sys.executable, str(HERE / "harness_zygote.py")], env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    atexit.register(started.communicate)
+    return started
 
 
 def record(root: Path, scenario: str, log: Path, variant: str = "", *, calls: str = CALLS) -> list[Call]:

@@ -81,8 +81,8 @@ def main() -> int:
     for scenario in chosen:
         right += [work(scenario) for work in (cuts, kills, faults) if work is not cuts or scenario in CUTS]
     if not ONLY or "command" in ONLY:
-        right.append(line("SIGKILL at a system call: `reprobox import`", lambda: harness_command.kills(6 if QUICK else 100)))
-        right.append(line("failing system calls: `reprobox import`", lambda: harness_command.faults(9 if QUICK else 200)))
+        right.append(line("SIGKILL at a system call: `reprobox import`", lambda: harness_command.kills(6 if QUICK else 60)))
+        right.append(line("failing system calls: `reprobox import`", lambda: harness_command.faults(9 if QUICK else 120)))
     for variant in [] if ONLY else filter(None, VARIANTS):
         found = line(
             f"broken on purpose: {variant}", lambda v=variant: harness_torture.power_cuts(v, most=500, stop_at=1), broken=True
