@@ -36,7 +36,7 @@ def layer(
         FetchError, HashMismatch: a package is absent or damaged.
     """
     packages = tuple(sorted(lock.debs, key=lambda package: (package.name, package.architecture)))
-    name = f"apt {len(packages)} packages"
+    name = name_of(lock)
     key = key_of(lock, [one.diff_id for one in below])
     known = objects.memo(key)
     if isinstance(known, str) and objects.has(known) and not again:
@@ -56,6 +56,11 @@ def layer(
     if not again:
         objects.remember(key, diff_id)
     return stored(name, diff_id, objects)
+
+
+def name_of(lock: Lock) -> str:
+    """The layer's name in the image's history."""
+    return f"apt {len(lock.debs)} packages"
 
 
 def key_of(lock: Lock, below: Sequence[str]) -> str:

@@ -57,7 +57,7 @@ def layer(lock: Lock, *, objects: Objects, engine: ImageEngine, progress: Progre
         ImageError: the packages do not make a system.
         FetchError, HashMismatch: a package is absent or damaged.
     """
-    name = f"base {lock.base.kind} {lock.base.reference}"
+    name = name_of(lock)
     packages = tuple(sorted(lock.base.packages, key=lambda package: (package.name, package.architecture)))
     key = key_of(lock)
     known = objects.memo(key)
@@ -68,6 +68,11 @@ def layer(lock: Lock, *, objects: Objects, engine: ImageEngine, progress: Progre
     if not again:
         objects.remember(key, diff_id)
     return stored(name, diff_id, objects)
+
+
+def name_of(lock: Lock) -> str:
+    """The layer's name in the image's history."""
+    return f"base {lock.base.kind} {lock.base.reference}"
 
 
 def key_of(lock: Lock) -> str:

@@ -21,6 +21,9 @@ _COMPILE = (
     "invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)"
 )
 
+NAME = "bytecode"
+"""The layer's name in the image's history."""
+
 
 def layer(
     lock: Lock, below: tuple[Layer, ...], *, objects: Objects, engine: ImageEngine, progress: Progress, again: bool = False
@@ -33,11 +36,10 @@ def layer(
     Raises:
         ImageError: the image's interpreter does not run.
     """
-    name = "bytecode"
     key = key_of([one.diff_id for one in below])
     known = objects.memo(key)
     if isinstance(known, str) and objects.has(known) and not again:
-        return stored(name, known, objects)
+        return stored(NAME, known, objects)
     folder = site_packages(lock.python.version)
     script = f"umask 022\n{PYTHON} -B -c '{_COMPILE}' /{folder}"
     with (
@@ -59,7 +61,7 @@ def layer(
         )
     if not again:
         objects.remember(key, diff_id)
-    return stored(name, diff_id, objects)
+    return stored(NAME, diff_id, objects)
 
 
 def key_of(below: Sequence[str]) -> str:

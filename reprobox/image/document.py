@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,18 +53,7 @@ def of_layers(
     base: str = "",
 ) -> Composition:
     """An image of any layers (OCI image-spec: config.md, manifest.md)."""
-    system, _, architecture = platform.partition("/")
-    created = created_of(timestamp)
-    config = canonical(
-        {
-            "architecture": architecture,
-            "config": settings,
-            "created": created,
-            "history": [{"created": created, "created_by": f"reprobox: {layer.name}"} for layer in layers],
-            "os": system,
-            "rootfs": {"diff_ids": [layer.diff_id for layer in layers], "type": "layers"},
-        }
-    )
+    config = config_of([(layer.name, layer.diff_id) for layer in layers], settings, timestamp=timestamp, platform=platform)
     manifest = canonical(
         {
             "config": _descriptor(CONFIG_TYPE, digest_bytes(config), len(config)),
@@ -81,7 +71,28 @@ def of_layers(
         base=base,
         settings=settings,
     )
+    architecture = platform.partition("/")[2]
     return Composition(image=image, architecture=architecture, layers=layers, config=config, manifest=manifest)
+
+
+def config_of(layers: Sequence[tuple[str, str]], settings: dict[str, Any], *, timestamp: int, platform: str) -> bytes:
+    """The config of an image (OCI image-spec, config.md), whose digest is the image's identity.
+
+    Args:
+        layers: name and diff ID of each, bottom first.
+    """
+    system, _, architecture = platform.partition("/")
+    created = created_of(timestamp)
+    return canonical(
+        {
+            "architecture": architecture,
+            "config": settings,
+            "created": created,
+            "history": [{"created": created, "created_by": f"reprobox: {name}"} for name, _ in layers],
+            "os": system,
+            "rootfs": {"diff_ids": [diff_id for _, diff_id in layers], "type": "layers"},
+        }
+    )
 
 
 def index(composition: Composition) -> bytes:

@@ -42,27 +42,44 @@ def base_layers(lock: Lock, *, objects: Objects, engine: ImageEngine, progress: 
             why="Engines refuse images of more than about 125 layers.",
             next_step="squash the base, or choose another",
         )
+    return [layer.stored(name, diff_id, objects) for name, diff_id in zip(_base_names(lock), lock.base.diff_ids, strict=True)]
+
+
+def _base_names(lock: Lock) -> list[str]:
+    if lock.base.kind == "debian":
+        return [bootstrap.name_of(lock)]
     count = len(lock.base.diff_ids)
-    return [
-        layer.stored(f"base {lock.base.reference} ({number}/{count})", diff_id, objects)
-        for number, diff_id in enumerate(lock.base.diff_ids, start=1)
-    ]
+    return [f"base {lock.base.reference} ({number}/{count})" for number in range(1, count + 1)]
+
+
+def names(lock: Lock) -> list[str]:
+    """What the layers of a lock's image are called, bottom first; no byte of them is needed for that."""
+    below = [*_base_names(lock), *([apt.name_of(lock)] if lock.debs else [])]
+    wheels = [name for name, _ in _wheel_groups(lock, _room(len(below)))]
+    return [*below, venv.NAME, *wheels, *([bytecode.NAME] if lock.bytecode else [])]
 
 
 def recipes(lock: Lock, below: int, objects: Inputs) -> list[Recipe]:
     """The layers that we write ourselves, on top of so many others: environment and wheels."""
-    # one for the environment, one for bytecode, one to spare
-    return [venv.recipe(lock.python), *_wheel_recipes(lock, MAX_LAYERS - below - 3, objects)]
+    return [
+        venv.recipe(lock.python),
+        *(_recipe(name, wheels, lock, objects) for name, wheels in _wheel_groups(lock, _room(below))),
+    ]
 
 
-def _wheel_recipes(lock: Lock, room: int, objects: Inputs) -> list[Recipe]:
-    """One layer for each big wheel, biggest first, then one for all the others; at most `room` layers."""
+def _room(below: int) -> int:
+    """Layers that wheels may have: one is for the environment, one for bytecode, one to spare."""
+    return MAX_LAYERS - below - 3
+
+
+def _wheel_groups(lock: Lock, room: int) -> list[tuple[str, list[Wheel]]]:
+    """One layer for each big wheel, biggest first, then one for all the others; at most `room` layers; each with its name."""
     ordered = sorted(lock.wheels, key=lambda wheel: (-wheel.size, wheel.name, wheel.filename))
     big = [wheel for wheel in ordered if wheel.size >= BIG_WHEEL][: max(0, room - 1)]
     small = sorted(set(ordered) - set(big), key=lambda wheel: (wheel.name, wheel.filename))
-    found = [_recipe(f"wheel {wheel.name} {wheel.version}", [wheel], lock, objects) for wheel in big]
+    found = [(f"wheel {wheel.name} {wheel.version}", [wheel]) for wheel in big]
     if small:
-        found.append(_recipe(f"{len(small)} small wheels", small, lock, objects))
+        found.append((f"{len(small)} small wheels", small))
     return found
 
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from reprobox.errors import FetchError, ImageMismatch, ImageMissing, ReproboxError
-from reprobox.image.verify import verify
+from reprobox.image.verify import verify_recorded
+from reprobox.kit import canon
 from reprobox.model.image import Image, tag_of
 from reprobox.model.lock import Expected, Lock
 from reprobox.model.ports import ImageEngine, Objects, Progress
@@ -40,10 +42,11 @@ def restore(
         raise ImageMismatch(
             f"the record gives its image the name {image.tag}, which is not its lock's", next_step="do not trust it"
         )
+    proven = partial(follows, image, lock)
     met: list[str] = []
     ways: tuple[tuple[str, Callable[[], None]], ...] = (
-        ("local", lambda: _local(image, engine)),
-        ("registry", lambda: _registry(image, known, engine, progress)),
+        ("local", lambda: _local(image, engine, proven)),
+        ("registry", lambda: _registry(image, known, engine, progress, proven)),
         ("archive", lambda: _archive(image, objects, engine, progress)),
         ("composed", lambda: _composed(image, lock, complete, objects=objects, engine=engine, progress=progress)),
     )
@@ -65,14 +68,30 @@ def restore(
     )
 
 
-def _local(image: Image, engine: ImageEngine) -> None:
+def follows(image: Image, lock: Lock) -> bool:
+    """Whether layers and settings of a record are those that its config digest is over: the config is written again from the lock.
+
+    The manifest's digest is over the sizes of layers too, which no record has, so of that it says nothing.
+    """
+    from reprobox.image.document import config_of
+    from reprobox.image.plan import names
+
+    called = names(lock)
+    if len(called) != len(image.diff_ids):
+        return False
+    layers = list(zip(called, image.diff_ids, strict=True))
+    config = config_of(layers, image.settings, timestamp=lock.timestamp, platform=lock.platform)
+    return canon.digest_bytes(config) == image.config
+
+
+def _local(image: Image, engine: ImageEngine, proven: Callable[[], bool]) -> None:
     """By our tag or by either digest; tagged again where only a digest is left, or a later prune would take it."""
     met = [f"the engine has neither {image.tag} nor the digests"]
     for reference in (image.tag, image.config, image.manifest):
         there = engine.inspect(reference)
         if there is None:
             continue
-        found = verify(there, image)
+        found = verify_recorded(there, image, proven)
         if not found:
             if reference != image.tag:
                 engine.tag(reference, image.tag)
@@ -81,7 +100,9 @@ def _local(image: Image, engine: ImageEngine) -> None:
     raise ImageMissing(met[-1])
 
 
-def _registry(image: Image, known: Callable[[], tuple[str, ...]], engine: ImageEngine, progress: Progress) -> None:
+def _registry(
+    image: Image, known: Callable[[], tuple[str, ...]], engine: ImageEngine, progress: Progress, proven: Callable[[], bool]
+) -> None:
     met = []
     for reference in _addresses(image, known):
         if "@sha256:" not in reference:
@@ -92,7 +113,7 @@ def _registry(image: Image, known: Callable[[], tuple[str, ...]], engine: ImageE
         except ReproboxError as error:
             met.append(f"{reference}: {error.what} ({error.why})")
             continue
-        found = verify(there, image)
+        found = verify_recorded(there, image, proven)
         if not found:
             engine.tag(there.id, image.tag)
             return

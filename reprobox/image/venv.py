@@ -12,6 +12,9 @@ from reprobox.kit.tar import TarStream
 from reprobox.model.image import VENV
 from reprobox.model.lock import Python
 
+NAME = "venv"
+"""The layer's name in the image's history."""
+
 
 def recipe(python: Python) -> Recipe:
     """The layer for an interpreter of the base."""
@@ -27,7 +30,7 @@ def recipe(python: Python) -> Recipe:
             stream.symlink(f"{VENV}/bin/{name}", "python")
         stream.close()
 
-    return Recipe(name="venv", key={"venv": [python.version, python.executable]}, needs=(), write=write)
+    return Recipe(name=NAME, key={"venv": [python.version, python.executable]}, needs=(), write=write)
 
 
 def _pyvenv(python: Python) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from reprobox.model.image import EngineImage, Image
@@ -20,6 +20,23 @@ def verify(engine_image: EngineImage, image: Image) -> list[str]:
     found = _layers(engine_image.diff_ids, image.diff_ids)
     if engine_image.id in (image.config, image.manifest):
         return found
+    return found + _settings(engine_image.config, image)
+
+
+def verify_recorded(engine_image: EngineImage, image: Image, proven: Callable[[], bool]) -> list[str]:
+    """As `verify`, for an image as a record says it; the record may be somebody else's, and lie.
+
+    Only the config digest is part of a run's identity. Where the engine's ID is that, all is said; the record's other fields count
+    only once they are shown to follow from it, and its manifest digest, of which that cannot be shown, never does.
+
+    Args:
+        proven: whether layers and settings are those that the config digest is over; asked only where it matters.
+    """
+    found = _layers(engine_image.diff_ids, image.diff_ids)
+    if engine_image.id == image.config:
+        return found
+    if not proven():
+        return [*found, f"the engine's ID is not {image.config}, and the record's layers and settings do not give it"]
     return found + _settings(engine_image.config, image)
 
 

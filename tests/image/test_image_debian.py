@@ -15,6 +15,7 @@ from reprobox.image import apt, plan
 from reprobox.image.check import check
 from reprobox.image.compose import compose
 from reprobox.image.diff import diff
+from reprobox.image.restore import follows
 from reprobox.model.image import Image, tag_of
 from reprobox.model.lock import Lock
 from reprobox.model.outcome import Container
@@ -63,6 +64,7 @@ def test_a_package_on_top(debian: Debian, engine: DockerEngine, compose_debian: 
     script = "#!/bin/sh\nset -e\nrm /etc/debian_version\nln /usr/bin/demo /usr/bin/demo-link\necho made > /etc/made\n"
     package = put_deb(store, "demo", deb_bytes("demo", {"usr/bin/demo": b"#!/bin/sh\necho demo\n"}, postinst=script))
     base, image = compose_debian(lock), compose_debian(replace(lock, debs=(package,)))
+    assert follows(image, replace(lock, debs=(package,)))
     assert said(engine, image, "cat", "/etc/made") == "made\n"
     assert said(engine, image, "sh", "-c", "test -e /etc/debian_version || echo gone") == "gone\n"
     assert said(
@@ -108,6 +110,7 @@ def test_bytecode_is_used_and_repeats(debian: Debian, engine: DockerEngine, comp
     wheels = (put_simple_wheel(store, "alpha", text="BAD = ()\n"), put_simple_wheel(store, "broken", text="def ("))
     compiled = replace(lock, wheels=wheels, bytecode=True)
     image = compose_debian(compiled)
+    assert follows(image, compiled)
     code = "import alpha, importlib.util, pathlib; p = pathlib.Path(alpha.__cached__); print(p.read_bytes()[4:8].hex())"
     assert said(engine, image, "python", "-c", code).strip() == "01000000"  # PEP 552: hash-based, not checked
 

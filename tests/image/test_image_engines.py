@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from image_world import Dropping, Talk, deb_bytes, digest_of, make_lock, put_base, put_deb, put_simple_wheel, put_wheel, wheel_bytes
@@ -18,7 +19,8 @@ from reprobox.engine.docker import DockerEngine
 from reprobox.errors import ImageError, ImageMismatch, ReproboxError
 from reprobox.image import apt, bootstrap, bytecode, plan
 from reprobox.image.compose import compose, find
-from reprobox.image.verify import verify
+from reprobox.image.restore import follows
+from reprobox.image.verify import verify, verify_recorded
 from reprobox.model.image import Image, tag_of
 from reprobox.model.lock import Expected, Lock
 from reprobox.model.outcome import Container
@@ -78,6 +80,7 @@ def test_one_digest(named: DockerEngine, debian: Debian, lock: Lock, reference: 
         there = named.inspect(reference.tag)
         assert there is not None
         assert verify(there, reference) == []
+        assert verify_recorded(there, reference, partial(follows, reference, lock)) == []
         own = "manifest" if named.containerd_store() else "config"
         assert there.id == getattr(reference, own)
         assert find(known, digest_of(lock), named) == reference

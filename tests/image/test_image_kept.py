@@ -9,12 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from image_world import Talk, digest_of, make_lock, put_base, put_simple_wheel
+from image_world import Talk, digest_of, make_lock, put_base, put_simple_wheel, put_wheel, wheel_bytes
 
 from reprobox.errors import HashMismatch, ImageMismatch
 from reprobox.image import archive, kept
 from reprobox.image.compose import draw
 from reprobox.image.document import Composition
+from reprobox.image.plan import names
+from reprobox.image.restore import follows
+from reprobox.image.verify import verify_recorded
+from reprobox.model.image import EngineImage
+from reprobox.model.lock import Deb, Lock
 from reprobox.store.objects import ObjectStore
 
 OTHER = "sha256:" + "1" * 64
@@ -75,3 +80,42 @@ def _changed(data: bytes) -> Iterator[bytes]:
         for _ in range(draw_.choice((1, 1, 4))):
             changed[draw_.randrange(len(changed))] = draw_.randrange(256)
         yield bytes(changed)
+
+
+def locks(objects: ObjectStore) -> Iterator[Lock]:
+    wheels = [put_simple_wheel(objects, name) for name in ("alpha", "beta", "gamma")]
+    big = replace(put_wheel(objects, "delta", "1.0", wheel_bytes("delta", "1.0", {"delta/x": bytes(9_000_000)})), name="delta")
+    for base in (put_base(objects, "base"), put_base(objects, "one", "two")):
+        for some in ((), tuple(wheels), (*wheels, big)):
+            yield make_lock(base, wheels=some)
+
+
+def test_a_config_digest_is_shown_to_be_over_layers_and_settings_from_the_lock_alone(objects: ObjectStore) -> None:
+    no_engine: Any = None
+    for lock in locks(objects):
+        image = draw(lock, digest_of(lock), objects=objects, engine=no_engine, progress=Talk()).image
+        assert follows(image, lock)
+        for lie in (
+            replace(image, config=OTHER),
+            replace(image, diff_ids=(*image.diff_ids[:-1], OTHER)),
+            replace(image, diff_ids=image.diff_ids[:-1]),
+            replace(image, settings={**image.settings, "Env": ["LD_PRELOAD=/x"]}),
+        ):
+            assert not follows(lie, lock)
+
+
+def test_names_of_layers_that_containers_make(objects: ObjectStore) -> None:
+    base = replace(put_base(objects, "base"), kind="debian", reference="bookworm")
+    deb = Deb(name="jq", version="1", architecture="amd64", filename="jq.deb", sha256=OTHER, size=1)
+    lock = make_lock(base, debs=(deb,), bytecode=True)
+    assert names(lock) == ["base debian bookworm", "apt 1 packages", "venv", "bytecode"]
+
+
+def test_an_image_of_another_id_counts_only_where_the_record_is_shown_to_be_right(drawn: Composition) -> None:
+    image = drawn.image
+    there = EngineImage(id=OTHER, diff_ids=image.diff_ids, config=image.settings)
+    assert verify_recorded(there, image, lambda: True) == []
+    assert verify_recorded(there, image, lambda: False) != []
+    by_manifest = replace(there, id=image.manifest, config={**image.settings, "Env": ["LD_PRELOAD=/x"]})
+    assert verify_recorded(by_manifest, image, lambda: True) != []
+    assert verify_recorded(replace(there, id=image.config, config={}), image, lambda: False) == []
