@@ -94,10 +94,11 @@ def _member(target: Sink, name: str, data: bytes) -> None:
 
 def keep(composition: Composition, objects: Objects, progress: Progress) -> str:
     """Puts the whole archive into the store, where `restore` finds it by the image's config digest; the archive's own digest."""
-    from reprobox.image.stream import Reader, chunks
+    from reprobox.image.stream import chunks
+    from reprobox.kit.pieces import Pieces
 
     with chunks(lambda sink: write(composition, sink, objects=objects, progress=progress)) as parts:
-        digest, _ = objects.put_stream(cast("IO[bytes]", Reader(parts)))
+        digest, _ = objects.put_stream(cast("IO[bytes]", Pieces(parts)))
     objects.remember(archive_key(composition.image.config), digest)
     return digest
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from reprobox.image.layer import Sink
 
@@ -90,28 +88,3 @@ def chunks(write: Callable[[Sink], None]) -> Iterator[Iterator[bytes]]:
     finally:
         pipe.stopped.set()
         thread.join()
-
-
-class Reader(io.RawIOBase):
-    """Chunks as a readable file."""
-
-    def __init__(self, parts: Iterator[bytes]) -> None:
-        super().__init__()
-        self._parts = parts
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fills as much as one chunk gives."""
-        while not self._rest:
-            part = next(self._parts, None)
-            if part is None:
-                return 0
-            self._rest = memoryview(part)
-        taken = min(len(buffer), len(self._rest))
-        buffer[:taken] = self._rest[:taken]
-        self._rest = self._rest[taken:]
-        return taken

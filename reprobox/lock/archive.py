@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from reprobox.errors import HashMismatch, ImageError
 from reprobox.kit import canon, zstd
+from reprobox.kit.pieces import Pieces
 from reprobox.model.ports import Objects
 
 _CHUNK = 1 << 20
@@ -39,31 +40,9 @@ class Unpacked:
     """The whole config JSON; empty for a plain root file system."""
 
 
-class _Pieces(io.RawIOBase):
-    """Pieces of bytes as a file."""
-
-    def __init__(self, pieces: Iterable[bytes]) -> None:
-        self._pieces = iter(pieces)
-        self._left = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._left:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return 0
-            self._left = memoryview(piece)
-        count = min(len(buffer), len(self._left))
-        buffer[:count] = self._left[:count]
-        self._left = self._left[count:]
-        return count
-
-
 def as_file(pieces: Iterable[bytes]) -> io.BufferedReader:
     """An engine's stream as a file."""
-    return io.BufferedReader(_Pieces(pieces), _CHUNK)
+    return io.BufferedReader(Pieces(pieces), _CHUNK)
 
 
 def plain(source: IO[bytes]) -> IO[bytes]:
