@@ -80,7 +80,7 @@ def _named(box: Box) -> set[str]:
 def _trees(box: Box) -> Iterator[store_fsck.Fault]:
     """Input trees, each held against the digest that is its name."""
     from reprobox import inputs
-    from reprobox.flow.deep import NoMemo
+    from reprobox.flow.passing import NoMemo
 
     folder = box.runs.root / layout.INPUTS
     for path in sorted(folder.iterdir()) if layout.exists(folder) else ():

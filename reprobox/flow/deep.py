@@ -18,6 +18,7 @@ from reprobox import inputs
 from reprobox.errors import EngineError, EngineUnavailable, FetchError, ReproboxError
 from reprobox.flow.box import Box
 from reprobox.flow.code import holder
+from reprobox.flow.passing import NoMemo
 from reprobox.kit import canon
 from reprobox.lock import archive
 from reprobox.model.image import Image
@@ -158,19 +159,3 @@ def _hash(source: IO[bytes], tell: Any) -> str:
         hasher.update(chunk)
         tell(len(chunk))
     return f"sha256:{hasher.hexdigest()}"
-
-
-class NoMemo:
-    """Objects that remember nothing: whoever edits a file can also put its times back."""
-
-    def __init__(self, objects: Objects) -> None:
-        self._objects = objects
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._objects, name)
-
-    def memo(self, key: str) -> None:
-        """Nothing is known."""
-
-    def remember(self, key: str, value: Any) -> None:
-        """Nothing is kept."""

@@ -7,10 +7,10 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from reprobox.flow.box import Box
 from reprobox.flow.code import holder
+from reprobox.flow.passing import Noting
 from reprobox.kit import canon
 from reprobox.model.lock import Lock
 from reprobox.model.ports import Objects
@@ -75,35 +75,12 @@ def _add_code(box: Box, packing: Packing, commit: str, folder: Path, packs: dict
         packing.add("code", item.digest, item.size, partial(open_binary, carry.lfs_file(top, commit, item)))
 
 
-class _Noting:
-    """Objects that note which derived facts were asked for and found."""
-
-    def __init__(self, objects: Objects) -> None:
-        self._objects = objects
-        self.memos: dict[str, Any] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._objects, name)
-
-    def memo(self, key: str) -> Any | None:
-        """As the objects say."""
-        found = self._objects.memo(key)
-        if found is not None:
-            self.memos[key] = found
-        return found
-
-    def remember(self, key: str, value: Any) -> None:
-        """Noted too: a fact that was just derived travels like one that was known."""
-        self._objects.remember(key, value)
-        self.memos[key] = value
-
-
 def _add_image(box: Box, packing: Packing, record: Record, parts: Sequence[Role]) -> None:
     """The bytes of the lock with the derived layers, so that no container is needed to compose; and the archive, if asked."""
     from reprobox.image import archive, compose
 
     lock, image = record.intent.lock, record.intent.image
-    noting = _Noting(box.things)
+    noting = Noting(box.things)
     drawn = compose.draw(lock, image.lock, objects=noting, engine=box.engine, progress=box.progress)
     if "lock" in parts:
         _add_objects(packing, "lock", {digest for layer in drawn.layers for digest in layer.needs}, box.things)
