@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reprobox.errors import BundleRefused, NewerFormat
+from reprobox.errors import BundleRefused, StoreDamaged
 from reprobox.kit import canon
 from reprobox.model import codec
 from reprobox.model.agree import contradictions
@@ -57,9 +57,7 @@ def check(card: Card, where: Where, *, outside_links: bool = False) -> Checked:
     lines = _read(where, record.outputs.manifest)
     try:
         outputs = manifest.read_manifest(lines)
-    except NewerFormat:
-        raise
-    except Exception as fault:
+    except StoreDamaged as fault:
         raise refused(str(fault)) from fault
     _check_outputs(card, record, outputs)
     with_outputs = {blob.digest for blob in card.of("outputs")} == {file.sha256 for file in outputs if file.kind != "dir"}
