@@ -18,6 +18,8 @@ from reprobox.store.remote import gone
 
 _AT_ONCE = 16
 """Questions asked at the same time: each costs a round trip, and boto3's clients are thread-safe."""
+_PART = 64 << 20
+"""Bytes of a part, held in memory. An upload has at most 10,000 parts: with boto3's own 8 MiB a blob could not be above 78 GiB."""
 _ADVICE = {
     "NoSuchBucket": "create the bucket first",
     "AccessDenied": "the credentials may not do this: check AWS_PROFILE, AWS_ACCESS_KEY_ID and the bucket's policy",
@@ -107,7 +109,8 @@ class Bucket:
         from boto3.s3.transfer import TransferConfig
 
         with self._trouble("writing to"):
-            self._client.upload_fileobj(stream, self._bucket, self._key(name), Config=TransferConfig(use_threads=False))
+            parts = TransferConfig(use_threads=False, multipart_threshold=_PART, multipart_chunksize=_PART)
+            self._client.upload_fileobj(stream, self._bucket, self._key(name), Config=parts)
 
     def clear(self) -> None:
         """Nothing: parts of an upload that died are no objects; a bucket's own rule for incomplete uploads removes them."""
