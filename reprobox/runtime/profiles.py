@@ -86,7 +86,7 @@ _PROMISES: dict[str, str] = {
     "portable-avx2": "CPU runs: same bits on any x86-64 with AVX2 and FMA, Intel or AMD (shown on one real CPU and on emulated "
     "ones); not for GPU kernels, torch.compile or aarch64, and for JAX as far as one small training shows.",
     "portable-any": "CPU runs: same bits on any x86-64 from v2 up, two to three times slower (shown on one real CPU and emulated "
-    "ones); not for GPU kernels, torch.compile or aarch64, and for JAX as far as one small training shows.",
+    "ones); not for GPU kernels, torch.compile, JAX matrix products or aarch64.",
 }
 _NEEDS: dict[str, frozenset[str]] = {
     "portable-avx2": frozenset({"avx2", "fma"}),
