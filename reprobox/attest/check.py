@@ -94,13 +94,6 @@ def _signers(envelope: dsse.Envelope, allowed: Path) -> tuple[list[sshsig.Signer
     return found, refused
 
 
-def require_signer(found: Statement) -> tuple[sshsig.Signer, ...]:
-    """The signers. Raises SignatureRefused when nobody who is known signed."""
-    if not found.signers:
-        raise SignatureRefused("nobody who is known signed this statement", why="\n".join((*found.refused, *found.unchecked)))
-    return found.signers
-
-
 def differences(found: Statement, record_digest: str, manifest: str, outputs: Sequence[OutputFile]) -> Iterator[str]:
     """Where a statement is not about a run: its record, its manifest and its outputs, each by digest; nothing when it is."""
     expected = {"record.json": record_digest, "outputs.jsonl": manifest}

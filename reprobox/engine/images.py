@@ -310,7 +310,6 @@ def _read(inspected: dict[str, Any]) -> EngineImage:
         diff_ids=tuple((inspected.get("RootFS") or {}).get("Layers") or ()),
         config=cast("dict[str, Any]", inspected.get("Config") or {}),
         repo_digests=tuple(inspected.get("RepoDigests") or ()),
-        repo_tags=tuple(inspected.get("RepoTags") or ()),
         architecture=inspected.get("Architecture", ""),
         created=inspected.get("Created") or "",
     )

@@ -18,8 +18,6 @@ from reprobox.store.copy import Card, Copied, Plan, Role
 if TYPE_CHECKING:
     from reprobox.store.incoming import Project
 
-DEFAULT: tuple[Role, ...] = ("code", "inputs", "outputs", "lock")
-"""What travels when nothing else is asked: enough to replay without a network, and each byte once (`image` repeats `lock`)."""
 CHOICES: tuple[Role, ...] = ("code", "inputs", "outputs", "image", "lock")
 Look = Callable[[Plan], None]
 """Told what will be sent, before it is."""

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from reprobox.errors import ImageError
 from reprobox.image import apt, bootstrap, bytecode, layer, venv
-from reprobox.image.archive import archive_key
 from reprobox.image.document import Composition, of_lock
 from reprobox.image.layer import Inputs, Layer, Recipe, Sink
 from reprobox.image.layout import BIG_WHEEL, MAX_LAYERS
@@ -95,21 +94,3 @@ def _recipe(name: str, wheels: list[Wheel], lock: Lock, objects: Inputs) -> Reci
 
     key = {"python": version, "wheels": [[wheel.filename, wheel.sha256] for wheel in wheels]}
     return Recipe(name=name, key=key, needs=tuple(wheel.sha256 for wheel in wheels), write=write)
-
-
-def derived(lock: Lock, objects: Objects) -> tuple[str, ...]:
-    """Objects that were made for the lock and are not named in it, for `gc` to keep: container-made layers and the kept archive.
-
-    Only a cache says so, and all of them can be made again from what the lock names; losing one costs time.
-    """
-    below = list(lock.base.diff_ids)
-    keys = []
-    if lock.base.kind == "debian":
-        base = objects.memo(bootstrap.key_of(lock))
-        keys.append(bootstrap.key_of(lock))
-        below = [base] if isinstance(base, str) else []
-    if lock.debs and below:
-        keys.append(apt.key_of(lock, below))
-    if lock.image is not None:
-        keys += [bytecode.key_of(lock.image.diff_ids[:-1]), archive_key(lock.image.config)]
-    return tuple(digest for digest in map(objects.memo, keys) if isinstance(digest, str) and objects.has(digest))

@@ -49,6 +49,5 @@ class EngineImage:
     diff_ids: tuple[str, ...]
     config: dict[str, Any] = field(default_factory=dict)
     repo_digests: tuple[str, ...] = ()
-    repo_tags: tuple[str, ...] = ()
     architecture: str = ""
     created: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 Reason = Literal["exited", "signal", "oom", "timeout", "interrupted", "not-found", "not-executable", "engine", "lost"]
 
@@ -82,22 +82,3 @@ class OutputFile:
     mode: int
     sha256: str
     """Of the bytes, of a link's target text, or of nothing for a directory; `sha256:...`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """Everything that came out of one execution."""
-
-    exit: Exit
-    started: float
-    finished: float
-    duration: float
-    """Seconds by the boot clock, so that a step of the wall clock does not show."""
-    outputs: tuple[OutputFile, ...]
-    refused: tuple[str, ...] = ()
-    """Paths that were not collected (devices, sockets, fifos) and why."""
-    stdout: str
-    stderr: str
-    """Digests of the byte-exact streams."""
-    met: dict[str, Any] = field(default_factory=dict)
-    """What the shim saw from inside: CPU, GPU, kernel, limits, packages, markers of injected processes."""

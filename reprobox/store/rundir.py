@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 from reprobox.errors import StoreError
 from reprobox.kit import canon, files
@@ -24,8 +24,9 @@ from reprobox.model import codec
 from reprobox.model.record import Intent, Record
 from reprobox.store import heads, layout
 
-Scratch = Literal["work", "box", "out", "etc"]
-SCRATCH: tuple[Scratch, ...] = ("work", "box", "out", "etc")
+SCRATCH = ("work", "box", "out", "etc")
+"""Directories for while the run goes: the commit, the injected runtime, what the shim writes, stand-ins for the image's passwd and
+group. Secrets are never here: they lie in memory."""
 KEPT = ("stdout", "stderr", "exit.json", "met.json")
 """Files of the shim that stay with the run."""
 
@@ -65,17 +66,6 @@ class RunDir:
     def outputs(self) -> Path:
         """Where collected outputs lie."""
         return self.path / "outputs"
-
-    def scratch(self, name: Scratch) -> Path:
-        """A directory for while the run goes.
-
-        `work`: the commit; `box`: the injected runtime; `out`: what the shim writes; `etc`: stand-ins for the image's passwd and
-        group. Secrets are never here: they lie in memory.
-        """
-        path = self.path / name
-        with layout.trouble(f"creating {path}"):
-            path.mkdir(mode=0o700, exist_ok=True)
-        return path
 
     def clear_scratch(self) -> None:
         """Removes the scratch directories; after the record is written, nobody needs them."""

@@ -19,8 +19,8 @@ _ALIVE = ("running", "paused", "restarting")
 class RunState:
     """A run's state and what it follows from.
 
-    `queued` and `running` runs have no record yet. A run that is `running` with `to_collect` has ended, and nobody has written its
-    record: the next command does. `interrupted` and `lost` without a record likewise wait for their record.
+    `queued` and `running` runs have no record yet. A run that is `running` and whose container has exited has ended, and
+    nobody has written its record: the next command does. `interrupted` and `lost` without a record likewise wait for their record.
     """
 
     name: Name
@@ -29,11 +29,6 @@ class RunState:
     """Whether a process holds the run."""
     recorded: bool = False
     container: ContainerState | None = None
-
-    @property
-    def to_collect(self) -> bool:
-        """Whether the program has ended, and its outcome is still to be collected."""
-        return not self.recorded and self.container is not None and self.container.status in ("exited", "dead")
 
     @property
     def over(self) -> bool:

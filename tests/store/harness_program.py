@@ -38,7 +38,9 @@ def a_run(runs: Runs, run_id: str) -> None:
     intent = an_intent(run_id, runspec=a_runspec(config_digest=canon.digest_bytes(CONFIG)))
     with runs.begin(intent, {"config.yaml": CONFIG}) as run:
         say("begun", run_id)
-        work, out = run.scratch("work"), run.scratch("out")
+        work, out = run.path / "work", run.path / "out"
+        for folder in (work, out):
+            folder.mkdir()
         run.started("f" * 64)
         say("started", run_id)
         experiment(work, out)

@@ -137,7 +137,7 @@ def test_leftovers_of_the_dead_go_and_of_the_living_stay(runs: Runs) -> None:
     intent = an_intent(now=NOW + 1)
     with (tmp / "alive").open("rb") as alive, runs.begin(intent, {}) as run:
         fcntl.flock(alive, fcntl.LOCK_EX)
-        run.scratch("work")
+        (run.path / "work").mkdir()
         found = gc.plan(runs.root)
         assert sorted(path.name for path, _ in found.leftovers) == ["dead", "partial-2", removed.name, "work"]
         assert found.size == 1020
@@ -153,6 +153,15 @@ def test_a_digest_without_its_prefix_counts_too(runs: Runs) -> None:
     digest = put_old(ObjectStore(runs.root), b"x")
     a_finished_run(runs, config={"anything": [canon.hex_of(digest)]})
     assert gc.plan(runs.root).objects == ()
+
+
+def test_the_layers_of_a_needed_image_stay(runs: Runs, tmp_path: Path) -> None:
+    """Also those that a build step made: an image names each layer by the digest under which it is stored."""
+    store = ObjectStore(runs.root)
+    needed, other = (put_old(store, name) for name in (b"made by a step", b"made for a lock that is no more"))
+    store.remember("layer/1", other)
+    a_finished_run(runs, image=replace(an_intent().image, diff_ids=(needed,)))
+    assert [digest for digest, _ in gc.plan(runs.root).objects] == [other]
 
 
 def test_the_archive_of_a_needed_image_stays(runs: Runs) -> None:

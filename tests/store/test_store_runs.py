@@ -52,10 +52,11 @@ def test_a_run_from_begin_to_record(runs: Runs) -> None:
             runs.record(intent.id)
         run.started("f" * 64)
         assert runs.state(intent.id, lambda _: a_container("running")).name == "running"
-        (run.scratch("out") / "stdout").write_bytes(b"said")
-        stdout = run.keep("stdout", run.scratch("out") / "stdout")
+        (run.path / "out").mkdir()
+        (run.path / "out" / "stdout").write_bytes(b"said")
+        stdout = run.keep("stdout", run.path / "out" / "stdout")
         assert stdout == canon.digest_bytes(b"said")
-        assert run.keep("stderr", run.scratch("out") / "stderr") is None
+        assert run.keep("stderr", run.path / "out" / "stderr") is None
         digest = run.finish(a_record(intent, outputs, stdout=stdout), outputs_manifest(outputs))
         run.clear_scratch()
     record, found = runs.record(intent.id)
@@ -161,7 +162,7 @@ def test_state_is_computed_from_what_is_there(
     assert state.name == expected
     assert asked == ["f" * 64 if started else intent.container]
     assert state.supervised is held
-    assert state.to_collect is (container is not None and container.status == "exited")
+    assert state.container is container
     assert state.over is (expected not in ("queued", "running"))
 
 
