@@ -18,7 +18,7 @@ from reprobox.errors import EngineError, FetchError, HashMismatch, ImageError, I
 from reprobox.image import layout
 from reprobox.image.compose import compose, draw, find
 from reprobox.image.verify import verify
-from reprobox.model.image import Image
+from reprobox.model.image import Image, tag_of
 from reprobox.model.lock import Expected, Lock
 from reprobox.store.objects import ObjectStore
 
@@ -142,7 +142,7 @@ def test_a_lock_that_expects_another_image_is_refused_by_name(objects: ObjectSto
     assert "layer 5 '2 small wheels'" in caught.value.why
     assert "layer 4" not in caught.value.why
     assert "config: expected" in caught.value.why
-    assert engine.inspect(layout.tag_of(digest_of(changed))) is None
+    assert engine.inspect(tag_of(digest_of(changed))) is None
 
 
 def test_a_config_edited_by_hand_is_refused(objects: ObjectStore, build: Composer) -> None:
@@ -181,7 +181,7 @@ def test_damaged_objects_refuse_and_the_second_try_succeeds(
     with pytest.raises(HashMismatch) as caught:
         build(lock)
     assert str(path) in caught.value.why
-    assert engine.inspect(layout.tag_of(digest_of(lock))) is None
+    assert engine.inspect(tag_of(digest_of(lock))) is None
     objects.put_bytes(whole)
     build(lock)
 
@@ -205,7 +205,7 @@ def test_an_engine_that_keeps_nothing_is_found_out(objects: ObjectStore, engine:
     lock = small_lock(objects)
     with pytest.raises(ImageMismatch, match="another image than the one it was sent"):
         build(lock, engine=Deaf(engine))
-    assert engine.inspect(layout.tag_of(digest_of(lock))) is None
+    assert engine.inspect(tag_of(digest_of(lock))) is None
     build(lock)
 
 
@@ -215,7 +215,7 @@ def test_a_layer_that_is_lost_on_the_way_is_found_out(objects: ObjectStore, engi
     lost = drawn(lock, objects, engine).diff_ids[0]
     with pytest.raises((ImageError, ImageMismatch)):
         build(lock, engine=Dropping(engine, lost))
-    assert engine.inspect(layout.tag_of(digest_of(lock))) is None
+    assert engine.inspect(tag_of(digest_of(lock))) is None
     build(lock)
 
 
@@ -260,7 +260,7 @@ def test_a_full_disk_in_mid_load_is_told_and_leaves_nothing(objects: ObjectStore
         build(lock, engine=Full(engine))
     assert "no space left" in caught.value.why
     assert "disk is full" in caught.value.next_step
-    assert engine.inspect(layout.tag_of(digest_of(lock))) is None
+    assert engine.inspect(tag_of(digest_of(lock))) is None
     build(lock)
 
 
