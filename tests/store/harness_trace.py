@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,11 +64,14 @@ def run(
     assert zygote.stdin is not None
     assert zygote.stdout is not None
     with tempfile.TemporaryDirectory() as folder:
-        out, err, go = (Path(folder, name) for name in ("out", "err", "go"))
-        request = {"root": str(root), "scenario": scenario, "variant": variant, "out": str(out), "err": str(err), "go": str(go)}
+        out, err, go, ready = (Path(folder, name) for name in ("out", "err", "go", "ready"))
+        places = {"out": str(out), "err": str(err), "go": str(go), "ready": str(ready)}
+        request = {"root": str(root), "scenario": scenario, "variant": variant, **places}
         zygote.stdin.write(json.dumps(request).encode() + b"\n")
         zygote.stdin.flush()
         process = int(zygote.stdout.readline())
+        while not ready.exists():
+            time.sleep(0.0005)
         argv = ["strace", "-f", "-o", str(log or os.devnull), *options, "-p", str(process)]
         with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as strace:
             assert strace.stderr is not None
