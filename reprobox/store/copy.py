@@ -22,7 +22,9 @@ Role = Literal["run", "spec", "code", "inputs", "outputs", "lock", "image"]
 ROLES: tuple[Role, ...] = get_args(Role)
 FOLDERS = ("verdicts", "statements", "addresses")
 """Directories of a run whose numbered files grow after the record was written."""
-_FILE = re.compile(r"(?!lock$|record\.sha256$|started\.json$)[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_OURS = ("lock", "record.sha256", "started.json", "stopped", "exported.jsonl", "outputs", "work", "box", "out", "etc", *FOLDERS)
+"""Names in a run's directory that no card may give: files of this machine, and directories (gc clears the scratch ones)."""
+_FILE = re.compile(rf"(?i:(?!(?:{'|'.join(map(re.escape, _OURS))})$))[A-Za-z0-9][A-Za-z0-9._-]{{0,99}}")
 _NUMBERED = re.compile(rf"({'|'.join(FOLDERS)})/\d{{4,9}}\.json")
 MAX_BLOBS = 2_000_000
 MAX_MEMO = 1 << 20

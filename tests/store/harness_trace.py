@@ -70,7 +70,9 @@ def run(
         zygote.stdin.write(json.dumps(request).encode() + b"\n")
         zygote.stdin.flush()
         process = int(zygote.stdout.readline())
+        until = time.monotonic() + 60
         while not ready.exists():
+            assert time.monotonic() < until
             time.sleep(0.0005)
         argv = ["strace", "-f", "-o", str(log or os.devnull), *options, "-p", str(process)]
         with subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as strace:
