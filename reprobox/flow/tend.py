@@ -88,7 +88,7 @@ def _verify_deep(box: Box, found: list[Checked]) -> Iterator[Checked]:
             id=one.id,
             checked=", ".join([one.checked, *(part.checked for part in parts)]),
             damage=(*one.damage, *(text for part in parts for text in part.damage)),
-            unchecked=tuple(text for part in parts for text in part.unchecked),
+            unchecked=(*one.unchecked, *(text for part in parts for text in part.unchecked)),
         )
 
 
@@ -99,8 +99,11 @@ def _verify(box: Box, run_id: str) -> Checked:
     except ReproboxError as error:
         return Checked(id=run_id, checked="record", damage=(str(error),))
     path = box.runs.path(run_id)
+    damage = list(_streams(path, record.stdout, record.stderr))
+    if outputs and box.runs.outputs_stayed(run_id):
+        stayed = (f"{len(outputs)} outputs: they did not come along with the run",)
+        return Checked(id=run_id, checked="record, 2 streams", damage=tuple(damage), unchecked=stayed)
     with box.progress.task(f"verifying {run_id}", record.outputs.size) as bar:
-        damage = list(_streams(path, record.stdout, record.stderr))
         for output in outputs:
             if fault := _fault(path / "outputs" / output.path, output):
                 damage.append(f"outputs/{output.path}: {fault}")

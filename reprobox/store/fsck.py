@@ -171,7 +171,7 @@ def _record(runs: Runs, run_id: str) -> Iterator[Fault]:
         ("config.yaml", record.intent.runspec.config_digest),
     ):
         yield from _guarded(f"{what}, {name}", _file, folder / name, f"{what}, {name}", expected)
-    yield from _guarded(f"{what}, outputs.jsonl", _outputs, folder, what, record)
+    yield from _guarded(f"{what}, outputs.jsonl", _outputs, folder, what, record, runs.outputs_stayed(run_id))
 
 
 def _file(path: Path, what: str, expected: str) -> Iterator[Fault]:
@@ -184,12 +184,12 @@ def _file(path: Path, what: str, expected: str) -> Iterator[Fault]:
         yield Fault(what=what, kind="corrupted", why=f"it was {expected} and is {found}")
 
 
-def _outputs(folder: Path, what: str, record: Record) -> Iterator[Fault]:
+def _outputs(folder: Path, what: str, record: Record, stayed: bool) -> Iterator[Fault]:
     data = (folder / "outputs.jsonl").read_bytes() if layout.exists(folder / "outputs.jsonl") else b""
     if canon.digest_bytes(data) != record.outputs.manifest:
         raise StoreDamaged("its bytes are not those that the record names, or it is gone")
     known = set()
-    for file in manifest.read_manifest(data):
+    for file in () if stayed else manifest.read_manifest(data):
         known.add(file.path)
         name = f"{what}, outputs/{file.path}"
         yield from _guarded(name, _output, folder / "outputs" / file.path, name, file)

@@ -144,6 +144,10 @@ class Runs:
             raise StoreDamaged(f"the output manifest of {run_id} is damaged or gone", next_step="reprobox fsck")
         return manifest.read_manifest(data)
 
+    def outputs_stayed(self, run_id: str) -> bool:
+        """Whether the run came from elsewhere without its outputs: their hashes are here, and their bytes never were."""
+        return self.started(run_id) is None and not layout.exists(self._existing(run_id) / "outputs")
+
     def state(self, run_id: str, containers: Containers) -> RunState:
         """What became of the run; see `store/state.py`."""
         if self.finished(run_id):

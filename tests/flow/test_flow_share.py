@@ -82,6 +82,19 @@ def test_a_commit_that_was_rebased_away_goes_into_a_repository_that_has_another_
     assert {fault["what"] for fault in said.json[0]["faults"]} == {"code.git"}
 
 
+def test_outputs_that_did_not_come_along_are_not_damage_and_not_whole(project: Project, tmp_path: Path) -> None:
+    run = project.run()["id"]
+    assert project("export", run, "-o", str(tmp_path / "b"), "--with", "code").code == 0
+    there = elsewhere(project, tmp_path)
+    assert there("import", str(tmp_path / "b")).code == 0
+    assert there("fsck", "--project", "--json").json[0]["faults"] == []
+    said = there("verify", run, "--json")
+    assert (said.code, said.json[0]["damage"]) == (4, [])
+    assert "did not come along" in said.json[0]["unchecked"][0]
+    (there.top / ".reprobox/runs" / run / "outputs").mkdir()
+    assert "outputs/model.bin: missing" in there("verify", run, "--json").json[0]["damage"]
+
+
 def test_the_same_runs_give_the_same_file_also_after_git_packed_its_objects(project: Project, tmp_path: Path) -> None:
     run = project.run()["id"]
     for name in ("one", "two"):
