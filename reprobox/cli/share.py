@@ -152,12 +152,14 @@ def push(
 
     talk = talk_of(context)
     box, wanted = open_box(context), share.parts_of(parts)
+    if not to and not image:
+        raise UsageError("push where to?", next_step="--to PLACE for the runs, --image HOST/NAME for their images")
+    # Told once: while an image is on its way, `latest` may become another run.
+    runs = share.chosen(box, runs)
     # The image first, so that its address goes along with the run.
     sent = _images(talk, box, runs, image, dry=dry) if image else []
     if to:
         _do(lambda: share.push(box, runs, to, wanted, _look(talk, "pushing", dry)), talk, as_json, images=sent)
-    elif not image:
-        raise UsageError("push where to?", next_step="--to PLACE for the runs, --image HOST/NAME for their images")
     elif as_json and not dry:
         talk.data({"images": sent})
 

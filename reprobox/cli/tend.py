@@ -38,15 +38,14 @@ def stop(
 def remove(context: typer.Context, runs: Annotated[list[str], typer.Argument(help="Runs.", metavar="RUN...")]) -> None:
     """Remove runs with their outputs.
 
-    A run that is going is refused.
+    A run that is going is refused, and then none of the others is removed either.
 
     Example:  reprobox rm 20261120-153012-brave-otter-3f9c
     """
     from reprobox.flow import tend
 
-    box = open_box(context)
-    for run in runs:
-        talk_of(context).note(f"removed {tend.remove(box, run)}")
+    for run_id in tend.remove(open_box(context), runs):
+        talk_of(context).note(f"removed {run_id}")
 
 
 def verify(

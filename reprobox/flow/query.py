@@ -99,7 +99,7 @@ def _verdicts(box: Box, run_id: str) -> Iterator[VerdictRow]:
 
 def diff(box: Box, left: str, right: str) -> Verdict:
     """The comparison of any two finished runs."""
-    return compare.compare(box, reconcile.find(box, left), reconcile.find(box, right))
+    return compare.compare(box, *reconcile.find_all(box, (left, right)))
 
 
 def logs(box: Box, reference: str, *, follow: bool) -> Iterator[tuple[str, bytes]]:
@@ -169,10 +169,11 @@ class _Lines:
 
 def logs_json(box: Box, reference: str) -> dict[str, Any]:
     """Both streams; bytes that are not UTF-8 as base64 beside a null text."""
+    run_id = reconcile.find(box, reference)
     streams: dict[str, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
-    for name, chunk in logs(box, reference, follow=False):
+    for name, chunk in logs(box, run_id, follow=False):
         streams[name] += chunk
-    return {"id": reconcile.find(box, reference), **{name: _text(bytes(data)) for name, data in streams.items()}}
+    return {"id": run_id, **{name: _text(bytes(data)) for name, data in streams.items()}}
 
 
 def _text(data: bytes) -> dict[str, str | None]:

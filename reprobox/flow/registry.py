@@ -43,7 +43,7 @@ def push(box: Box, references: Sequence[str], target: str) -> list[Pushed]:
         ImageMissing, ImageMismatch: the image of a record cannot be had any more.
         EngineError: the registry cannot be reached or written to; a second push sends what is missing.
     """
-    records = [box.runs.record(run_id)[0] for run_id in dict.fromkeys(reconcile.find(box, reference) for reference in references)]
+    records = [box.runs.record(run_id)[0] for run_id in dict.fromkeys(reconcile.find_all(box, references))]
     names = {record.intent.image.config: name(target, record.intent.image) for record in records}
     if len(set(names.values())) < len(names):
         raise UsageError(f"{target} names one image, and the runs have {len(names)}", next_step="leave the tag out")

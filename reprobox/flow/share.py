@@ -61,15 +61,16 @@ def export(box: Box, references: Sequence[str], target: str, parts: Sequence[Rol
 
     if target != "-" and not force:
         whole.refuse_taken(Path(target))
-    with parcel.packed(box, _ids(box, references), parts) as supply, _target(target, force=force) as file, Writer(file) as writer:
+    with parcel.packed(box, chosen(box, references), parts) as supply, _target(target, force=force) as file, Writer(file) as writer:
         planned = copy.plan(supply, writer)
         look(planned)
         copied = copy.copy(planned, supply, writer, box.progress)
         return Shared(copied=copied, where=target, size=writer.size)
 
 
-def _ids(box: Box, references: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(reconcile.find(box, reference) for reference in references))
+def chosen(box: Box, references: Sequence[str]) -> list[str]:
+    """The ids of the runs that are meant, each once."""
+    return list(dict.fromkeys(reconcile.find_all(box, references)))
 
 
 @contextlib.contextmanager
@@ -118,7 +119,7 @@ def push(box: Box, references: Sequence[str], url: str, parts: Sequence[Role], l
     """
     from reprobox.store.remote import open_remote
 
-    with open_remote(url) as stock, parcel.packed(box, _ids(box, references), parts) as supply:
+    with open_remote(url) as stock, parcel.packed(box, chosen(box, references), parts) as supply:
         planned = copy.plan(supply, stock)
         look(planned)
         return Shared(copied=copy.copy(planned, supply, stock, box.progress), where=url)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,17 +34,27 @@ def stop(box: Box, reference: str, *, kill: bool) -> None:
     reconcile.settle(box)
 
 
-def remove(box: Box, reference: str) -> str:
-    """Forgets a run and the ref that keeps its commit; the id."""
-    reconcile.settle(box)
-    run_id = box.runs.find(reference)
+def remove(box: Box, references: Sequence[str]) -> Iterator[str]:
+    """Forgets runs and the refs that keep their commits; each id, as soon as the run is gone.
+
+    Raises:
+        RunNotFound, RunAmbiguous: for a reference; nothing is removed.
+        RunBusy: one of them is going; nothing is removed.
+    """
+    wanted = list(dict.fromkeys(reconcile.find_all(box, references)))
+    for run_id in wanted:
+        _refuse_going(box, run_id)
+    for run_id in wanted:
+        pending.begin(box, run_id)
+        box.runs.remove(run_id)
+        pending.end(box, run_id)
+        yield run_id
+
+
+def _refuse_going(box: Box, run_id: str) -> None:
     if not box.runs.finished(run_id):
         state = box.runs.state(run_id, reconcile.container_state(box))
         raise RunBusy(f"run {run_id} is {state.name}", next_step=f"reprobox stop {run_id}, then remove it")
-    pending.begin(box, run_id)
-    box.runs.remove(run_id)
-    pending.end(box, run_id)
-    return run_id
 
 
 @dataclass(frozen=True, kw_only=True)

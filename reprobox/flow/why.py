@@ -42,7 +42,7 @@ def explain(box: Box, left: str, right: str, *, operations: bool, secrets: bool 
     Raises:
         whatever `replay` raises for either run.
     """
-    ours, theirs = reconcile.find(box, left), reconcile.find(box, right)
+    ours, theirs = reconcile.find_all(box, (left, right))
     verdict = compare.compare(box, ours, theirs, trails=True)
     seen = verdict.trail or {}
     if seen.get("state") == "equal" or not _trains(box, ours) or (verdict.same and not seen):

@@ -155,6 +155,15 @@ def test_verify_deep_reads_the_commit_again(own_home: Project) -> None:
     assert f"train.py: the git object {oid} is damaged" in damage(own_home("verify", "--deep", "--json"))
 
 
+def test_several_runs_are_told_before_any_is_removed(project: Project) -> None:
+    ids = [project.run()["id"] for _ in range(4)]
+    refused = project("rm", "latest", "no-such-run")
+    assert (refused.code, sorted(project.runs())) == (50, sorted(ids))
+    said = project("rm", "latest", "latest~1", ids[3])
+    assert (said.code, said.err.split()) == (0, ["removed", ids[3], "removed", ids[2]])
+    assert sorted(project.runs()) == sorted(ids[:2])
+
+
 @pytest.mark.slow
 def test_verify_deep_finds_a_layer_edited_beneath_the_engine(project: Project, second_engine: Callable[..., SecondEngine]) -> None:
     own = second_engine()
