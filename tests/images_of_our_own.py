@@ -16,7 +16,9 @@ from pathlib import Path
 from reprobox.kit.canon import canonical, digest_bytes
 from reprobox.kit.tar import TarStream, entry
 
-BUSYBOX = Path("/bin/busybox")
+# scripts/setup unpacks Debian's into .tools; the system's own may be absent, or linked dynamically.
+_TOOLS = Path(__file__).parents[1] / ".tools"
+BUSYBOX = next((path for path in (_TOOLS / "bin/busybox", _TOOLS / "usr/bin/busybox") if path.exists()), _TOOLS / "bin/busybox")
 APPLETS = (
     "sh",
     "ls",
@@ -97,7 +99,7 @@ def tiny_layer() -> bytes:
 
 def _base(tar: TarStream) -> None:
     if not BUSYBOX.exists():
-        raise RuntimeError("the tests need a static busybox: sudo apt-get install busybox-static")
+        raise RuntimeError("the tests need a static busybox: run scripts/setup --tests")
     for name in ("bin", "etc", "dev", "proc", "sys", "usr/bin", "usr/local/bin", "home/reprobox", "work"):
         tar.directory(name)
     tar.directory("tmp", 0o1777)

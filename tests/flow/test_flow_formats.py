@@ -21,6 +21,6 @@ def test_a_directory_that_is_not_there_is_told(tmp_path: Path) -> None:
     run = a_finished_run(box.runs)
     with pytest.raises(UsageError, match="no directory"):
         statements.export_format(box, run, "intoto", tmp_path / "nowhere" / "x.json")
-    for _ in range(2):
-        statements.export_format(box, run, "intoto", tmp_path / "x.json")
+    for force in (False, True):
+        statements.export_format(box, run, "intoto", tmp_path / "x.json", force=force)
     assert (tmp_path / "x.json").read_bytes().startswith(b"{")
