@@ -68,19 +68,44 @@ def run(
     return dict(json.loads(done.stdout)["found"])
 
 
+NETS = ("mlp", "cnn", "transformer")
+
+
 def matrix(options: argparse.Namespace) -> str:
-    """Profiles by CPU models: digests of the weights, 6 hex each."""
-    lines = ["| profile | CPU | MLP | CNN | transformer | same as native |", "|---|---|---|---|---|---|"]
+    """Profiles by CPU models: digests of the weights, 6 hex each. What other machines measured natively is kept from the page."""
+    lines = ["| profile | CPU | MLP | CNN | transformer | same as here |", "|---|---|---|---|---|---|"]
     for profile, cpus in MATRIX.items():
-        native: dict[str, object] = {}
+        here: list[str] = []
         for cpu in cpus:
             found = run(options, profile, "nets", "5", cpu=cpu)
-            native = native or found
-            same = sum(found[f"{net}.weights"] == native[f"{net}.weights"] for net in ("mlp", "cnn", "transformer"))
-            digests = " | ".join(str(found[f"{net}.weights"])[:6] for net in ("mlp", "cnn", "transformer"))
-            lines.append(f"| {profile} | {cpu or 'native'} | {digests} | {f'{same} of 3' if cpu else ''} |")
+            digests = [str(found[f"{net}.weights"])[:6] for net in NETS]
+            here = here or digests
+            lines.append(_matrix_row(profile, cpu or native_name(), digests, here if cpu else []))
             print(lines[-1], file=sys.stderr, flush=True)
+            if not cpu:
+                lines += [_matrix_row(profile, name, other, here) for name, other in _elsewhere(profile)]
     return "\n".join(lines)
+
+
+def _matrix_row(profile: str, cpu: str, digests: list[str], here: list[str]) -> str:
+    same = f"{sum(map(str.__eq__, digests, here))} of {len(here)}" if here else ""
+    return f"| {profile} | {cpu} | {' | '.join(digests)} | {same} |"
+
+
+def _elsewhere(profile: str) -> list[tuple[str, list[str]]]:
+    """The rows of the page that another machine measured without the emulator."""
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in PAGE.read_text(encoding="utf-8").splitlines()]
+    natives = [row for row in rows if len(row) == 6 and row[0] == profile and row[1].startswith("real ")]
+    return [(row[1], row[2:5]) for row in natives if row[1] != native_name()]
+
+
+def native_name() -> str:
+    """The CPU here as the page calls it, such as `real Intel, AVX-512, AMX`."""
+    text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    flags = set(text.partition("flags")[2].partition("\n")[0].split())
+    vendor = {"GenuineIntel": "Intel", "AuthenticAMD": "AMD"}.get(text.partition("vendor_id\t: ")[2].partition("\n")[0], "other")
+    named = (("avx512f", "AVX-512"), ("avx512_bf16", "BF16"), ("amx_tile", "AMX"))
+    return ", ".join([f"real {vendor}", *(name for flag, name in named if flag in flags)])
 
 
 def jax(options: argparse.Namespace) -> str:

@@ -101,6 +101,29 @@ def ops(torch):
     found["attention"] = digest(torch.nn.functional.scaled_dot_product_attention(heads, heads, heads))
     found["rand"] = digest(torch.rand(1000))
     found["randn"] = digest(torch.randn(1000))
+    return {**found, **narrow(torch)}
+
+
+def narrow(torch):
+    """bfloat16, half precision and 8-bit integers: what newer CPUs have instructions of their own for (BF16, FP16, VNNI, AMX)."""
+    found = {}
+    functional = torch.nn.functional
+    for kind in ("bfloat16", "float16"):
+        left, right = ((exact(torch, *shape) / 3).to(getattr(torch, kind)) for shape in ((128, 320), (320, 64)))
+        found[f"mm.{kind}"] = digest(left @ right)
+        found[f"linear.{kind}"] = digest(functional.linear(left, right.T.contiguous()))
+        found[f"softmax.{kind}"] = digest(torch.softmax(left, 1))
+        found[f"gelu.{kind}"] = digest(functional.gelu(left))
+        pictures, kernel = exact(torch, 4, 8, 12, 12).to(left.dtype), (exact(torch, 16, 8, 3, 3) / 5).to(left.dtype)
+        found[f"conv2d.{kind}"] = digest(functional.conv2d(pictures, kernel))
+        heads = (exact(torch, 2, 4, 32, 16) / 3).to(left.dtype)
+        found[f"attention.{kind}"] = digest(functional.scaled_dot_product_attention(heads, heads, heads))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        layer = torch.nn.Linear(320, 64)
+        out = layer(exact(torch, 128, 320))
+    out.float().square().sum().backward()
+    found |= {"autocast": digest(out), "autocast.gradient": digest(layer.weight.grad)}
+    found["int8"] = digest(torch._int_mm((exact(torch, 64, 96) * 60).to(torch.int8), (exact(torch, 96, 32) * 60).to(torch.int8)))
     return found
 
 

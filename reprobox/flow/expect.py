@@ -30,8 +30,7 @@ def forecast(original: Record, *, as_recorded: bool = False, gpus: str | None = 
     uses_gpu = bool(gpus or asked.gpus)
     found = profiles.forecast(asked.profile, original.met, host.met(gpus=uses_gpu), uses_gpu=uses_gpu)
     if as_recorded and not uses_gpu:
-        what = profiles.dispatch_class(original.met)
-        found = Forecast(sameness="same-bits-as-recorded", reasons=(f"the CPU code of {what} is set by --as-recorded",))
+        found = profiles.forecast_as_recorded(original.met)
     doubts = _doubts(original)
     if doubts and found.sameness.startswith("same-bits"):
         return Forecast(sameness="unknown", reasons=doubts)

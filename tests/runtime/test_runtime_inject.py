@@ -322,9 +322,9 @@ def test_the_payload_is_plain_python_3_8() -> None:
 # ---- the same bits on other CPUs
 
 
-def found(profile: str, workload: str, directory: Path, cpu: str | None = None, **asked: object) -> dict[str, str]:
+def found(profile: str, workload: str, directory: Path, cpu: str | None = None, steps: int = 2, **asked: object) -> dict[str, str]:
     """Digests of a workload's results."""
-    ran = under(directory, WORKLOADS, workload, "2", profile=profile, cpu=cpu, **asked)  # type: ignore[arg-type]
+    ran = under(directory, WORKLOADS, workload, str(steps), profile=profile, cpu=cpu, **asked)  # type: ignore[arg-type]
     result: dict[str, str] = ran.json()["found"]
     return result
 
@@ -346,6 +346,30 @@ def test_operations_and_a_training_have_the_same_bits_on_another_cpu(
     tmp_path: Path, here: Callable[[str], dict[str, str]], profile: str, cpu: str
 ) -> None:
     assert found(profile, "all", tmp_path, cpu) == here(profile)
+
+
+# What an AMD Zen 5 and an Intel Xeon with AMX gave alike (docs/determinism.md): whatever CPU runs this has to agree with both.
+GOLDEN = {
+    "portable-avx2": {"mlp": "9744e1", "cnn": "d0e9fc", "transformer": "db4c32"},
+    "portable-any": {"mlp": "78e30d", "cnn": "035242", "transformer": "af66cb"},
+}
+
+
+@pytest.mark.parametrize("profile", GOLDEN)
+def test_three_trainings_have_the_bits_that_another_vendors_cpu_gave(tmp_path: Path, profile: str) -> None:
+    digests = found(profile, "nets", tmp_path, steps=5, seed=0)
+    assert {net: digests[f"{net}.weights"][:6] for net in GOLDEN[profile]} == GOLDEN[profile]
+
+
+@pytest.mark.parametrize("profile", ["portable-avx2", "portable-any"])
+def test_products_of_8_bit_integers_are_exact_under_a_portable_profile(tmp_path: Path, profile: str) -> None:
+    program = script(
+        tmp_path,
+        "import torch; a = (torch.arange(64 * 96) % 255 - 127).to(torch.int8).reshape(64, 96); b = a.T.flip(1).contiguous()\n"
+        "out = torch.empty(64, 64, dtype=torch.int32); torch._int_mm(a, b, out=out)\n"
+        "print((torch._int_mm(a, b).long() != a.long() @ b.long()).sum().item(), (out.long() != a.long() @ b.long()).sum().item())",
+    )
+    assert under(tmp_path, program, profile=profile).out.split() == ["0", "0"]
 
 
 def test_an_unpinned_record_of_another_cpu_is_replayed_as_recorded(tmp_path: Path) -> None:

@@ -110,6 +110,27 @@ def test_as_recorded_knows_what_it_can_and_cannot() -> None:
         profiles.as_recorded("aarch64")
 
 
+def test_an_amd_class_is_not_promised_on_an_intel_cpu() -> None:
+    xeon = {"cpu": {"vendor": "GenuineIntel", "flags": ["avx2", "fma", *AVX512]}}
+    assert "no knob makes MKL" in str(profiles.can_play("amd-avx512", xeon))
+    assert profiles.can_play("amd-avx512", ZEN) is None
+    assert profiles.forecast_as_recorded(INTEL).sameness == "same-bits-as-recorded"
+    assert profiles.forecast_as_recorded(ZEN).sameness == "unknown"
+
+
+def test_one_class_with_other_instructions_for_narrow_numbers() -> None:
+    cascade_lake, sapphire_rapids = (
+        {"cpu": {"vendor": "GenuineIntel", "flags": ["avx2", "fma", *AVX512, "avx512_vnni", *more]}} for more in ((), ("amx_bf16",))
+    )
+    found = profiles.forecast("same-machine", cascade_lake, sapphire_rapids)
+    assert (found.sameness, found.reasons) == (
+        "same-bits",
+        ("same dispatch class: intel-avx512, except for bfloat16, float16 and 8-bit integers (amx_bf16 only here)",),
+    )
+    assert "amx_bf16 only in the record" in profiles.forecast("same-machine", sapphire_rapids, cascade_lake).reasons[0]
+    assert "except" not in profiles.forecast("portable-avx2", cascade_lake, sapphire_rapids).reasons[0]
+
+
 def test_forecasts() -> None:
     assert profiles.forecast("same-machine", INTEL, INTEL).sameness == "same-bits"
     other = profiles.forecast("same-machine", INTEL, ZEN)

@@ -135,6 +135,8 @@ def _torch(state, module):
         for what in ("torch.manual_seed", "torch.deterministic_algorithms", "torch.backends.cudnn"):
             state.applied(what)
         _hint_on_refusal(state)
+    if state.profile.startswith("portable"):
+        _exact_int_mm(state, module)
     _note_torch_seed(state, module)
     if os.environ.get("REPROBOX_TRAIL") is not None:
         import reprobox_trail
@@ -150,6 +152,30 @@ def _torch(state, module):
         import reprobox_stop
 
         reprobox_stop.install(state)
+
+
+def _exact_int_mm(state, module):
+    """Replaces the product of 8-bit integer matrices on the CPU, whose value torch would get wrong under a portable profile.
+
+    Where the CPU has VNNI, torch gives it to oneDNN; held to older instructions, oneDNN saturates sums of two products at 16 bits.
+    """
+    import warnings
+
+    library = module.library.Library("aten", "IMPL")
+    wide = module.int32
+
+    def product(left, right):
+        return left.to(wide) @ right.to(wide)
+
+    def product_out(left, right, *, out):
+        return out.copy_(product(left, right))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch tells of every kernel that is replaced
+        library.impl("_int_mm", product, "CPU")
+        library.impl("_int_mm.out", product_out, "CPU")
+    state.kept.append(library)  # it is undone when it is collected
+    state.applied("torch._int_mm")
 
 
 def _torch_facts(module):

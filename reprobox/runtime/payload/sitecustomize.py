@@ -35,6 +35,7 @@ class _State:
         self.profile = _PROFILE
         self.seeded = _PROFILE != "observe"
         self.role = ""
+        self.kept = []
         flags = ("isolated", "ignore_environment", "no_site", "optimize", "hash_randomization")
         self.marker = {
             "format": "reprobox.marker/1",
