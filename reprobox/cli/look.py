@@ -160,7 +160,7 @@ def logs(
 def diff(context: typer.Context, left: RUN, right: RUN, as_json: JSON = False) -> None:
     """Compare two runs.
 
-    Exit code 0: every output is the same; 1: different.
+    Exit code 0: every output is the same; 1: different; 60: it could not be told.
 
     Example:  reprobox diff latest~1 latest
     """
@@ -172,4 +172,4 @@ def diff(context: typer.Context, left: RUN, right: RUN, as_json: JSON = False) -
         talk.data(verdicts.as_json(found))
     else:
         verdicts.show(talk, found)
-    raise typer.Exit(0 if found.same else 1)
+    raise typer.Exit(verdicts.exit_code(found))

@@ -94,7 +94,7 @@ def replay(
 
     Starts from the record alone: today's config, branch and lock are not consulted. Says first what to expect on this machine.
 
-    Exit code 0: the same. 1: different. Others: see the error.
+    Exit code 0: the same. 1: different. 60: nothing could be compared, or not all. Others: see the error.
 
     Example:  reprobox replay latest
     """
@@ -109,4 +109,4 @@ def replay(
         talk.data({**verdicts.as_json(done.verdict), "image_tier": done.image_tier})
     else:
         verdicts.show(talk, done.verdict)
-    raise typer.Exit(0 if done.verdict.same else 1)
+    raise typer.Exit(verdicts.exit_code(done.verdict))

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from reprobox.cli import render
 from reprobox.cli.talk import Talk, human
+from reprobox.errors import NotComparable
+from reprobox.judge.verdict import NOTHING
+from reprobox.kit.units import counted
 
 if TYPE_CHECKING:
     from reprobox.model.verdict import FileVerdict, Verdict
@@ -43,7 +46,7 @@ def show(talk: Talk, found: Verdict) -> None:
 def story(found: Verdict) -> Iterator[str]:
     """What differs and how far, where the trails part, what may be why."""
     shown = sorted(found.files, key=lambda file: (file.state == "identical", file.path))
-    yield from (*_differences(shown), *trail(found.trail), *_causes(found), *found.notes)
+    yield from (*_differences(shown), *trail(found.trail), *_causes(found), *(note for note in found.notes if note != NOTHING))
 
 
 def _short(file: FileVerdict) -> str:
@@ -108,15 +111,29 @@ def _causes(found: Verdict) -> Iterator[str]:
         yield f"possible cause: {cause.what}{sides}. {cause.advice}"
 
 
+def exit_code(found: Verdict) -> int:
+    """Of a command that ends in a verdict: 0 the same, 1 different, else that it could not be told."""
+    return 0 if found.same else 1 if found.result == "different" else NotComparable.code
+
+
 def _sentence(found: Verdict) -> str:
-    counts = {state: sum(file.state == state for file in found.files) for state in ("identical", "equal-under-rule", "ignored")}
-    total = len(found.files)
+    if found.result == "not-checked":
+        said = NOTHING if NOTHING in found.notes else "not checked: something could not be compared, so nothing is promised"
+    elif found.files:
+        said = _of_files(found)
+    else:
+        said = f"{found.result}: no outputs"
     streams = {True: ", stdout identical", False: ", stdout differs", None: ""}[found.stdout_equal]
-    return {
-        "identical": f"identical: {counts['identical']} of {total} outputs are bit-identical{streams}",
-        "equal-under-rule": f"equal under a declared rule: {counts['identical']} of {total} bit-identical, "
-        f"{counts['equal-under-rule']} equal under their rule, {counts['ignored']} ignored{streams}",
-        "different": f"different: {counts['identical']} of {total} outputs are bit-identical"
-        f"{'' if found.exit_equal else ', the exit codes differ'}{streams}",
-        "not-checked": "not checked: something could not be compared, so nothing is promised",
-    }[found.result]
+    ended = found.ended or ("" if found.exit_equal else "the exit codes differ")
+    return said + ("" if found.result == "not-checked" else streams) + (f"; {ended}" if ended else "")
+
+
+def _of_files(found: Verdict) -> str:
+    counts = {state: sum(file.state == state for file in found.files) for state in ("identical", "equal-under-rule", "ignored")}
+    if found.result == "equal-under-rule":
+        return (
+            f"equal under a declared rule: {counts['identical']} of {len(found.files)} bit-identical, "
+            f"{counts['equal-under-rule']} equal under their rule, {counts['ignored']} ignored"
+        )
+    outputs = f"{counts['identical']:,} of {counted(len(found.files), 'output')}"
+    return f"{found.result}: {outputs} {'is' if len(found.files) == 1 else 'are'} bit-identical"

@@ -42,7 +42,7 @@ def check(
     The two start at different moments, under different load and with different temporary directories. A program that takes no
     optimizer step of torch is run whole. Nothing is left behind.
 
-    Exit code 0: the same. 1: different.
+    Exit code 0: the same. 1: different. 60: nothing could be compared.
 
     Example:  reprobox check config.yaml --steps 5
     """
@@ -57,7 +57,7 @@ def check(
     else:
         for line in lines(found):
             talk.line(line)
-    raise typer.Exit(0 if found.same else 1)
+    raise typer.Exit(verdicts.exit_code(found.verdict))
 
 
 def as_data(found: Checked) -> dict[str, Any]:
@@ -73,18 +73,26 @@ def lines(found: Checked) -> Iterator[str]:
     if not found.same:
         yield from verdicts.story(found.verdict)
         yield from _operation(found.operation)
-    if found.exit:
-        yield f"the program ended with exit code {found.exit}"
+    if found.verdict.stdout_equal is False and (found.same or not found.verdict.files):
+        yield "stdout differs" + (", and does not count beside what was compared" if found.same else "")
+    if found.verdict.ended:
+        yield f"how the program ended: {found.verdict.ended}"
     yield sentence(found)
 
 
 def sentence(found: Checked) -> str:
     """The result of a preflight in one line."""
     if found.result == "not-checked":
-        return "preflight: nothing could be compared; give it more time (--limit), or fewer steps"
+        return "preflight: nothing could be compared; " + _what_then(found)
     if found.whole or not found.steps:
         return f"preflight: the whole program {'is the same' if found.same else 'differs'} in two containers"
     return f"preflight: the first {found.steps} steps {'are the same' if found.same else 'differ'} in two containers"
+
+
+def _what_then(found: Checked) -> str:
+    if found.whole:
+        return "the program leaves no outputs, writes nothing to stdout, and takes no optimizer step of torch"
+    return "give it more time (--limit), or fewer steps"
 
 
 def _operation(operation: Operation | None) -> Iterator[str]:
@@ -108,7 +116,7 @@ def explain(
     Where their trails are too coarse to tell, or absent, both are run again that far, with a fingerprint at each step. What was
     run for this is gone afterwards.
 
-    Exit code 0: they do not differ. 1: they do.
+    Exit code 0: they do not differ. 1: they do. 60: it could not be told.
 
     Example:  reprobox explain latest~1 latest --operations
     """
@@ -120,7 +128,7 @@ def explain(
         talk.data({**codec.to_json(found), "verdict": verdicts.as_json(found.verdict)})
     else:
         _show(talk, found)
-    raise typer.Exit(0 if found.verdict.same else 1)
+    raise typer.Exit(verdicts.exit_code(found.verdict))
 
 
 def _show(talk: Talk, found: Any) -> None:

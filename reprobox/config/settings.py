@@ -11,7 +11,7 @@ from reprobox.config import grammar
 from reprobox.config.fields import Section
 from reprobox.config.interpolate import filled
 from reprobox.config.problems import described
-from reprobox.model.spec import TRAIL_ALSO, BaseIntent, Environment, InputIntent, OutputRule, Profile, Resources, Trail
+from reprobox.model.spec import STDOUT, TRAIL_ALSO, BaseIntent, Environment, InputIntent, OutputRule, Profile, Resources, Trail
 
 TOP = (
     *("command", "workdir", "environment", "lock", "inputs", "outputs", "seed", "profile", "threads", "trail", "gpus", "cpus"),
@@ -157,12 +157,13 @@ def _outputs(section: Section) -> tuple[OutputRule, ...]:
 
 def _output(section: Section, key: Any) -> OutputRule:
     pattern = str(key)
+    known = ("bytes", "ignore") if pattern == STDOUT else _COMPARE
     if not isinstance(section.value[key], dict):
-        compare: Any = section.choice(key, "bytes", _COMPARE)
+        compare: Any = section.choice(key, "bytes", known)
         return OutputRule(pattern=pattern, compare=compare)
     inside = section.section(key)
     inside.expect(_OUTPUT)
-    compare = inside.choice("compare", "bytes", _COMPARE)
+    compare = inside.choice("compare", "bytes", known)
     rule = OutputRule(
         pattern=pattern,
         compare=compare,

@@ -20,6 +20,7 @@ from reprobox.flow.box import Box
 from reprobox.flow.trials import Trials, operations_env, trail_env
 from reprobox.judge import trail
 from reprobox.judge.trail import Operation
+from reprobox.judge.verdict import by_stdout
 from reprobox.kit import proc
 from reprobox.model import codec
 from reprobox.model.record import Intent, Record
@@ -138,6 +139,8 @@ def _judge(box: Box, first: Record, second: Record) -> Verdict:
     if "timeout" in (first.exit.reason, second.exit.reason):
         # Cut off at different points, their outputs say nothing; the steps that both have taken do.
         result = "identical" if state == "equal" else "not-checked"
+    elif state == "equal" and found.exit_equal and first.exit.reason == "exited" and by_stdout(first, found.files):
+        result = "identical"  # the steps were compared, so stdout is not all there is
     return replace(found, causes=causes, result="different" if state == "different" else result)
 
 

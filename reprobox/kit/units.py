@@ -13,6 +13,11 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _LONGEST = 1e9
 
 
+def counted(number: int, what: str, several: str = "") -> str:
+    """A number with its noun: `1 output`, `2 outputs`, `0 entries` (where `several` is given)."""
+    return f"{number:,} {what if number == 1 else several or f'{what}s'}"
+
+
 def bytes_of(text: str) -> int:
     """A size in bytes: `512`, `64k`, `1.5g`, `2GiB`; every unit is a power of 1024, as docker reads them (go-units, RAMInBytes).
 

@@ -60,6 +60,10 @@ class InputIntent:
     """Where it is on this host, relative to the repository's top, or absolute."""
 
 
+STDOUT = "<stdout>"
+"""The pattern that stands for what the run wrote to stdout: `bytes` lets it count, `ignore` never."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class OutputRule:
     """How outputs that match a pattern are compared; without a rule, by their bytes."""

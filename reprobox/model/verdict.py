@@ -48,6 +48,8 @@ class Verdict:
     result: Class
     files: tuple[FileVerdict, ...]
     exit_equal: bool
+    ended: str = ""
+    """How the two ended, in words; empty where both ended by themselves with exit code 0."""
     stdout_equal: bool | None = None
     causes: tuple[Cause, ...] = ()
     trail: dict[str, Any] | None = None

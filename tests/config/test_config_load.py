@@ -264,6 +264,7 @@ def test_all_faults_at_once_with_their_lines() -> None:
         ("environment: {bse: a}", "did you mean 'base'"),
         ("outputs: {a: {compare: bytes, rtol: 1}}", "tolerance needs"),
         ("outputs: {a: {compare: tensor}}", "did you mean 'tensors'"),
+        ("outputs: {<stdout>: tensors}", "there is no 'tensors'"),
         ("outputs: [a]", "expected a mapping"),
         ("secrets: {a: hunter2}", "env:NAME or file:PATH"),
         ("env: {A: [1]}", "expected text"),

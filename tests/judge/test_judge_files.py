@@ -18,6 +18,8 @@ from harness_runs import a_record, a_runspec, an_intent, an_output
 
 from reprobox.judge import files
 from reprobox.judge.files import Side, compare, compare_files, first_difference
+from reprobox.judge.verdict import NOTHING
+from reprobox.kit import canon
 from reprobox.model.outcome import Exit, OutputFile
 from reprobox.model.record import OutputSummary
 from reprobox.model.spec import OutputRule
@@ -118,11 +120,76 @@ def test_without_anything_that_can_look_it_is_not_checked() -> None:
     assert verdict.result == "different"
 
 
-def test_no_outputs_are_identical_only_with_equal_ends() -> None:
+SAID, ELSE = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+
+
+def test_without_outputs_stdout_decides() -> None:
+    verdict = compare(side(stdout=SAID), side(stdout=SAID))
+    assert (verdict.result, verdict.notes) == ("identical", ())
+    for other in (ELSE, canon.digest_bytes(b"")):
+        verdict = compare(side(stdout=SAID), side(stdout=other))
+        assert (verdict.result, verdict.stdout_equal, verdict.notes) == ("different", False, ())
+
+
+def test_what_is_ignored_leaves_stdout_to_decide() -> None:
+    rules = (OutputRule(pattern="*.log", compare="ignore"),)
+    ours, theirs = side(an_output("a.log"), rules=rules, stdout=SAID), (an_output("a.log", b"other"),)
+    assert compare(ours, side(*theirs, stdout=SAID)).result == "equal-under-rule"
+    assert compare(ours, side(*theirs, stdout=ELSE)).result == "different"
+
+
+def test_neither_outputs_nor_stdout_are_nothing_to_compare() -> None:
     verdict = compare(side(), side())
-    assert (verdict.result, verdict.notes) == ("identical", ("no outputs to compare",))
+    assert (verdict.result, verdict.same, verdict.notes) == ("not-checked", False, (NOTHING,))
     verdict = compare(side(), side(code=1))
-    assert (verdict.result, verdict.exit_equal) == ("different", False)
+    assert (verdict.result, verdict.exit_equal, verdict.notes) == ("different", False, ())
+    assert verdict.ended == "the first ended with exit 0, the second failed with exit 1"
+
+
+def test_a_rule_says_whether_stdout_counts() -> None:
+    for compare_, outputs, result in (
+        ("bytes", (an_output("a"),), "different"),
+        ("bytes", (), "different"),
+        ("ignore", (an_output("a"),), "identical"),
+        ("ignore", (), "not-checked"),
+    ):
+        rules = (OutputRule(pattern="<stdout>", compare=compare_),)
+        found = compare(side(*outputs, rules=rules, stdout=SAID), side(*outputs, stdout=ELSE))
+        assert (found.result, found.stdout_equal) == (result, False)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "ended"),
+    [
+        (Exit(code=0, reason="exited"), Exit(code=0, reason="exited"), ""),
+        (Exit(code=1, reason="exited"), Exit(code=1, reason="exited"), "both failed with exit 1"),
+        (
+            Exit(code=137, reason="oom", signal=9),
+            Exit(code=137, reason="oom", signal=9),
+            "each was killed for want of memory (exit 137)",
+        ),
+        (
+            Exit(code=137, reason="oom", signal=9),
+            Exit(code=0, reason="exited"),
+            "the first was killed for want of memory (exit 137), the second ended with exit 0",
+        ),
+        (
+            Exit(code=139, reason="signal", signal=11),
+            Exit(code=139, reason="signal", signal=11),
+            "each was ended by signal 11 (exit 139)",
+        ),
+    ],
+)
+def test_how_both_ended_is_part_of_the_comparison(ours: Exit, theirs: Exit, ended: str) -> None:
+    verdict = compare(side(an_output("a"), exit=ours), side(an_output("a"), exit=theirs))
+    assert (verdict.result, verdict.ended) == ("identical" if ours == theirs else "different", ended)
+
+
+def test_a_child_that_was_killed_for_want_of_memory_is_told() -> None:
+    ours, theirs = side(an_output("a"), met={"oom_kills": 1}), side(an_output("a"), met={"oom_kills": 0})
+    lost = "ended with exit 0 after 1 process of it had been killed for want of memory"
+    assert compare(ours, ours).ended == f"both {lost}"
+    assert compare(ours, theirs).ended == f"the first {lost}, the second ended with exit 0"
 
 
 def test_a_run_that_was_cut_off_proves_nothing() -> None:
@@ -138,7 +205,7 @@ def test_failing_the_same_way_is_identical() -> None:
 def test_stdout_is_told_and_does_not_count() -> None:
     verdict = compare(side(an_output("a"), stdout="sha256:" + "1" * 64), side(an_output("a")))
     assert (verdict.result, verdict.stdout_equal) == ("identical", False)
-    assert verdict.notes == ("stdout differs; it is not an output and does not count",)
+    assert [note.split(";")[0] for note in verdict.notes] == ["stdout differs and does not count"]
 
 
 def refusing(*lines: str, rules: tuple[OutputRule, ...] = ()) -> Side:
@@ -192,7 +259,7 @@ def test_identical_means_equal_and_the_mirror_agrees(left: dict[str, bytes], rig
     ours = side(*(an_output(path, data) for path, data in left.items()))
     theirs = side(*(an_output(path, data) for path, data in right.items()))
     there, back = compare(ours, theirs), compare(theirs, ours)
-    assert (there.result == "identical") == (left == right)
+    assert (there.result == "identical") == (left == right and bool(left))
     assert {file.path for file in there.files} == left.keys() | right.keys()
     mirror = {"missing": "extra", "extra": "missing"}
     assert states(back) == {path: mirror.get(state, state) for path, state in states(there).items()}

@@ -1,0 +1,66 @@
+"""What a verdict says and answers, by the real command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flow_project import Project
+
+Change = Callable[[str, str], str]
+
+
+def last(said: str) -> str:
+    return said.splitlines()[-1]
+
+
+def test_without_outputs_stdout_decides(project: Project, change: Change) -> None:
+    change("train.py", "import time\nprint(time.time_ns())\n")
+    project.run()
+    said = project("replay")
+    assert (said.code, last(said.out)) == (1, "different: no outputs, stdout differs")
+    assert "the forecast did not hold" in said.out
+    checked = project("check")
+    assert (checked.code, last(checked.out)) == (1, "preflight: the whole program differs in two containers")
+    assert "stdout differs" in checked.out.splitlines()
+
+    change("train.py", "print(3)\n")
+    project.run()
+    said = project("replay")
+    assert (said.code, last(said.out)) == (0, "identical: no outputs, stdout identical")
+    assert project("check").code == 0
+
+
+def test_nothing_to_compare_is_no_success(project: Project, change: Change) -> None:
+    change("train.py", "raise SystemExit(1)\n")
+    project.run(code=1)
+    said = project("replay")
+    nothing = "nothing to compare: no outputs, and nothing on stdout that counts"
+    assert (said.code, last(said.out)) == (60, f"{nothing}; both failed with exit 1")
+    assert project("diff", "latest~1", "latest").code == 60
+    checked = project("check")
+    assert (checked.code, last(checked.out).split(";")[0]) == (60, "preflight: nothing could be compared")
+
+
+def test_stdout_counts_beside_outputs_where_a_rule_says_so(project: Project, change: Change) -> None:
+    change("train.py", "import time\nopen('o', 'w').write('1')\nprint(time.time_ns())\n")
+    project.run()
+    said = project("replay")
+    assert (said.code, last(said.out)) == (0, "identical: 1 of 1 output is bit-identical, stdout differs")
+    assert "stdout differs and does not count" in said.out
+    config = (project.top / "config.yaml").read_text()
+    change("config.yaml", config + '  outputs: {"<stdout>": bytes}\n')
+    project.run()
+    said = project("replay")
+    assert (said.code, last(said.out)) == (1, "different: 1 of 1 output is bit-identical, stdout differs")
+
+
+def test_the_ends_of_both_runs_are_compared(project: Project, change: Change) -> None:
+    change("train.py", "import sys\nopen('o', 'w').write('1')\nsys.exit(int(open(sys.argv[1]).readline().split()[1]))\n")
+    project.run(code=3)
+    said = project("replay")
+    assert said.code == 0
+    assert last(said.out) == "identical: 1 of 1 output is bit-identical, stdout identical; both failed with exit 3"
+    project.run("scale=0")
+    said = project("diff", "latest~2", "latest")
+    assert said.code == 1
+    assert last(said.out).endswith("; the first failed with exit 3, the second ended with exit 0")
