@@ -71,10 +71,19 @@ def _explained(box: Box, left: files.Side, right: files.Side, found: Verdict) ->
 
     detailed = _detailed(box, left, right, found.files)
     trails, notes = _trails(box, found)
+    found = replace(found, files=detailed, trail=trails, notes=(*found.notes, *notes))
+    if not _differs(found):
+        return found
     causes = explain.causes(
         _facts(left.record), _facts(right.record), files=detailed, trail=trails, dispatch=profiles.dispatch_class
     )
-    return replace(found, files=detailed, trail=trails, causes=causes, notes=(*found.notes, *notes))
+    return replace(found, causes=causes)
+
+
+def _differs(found: Verdict) -> bool:
+    """Whether there is anything that would need a cause."""
+    unread = any(file.state == "not-checked" for file in found.files)
+    return found.result == "different" or unread or (found.trail or {}).get("state") == "different"
 
 
 def _trails(box: Box, found: Verdict) -> tuple[dict[str, Any] | None, tuple[str, ...]]:

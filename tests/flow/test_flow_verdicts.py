@@ -64,3 +64,19 @@ def test_the_ends_of_both_runs_are_compared(project: Project, change: Change) ->
     said = project("diff", "latest~2", "latest")
     assert said.code == 1
     assert last(said.out).endswith("; the first failed with exit 3, the second ended with exit 0")
+
+
+def test_causes_are_told_only_where_something_differs(project: Project, change: Change) -> None:
+    config = (project.top / "config.yaml").read_text()
+    change("train.py", "import time\nopen('o.json', 'w').write('[%s]' % time.time())\n")
+    change("config.yaml", config + "  outputs: {o.json: {compare: content, rtol: 1}}\n")
+    project.run()
+    said = project("replay")
+    assert (said.code, last(said.out).split(":")[0]) == (0, "equal under a declared rule")
+    assert "possible cause" not in said.out
+    assert project("diff", "latest~1", "latest", "--json").json["causes"] == []
+    change("train.py", "pass\n")
+    project.run()
+    assert "possible cause" not in project("replay").out
+    said = project("explain", "latest", "latest~2")
+    assert (said.code, "possible cause: commit" in said.out) == (1, True)
