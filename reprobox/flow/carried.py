@@ -16,7 +16,7 @@ from typing import Any
 from reprobox import inputs
 from reprobox.errors import InputError, StoreDamaged
 from reprobox.flow.box import Box
-from reprobox.kit import canon, files
+from reprobox.kit import canon, files, trees
 from reprobox.model.ports import Objects
 from reprobox.model.record import Record
 from reprobox.model.runspec import InputPin
@@ -126,7 +126,7 @@ def _lay_out(box: Box, pin: InputPin, listed: Listed, target: Path) -> None:
                 target.rename(aside)
         files.fsync_dir(target.parent)
     finally:
-        layout.remove_tree(made)
+        trees.remove(made)
 
 
 def _named(made: Path, target: Path) -> bool:

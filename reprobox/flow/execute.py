@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from reprobox.engine import passwd
-from reprobox.errors import EngineError, EngineUnavailable, SourceError
+from reprobox.errors import EngineError, EngineUnavailable, SourceError, StoreError, in_a_line
 from reprobox.flow import hidden, laid_out, pending, plan, told
 from reprobox.flow.box import Box
 from reprobox.flow.code import holder
@@ -270,8 +270,14 @@ def finish(
         },
     )
     run.finish(record, lines)
-    tidy(box, run, intent)
-    pending.end(box, run.id)
+    try:
+        tidy(box, run, intent)
+    except (StoreError, OSError) as fault:
+        # The record is there, so the run is whole. The note of it stays, and the next command tries again.
+        box.progress.note(f"run {run.id} is recorded; what it needed only while it ran could not be removed: {in_a_line(fault)}")
+        pending.release(box, run.id)
+    else:
+        pending.end(box, run.id)
     return record
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from reprobox.config import grammar
 from reprobox.errors import ConfigError
+from reprobox.kit import trees
 from reprobox.store import layout
 from reprobox.store.runs import Runs
 
@@ -148,7 +149,7 @@ def forget(run_path: Path) -> None:
         top = base / f"reprobox-{os.getuid()}" / _key(run_path.parent)
         if top.is_dir():
             with layout.trouble("removing secrets"):
-                layout.remove_tree(top / run_path.name)
+                trees.remove(top / run_path.name)
                 _remove_empty(top)
 
 

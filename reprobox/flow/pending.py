@@ -57,18 +57,17 @@ def leave(box: Box, run_id: str) -> None:
         _path(box, run_id).touch()
 
 
-def clear(box: Box, tidy: Callable[[str], None]) -> None:
+def clear(box: Box, tidy: Callable[[str], bool]) -> None:
     """Removes what the dead have left. Raises as the engine does.
 
     Args:
-        tidy: removes the container and the scratch of a run that has its record.
+        tidy: removes the container and the scratch of a run that has its record; whether they are gone.
     """
     unborn = {}
     for run_id, age in list(_dead(box)):
         if not _exists(box, run_id):
             unborn[run_id] = age
-        elif box.runs.finished(run_id):
-            tidy(run_id)
+        elif box.runs.finished(run_id) and tidy(run_id):
             _path(box, run_id).unlink(missing_ok=True)
         else:
             _path(box, run_id).touch()  # gc removes old ones that nobody holds

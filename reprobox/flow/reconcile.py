@@ -7,10 +7,9 @@ engine afterwards, so a container can appear late (measured: 11 of 500 kills).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 
-from reprobox.errors import EngineError, EngineUnavailable, ReproboxError, RunBusy, RunNotFound
+from reprobox.errors import EngineError, EngineUnavailable, NewerFormat, ReproboxError, RunBusy, RunNotFound, in_a_line
 from reprobox.flow import execute, hidden, laid_out, pending
 from reprobox.flow.box import Box
 from reprobox.model.outcome import ContainerState
@@ -36,20 +35,38 @@ def settle(box: Box) -> bool:
             continue
         except (EngineUnavailable, EngineError):
             return False
-        except ReproboxError as error:
+        except (ReproboxError, OSError) as fault:
             # One run that cannot be finished (of a newer version, on a full disk) must not keep the others from being seen.
-            box.progress.note(f"run {run_id} cannot be finished yet: {error.what}" + (f" ({error.why})" if error.why else ""))
+            give_up = "" if isinstance(fault, NewerFormat) else f"reprobox rm {run_id} gives it up"
+            _tell(box, run_id, "cannot be finished yet", fault, or_else=give_up)
     try:
         pending.clear(box, partial(_tidy, box))
+        hidden.sweep(box.runs)
     except (EngineUnavailable, EngineError):
         return False
-    hidden.sweep(box.runs)
+    except (ReproboxError, OSError) as fault:
+        box.progress.note(f"what runs have left could not be cleared: {in_a_line(fault)}")
     return True
 
 
-def _tidy(box: Box, run_id: str) -> None:
-    with suppress(RunBusy, RunNotFound), box.runs.hold(run_id) as run:
-        execute.tidy(box, run, box.runs.intent(run_id))
+def _tell(box: Box, run_id: str, what: str, fault: ReproboxError | OSError, or_else: str = "") -> None:
+    steps = [step for step in (fault.next_step if isinstance(fault, ReproboxError) else "", or_else) if step]
+    box.progress.note(f"run {run_id} {what}: {in_a_line(fault)}" + (f"; next: {'; or: '.join(steps)}" if steps else ""))
+
+
+def _tidy(box: Box, run_id: str) -> bool:
+    """Removes the container and the scratch of a run that has its record; whether they are gone."""
+    try:
+        with box.runs.hold(run_id) as run:
+            execute.tidy(box, run, box.runs.intent(run_id))
+    except (RunBusy, RunNotFound):
+        return True
+    except (EngineUnavailable, EngineError):
+        raise
+    except (ReproboxError, OSError) as fault:
+        _tell(box, run_id, "has its record, and what it needed only while it ran cannot be removed", fault)
+        return False
+    return True
 
 
 def _settle(box: Box, run: RunDir) -> None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reprobox.errors import EngineUnavailable, ReproboxError, RunBusy, UsageError
-from reprobox.flow import execute, expect, pending, reconcile, replay, run
+from reprobox.flow import execute, expect, hidden, pending, reconcile, replay, run
 from reprobox.flow.box import Box, shared_home
 from reprobox.flow.watch import GRACE
 from reprobox.kit import canon
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
 from reprobox.runtime import host, profiles
+from reprobox.store import tree
 from reprobox.version import __version__
 
 
@@ -46,15 +46,25 @@ def remove(box: Box, references: Sequence[str]) -> Iterator[str]:
         _refuse_going(box, run_id)
     for run_id in wanted:
         pending.begin(box, run_id)
+        if not box.runs.finished(run_id):
+            _give_up(box, run_id)
         box.runs.remove(run_id)
         pending.end(box, run_id)
         yield run_id
 
 
 def _refuse_going(box: Box, run_id: str) -> None:
+    """What has ended and could not be collected may go; what still may do something may not."""
     if not box.runs.finished(run_id):
         state = box.runs.state(run_id, reconcile.container_state(box))
-        raise RunBusy(f"run {run_id} is {state.name}", next_step=f"reprobox stop {run_id}, then remove it")
+        if state.supervised or (state.container and state.container.status in reconcile.LIVE):
+            raise RunBusy(f"run {run_id} is {state.name}", next_step=f"reprobox stop {run_id}, then remove it")
+
+
+def _give_up(box: Box, run_id: str) -> None:
+    with box.runs.hold(run_id) as run:
+        box.engine.remove(box.runs.intent(run_id).container)
+        hidden.forget(run.path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,12 +123,17 @@ def _verify(box: Box, run_id: str) -> Checked:
     if outputs and box.runs.outputs_stayed(run_id):
         stayed = (f"{len(outputs)} outputs: they did not come along with the run",)
         return Checked(id=run_id, checked="record, 2 streams", damage=tuple(damage), unchecked=stayed)
+    unread = []
     with box.progress.task(f"verifying {run_id}", record.outputs.size) as bar:
         for output in outputs:
-            if fault := _fault(path / "outputs" / output.path, output):
-                damage.append(f"outputs/{output.path}: {fault}")
+            try:
+                if fault := _fault(path / "outputs", output):
+                    damage.append(f"outputs/{output.path}: {fault}")
+            except OSError as error:
+                unread.append(f"outputs/{output.path}: {error.strerror}")
             bar.update(output.size)
-    return Checked(id=run_id, checked=f"record, 2 streams, {len(outputs)} outputs", damage=tuple(damage))
+    checked = f"record, 2 streams, {len(outputs) - len(unread)} outputs"
+    return Checked(id=run_id, checked=checked, damage=tuple(damage), unchecked=tuple(unread))
 
 
 def _streams(path: Path, stdout: str, stderr: str) -> Iterator[str]:
@@ -130,15 +145,12 @@ def _streams(path: Path, stdout: str, stderr: str) -> Iterator[str]:
             yield f"{name}: changed"
 
 
-def _fault(path: Path, output: OutputFile) -> str | None:
-    if not os.path.lexists(path):
+def _fault(top: Path, output: OutputFile) -> str | None:
+    kind, found = tree.found(top, output.path)
+    if kind == "gone":
         return "missing"
-    kind = "link" if path.is_symlink() else "dir" if path.is_dir() else "file"
     if kind != output.kind:
-        return f"was a {output.kind}, is a {kind}"
-    if kind == "dir":
-        return None
-    found = canon.digest_bytes(os.fsencode(path.readlink())) if kind == "link" else canon.digest_file(path)
+        return f"was a {output.kind}, is {kind if kind == 'something else' else f'a {kind}'}"
     return None if found == output.sha256 else f"changed: recorded {output.sha256}, found {found}"
 
 

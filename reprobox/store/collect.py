@@ -12,19 +12,23 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reprobox.kit import canon
+from reprobox.kit import canon, trees
 from reprobox.model.outcome import OutputFile
+from reprobox.model.ports import Bar
 from reprobox.store import layout
 
 MAX_DEPTH = 200
-"""Directories below each other; each costs an open descriptor, and the usual limit is 1024."""
+"""Directories below each other."""
+MAX_PATH = 3000
+"""Bytes of an output's path: with the place of nearly any store before it, it is a path that the kernel takes."""
+_KERNEL_TAKES, _ROOM = 4095, 128
+"""Bytes of a whole path; and of them so many for places that are named longer than a run's `outputs`, as while a run is removed."""
 _CHUNK = 1 << 20
 _OWNER_ALL = 0o700
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SPECIAL = {stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket", stat.S_IFCHR: "character device", stat.S_IFBLK: "block device"}
 
 Exported = Mapping[str, tuple[str, int, str]]
@@ -44,6 +48,8 @@ class Collected:
 class _Walk:
     exported: Exported
     mounted: frozenset[str]
+    longest: int
+    bar: Bar | None
     refused: list[str] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
 
@@ -51,19 +57,39 @@ class _Walk:
 class _Target:
     """A directory below `outputs` that is created when the first thing is moved into it."""
 
-    def __init__(self, make: Callable[[], int], stack: contextlib.ExitStack) -> None:
-        self._make, self._stack = make, stack
+    def __init__(self, work: Path, outputs: Path, parts: list[str]) -> None:
+        self._work, self._outputs, self._parts = work, outputs, parts
+        self._stack = contextlib.ExitStack()
         self._fd: int | None = None
 
     def fd(self) -> int:
         """Its descriptor; created now if it was not."""
         if self._fd is None:
-            self._fd = self._make()
-            self._stack.callback(os.close, self._fd)
+            try:
+                self._fd = self._stack.enter_context(trees.opened(self._outputs, self._parts))
+            except FileNotFoundError:
+                for depth in range(1, len(self._parts) + 1):
+                    self._make(self._parts[:depth])
+                return self.fd()
         return self._fd
 
+    def _make(self, parts: list[str]) -> None:
+        *above, name = parts
+        with trees.opened(self._outputs, above) as parent, contextlib.suppress(FileExistsError):
+            os.mkdir(name, dir_fd=parent)
+            with trees.opened(self._work, parts) as source:
+                mode = os.fstat(source).st_mode
+            # After mkdir, because that one obeys the umask. The owner must be able to read what is there.
+            trees.chmod(parent, name, mode & 0o777 | _OWNER_ALL)
 
-def collect(work: Path, exported: Exported, mounted: Collection[str], outputs: Path) -> Collected:
+    def __enter__(self) -> _Target:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+
+def collect(work: Path, exported: Exported, mounted: Collection[str], outputs: Path, bar: Bar | None = None) -> Collected:
     """Moves what the run created or changed to `outputs`, and describes it.
 
     Args:
@@ -71,66 +97,74 @@ def collect(work: Path, exported: Exported, mounted: Collection[str], outputs: P
         exported: what was in it before the run.
         mounted: paths in it that were mount points of inputs, which the engine may have created; left alone with all below.
         outputs: a directory on the same file system; created if absent.
+        bar: told of the bytes that are read.
 
     Raises:
         StoreError: the operating system refused something; what was moved stays moved, and collecting again goes on.
     """
-    walk = _Walk(exported, frozenset(path.strip("/") for path in mounted))
-    with layout.trouble(f"collecting the outputs in {work}"), contextlib.ExitStack() as stack:
+    longest = min(MAX_PATH, _KERNEL_TAKES - _ROOM - len(os.fsencode(outputs.absolute())))
+    walk = _Walk(exported, frozenset(path.strip("/") for path in mounted), longest, bar)
+    with layout.trouble(f"collecting the outputs in {work}"):
         outputs.mkdir(exist_ok=True)
-        target = _Target(lambda: os.open(outputs, _DIRECTORY), stack)
         if layout.exists(work):
-            _move_changed(walk, _open_dir(work, None, stack), "", target, 0)
-        found = sorted(_describe(target.fd(), ""), key=lambda file: os.fsencode(file.path))
+            _move_changed(walk, work, outputs)
+        found = sorted(_describe(outputs, bar), key=lambda file: os.fsencode(file.path))
     kept = {file.path for file in found}
     gone = sorted(path for path in exported if path not in walk.seen and path not in kept)
     return Collected(outputs=tuple(found), refused=tuple(sorted(walk.refused)), deleted=tuple(gone))
 
 
-def _open_dir(name: str | Path, parent: int | None, stack: contextlib.ExitStack) -> int:
-    """A directory's descriptor, never through a link; closed with the stack."""
-    fd = os.open(name, _DIRECTORY, dir_fd=parent)
-    stack.callback(os.close, fd)
-    return fd
+def _parts(prefix: str) -> list[str]:
+    return prefix.split("/")[:-1]
 
 
-def _chmod(parent: int, name: str, mode: int) -> None:
-    """Sets a mode without following a link, which `fchmodat` cannot do on Linux."""
-    fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+def _move_changed(walk: _Walk, work: Path, outputs: Path) -> None:
+    waiting = [""]
+    while waiting:
+        prefix = waiting.pop()
+        with trees.opened(work, _parts(prefix)) as source, _Target(work, outputs, _parts(prefix)) as target:
+            names = os.listdir(source)
+            if not names and prefix:
+                target.fd()
+            for name in names:
+                path = prefix + name
+                if path not in walk.mounted and _moved(walk, source, name, path, target):
+                    waiting.append(f"{path}/")
+
+
+def _moved(walk: _Walk, source: int, name: str, path: str, target: _Target) -> bool:
+    """Moves an entry, or leaves it, or refuses it; whether it is a directory to look into."""
     try:
-        os.chmod(f"/proc/self/fd/{fd}", mode)
-    finally:
-        os.close(fd)
+        return _move_entry(walk, source, name, path, target)
+    except PermissionError:
+        owner = os.stat(name, dir_fd=source, follow_symlinks=False).st_uid
+        walk.refused.append(f"{path}: permission denied, owner {owner}")
+        return False
 
 
-def _move_changed(walk: _Walk, source: int, prefix: str, target: _Target, depth: int) -> None:
-    names = os.listdir(source)
-    if not names and prefix:
-        target.fd()
-    for name in names:
-        path = prefix + name
-        if path in walk.mounted:
-            continue
-        try:
-            _move_entry(walk, source, name, path, target, depth)
-        except PermissionError:
-            owner = os.stat(name, dir_fd=source, follow_symlinks=False).st_uid
-            walk.refused.append(f"{path}: permission denied, owner {owner}")
-
-
-def _move_entry(walk: _Walk, source: int, name: str, path: str, target: _Target, depth: int) -> None:
+def _move_entry(walk: _Walk, source: int, name: str, path: str, target: _Target) -> bool:
     status = os.stat(name, dir_fd=source, follow_symlinks=False)
     mode = status.st_mode
     if path in walk.exported:
         walk.seen.add(path)
     if stat.S_ISDIR(mode):
-        _enter(walk, source, name, path, target, mode, depth)
-    elif stat.S_ISLNK(mode) or stat.S_ISREG(mode):
-        if not _as_exported(walk.exported.get(path), source, name, mode):
-            _require_ours(status)
-            os.rename(name, name, src_dir_fd=source, dst_dir_fd=target.fd())
-    else:
+        return _enters(walk, source, name, path, mode)
+    if not stat.S_ISLNK(mode) and not stat.S_ISREG(mode):
         walk.refused.append(f"{path}: {_SPECIAL.get(stat.S_IFMT(mode), 'unknown kind of file')}")
+    elif not _as_exported(walk.exported.get(path), source, name, mode, walk.bar):
+        if _too_long(walk, path):
+            return False
+        _require_ours(status)
+        os.rename(name, name, src_dir_fd=source, dst_dir_fd=target.fd())
+    return False
+
+
+def _too_long(walk: _Walk, path: str) -> bool:
+    """Refuses what no later command could name: comparing, exporting and unpacking go by paths."""
+    if len(os.fsencode(path)) <= walk.longest:
+        return False
+    walk.refused.append(f"{path}: path too long")
+    return True
 
 
 def _require_ours(status: os.stat_result) -> None:
@@ -139,32 +173,28 @@ def _require_ours(status: os.stat_result) -> None:
         raise PermissionError
 
 
-def _enter(walk: _Walk, source: int, name: str, path: str, target: _Target, mode: int, depth: int) -> None:
-    if depth >= MAX_DEPTH:
+def _enters(walk: _Walk, source: int, name: str, path: str, mode: int) -> bool:
+    """Whether a directory is to be looked into. Raises PermissionError where it cannot be."""
+    if path.count("/") >= MAX_DEPTH:
         walk.refused.append(f"{path}: more than {MAX_DEPTH} directories deep")
-        return
+        return False
+    if _too_long(walk, path):
+        return False
     if mode & _OWNER_ALL != _OWNER_ALL:
-        _chmod(source, name, stat.S_IMODE(mode) | _OWNER_ALL)
-    with contextlib.ExitStack() as stack:
-
-        def make() -> int:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(name, dir_fd=target.fd())
-                # After mkdir, because that one obeys the umask. The owner must be able to read what is there.
-                _chmod(target.fd(), name, mode & 0o777 | _OWNER_ALL)
-            return os.open(name, _DIRECTORY, dir_fd=target.fd())
-
-        _move_changed(walk, _open_dir(name, source, stack), path + "/", _Target(make, stack), depth + 1)
+        trees.chmod(source, name, stat.S_IMODE(mode) | _OWNER_ALL)
+    os.close(os.open(name, trees.DIRECTORY, dir_fd=source))
+    return True
 
 
-def _as_exported(expected: tuple[str, int, str] | None, parent: int, name: str, mode: int) -> bool:
+def _as_exported(expected: tuple[str, int, str] | None, parent: int, name: str, mode: int, bar: Bar | None) -> bool:
     """Whether an entry is what the commit has: kind, execute bit and bytes. Times and sizes prove nothing."""
     if expected is None:
         return False
     kind, mode_then, sha256 = expected
     if stat.S_ISLNK(mode):
         return kind == "link" and _digest_of_link(parent, name)[0] == sha256
-    return kind == "file" and bool(mode & 0o111) == bool(mode_then & 0o111) and _digest_of_file(parent, name, mode)[0] == sha256
+    same_kind = kind == "file" and bool(mode & 0o111) == bool(mode_then & 0o111)
+    return same_kind and _digest_of_file(parent, name, mode, bar)[0] == sha256
 
 
 def _digest_of_link(parent: int, name: str) -> tuple[str, int]:
@@ -172,10 +202,10 @@ def _digest_of_link(parent: int, name: str) -> tuple[str, int]:
     return canon.digest_bytes(text), len(text)
 
 
-def _digest_of_file(parent: int, name: str, mode: int) -> tuple[str, int]:
+def _digest_of_file(parent: int, name: str, mode: int, bar: Bar | None) -> tuple[str, int]:
     """Digest and size. A file without permission to read is given it first: the owner is us."""
     if not mode & stat.S_IRUSR:
-        _chmod(parent, name, mode & 0o777 | stat.S_IRUSR)
+        trees.chmod(parent, name, mode & 0o777 | stat.S_IRUSR)
     hasher = hashlib.sha256()
     size = 0
     fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
@@ -183,34 +213,37 @@ def _digest_of_file(parent: int, name: str, mode: int) -> tuple[str, int]:
         while chunk := os.read(fd, _CHUNK):
             hasher.update(chunk)
             size += len(chunk)
+            if bar:
+                bar.update(len(chunk))
     finally:
         os.close(fd)
     return "sha256:" + hasher.hexdigest(), size
 
 
-def _describe(folder: int, prefix: str) -> Iterator[OutputFile]:
-    """Everything below a directory of `outputs`, where only directories, links and regular files are."""
-    for name in os.listdir(folder):
-        mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
-        if stat.S_ISDIR(mode):
-            yield from _describe_directory(folder, name, prefix, mode)
-        elif stat.S_ISLNK(mode):
-            sha256, size = _digest_of_link(folder, name)
-            yield OutputFile(path=prefix + name, kind="link", size=size, mode=0o777, sha256=sha256)
-        else:
-            sha256, size = _digest_of_file(folder, name, mode)
-            kept = mode & 0o777 | stat.S_IRUSR
-            if stat.S_IMODE(mode) != kept:
-                _chmod(folder, name, kept)
-            yield OutputFile(path=prefix + name, kind="file", size=size, mode=kept, sha256=sha256)
+def _describe(outputs: Path, bar: Bar | None) -> Iterator[OutputFile]:
+    """Everything in `outputs`, where only directories, links and regular files are."""
+    waiting = [""]
+    while waiting:
+        prefix = waiting.pop()
+        with trees.opened(outputs, _parts(prefix)) as folder:
+            names = os.listdir(folder)
+            if not names and prefix:
+                mode = os.fstat(folder).st_mode & 0o777
+                yield OutputFile(path=prefix[:-1], kind="dir", size=0, mode=mode, sha256=canon.digest_bytes(b""))
+            for name in names:
+                mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+                if stat.S_ISDIR(mode):
+                    waiting.append(f"{prefix}{name}/")
+                else:
+                    yield _described(folder, name, prefix + name, mode, bar)
 
 
-def _describe_directory(parent: int, name: str, prefix: str, mode: int) -> Iterator[OutputFile]:
-    with contextlib.ExitStack() as stack:
-        inner = _open_dir(name, parent, stack)
-        found = False
-        for file in _describe(inner, f"{prefix}{name}/"):
-            found = True
-            yield file
-    if not found:
-        yield OutputFile(path=prefix + name, kind="dir", size=0, mode=mode & 0o777, sha256=canon.digest_bytes(b""))
+def _described(folder: int, name: str, path: str, mode: int, bar: Bar | None) -> OutputFile:
+    if stat.S_ISLNK(mode):
+        sha256, size = _digest_of_link(folder, name)
+        return OutputFile(path=path, kind="link", size=size, mode=0o777, sha256=sha256)
+    sha256, size = _digest_of_file(folder, name, mode, bar)
+    kept = mode & 0o777 | stat.S_IRUSR
+    if stat.S_IMODE(mode) != kept:
+        trees.chmod(folder, name, kept)
+    return OutputFile(path=path, kind="file", size=size, mode=kept, sha256=sha256)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -18,13 +17,13 @@ from pathlib import Path
 from typing import Literal, ParamSpec
 
 from reprobox.errors import NewerFormat, ReproboxError, StoreDamaged
-from reprobox.kit import canon
+from reprobox.kit import canon, trees
 from reprobox.model import codec
 from reprobox.model.agree import contradictions
 from reprobox.model.outcome import OutputFile
 from reprobox.model.ports import Progress
 from reprobox.model.record import Record
-from reprobox.store import addresses, heads, ids, layout, manifest, verdicts
+from reprobox.store import addresses, heads, ids, layout, manifest, tree, verdicts
 from reprobox.store.numbered import numbered
 from reprobox.store.objects import ObjectStore
 from reprobox.store.runs import Runs
@@ -76,7 +75,7 @@ def check(root: Path, progress: Progress | None = None) -> Report:
         *((partial(_run, runs, name), runs.folder / name) for name in names),
     ]
     with layout.trouble(f"looking into {root}"):
-        sizes = [layout.bytes_of(place) for _, place in looks]
+        sizes = [trees.bytes_of(place) for _, place in looks]
     with contextlib.ExitStack() as stack:
         bar = stack.enter_context(progress.task("reading the store again", sum(sizes))) if progress else None
         for (look, _), size in zip(looks, sizes, strict=True):
@@ -192,32 +191,31 @@ def _outputs(folder: Path, what: str, record: Record, stayed: bool) -> Iterator[
     for file in () if stayed else manifest.read_manifest(data):
         known.add(file.path)
         name = f"{what}, outputs/{file.path}"
-        yield from _guarded(name, _output, folder / "outputs" / file.path, name, file)
+        yield from _guarded(name, _output, folder / "outputs", name, file)
     for path in _walk(folder / "outputs"):
         if path not in known:
             yield Fault(what=f"{what}, outputs/{path}", kind="untrusted", why="the record does not know it")
 
 
-def _output(path: Path, what: str, file: OutputFile) -> Iterator[Fault]:
-    kinds = {stat.S_IFREG: "file", stat.S_IFLNK: "link", stat.S_IFDIR: "dir"}
-    kind = kinds.get(stat.S_IFMT(os.lstat(path).st_mode)) if layout.exists(path) else "gone"
+def _output(top: Path, what: str, file: OutputFile) -> Iterator[Fault]:
+    kind, found = tree.found(top, file.path)
     if kind != file.kind:
-        yield Fault(what=what, kind="corrupted", why=f"it was a {file.kind} and is {kind or 'something else'}")
-        return
-    if kind == "link":
-        found = canon.digest_bytes(os.readlink(os.fsencode(path)))
-    else:
-        found = canon.digest_file(path) if kind == "file" else canon.digest_bytes(b"")
-    if found != file.sha256:
+        yield Fault(what=what, kind="corrupted", why=f"it was a {file.kind} and is {kind}")
+    elif found != file.sha256:
         yield Fault(what=what, kind="corrupted", why=f"it was {file.sha256} and is {found}")
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    """Everything below a directory that is not itself a directory with something in it."""
-    for place, names, plain in os.walk(folder):
-        links = [name for name in names if os.path.islink(os.path.join(place, name))]
-        for name in sorted(plain + links):
-            yield os.path.relpath(os.path.join(place, name), folder)
+    """Everything below a directory that is no directory itself; what cannot be entered is left out."""
+    waiting = [""]
+    while waiting:
+        prefix = waiting.pop()
+        with contextlib.suppress(OSError), trees.opened(folder, prefix.split("/")[:-1]) as fd, os.scandir(fd) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(f"{prefix}{entry.name}/")
+                else:
+                    yield prefix + entry.name
 
 
 @dataclass(frozen=True, kw_only=True)

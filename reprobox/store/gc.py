@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reprobox.errors import StoreError
-from reprobox.kit import files
+from reprobox.kit import files, trees
 from reprobox.model.image import ARCHIVE_MEMO
 from reprobox.store import ids, layout
 from reprobox.store.copy import FOLDERS
@@ -85,7 +85,7 @@ def plan(root: Path, *, forget: bool = False, now: float | None = None) -> Plan:
         old = [(digest, size) for digest, size, touched in _objects(store) if now - touched > GRACE]
         total = sum(1 for _ in store.iterate())
         doomed = tuple((digest, size) for digest, size in old if digest.removeprefix("sha256:") not in needed)
-        leftovers = tuple((path, layout.bytes_of(path)) for path in (*_leftovers(root, now), *_idle_trees(root, needed, now)))
+        leftovers = tuple((path, trees.bytes_of(path)) for path in (*_leftovers(root, now), *_idle_trees(root, needed, now)))
     return Plan(objects=doomed, leftovers=leftovers, kept=total - len(doomed), forgotten=gone)
 
 
@@ -277,7 +277,7 @@ def _remove_tree(root: Path, path: Path, now: float) -> bool:
         if _age(path, now) <= GRACE:
             return False
         os.rename(path, doomed)
-    layout.remove_tree(doomed)
+    trees.remove(doomed)
     return True
 
 
@@ -288,10 +288,10 @@ def _remove_leftover(root: Path, path: Path, current: set[Path], now: float) -> 
     if path.parent == root / "tmp":
         # Somebody may have gone on with it since.
         if dead := _dead(path, now):
-            layout.remove_tree(path)
+            trees.remove(path)
         return dead
     run = root / "runs" / path.relative_to(root / "runs").parts[0]
     with contextlib.suppress(BlockingIOError, FileNotFoundError), files.locked(run / "lock", wait=False):
-        layout.remove_tree(path)
+        trees.remove(path)
         return True
     return False

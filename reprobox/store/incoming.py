@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from reprobox.errors import BundleRefused, HashMismatch, RunBusy, RunNotFound, StoreError
-from reprobox.kit import canon, files
+from reprobox.kit import canon, files, trees
 from reprobox.store import arrived, copy, heads, layout, outgoing, tree
 from reprobox.store.copy import Blob, Card, Readable
 from reprobox.store.numbered import add_numbered, numbered
@@ -76,7 +76,7 @@ class Project:
         """Removes what an import that was killed had made of runs; only one that has the lock makes such things."""
         for name in os.listdir(self._runs.root / "tmp"):
             if name.startswith(_MADE):
-                layout.remove_tree(self._runs.root / "tmp" / name)
+                trees.remove(self._runs.root / "tmp" / name)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stack.close()
@@ -223,7 +223,7 @@ class Project:
         except BaseException:
             # What went wrong first is what the user has to know; the next import removes what is left.
             with contextlib.suppress(OSError):
-                layout.remove_tree(made)
+                trees.remove(made)
             raise
 
     def _add_numbered(self, card: Card) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,31 +92,3 @@ def exists(path: Path) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     return True
-
-
-def bytes_of(path: Path) -> int:
-    """Bytes of a file or of all files of a tree; what is gone, or cannot be entered, counts as nothing."""
-    if path.is_symlink() or not path.is_dir():
-        return _length(path)
-    return sum(_length(os.path.join(folder, name)) for folder, _, names in os.walk(path) for name in names)
-
-
-def _length(path: str | Path) -> int:
-    try:
-        return os.lstat(path).st_size
-    except FileNotFoundError:
-        return 0
-
-
-def remove_tree(path: Path) -> None:
-    """Removes a tree that we own, even where a program took away our permissions inside it; absent is fine."""
-    if not path.is_symlink() and path.is_dir():
-        os.chmod(path, 0o700)
-        for folder, names, _ in os.walk(path):
-            for name in names:
-                inner = os.path.join(folder, name)
-                if not os.path.islink(inner):
-                    os.chmod(inner, 0o700)
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

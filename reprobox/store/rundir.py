@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from reprobox.errors import StoreError
-from reprobox.kit import canon, files
+from reprobox.kit import canon, files, trees
 from reprobox.kit.canon import Digest
 from reprobox.model import codec
 from reprobox.model.record import Intent, Record
@@ -71,7 +71,7 @@ class RunDir:
         """Removes the scratch directories; after the record is written, nobody needs them."""
         with layout.trouble(f"clearing {self.path}"):
             for name in SCRATCH:
-                layout.remove_tree(self.path / name)
+                trees.remove(self.path / name)
 
     def started(self, container_id: str) -> None:
         """Notes the container, durably, before it is started. Noting the same run again is fine."""
@@ -145,6 +145,6 @@ def create(root: Path, intent: Intent, extra: Mapping[str, bytes]) -> RunDir:
         stack.close()
         # What went wrong first is what the user has to know; a directory without an intent is swept later.
         with contextlib.suppress(OSError):
-            layout.remove_tree(path)
+            trees.remove(path)
         raise
     return RunDir(root, intent.id, stack)

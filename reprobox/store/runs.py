@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from reprobox.errors import RunBusy, RunNotFound, StoreDamaged
-from reprobox.kit import canon, files
+from reprobox.kit import canon, files, trees
 from reprobox.kit.canon import Digest
 from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
@@ -262,7 +262,7 @@ class Runs:
             doomed = self.root / "tmp" / f"removed-{run_id}-{secrets.token_hex(4)}"
             os.rename(held.path, doomed)
             files.fsync_dir(self.folder)
-            layout.remove_tree(doomed)
+            trees.remove(doomed)
 
     def sweep(self, dead: Collection[str] = ()) -> tuple[str, ...]:
         """Removes run directories that have no intent: their creator died before the run existed. Gives their names.
@@ -275,7 +275,7 @@ class Runs:
             for path in self._unborn(dead):
                 with contextlib.suppress(BlockingIOError), files.locked(path / "lock", wait=False):
                     if rundir.unborn(path):
-                        layout.remove_tree(path)
+                        trees.remove(path)
                         gone.append(path.name)
         return tuple(gone)
 

@@ -218,3 +218,55 @@ def test_many_runs_at_a_time(project: Project) -> None:
     ]
     assert [(process.communicate(timeout=120)[0], process.returncode) for process in processes] == [(b"sum 18\n", 0)] * 4
     assert len(project.runs()) == 4
+
+
+DEEP = """
+import os
+open("model.bin", "wb").write(b"1")
+for _ in range(150):
+    os.mkdir("d" * 50)
+    os.chdir("d" * 50)
+open("deep", "w").write("2")
+"""
+
+
+def test_a_tree_deeper_than_any_path_costs_nothing_but_itself(project: Project, change: Callable[[str, str], str]) -> None:
+    change("train.py", DEEP)
+    said = project("run", "config.yaml", "--json")
+    assert said.code == 0, said.err
+    assert "path too long" in said.err
+    (line,) = said.json["record"]["outputs"]["refused"]
+    assert line.endswith("/dddd: path too long".replace("dddd", "d" * 50))
+    for words in (
+        ("ls",),
+        ("show",),
+        ("verify",),
+        ("fsck", "--project"),
+        ("gc", "--yes", "--project"),
+        ("export", "latest", "-o", "x"),
+    ):
+        assert project(*words).code == 0, words
+    assert project("replay").code != 0, "what was not compared is not the same"
+    assert project("rm", "latest", "latest~1").code == 0
+    assert list((project.top / ".reprobox/runs").iterdir()) == []
+    assert not [name for name in os.listdir(project.top / ".reprobox/tmp") if name.startswith("removed-")]
+
+
+def test_a_run_that_cannot_be_settled_stands_in_nobodys_way(project: Project, change: Callable[[str, str], str]) -> None:
+    change("train.py", WAITING)
+    stuck = project("run", "config.yaml", "-d").out.strip()
+    until(lambda: begun(project))
+    (only_run(project) / "outputs").write_text("somebody put a file here")
+    go(project)
+    until(lambda: stuck in project("ls").err)
+    change("train.py", "print(1)\n")
+    other = project.run()["id"]
+    for words in (("ls",), ("show", other), ("show", stuck), ("verify", other), ("gc", "--project")):
+        said = project(*words)
+        assert said.code == 0, (words, said.err)
+        (line,) = [line for line in said.err.splitlines() if stuck in line]
+        assert "cannot be finished yet" in line
+        assert f"reprobox rm {stuck}" in line
+    assert project("rm", stuck).code == 0
+    assert project.runs() == [other]
+    assert stuck not in project("ls").err

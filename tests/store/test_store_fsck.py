@@ -224,11 +224,19 @@ def test_an_added_output_is_untrusted(runs: Runs) -> None:
 
 
 def test_unreadable_is_not_verifiable(runs: Runs) -> None:
-    path = runs.path(a_full_run(runs)) / "outputs" / "model"
-    path.rename(path.with_name("aside"))
+    path = runs.path(a_full_run(runs)) / "stdout"
+    path.unlink()
     path.symlink_to(path)
     report = fsck.check(runs.root)
-    assert any(fault.kind == "unverifiable" and "weights.pt" in fault.what for fault in report.faults)
+    assert [fault.kind for fault in report.faults if "stdout" in fault.what] == ["unverifiable"]
+
+
+def test_a_directory_of_outputs_that_became_a_link_is_not_followed(runs: Runs) -> None:
+    path = runs.path(a_full_run(runs)) / "outputs" / "model"
+    path.rename(path.with_name("aside"))
+    path.symlink_to("aside")
+    report = fsck.check(runs.root)
+    assert [fault.kind for fault in report.faults if fault.what.endswith("model/weights.pt")] == ["corrupted"]
 
 
 def test_a_newer_record_is_not_verifiable(runs: Runs) -> None:
