@@ -31,7 +31,7 @@ def show(talk: Talk, found: Verdict) -> None:
     """Prints a verdict."""
     shown = sorted(found.files, key=lambda file: (file.state == "identical", file.path))
     rows = [
-        (file.path, "" if file.size is None else human(file.size), _short(file), _paint(talk, file.state, file.state))
+        (_name(file), "" if file.size is None else human(file.size), _short(file), _paint(talk, file.state, file.state))
         for file in shown[:_MANY]
     ]
     if rows:
@@ -61,11 +61,18 @@ def _differences(files: list[FileVerdict]) -> Iterator[str]:
     """A line for each different file whose content could be read."""
     for file in files[:_MANY]:
         if file.state in ("different", "equal-under-rule", "not-checked") and (text := _detail(file.detail)):
-            yield f"  {file.path}: {text}"
+            yield f"  {_name(file)}: {text}"
+
+
+def _name(file: FileVerdict) -> str:
+    """The path; both names, where the replay's is another one."""
+    other = str(file.detail.get("other_name") or file.path)
+    beside = other.rpartition("/")[0] == file.path.rpartition("/")[0]
+    return file.path if other == file.path else f"{file.path} -> {other.rpartition('/')[2] if beside else other}"
 
 
 def _detail(detail: dict[str, Any]) -> str:
-    parts = []
+    parts = ["the same bytes under another name"] if detail.get("differs") == ["name"] else []
     if detail.get("content") == "equal":
         parts.append(f"the {detail.get('format', 'file')} content is equal, only its packing differs")
     if first := detail.get("first"):

@@ -7,8 +7,11 @@ Bytes decide. A rule that the user declared is asked only where bytes differ, an
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Sequence
+import itertools
+import re
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import IO, Any
 
 from reprobox.judge import verdict
@@ -24,6 +27,17 @@ OpenPair = Callable[[OutputFile, OutputFile], AbstractContextManager[tuple[IO[by
 
 _CHUNK = 1 << 20
 _BYTES = OutputRule(pattern="*")
+_PASSING = re.compile(
+    r"""tfevents\.\d+\.[^/]+?\.\d+(\.\d+)?                                            # TensorBoard: time, host, PID, number
+    | [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}                                       # UUID
+    | (?<![0-9a-f])(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{8,}(?![0-9a-f])             # other identifiers
+    | (?<!\d)20\d\d[-_]?[01]\d[-_]?[0-3]\d([-_T ]?[0-2]\d[-_:.]?[0-5]\d[-_:.]?[0-5]\d)?(?!\d)
+    | ([A-Z][a-z][a-z][0-3]\d_)?(?<!\d)[0-2]\d[-:][0-5]\d[-:][0-5]\d(?!\d)           # Nov21_13-52-01
+    | (?<!\d)[12]\d{9}(\d{3}|\d{6}|\d{9})?(?!\d)(\.\d+)?                            # seconds since 1970, and finer
+    | tmp[a-z0-9_]{8}""",
+    re.VERBOSE,
+)
+"""What a name holds that is another one in each run."""
 _EMPTY_KINDS = ("fifo", "socket", "character device", "block device")
 
 
@@ -54,15 +68,16 @@ def compare_files(
     Args:
         left: outputs of the original.
         right: outputs of the replay.
-        rules: the original's; the first whose pattern matches a path (fnmatch, `*` matches `/` too) is its rule.
+        rules: the original's; the first whose pattern matches a path is its rule, see `matches`.
         look: the comparison below the bytes; without it such a rule gives `not-checked`.
         open_pair: for the place of the first differing byte; without it no place is given.
     """
     ours = {file.path: file for file in left}
     theirs = {file.path: file for file in right}
+    partners = _renamed(ours, theirs, rules)
     return tuple(
-        _compare(ours.get(path), theirs.get(path), rule_for(path, rules), look, open_pair)
-        for path in sorted(ours.keys() | theirs.keys())
+        _compare(ours.get(path), theirs.get(partners.get(path, path)), rule_for(path, rules), look, open_pair)
+        for path in sorted((ours.keys() | theirs.keys()) - set(partners.values()))
     )
 
 
@@ -83,7 +98,34 @@ def compare_refused(ours: Sequence[str], theirs: Sequence[str], rules: Sequence[
 
 def rule_for(path: str, rules: Sequence[OutputRule]) -> OutputRule:
     """The first rule that matches, or comparison by bytes."""
-    return next((rule for rule in rules if fnmatch.fnmatchcase(path, rule.pattern)), _BYTES)
+    return next((rule for rule in rules if matches(path, rule.pattern)), _BYTES)
+
+
+def matches(path: str, pattern: str) -> bool:
+    """Whether a pattern means an output: by its whole path from the top; without a `/`, or after `**/`, from any directory on.
+
+    `*` is any text, across `/` too, so `results/*` is everything below, as is `results/`.
+    """
+    core = pattern.removeprefix("./").removeprefix("**/")
+    anywhere = "/" not in pattern or pattern.startswith("**/")
+    core = core.removeprefix("/") + ("*" if core.endswith("/") else "")
+    forms = dict.fromkeys((core, core.replace("/**/", "/")))
+    return any(fnmatch.fnmatchcase(path, form) or (anywhere and fnmatch.fnmatchcase(path, f"*/{form}")) for form in forms)
+
+
+def _renamed(ours: Mapping[str, OutputFile], theirs: Mapping[str, OutputFile], rules: Sequence[OutputRule]) -> dict[str, str]:
+    """Files that are on one side only because their names hold a time, a PID or an identifier: ours to theirs, in sorted order.
+
+    Only under a rule that looks into files, and only where as many are missing as there are extra ones.
+    """
+    groups: dict[tuple[str, OutputRule], tuple[list[str], list[str]]] = {}
+    for side, (mine, other) in enumerate(((ours, theirs), (theirs, ours))):
+        for path in sorted(mine.keys() - other.keys()):
+            rule, shape = rule_for(path, rules), _PASSING.sub("~", path)
+            if rule.compare in ("content", "tensors") and mine[path].kind == "file" and shape != path:
+                groups.setdefault((shape, rule), ([], []))[side].append(path)
+    pairs = (zip(left, right, strict=True) for left, right in groups.values() if len(left) == len(right))
+    return dict(itertools.chain.from_iterable(pairs))
 
 
 def first_difference(left: IO[bytes], right: IO[bytes]) -> int | None:
@@ -112,6 +154,8 @@ def _compare(
     if ours is None or theirs is None:
         return _one_sided(ours, theirs, rule)
     what = _what_differs(ours, theirs)
+    if ours.path != theirs.path:
+        return _under_other_names(ours, theirs, what, rule, look)
     if not what:
         return FileVerdict(path=ours.path, state="identical", size=ours.size, ours=ours.sha256, theirs=theirs.sha256)
     if rule.compare == "ignore":
@@ -123,6 +167,16 @@ def _compare(
             )
         return look(ours, theirs, rule)
     return _both(ours, theirs, "different", {"differs": what, **_place(ours, theirs, open_pair)})
+
+
+def _under_other_names(ours: OutputFile, theirs: OutputFile, what: list[str], rule: OutputRule, look: Look | None) -> FileVerdict:
+    """As any other pair under its rule, but never identical, since the names are not."""
+    if what == ["bytes"] and look is not None:
+        found = look(ours, theirs, rule)
+    else:
+        state = "different" if "mode" in what else "not-checked" if what else "equal-under-rule"
+        found = _both(ours, theirs, state, {"differs": what, "rule": rule.compare})
+    return replace(found, detail={**found.detail, "differs": ["name", *what], "other_name": theirs.path})
 
 
 def _one_sided(ours: OutputFile | None, theirs: OutputFile | None, rule: OutputRule) -> FileVerdict:

@@ -69,6 +69,7 @@ class OutputRule:
     """How outputs that match a pattern are compared; without a rule, by their bytes."""
 
     pattern: str
+    """See `judge.files.matches`; `STDOUT` for stdout."""
     compare: Literal["bytes", "content", "tensors", "ignore"] = "bytes"
     ulp: int = 0
     atol: float = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from flow_project import Project
@@ -80,3 +81,25 @@ def test_causes_are_told_only_where_something_differs(project: Project, change: 
     assert "possible cause" not in project("replay").out
     said = project("explain", "latest", "latest~2")
     assert (said.code, "possible cause: commit" in said.out) == (1, True)
+
+
+EVENTS = """\
+import os, time
+os.makedirs("runs/exp 1")
+open(f"runs/exp 1/events.out.tfevents.{int(time.time())}.reprobox.{os.getpid()}.0", "wb").write(b"")
+"""
+
+
+def test_event_files_are_compared_under_their_rule_though_their_names_hold_the_time(project: Project, change: Change) -> None:
+    config = (project.top / "config.yaml").read_text()
+    change("train.py", EVENTS)
+    change("config.yaml", config + '  outputs: {"events*": {compare: content}}\n')
+    project.run()
+    time.sleep(1.1)
+    said = project("replay")
+    assert said.code == 0, said.out
+    first, second = sorted(file.name for file in (project.top / ".reprobox").glob("runs/*/outputs/runs/exp 1/*"))
+    (row,) = [line for line in said.out.splitlines() if line.startswith("runs/exp 1/events")]
+    assert row.startswith(f"runs/exp 1/{first} -> {second} ")
+    assert row.endswith(" equal-under-rule")
+    assert last(said.out).startswith("equal under a declared rule: 0 of 1 bit-identical, 1 equal under their rule")

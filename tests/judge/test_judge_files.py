@@ -112,6 +112,85 @@ def test_a_rule_looks_only_where_bytes_differ(kind: Any, state: Any, result: str
     assert (verdict.result, states(verdict)["same.pt"]) == (result, "identical")
 
 
+@pytest.mark.parametrize(
+    ("pattern", "those", "others"),
+    [
+        ("events*", ["events.out.1", "runs/exp1/events.out.1"], ["runs/my-events.out", "runs/noevents"]),
+        ("*.pt", ["a.pt", "runs/exp 1/\udcff.pt"], ["a.pt.txt"]),
+        ("metrics.json", ["metrics.json", "results/metrics.json"], ["old-metrics.json", "metrics.json/x"]),
+        ("results/metrics.json", ["results/metrics.json"], ["runs/results/metrics.json"]),
+        ("runs/*.pt", ["runs/a.pt", "runs/exp1/a.pt"], ["old/runs/a.pt"]),
+        ("./runs/a", ["runs/a"], ["b/runs/a"]),
+        ("/model.bin", ["model.bin"], ["results/model.bin"]),
+        ("logs/", ["logs/a", "logs/b/c"], ["logs", "other/logs/a"]),
+        ("**/logs/*", ["logs/a", "x/y/logs/a/b"], ["mylogs/a"]),
+        ("runs/**/a", ["runs/a", "runs/x/y/a"], ["a"]),
+        ("a[12]?", ["a1x", "d/a2x"], ["a3x"]),
+    ],
+)
+def test_which_outputs_a_pattern_means(pattern: str, those: list[str], others: list[str]) -> None:
+    assert [path for path in (*those, *others) if files.matches(path, pattern)] == those
+
+
+EVENTS = "runs/Nov21_13-52-01_box/events.out.tfevents.1795269130.reprobox.6.0"
+LATER = "runs/Nov21_13-59-12_box/events.out.tfevents.1795269555.reprobox.17.0"
+LOOKING = (OutputRule(pattern="*", compare="content"),)
+
+
+def looking(state: Any) -> Any:
+    return lambda left, right, rule: FileVerdict(path=left.path, state=state, detail={"rule": rule.compare})
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (EVENTS, LATER),
+        ("events.out.tfevents.1795269130.box", "events.out.tfevents.1795269135.box"),
+        ("out/2026-11-21/13-00-01/a.json", "out/2026-11-22/09-00-01/a.json"),
+        ("log_20261121-130001.csv", "log_20261121-130102.csv"),
+        ("a.1795269130123.json", "a.1795269139999.json"),
+        ("run-6f9619ff-8b86-d011-b42d-00cf4fc964ff/a", "run-7f9619ff-8b86-d011-b42d-00cf4fc964fe/a"),
+        ("tmpx8_a2k2q/a", "tmpq8_a2k2q/a"),
+    ],
+)
+def test_files_whose_names_hold_a_time_are_compared_under_their_rule(ours: str, theirs: str) -> None:
+    for data, look, state, differs in (
+        (b"x", None, "equal-under-rule", ["name"]),
+        (b"y", looking("equal-under-rule"), "equal-under-rule", ["name", "bytes"]),
+        (b"y", looking("different"), "different", ["name", "bytes"]),
+        (b"y", None, "not-checked", ["name", "bytes"]),
+    ):
+        (found,) = compare_files((an_output(ours),), (an_output(theirs, data),), LOOKING, look=look)
+        assert (found.path, found.state, found.detail["differs"], found.detail["other_name"]) == (ours, state, differs, theirs)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "rules"),
+    [
+        ((EVENTS,), (LATER,), ()),
+        ((EVENTS,), (LATER,), (OutputRule(pattern="*"),)),
+        ((EVENTS,), (LATER, LATER.replace("box/", "box/b/")), (OutputRule(pattern="nothing", compare="content"),)),
+        ((EVENTS,), (LATER, LATER.replace("555", "556")), LOOKING),  # one more: which of the two would it be?
+        (("epoch3.pt",), ("epoch4.pt",), LOOKING),  # a number with a meaning
+        (("step-00001000.pt",), ("step-00002000.pt",), LOOKING),
+        (("a/x_1795269130.csv",), ("b/x_1795269131.csv",), LOOKING),
+    ],
+)
+def test_other_names_are_missing_and_extra(ours: tuple[str, ...], theirs: tuple[str, ...], rules: tuple[OutputRule, ...]) -> None:
+    found = compare_files([an_output(path) for path in ours], [an_output(path) for path in theirs], rules)
+    assert {file.path: file.state for file in found} == dict.fromkeys(ours, "missing") | dict.fromkeys(theirs, "extra")
+
+
+def test_several_are_paired_in_sorted_order() -> None:
+    ours, theirs = (
+        [an_output(f"events.out.tfevents.{start + place}.box.{place}.0", bytes([place])) for place in range(3)]
+        for start in (1795269130, 1795269530)
+    )
+    found = compare_files(ours, theirs[::-1], LOOKING)
+    assert [file.state for file in found] == ["equal-under-rule"] * 3
+    assert [file.detail["other_name"] for file in found] == [file.path for file in theirs]
+
+
 def test_without_anything_that_can_look_it_is_not_checked() -> None:
     rules = (OutputRule(pattern="*", compare="tensors"),)
     verdict = compare(side(an_output("a"), rules=rules), side(an_output("a", b"other")))
