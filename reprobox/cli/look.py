@@ -57,7 +57,7 @@ def list_runs(
                 row.state,
                 "" if row.exit_code is None else str(row.exit_code),
                 render.ago(now - row.created),
-                "" if row.duration is None else f"{row.duration:.1f} s",
+                render.took(row.duration),
                 row.commit[:8],
                 row.replay_of or "",
             )
@@ -111,7 +111,7 @@ def _lines(record: Record) -> list[tuple[str, str]]:
         *([("replay of", intent.replay_of)] if intent.replay_of else []),
         (
             "ended",
-            f"{record.exit.reason}, exit {record.exit.code}, after {record.duration:.1f} s, at {render.when(record.finished)} UTC",
+            f"{record.exit.reason}, exit {record.exit.code}, {render.lasted(record)}, at {render.when(record.finished)} UTC",
         ),
         ("identity", intent.identity),
         ("command", " ".join(asked.argv)),

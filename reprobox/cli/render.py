@@ -43,6 +43,20 @@ def ago(seconds: float) -> str:
     return f"{max(0, seconds):.0f} s ago"
 
 
+def took(seconds: float | None) -> str:
+    """How long a run took; nothing while it goes."""
+    from reprobox.model.record import UNKNOWN
+
+    return "" if seconds is None else "unknown" if seconds == UNKNOWN else f"{seconds:.1f} s"
+
+
+def lasted(record: Record) -> str:
+    """`after 1.5 s`."""
+    from reprobox.model.record import UNKNOWN
+
+    return "after an unknown time" if record.duration == UNKNOWN else f"after {took(record.duration)}"
+
+
 def run_summary(box: Box, record: Record) -> dict[str, Any]:
     """The record, and where the run is."""
     return {"id": record.id, "path": str(box.runs.path(record.id)), "record": record}
@@ -56,7 +70,7 @@ def after_run(talk: Talk, box: Box, record: Record) -> None:
     how = f"exit {ended.code}" if ended.reason == "exited" else f"{ended.reason} (exit {ended.code})"
     outputs = f"{record.outputs.files} output{'s' if record.outputs.files != 1 else ''}, {human(record.outputs.size)}"
     place = box.runs.path(record.id).relative_to(box.top)
-    talk.note(f"{record.id}  {how} after {record.duration:.1f} s  {outputs}  in {place}/outputs")
+    talk.note(f"{record.id}  {how} {lasted(record)}  {outputs}  in {place}/outputs")
     if ended.message:
         talk.note(ended.message)
     for path in record.outputs.refused[:10]:

@@ -63,5 +63,13 @@ def age(there: ContainerState, now: float) -> float:
     return seconds if seconds >= 0 else math.inf
 
 
+def times(there: ContainerState) -> tuple[float, float] | None:
+    """Start and end, in seconds since 1970; None where the engine does not know both."""
+    if there.status not in ("exited", "dead") or not there.started or not there.finished:
+        return None
+    begun, ended = (datetime.fromisoformat(text).timestamp() for text in (there.started, there.finished))
+    return (begun, ended) if begun < ended else None
+
+
 def _time(text: str) -> str:
     return "" if text == NEVER else text

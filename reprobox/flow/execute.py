@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from reprobox.engine import passwd
+from reprobox.engine import state as state_
 from reprobox.errors import EngineError, EngineUnavailable, SourceError, StoreError, in_a_line
 from reprobox.flow import hidden, laid_out, pending, plan, told
 from reprobox.flow.box import Box
@@ -21,7 +22,7 @@ from reprobox.flow.code import holder
 from reprobox.flow.watch import Watcher
 from reprobox.kit import canon
 from reprobox.model.outcome import ContainerState, Exit, Reason
-from reprobox.model.record import Intent, OutputSummary, Record
+from reprobox.model.record import UNKNOWN, Intent, OutputSummary, Record
 from reprobox.model.runspec import WORK, InputPin
 from reprobox.model.source import Exported
 from reprobox.runtime import pack
@@ -248,12 +249,13 @@ def finish(
     lines = manifest.outputs_manifest(found.outputs)
     streams = _keep(run, report is not None, "met.json" not in met.get("refused", ()))
     ended = exit_of(report, state, interrupted or ("user" if (run.path / STOPPED).exists() else None))
+    times = _times(box, intent, report, state)
     record = Record(
         intent=intent,
         exit=replace(ended, message=f"{ended.message} The disk was full.".strip()) if full else ended,
-        started=report.started if report else intent.created,
-        finished=report.finished if report else box.clock(),
-        duration=report.duration if report else 0.0,
+        started=times[0],
+        finished=times[1],
+        duration=times[2],
         outputs=OutputSummary(
             manifest=canon.digest_bytes(lines),
             files=len(found.outputs),
@@ -279,6 +281,16 @@ def finish(
     else:
         pending.end(box, run.id)
     return record
+
+
+def _times(box: Box, intent: Intent, report: told.Report | None, state: ContainerState | None) -> tuple[float, float, float]:
+    """Start, end and duration: as the shim saw it, else as the engine did. Where nobody saw both ends the duration is UNKNOWN."""
+    if report:
+        return report.started, report.finished, report.duration
+    if state and (seen := state_.times(state)):
+        return *seen, seen[1] - seen[0]
+    noted = box.runs.started(intent.id)
+    return noted.at if noted else intent.created, box.clock(), UNKNOWN
 
 
 def tidy(box: Box, run: RunDir, intent: Intent) -> None:

@@ -12,6 +12,9 @@ from reprobox.model.outcome import Exit
 from reprobox.model.runspec import RunSpec
 from reprobox.model.source import Source
 
+UNKNOWN = 0.0
+"""The duration of a run whose ends nobody saw; no program takes no time at all."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class OutputSummary:
@@ -70,6 +73,7 @@ class Record:
     started: float
     finished: float
     duration: float
+    """Seconds; UNKNOWN where nobody saw both ends, and then `finished` is when that was noticed."""
     outputs: OutputSummary
     stdout: str
     stderr: str

@@ -270,3 +270,24 @@ def test_a_run_that_cannot_be_settled_stands_in_nobodys_way(project: Project, ch
     assert project("rm", stuck).code == 0
     assert project.runs() == [other]
     assert stuck not in project("ls").err
+
+
+def test_a_run_whose_container_was_killed_says_how_long_it_took(project: Project, change: Callable[[str, str], str]) -> None:
+    import docker
+
+    change("train.py", WAITING)
+    client = docker.from_env()
+    process = supervised(project)
+    time.sleep(1.5)
+    client.containers.get(f"reprobox-{only_run(project).name}").kill()
+    said = process.communicate()[1].decode()
+    assert " after 0.0 s" not in said
+    record = project("show", "--json").json["record"]
+    assert 1.5 < record["duration"] < 60
+    assert record["duration"] == pytest.approx(record["finished"] - record["started"])
+    gone = project("run", "config.yaml", "-d").out.strip()
+    until(lambda: (project.top / ".reprobox/runs" / gone / "out/stdout").exists())
+    client.containers.get(f"reprobox-{gone}").remove(force=True)
+    client.close()
+    assert "lost, exit 255, after an unknown time" in project("show", gone).out
+    assert "unknown" in project("ls", "-n", "1").out
