@@ -114,7 +114,7 @@ def _many(found: dict[str, Any]) -> str:
 
 def _causes(found: Verdict) -> Iterator[str]:
     for cause in found.causes[:5]:
-        sides = f": {cause.ours} there, {cause.theirs} here" if cause.ours and cause.theirs else ""
+        sides = f": {cause.ours} -> {cause.theirs}" if cause.ours and cause.theirs else ""
         yield f"possible cause: {cause.what}{sides}. {cause.advice}"
 
 

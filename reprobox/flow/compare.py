@@ -123,4 +123,4 @@ def _path(box: Box, run_id: str, path: str) -> Path:
 def _facts(record: Record) -> Run:
     from reprobox.judge.explain import Run as Facts
 
-    return Facts(runspec=codec.to_json(record.intent.runspec), met=record.met)
+    return Facts(runspec=codec.to_json(record.intent.runspec), met=record.met, config=record.intent.config)

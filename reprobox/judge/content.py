@@ -138,9 +138,10 @@ def _numbers(result: _Sum, name: str, left: Any, right: Any, tolerance: Toleranc
     if any(isinstance(number, int) and abs(number) >= 2**53 for number in (left, right)):
         _differs(result, name, {"left": _short(left), "right": _short(right)}, 1, 1)
         return
-    ours, theirs = np.array(float(left)), np.array(float(right))
-    single = Tensor(dtype="float64", shape=(), load=lambda: ours)
-    found = distance(single, Tensor(dtype="float64", shape=(), load=lambda: theirs), tolerance)
+    kind = "int64" if isinstance(left, int) and isinstance(right, int) else "float64"
+    ours, theirs = np.array(left, dtype=kind), np.array(right, dtype=kind)
+    single = Tensor(dtype=kind, shape=(), load=lambda: ours)
+    found = distance(single, Tensor(dtype=kind, shape=(), load=lambda: theirs), tolerance)
     if found.count:
         _add(result, name, found, {})
         result.pairs.append((left, right))

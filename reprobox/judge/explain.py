@@ -6,10 +6,10 @@ A cause is a difference that was recorded, never a proof; where nothing recorded
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reprobox.judge import processes, seeds
+from reprobox.judge import processes, seeds, settings
 from reprobox.model.verdict import Cause, FileVerdict
 
 Facts = Mapping[str, Any]
@@ -17,10 +17,11 @@ Facts = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One side, as plain JSON: `runspec` as stored and `met` of the record."""
+    """One side, as plain JSON: `runspec` as stored, `met` of the record, and the resolved config where it is known."""
 
     runspec: Facts
     met: Facts
+    config: Facts = field(default_factory=dict)
 
     def processes(self) -> list[Facts]:
         """Markers of the processes that the injected runtime reached."""
@@ -120,6 +121,8 @@ _LOOKS = {
 }
 
 
+_BYTE = 76
+"""Weight of one byte that differs for no other reason."""
 _TELLING = 10
 """Weights below this are asides: they explain nothing alone."""
 
@@ -142,7 +145,8 @@ def causes(
         dispatch: names the class of CPU code from `met` (`runtime.profiles.dispatch_class`).
     """
     found = [cause for rule in RULES if (cause := _apply(rule, left, right)) is not None]
-    found += [
+    found = [
+        *_config(found, left, right),
         *_inputs(left, right),
         *_environment(left, right),
         *_packages(left, right),
@@ -151,7 +155,7 @@ def causes(
         *seeds.differ(left.processes(), right.processes()),
         *_unfixed(left, right),
     ]
-    found += _files(files)
+    found += _files(files, ordinary=any(cause.weight > _BYTE for cause in found))
     if dispatch is not None:
         rule = Rule(weight=85, what="CPU dispatch class", read=lambda run: dispatch(run.met).replace("unknown", ""), advice=_CPU)
         found += [cause for cause in (_apply(rule, left, right),) if cause is not None]
@@ -173,6 +177,18 @@ def _weight(cause: Cause, left: Run) -> int:
     return cause.weight - 60 if portable and cause.advice == _CPU else cause.weight
 
 
+def _config(found: list[Cause], left: Run, right: Run) -> Iterable[Cause]:
+    """The keys in the place of the file's digest, where the configs are known."""
+    keys = tuple(settings.differ(left.config, right.config)) if left.config and right.config else ()
+    for cause in found:
+        if cause.what == "config" and any(key.weight == cause.weight for key in keys):
+            continue
+        if cause.what == "config" and settings.same_values(left.config, right.config):
+            cause = replace(cause, advice="the same values in another spelling (comments, order of keys)", weight=33)
+        yield cause
+    yield from keys
+
+
 def _inputs(left: Run, right: Run) -> Iterable[Cause]:
     ours, theirs = ({pin["path"]: pin["digest"] for pin in run.runspec.get("inputs") or ()} for run in (left, right))
     for path in sorted(ours.keys() | theirs.keys()):
@@ -190,6 +206,10 @@ def _environment(left: Run, right: Run) -> Iterable[Cause]:
     )
     if left.runspec.get("threads") != right.runspec.get("threads"):
         named |= {name for name in ours if name.endswith("_NUM_THREADS")}
+    if left.runspec.get("commit") != right.runspec.get("commit"):
+        named.add("SOURCE_DATE_EPOCH")
+    if left.runspec.get("profile") != right.runspec.get("profile"):
+        named |= (ours.keys() | theirs.keys()) - settings.variables(left.config, right.config)
     for name in sorted((ours.keys() | theirs.keys()) - named):
         if ours.get(name) != theirs.get(name) and not name.startswith(_WATCHING):
             advice = "a variable of the environment differs"
@@ -259,17 +279,27 @@ def _unfixed(left: Run, right: Run) -> Iterable[Cause]:
         yield Cause(what=f"secrets {', '.join(names)}", ours="", theirs="", advice=advice, weight=3)
 
 
-def _files(files: Sequence[FileVerdict]) -> Iterable[Cause]:
+def _files(files: Sequence[FileVerdict], *, ordinary: bool) -> Iterable[Cause]:
+    """What differences look like.
+
+    Args:
+        ordinary: something that is known may have changed a byte, so that nobody's disk is to be suspected.
+    """
     for file in files:
         first = file.detail.get("first") or {}
         looks = file.detail.get("looks_like")
         if file.state == "different" and looks in _LOOKS:
             what = f"{looks} in {file.path}" + (f" at {first['name']}" if first else "")
             yield Cause(what=what, ours=_text(first, "left"), theirs=_text(first, "right"), advice=_LOOKS[looks], weight=79)
-        elif file.state == "different" and file.detail.get("bytes_differ") == 1:
+        elif file.state == "different" and _one_byte(file) and not ordinary:
             advice = "one byte alone is seldom computed: suspect the disk, the memory or a hand, and verify the stored bytes"
             what = f"one byte of {file.path} at offset {file.detail.get('first_byte')}"
-            yield Cause(what=what, ours=file.ours or "", theirs=file.theirs or "", advice=advice, weight=76)
+            yield Cause(what=what, ours=file.ours or "", theirs=file.theirs or "", advice=advice, weight=_BYTE)
+
+
+def _one_byte(file: FileVerdict) -> bool:
+    """Whether one byte alone differs, in what is neither a value nor text nor packing that a reader knows."""
+    return file.detail.get("bytes_differ") == 1 and not file.detail.get("first") and file.detail.get("content") != "equal"
 
 
 def _text(first: Facts, side: str) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from reprobox.judge.content import Content, Leaf, Unreadable, columns, once, put
 from reprobox.judge.tensors import Tensor
 
+_WHOLE = re.compile(r"[+-]?\d+|")
 _PLAIN = re.compile(r'[^][.{}"]+')
 
 
@@ -45,7 +46,8 @@ def _column(leaves: dict[str, Leaf], name: str, cells: list[str]) -> None:
         for row, cell in enumerate(cells):
             put(leaves, f"{name}[{row}]", cell)
         return
-    put(leaves, name, Tensor(dtype="float64", shape=array.shape, load=lambda: array))
+    whole = all(_WHOLE.fullmatch(cell.strip()) for cell in cells)
+    put(leaves, name, Tensor(dtype="float64", shape=array.shape, load=lambda: array, whole=whole))
 
 
 def _float(cell: str) -> float:

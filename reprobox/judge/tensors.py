@@ -33,6 +33,8 @@ class Tensor:
     dtype: str
     shape: tuple[int, ...]
     load: Callable[[], Array]
+    whole: bool = False
+    """Floats that stand for integers, as a column of a table does: between them there are no ulp."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +70,9 @@ def distance(left: Tensor, right: Tensor, tolerance: Tolerance) -> Distance:
     """Compares two tensors of equal type and shape, a million elements at a time."""
     found = Distance()
     ours, theirs = left.load().reshape(-1), right.load().reshape(-1)
+    dtype = "whole" if left.whole and right.whole else left.dtype
     for start in range(0, ours.size, _CHUNK):
-        _chunk(found, ours[start : start + _CHUNK], theirs[start : start + _CHUNK], left.dtype, start, tolerance)
+        _chunk(found, ours[start : start + _CHUNK], theirs[start : start + _CHUNK], dtype, start, tolerance)
     found.total = int(ours.size)
     return found
 
@@ -82,7 +85,7 @@ def _chunk(found: Distance, left: Array, right: Array, dtype: str, start: int, t
     found.count += int(differ.size)
     if found.index is None:
         found.index = start + int(differ[0])
-        found.left, found.right = _plain(_value(ours[:1], dtype)[0]), _plain(_value(theirs[:1], dtype)[0])
+        found.left, found.right = (_plain(_value(side[:1], dtype)[0], whole=dtype == "whole") for side in (ours, theirs))
     if left.dtype.kind in "OUSVb":
         found.beyond += int(differ.size)
         return
@@ -170,9 +173,11 @@ def _largest(before: float | None, values: Array) -> float | None:
     return max(before or 0.0, float(finite.max()))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, *, whole: bool = False) -> Any:
     """A value for JSON; floats that JSON cannot say become text."""
     item = value.item() if hasattr(value, "item") else value
     if isinstance(item, float):
+        if whole and item.is_integer():
+            return int(item)
         return item if np.isfinite(item) else repr(item)
     return item if isinstance(item, int | bool | str) else repr(item)

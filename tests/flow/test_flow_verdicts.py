@@ -103,3 +103,19 @@ def test_event_files_are_compared_under_their_rule_though_their_names_hold_the_t
     assert row.startswith(f"runs/exp 1/{first} -> {second} ")
     assert row.endswith(" equal-under-rule")
     assert last(said.out).startswith("equal under a declared rule: 0 of 1 bit-identical, 1 equal under their rule")
+
+
+def test_diff_names_the_keys_that_were_changed_and_not_what_follows_from_the_commit(project: Project, change: Change) -> None:
+    project.run()
+    project.run("scale=5")
+    said = project("diff", "latest~1", "latest")
+    assert said.code == 1
+    assert [line for line in said.out.splitlines() if line.startswith("possible cause")] == [
+        "possible cause: config scale: 3 -> 5. the script reads another value"
+    ]
+    config = (project.top / "config.yaml").read_text()
+    time.sleep(1.1)  # a commit's time is in whole seconds
+    change("config.yaml", config.replace("scale: 3", "scale: 4"))
+    project.run()
+    causes = project("diff", "latest~2", "latest", "--json").json["causes"]
+    assert [cause["what"] for cause in causes] == ["commit", "config scale"]

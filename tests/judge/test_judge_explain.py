@@ -230,3 +230,80 @@ def test_a_seed_that_the_program_took_from_the_clock_is_named_with_both_values()
     assert said(met("17", "3"), met("3", "18")) == [("seed of torch.manual_seed at /work/train.py:4", "17, 3", "18, 3")]
     assert said(met("17"), met("17")) == []
     assert said(met("17"), MET) == []  # the other run ended earlier, or its runtime was an older one: nothing is known
+
+
+# ---- what a person changed, by its name
+
+
+def configured(left: dict[str, Any], right: dict[str, Any], *, spec: dict[str, Any] | None = None) -> list[tuple[str, str, str]]:
+    spec = spec or changed(SPEC, "config_digest", "sha256:ff")
+    one, other = Run(runspec=SPEC, met=MET, config=left), Run(runspec=spec, met=MET, config=right)
+    return [(cause.what, cause.ours, cause.theirs) for cause in causes(one, other, dispatch=profiles.dispatch_class)]
+
+
+def test_the_keys_of_the_config_that_differ_are_named_in_the_place_of_its_digest() -> None:
+    section = {"seed": 1, "memory": "1g", "name": "a"}
+    left = {"lr": 0.1, "model": {"layers": [64], "a.b": None}, "same": 1, "reprobox": section}
+    right = {
+        "lr": 0.01,
+        "model": {"layers": [64, 64]},
+        "same": 1,
+        "more": "x",
+        "reprobox": {**section, "memory": "2g", "name": "b"},
+    }
+    assert configured(left, right) == [
+        ("config lr", "0.1", "0.01"),
+        ("config model.layers", "[64]", "[64, 64]"),
+        ("config model.a.b", "null", "absent"),
+        ("config more", "absent", "'x'"),
+        ("config reprobox.memory", "'1g'", "'2g'"),
+    ]
+
+
+def test_many_keys_are_counted_and_long_values_are_cut() -> None:
+    found = configured({str(place): 1 for place in range(9)}, {str(place): "v" * 200 for place in range(9)})
+    assert [what for what, _, _ in found] == [*(f"config {place}" for place in range(8)), "config: 1 other key"]
+    assert max(len(theirs) for _, _, theirs in found) < 100
+
+
+def test_another_spelling_of_the_same_values_is_suspected_late() -> None:
+    spec = changed(changed(SPEC, "config_digest", "sha256:ff"), "env/X", "1")
+    assert [what for what, _, _ in configured({"lr": 1}, {"lr": 1}, spec=spec)] == ["variable X", "config"]
+
+
+@pytest.mark.parametrize("config", [{"reprobox": 3}, {"reprobox": {"env": [1]}}, {"": {"": {}}}, {"lr": {"lr": []}}])
+def test_a_config_from_elsewhere_may_have_any_shape(config: dict[str, Any]) -> None:
+    assert configured({"lr": 1}, config, spec=changed(SPEC, "profile", "observe"))
+
+
+def test_what_follows_from_another_difference_is_no_cause_of_its_own() -> None:
+    later = changed(changed(SPEC, "commit", "c2"), "env/SOURCE_DATE_EPOCH", "17")
+    assert [cause.what for cause in between(spec=later)] == ["commit"]
+    assert [cause.what for cause in between(spec=changed(SPEC, "env/SOURCE_DATE_EPOCH", "17"))] == ["variable SOURCE_DATE_EPOCH"]
+    other = changed(changed(changed(SPEC, "profile", "portable-avx2"), "env/MKL_CBWR", "AVX2"), "env/MINE", "1")
+    config = {"reprobox": {"env": {"MINE": "1"}}}
+    assert [what for what, _, _ in configured({"reprobox": {}}, config, spec=other)] == ["profile", "variable MINE"]
+
+
+@pytest.mark.parametrize(
+    ("name", "ours", "theirs"),
+    [
+        ("a.txt", b"value 1\n", b"value 2\n"),
+        ("a.json", b"[1, 2]", b"[1, 3]"),
+        ("a.csv", b"a,b\n1,2\n", b"a,b\n1,3\n"),
+    ],
+)
+def test_one_byte_of_a_text_or_a_value_is_nobodys_disk(tmp_path: Path, name: str, ours: bytes, theirs: bytes) -> None:
+    (tmp_path / "l").write_bytes(ours)
+    (tmp_path / "r").write_bytes(theirs)
+    file = look(tmp_path / "l", tmp_path / "r", OutputRule(pattern="*"), path=name)
+    assert file.detail["bytes_differ"] == 1
+    assert [cause.what for cause in between(files=[file])] == ["nothing that was recorded differs"]
+
+
+def test_one_byte_is_nobodys_disk_where_the_runs_were_asked_for_differently(tmp_path: Path) -> None:
+    (tmp_path / "l").write_bytes(b"\xff\x00\x01")
+    (tmp_path / "r").write_bytes(b"\xff\x00\x02")
+    file = look(tmp_path / "l", tmp_path / "r", OutputRule(pattern="*"), path="a.bin")
+    assert [cause.what for cause in between(files=[file])] == ["one byte of a.bin at offset 2"]
+    assert [cause.what for cause in between(spec=changed(SPEC, "seed", 2), files=[file])] == ["seed"]

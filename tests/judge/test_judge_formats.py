@@ -362,6 +362,43 @@ def test_tolerances_are_the_rules_and_only_where_declared(pair: Pair) -> None:
     assert (looked(texts, atol=1.0).state, looked(texts, "tensors").state) == ("different", "equal-under-rule")
 
 
+def npy(values: Any) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, values)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "ours", "theirs"),
+    [
+        ("a.json", b'{"n": 3}', b'{"n": 5}'),
+        ("a.jsonl", b'{"n": 3}\n', b'{"n": 5}\n'),
+        ("a.csv", b"n,f\n3,0.5\n,1\n", b"n,f\n5,0.5\n,1\n"),
+        ("a.npy", npy(np.array([3])), npy(np.array([5]))),
+    ],
+)
+def test_integers_have_a_distance_but_no_ulp(pair: Pair, name: str, ours: bytes, theirs: bytes) -> None:
+    found = looked(pair(name, ours, theirs), ulp=2**53)
+    assert (found.state, found.detail["abs"], found.detail["first"]["left"], found.detail["first"]["right"]) == (
+        "different",
+        2,
+        3,
+        5,
+    )
+    assert "ulp" not in found.detail
+    assert found.detail["first"]["ulp"] is None
+    assert looked(pair(name, ours, theirs), atol=2).state == "equal-under-rule"
+
+
+@pytest.mark.parametrize(
+    ("name", "ours", "theirs"),
+    [("a.json", b'{"n": 3}', b'{"n": 3.5}'), ("a.csv", b"n\n3\n1\n", b"n\n3.5\n1\n"), ("a.csv", b"n\n3.0\n", b"n\n3.5\n")],
+)
+def test_an_integer_beside_a_fraction_is_a_number_like_it(pair: Pair, name: str, ours: bytes, theirs: bytes) -> None:
+    found = looked(pair(name, ours, theirs))
+    assert (found.state, found.detail["abs"], found.detail["ulp"] > 0) == ("different", 0.5, True)
+
+
 def test_rule_tensors_without_any_number_is_not_checked(pair: Pair) -> None:
     assert looked(pair("a.txt", b"a", b"b"), "tensors").state == "not-checked"
 
