@@ -36,18 +36,6 @@ class ReproboxError(Exception):
         return "\n".join(lines)
 
 
-def in_a_line(fault: Exception) -> str:
-    """What happened and why, in one line, where other work goes on and the whole would be too much."""
-    parts = (fault.what, fault.why) if isinstance(fault, ReproboxError) else (str(fault) or type(fault).__name__, "")
-    what, why = (shortened(" ".join(part.split("\n"))) for part in parts)
-    return f"{what} ({why})" if why else what
-
-
-def shortened(text: str, most: int = 300) -> str:
-    """Its beginning and its end, where it is longer: a path may be thousands of letters long."""
-    return text if len(text) <= most else f"{text[: most // 2]}...{text[-(most // 2) :]}"
-
-
 class UsageError(ReproboxError):
     """The command line makes no sense."""
 

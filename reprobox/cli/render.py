@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from reprobox.cli.talk import Talk, human, printable
+from reprobox.cli.talk import Talk, human
+from reprobox.kit.text import shortened, shown
 
 if TYPE_CHECKING:
     from reprobox.flow.box import Box
@@ -17,8 +18,12 @@ _UNWATCHED = 1000
 """Columns where stdout is no terminal: nothing is folded for a program that reads it."""
 
 
-def table(talk: Talk, columns: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[str] = ()) -> None:
-    """A borderless table on stdout."""
+class Painted(str):
+    """Text of our own with its colours."""
+
+
+def table(talk: Talk, columns: Sequence[str], rows: Iterable[Sequence[str | tuple[str, ...]]], right: Sequence[str] = ()) -> None:
+    """A borderless table on stdout. A cell is one line whatever is in it; a tuple is several."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -27,12 +32,16 @@ def table(talk: Talk, columns: Sequence[str], rows: Iterable[Sequence[str]], rig
     for column in columns:
         drawn.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text.from_ansi(printable(cell)) if "\033" in cell else Text(printable(cell)) for cell in row))
+        drawn.add_row(*(Text.from_ansi(cell) if isinstance(cell, Painted) else Text(_cell(cell)) for cell in row))
     watched = sys.stdout.isatty()
     console = Console(no_color=not talk.color, highlight=False, width=None if watched else _UNWATCHED)
     with console.capture() as caught:
         console.print(drawn)
     sys.stdout.writelines(f"{line.rstrip()}\n" for line in caught.get().splitlines())
+
+
+def _cell(cell: str | tuple[str, ...]) -> str:
+    return "\n".join(shortened(shown(line)) for line in (cell if isinstance(cell, tuple) else (cell,)))
 
 
 def ago(seconds: float) -> str:
@@ -74,7 +83,7 @@ def after_run(talk: Talk, box: Box, record: Record) -> None:
     if ended.message:
         talk.note(ended.message)
     for path in record.outputs.refused[:10]:
-        talk.note(f"not collected: {path}")
+        talk.note(f"not collected: {shortened(path)}")
     for line in expect.outside(record)[:10]:
         talk.note(line)
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from reprobox.errors import ReproboxError
+from reprobox.kit.text import shown
 
 _QUICK = 0.4
 """Seconds of work that nobody needs to see a bar for."""
@@ -31,17 +32,18 @@ class Talk:
     def note(self, text: str) -> None:
         """A line for people."""
         if not self.quiet:
-            sys.stderr.write(f"{printable(text)}\n")
+            sys.stderr.write(f"{shown(text)}\n")
             sys.stderr.flush()
 
     def failure(self, error: ReproboxError) -> None:
         """What happened, why, what to do next."""
         red, dim, bold, off = ("\033[31m", "\033[2m", "\033[1m", "\033[0m") if self.color else ("", "", "", "")
-        sys.stderr.write(f"{red}error:{off} {printable(error.what)}\n")
+        sys.stderr.write(f"{red}error:{off} {shown(error.what)}\n")
         if error.why:
-            sys.stderr.write(f"{dim}{printable(error.why)}{off}\n")
+            # Several lines, in which whoever wrote them has shown names.
+            sys.stderr.writelines(f"{dim}{shown(line)}{off}\n" for line in error.why.split("\n"))
         if error.next_step:
-            sys.stderr.write(f"{bold}next:{off} {printable(error.next_step)}\n")
+            sys.stderr.write(f"{bold}next:{off} {shown(error.next_step)}\n")
 
     def data(self, value: Any) -> None:
         """One JSON document on stdout, keys sorted, nulls kept; dataclasses in it as objects."""
@@ -51,7 +53,7 @@ class Talk:
 
     def line(self, text: str, *, trusted: bool = False) -> None:
         """One line of data on stdout; `trusted` text may hold our own colours."""
-        sys.stdout.write((text if trusted else printable(text)) + "\n")
+        sys.stdout.write((text if trusted else shown(text)) + "\n")
 
     @contextmanager
     def task(self, what: str, total: int | None = None) -> Iterator[Bar]:
@@ -85,7 +87,7 @@ class Bar:
     def _text(self, now: float) -> str:
         speed = self._done / max(now - self._begun, 1e-9)
         parts = [
-            printable(self._what),
+            shown(self._what),
             human(self._done) + (f" of {human(self._total)}" if self._total else ""),
             f"{human(speed)}/s",
         ]
@@ -107,11 +109,3 @@ def human(size: float) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     return f"{size:.1f} TB"
-
-
-def printable(text: str) -> str:
-    """Text that cannot move the cursor or break the encoding: control characters and stray bytes as escapes."""
-    return "".join(
-        c if c in "\n\t" or (c.isprintable() and not "\ud800" <= c <= "\udfff") else c.encode("unicode_escape").decode()
-        for c in text
-    )

@@ -79,9 +79,7 @@ def verify(
     if as_json:
         talk.data([item.as_json() for item in found])
     else:
-        render.table(
-            talk, ("run", "checked", "damage"), [(item.id, item.checked, "\n".join(item.damage) or "none") for item in found]
-        )
+        render.table(talk, ("run", "checked", "damage"), [(item.id, item.checked, item.damage or "none") for item in found])
         for item in found:
             for text in item.unchecked:
                 talk.note(f"{item.id}  not checked: {text}")
@@ -128,4 +126,5 @@ def doctor(
 def _lines(value: object) -> list[str]:
     if isinstance(value, dict):
         return [f"{name}: {text}" for name, text in value.items()]
-    return [str(item) for item in value] or ["nothing"] if isinstance(value, list) else [str(value)]
+    # What is in the way of a replay is told with its reasons, in several lines.
+    return [line for item in value for line in str(item).split("\n")] or ["nothing"] if isinstance(value, list) else [str(value)]

@@ -54,7 +54,7 @@ def _short(file: FileVerdict) -> str:
 
 
 def _paint(talk: Talk, state: str, text: str) -> str:
-    return f"\033[{_COLORS.get(state, _RED)}m{text}\033[0m" if talk.color else text
+    return render.Painted(f"\033[{_COLORS.get(state, _RED)}m{text}\033[0m") if talk.color else text
 
 
 def _differences(files: list[FileVerdict]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from reprobox.errors import ConfigError
+from reprobox.kit import text as text_
 
 _SHOWN = 50
 COMMAND_LINE = 0
@@ -37,7 +38,7 @@ class Problems:
         many = len(self._found)
         shown = self._found[:_SHOWN] + ([f"and {many - _SHOWN} more"] if many > _SHOWN else [])
         what = f"{self.where} has a problem" if many == 1 else f"{self.where} has {many} problems"
-        raise ConfigError(what, why="\n".join(shown), next_step=next_step)
+        raise ConfigError(what, why="\n".join(map(text_.shown, shown)), next_step=next_step)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ from reprobox import inputs
 from reprobox.errors import InputError, StoreDamaged
 from reprobox.flow.box import Box
 from reprobox.kit import canon, files, trees
+from reprobox.kit.text import shown
 from reprobox.model.ports import Objects
 from reprobox.model.record import Record
 from reprobox.model.runspec import InputPin
@@ -49,7 +50,7 @@ def _add(box: Box, packing: Packing, pin: InputPin) -> str | None:
         return None
     source = Path(pin.source)
     if why := inputs.check(pin, source, box.objects, box.progress):
-        return f"  {pin.path}: {why}"
+        return f"  {shown(pin.path)}: {shown(why)}"
     if pin.kind == "file":
         packing.add("inputs", pin.digest, pin.size, partial(open_binary, source))
     else:

@@ -15,12 +15,13 @@ from tempfile import TemporaryDirectory
 
 from reprobox.engine import passwd
 from reprobox.engine import state as state_
-from reprobox.errors import EngineError, EngineUnavailable, SourceError, StoreError, in_a_line
+from reprobox.errors import EngineError, EngineUnavailable, SourceError, StoreError
 from reprobox.flow import hidden, laid_out, pending, plan, told
 from reprobox.flow.box import Box
 from reprobox.flow.code import holder
 from reprobox.flow.watch import Watcher
 from reprobox.kit import canon
+from reprobox.kit.text import in_a_line
 from reprobox.model.outcome import ContainerState, Exit, Reason
 from reprobox.model.record import UNKNOWN, Intent, OutputSummary, Record
 from reprobox.model.runspec import WORK, InputPin

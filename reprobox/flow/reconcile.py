@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from reprobox.errors import EngineError, EngineUnavailable, NewerFormat, ReproboxError, RunBusy, RunNotFound, in_a_line
+from reprobox.errors import EngineError, EngineUnavailable, NewerFormat, ReproboxError, RunBusy, RunNotFound
 from reprobox.flow import execute, hidden, laid_out, pending
 from reprobox.flow.box import Box
+from reprobox.kit.text import in_a_line
 from reprobox.model.outcome import ContainerState
 from reprobox.model.record import Intent
 from reprobox.model.source import Exported

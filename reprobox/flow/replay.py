@@ -11,6 +11,7 @@ from reprobox.flow import carried, compare, execute, expect, reconcile, run
 from reprobox.flow import trust as trust_
 from reprobox.flow.box import Box
 from reprobox.flow.watch import Watcher
+from reprobox.kit.text import shown
 from reprobox.model import codec
 from reprobox.model.agree import contradictions
 from reprobox.model.record import Intent, Record
@@ -197,8 +198,8 @@ def find_inputs(box: Box, pins: tuple[InputPin, ...]) -> Mapping[str, str]:
             continue
         if (kept := carried.find(box, pin)) is not None:
             found[pin.path] = str(kept)
-        elif reason := inputs.check(pin, Path(pin.source), box.objects, box.progress):
-            wrong.append(f"  {pin.path}: {reason}")
+        elif reason := inputs.check(pin, Path(pin.source), box.objects, box.progress, kept=box.things):
+            wrong.append(f"  {shown(pin.path)}: {shown(reason)}")
         else:
             found[pin.path] = pin.source
     if wrong:

@@ -15,6 +15,7 @@ from reprobox.errors import ConfigError, GpuUnavailable, InputError, PreflightFa
 from reprobox.flow import environment, execute, hidden, pending, plan, reconcile
 from reprobox.flow.box import Box
 from reprobox.flow.watch import Watcher
+from reprobox.kit.text import shown
 from reprobox.model import codec
 from reprobox.model.image import Image
 from reprobox.model.lock import Lock
@@ -103,7 +104,7 @@ def _fly_ahead(box: Box, intent: Intent, job: execute.Job, steps: int) -> None:
             "the preflight's two runs differ, so the run was not started"
             if found.result == "different"
             else "the preflight could not compare anything, so the run was not started",
-            why="\n".join(f"  {line}" for line in preflight.reasons(found)),
+            why="\n".join(f"  {shown(line)}" for line in preflight.reasons(found)),
             next_step=f"reprobox check --steps {steps} says more; reprobox run without --preflight runs it all the same",
         )
     box.progress.note("preflight: the same")
@@ -322,7 +323,7 @@ def secrets_again(box: Box, original: Record, *, trusted: bool) -> dict[str, byt
     if wanted and not trusted and box.runs.started(original.id) is None:
         raise ConfigError(
             f"run {original.id} came from elsewhere and asks for secrets of this machine",
-            why="\n".join(f"  {name} from {origin}" for name, origin in sorted(wanted.items())),
+            why="\n".join(f"  {shown(name)} from {shown(origin)}" for name, origin in sorted(wanted.items())),
             next_step="look at what it runs (reprobox show); if you trust it: reprobox replay --secrets",
         )
     return hidden.read(wanted, box.top / Path(original.intent.runspec.config_path).parent)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from reprobox.errors import NotTrusted
 from reprobox.flow.box import Box
+from reprobox.kit.text import shown
 from reprobox.model.record import Record
 from reprobox.model.runspec import RunSpec
 
@@ -23,7 +24,7 @@ def require(box: Box, original: Record, *, trusted: bool) -> None:
     if wanted := list(loosened(original.intent.runspec)):
         raise NotTrusted(
             f"run {original.id} came from elsewhere and asks for more than a run gets by default, so it was not started",
-            why="\n".join(f"  {line}" for line in wanted),
+            why="\n".join(f"  {shown(line)}" for line in wanted),
             next_step="look at what it runs (reprobox show, git show); if you trust it: --trust",
         )
 

@@ -49,7 +49,7 @@ def _try(composition: Composition, skip: int, *, objects: Objects, engine: Image
     try:
         _load(composition, skip, objects=objects, engine=engine, progress=progress)
     except ImageError as error:
-        progress.note(f"the engine lacks layers that it seemed to have; sending all of them ({error.why})")
+        progress.note(f"the engine lacks layers that it seemed to have; sending all of them ({' '.join(error.why.split())})")
         return [error.what]
     return differences(engine, composition.image)
 

@@ -7,12 +7,12 @@ first two and is the commit's is a hint; one that a sparse checkout leaves out i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from reprobox.errors import SourceError
+from reprobox.kit import text as lines
 from reprobox.source import modules, tree, worktree
 from reprobox.source.repo import Repo, head, open_repo, text
 
@@ -70,9 +70,8 @@ class State:
 
 
 def shown(path: bytes) -> str:
-    """A path on one line: as it is when it is printable, otherwise as a JSON string."""
-    name = text(path)
-    return name if name.isprintable() else json.dumps(name)
+    """A path on one line."""
+    return lines.shown(text(path))
 
 
 def check(top: Path) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from reprobox.errors import BundleRefused, StoreDamaged
 from reprobox.kit import canon
+from reprobox.kit.text import shown
 from reprobox.model import codec
 from reprobox.model.agree import contradictions
 from reprobox.model.image import ARCHIVE_MEMO
@@ -157,7 +158,7 @@ def _check_links(card: Card, outputs: Sequence[OutputFile], where: Where, *, out
         if not outside and links.leads_out(path, texts):
             raise BundleRefused(
                 f"run {card.id} has an output that is a link to somewhere else",
-                why=f"{path} -> {text}",
+                why=f"{shown(path)} -> {shown(text)}",
                 next_step="if you trust where it comes from: import with --outside-links",
             )
 

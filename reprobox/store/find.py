@@ -6,6 +6,7 @@ import difflib
 import re
 
 from reprobox.errors import RunAmbiguous, RunNotFound
+from reprobox.kit.text import shown
 from reprobox.store import ids
 from reprobox.store.index import Index
 from reprobox.store.summary import RunRow
@@ -63,7 +64,9 @@ def _one(reference: str, rows: list[RunRow], index: Index) -> str:
         listed = [f"{row.id}  {row.state}" + (f"  {row.name}" if row.name else "") for row in rows[:_SHOWN]]
         more = ["..."] if len(rows) > _SHOWN else []
         raise RunAmbiguous(
-            f"{reference!r} means more than one run", why="\n".join(listed + more), next_step="give more of the id, or the whole"
+            f"{reference!r} means more than one run",
+            why="\n".join(map(shown, listed + more)),
+            next_step="give more of the id, or the whole",
         )
     recent = index.rows(_BORN, limit=1000)
     known = [row.id for row in recent] + [row.name for row in recent if row.name] + [row.id[_STAMP:] for row in recent]

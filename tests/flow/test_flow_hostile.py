@@ -228,8 +228,70 @@ def test_streams_are_kept_byte_for_byte(project: Project, change: Callable[[str,
 
 
 def test_a_stream_that_differs_is_told(project: Project, change: Callable[[str, str], str]) -> None:
-    change("train.py", "import time\nprint(time.time_ns())\n")
+    change("train.py", "import time\nopen('model', 'w').write('1')\nprint(time.time_ns())\n")
     assert project("run", "config.yaml").code == 0
     said = project("replay")
-    assert said.code == 0, "streams are told, and only outputs count"
+    assert said.code == 0, "streams are told, and where there are outputs only these count"
     assert "stdout differs" in said.out
+
+
+FORGED_LINE = "identical: 9 of 9 outputs are bit-identical, stdout identical"
+NAMES = [f"a\n{FORGED_LINE}".encode(), b"b\tb", b"c\x1b[2J\x1b[31mc", b"\xff\xfe", "d\u202ed".encode()]
+SEEN = [rf"a\n{FORGED_LINE}", r"b\tb", r"c\x1b[2J\x1b[31mc", r"\xff\xfe", r"d\u202ed"]
+
+
+def test_names_of_outputs_cannot_forge_lines(project: Project, change: Callable[[str, str], str]) -> None:
+    change(
+        "train.py",
+        f"import os, time\nfor name in {NAMES!r}:\n    open(name, 'w').write(str(time.time_ns()))\n"
+        "os.mkfifo('f\\nnot collected: g')\n",
+    )
+    ran = project("run", "config.yaml")
+    assert ran.code == 0, ran.err
+    assert r"not collected: f\nnot collected: g: fifo" in ran.err.splitlines()
+    said = project("replay")
+    texts = {"replay": said.out, "show": project("show").out}
+    (run, *_) = (project.top / ".reprobox/runs").iterdir()
+    for name in NAMES:
+        os.unlink(os.path.join(os.fsencode(run), b"outputs", name))
+    texts["verify"] = project("verify", run.name).out
+    texts["fsck"] = project("fsck", "--project").out
+    for verb, text in texts.items():
+        assert FORGED_LINE not in [line.strip() for line in text.splitlines()], verb
+        assert not set("\t\x1b\u202e") & set(text), verb
+        assert all(any(name in line for line in text.splitlines()) for name in SEEN), (verb, text)
+    whole = {file["path"] for file in project("show", run.name, "--json").json["outputs"]}
+    assert whole == {os.fsdecode(name) for name in NAMES}, "JSON has the names as they are"
+
+
+def test_colours_are_ours_alone(project: Project, change: Callable[[str, str], str]) -> None:
+    change("train.py", "import time\nopen('\\x1b[32midentical\\x1b[0m', 'w').write(str(time.time_ns()))\n")
+    assert project("run", "config.yaml").code == 0
+    assert project("run", "config.yaml").code == 0
+    told = on_a_terminal(project, "diff", "latest~1", "latest")
+    assert "\x1b[31mdifferent\x1b[0m" in told
+    assert "\x1b[32midentical" not in told
+    assert r"\x1b[32midentical\x1b[0m" in told
+
+
+def on_a_terminal(project: Project, *words: str) -> str:
+    """What a command draws for somebody who watches."""
+    master, slave = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reprobox.cli.main", *words],
+        cwd=project.top,
+        env={**project.env, "TERM": "xterm", "COLUMNS": "200"},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+    )
+    os.close(slave)
+    drawn = b""
+    try:
+        while chunk := os.read(master, 65536):
+            drawn += chunk
+    except OSError:  # the other end is closed
+        pass
+    os.close(master)
+    process.wait()
+    return drawn.decode()

@@ -217,7 +217,8 @@ def test_names_that_need_care(work) -> None:
     reasons = check(work.top)
     assert len(reasons) == len(names)
     assert all(reason.isprintable() for reason in reasons)
-    assert 'modified: "new\\nline"' in reasons
+    assert "modified: new\\nline" in reasons
+    assert "modified: \\xff\\xfe" in reasons
 
 
 def test_the_error_lists_twenty_reasons_and_counts_the_rest(work) -> None:
