@@ -10,8 +10,8 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +27,8 @@ _MEMO_FROM = 16 << 20
 _NO_FILES, _MEMORY = ("/proc", "/sys", "/dev"), "/dev/shm"  # noqa: S108 - compared with, not written to
 _OURS = (BOX, OUT, "/proc", "/sys", "/dev", "/run/secrets", "/etc/passwd", "/etc/group")
 _WHOLE = ("/", WORK, "/etc", "/run")
+_LISTED, _NAMED = 64 << 20, 5
+"""Bytes of a tree's manifest up to which it is kept, half a million files; how many files of it are named."""
 _SETTLED = 2.0
 """Seconds that a file must have been left alone before its digest is remembered: below that, equal times prove nothing."""
 
@@ -36,8 +38,21 @@ def target_of(path: str, workdir: str) -> str:
     return os.path.normpath(path if path.startswith("/") else f"{WORK}/{workdir}/{path}")
 
 
-def pin(intent: InputIntent, *, top: Path, workdir: str, tracked: bool, objects: Objects, progress: Progress) -> InputPin:
+def pin(
+    intent: InputIntent,
+    *,
+    top: Path,
+    workdir: str,
+    tracked: bool,
+    objects: Objects,
+    progress: Progress,
+    keep: Objects | None = None,
+) -> InputPin:
     """Hashes an input where it is now.
+
+    Args:
+        objects: remembers the digests of large files.
+        keep: keeps the manifest of a tree that is not part of the commit, so that `check` can say later which of its files changed.
 
     Raises:
         InputError: it is missing, unreadable, or neither a file nor a directory.
@@ -46,21 +61,76 @@ def pin(intent: InputIntent, *, top: Path, workdir: str, tracked: bool, objects:
     blank = InputPin(
         path=target_of(intent.path, workdir), source=os.fspath(source), kind="file", digest="", size=0, tracked=tracked
     )
-    return _measure(source, blank, objects, progress)
+    listed = _Listed()
+    found = _measure(source, blank, objects, progress, listed)
+    if keep is not None and found.kind == "tree" and not tracked and listed.whole and not keep.has(found.digest):
+        keep.put_bytes(b"".join(listed.lines))
+    return found
 
 
-def check(wanted: InputPin, source: Path, objects: Objects, progress: Progress) -> str | None:
-    """Why the bytes at `source` are not the input that was pinned; None when they are."""
+def check(wanted: InputPin, source: Path, objects: Objects, progress: Progress, *, kept: Objects | None = None) -> str | None:
+    """Why the bytes at `source` are not the input that was pinned; None when they are.
+
+    Args:
+        kept: where the manifests of trees are, for the names of the files that are others.
+    """
+    listed = _Listed()
     try:
-        found = _measure(source, wanted, objects, progress)
+        found = _measure(source, wanted, objects, progress, listed)
     except InputError as error:
         return f"{error.what}"
-    if found.digest != wanted.digest:
-        return f"{source} has changed: recorded {wanted.digest}, found {found.digest}"
-    return None
+    if found.digest == wanted.digest:
+        return None
+    changes = _changes(wanted, kept, listed) if kept is not None and found.kind == wanted.kind == "tree" and listed.whole else ""
+    return f"{source} has changed: {changes or f'recorded {wanted.digest}, found {found.digest}'}"
 
 
-def _measure(source: Path, blank: InputPin, objects: Objects, progress: Progress) -> InputPin:
+@dataclass
+class _Listed:
+    """The lines of a tree's manifest, as long as they are few enough to be kept."""
+
+    lines: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, line: bytes) -> None:
+        """One more."""
+        self.size += len(line)
+        if self.whole:
+            self.lines.append(line)
+        else:
+            self.lines.clear()
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of them are here."""
+        return self.size <= _LISTED
+
+
+def _changes(wanted: InputPin, kept: Objects, listed: _Listed) -> str:
+    """Which files of a tree changed, are missing, or are new; empty where the recorded manifest is not here."""
+    if not kept.has(wanted.digest):
+        return ""
+    try:
+        before, now = _by_path(kept.path(wanted.digest).read_bytes().splitlines()), _by_path(listed.lines)
+    except (ValueError, TypeError, IndexError):
+        return ""
+    parts = (
+        ("changed", [path for path in before if path in now and before[path] != now[path]]),
+        ("missing", [path for path in before if path not in now]),
+        ("new", [path for path in now if path not in before]),
+    )
+    return "; ".join(f"{len(paths):,} {what} ({_few(paths)})" for what, paths in parts if paths)
+
+
+def _by_path(lines: Iterable[bytes]) -> dict[str, list[object]]:
+    return {str(line[0]): line[1:] for line in map(canon.parse, lines)}
+
+
+def _few(paths: list[str]) -> str:
+    return ", ".join(paths[:_NAMED]) + (f" and {len(paths) - _NAMED:,} more" if len(paths) > _NAMED else "")
+
+
+def _measure(source: Path, blank: InputPin, objects: Objects, progress: Progress, listed: _Listed) -> InputPin:
     _refuse(source, blank.path)
     try:
         mode = source.stat().st_mode
@@ -68,7 +138,7 @@ def _measure(source: Path, blank: InputPin, objects: Objects, progress: Progress
             with progress.task(f"hashing {source.name}", source.stat().st_size) as bar:
                 return replace(blank, kind="file", digest=_file_digest(source, objects, bar), size=source.stat().st_size, files=1)
         if stat.S_ISDIR(mode):
-            return _measure_tree(source, blank, objects, progress)
+            return _measure_tree(source, blank, objects, progress, listed)
     except OSError as error:
         raise InputError(
             f"input {blank.path} cannot be read: {source}",
@@ -94,11 +164,12 @@ def _refuse(source: Path, target: str) -> None:
     raise InputError(f"{source} cannot be the input {target}", why=why, next_step="correct `reprobox.inputs` in the config")
 
 
-def _measure_tree(source: Path, blank: InputPin, objects: Objects, progress: Progress) -> InputPin:
+def _measure_tree(source: Path, blank: InputPin, objects: Objects, progress: Progress, listed: _Listed) -> InputPin:
     hasher, size, files = hashlib.sha256(), 0, 0
     with progress.task(f"hashing {source.name}/", None) as bar:
         for item in entries(source, blank.path, objects, bar):
             hasher.update(item.line)
+            listed.add(item.line)
             size, files = size + item.size, files + 1
     return replace(blank, kind="tree", digest=f"sha256:{hasher.hexdigest()}", size=size, files=files)
 

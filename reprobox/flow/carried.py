@@ -45,17 +45,27 @@ def add_inputs(box: Box, packing: Packing, record: Record) -> None:
 
 def _add(box: Box, packing: Packing, pin: InputPin) -> str | None:
     """One input, from the store or from where it was; why it cannot be had."""
-    if box.things.has(pin.digest):
+    if _kept(box.things, pin):
         _add_kept(box.things, packing, pin)
         return None
     source = Path(pin.source)
-    if why := inputs.check(pin, source, box.objects, box.progress):
+    if why := inputs.check(pin, source, box.objects, box.progress, kept=box.things):
         return f"  {shown(pin.path)}: {shown(why)}"
     if pin.kind == "file":
         packing.add("inputs", pin.digest, pin.size, partial(open_binary, source))
     else:
         _add_tree(box, packing, pin, source)
     return None
+
+
+def _kept(objects: Objects, pin: InputPin) -> bool:
+    """Whether all of an input is in the store; of a tree that was pinned here there is its manifest only."""
+    if not objects.has(pin.digest):
+        return False
+    try:
+        return pin.kind == "file" or all(objects.has(digest) for *_, digest in _read(objects, pin.digest))
+    except StoreDamaged:
+        return False
 
 
 def _add_kept(objects: Objects, packing: Packing, pin: InputPin) -> None:
@@ -92,7 +102,12 @@ def find(box: Box, pin: InputPin) -> Path | None:
     target = box.runs.root / layout.INPUTS / canon.hex_of(pin.digest)
     if _whole(box, pin, target):
         return target
-    listed = _read(box.things, pin.digest)
+    try:
+        listed = _read(box.things, pin.digest)
+    except StoreDamaged:
+        if inputs.check(pin, Path(pin.source), box.objects, box.progress) is None:
+            return None  # pinned here, and the tree itself is what it was
+        raise
     if not all(box.things.has(digest) for *_, digest in listed):
         return None
     with layout.trouble(f"laying out the input {pin.path}"):

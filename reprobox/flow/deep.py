@@ -116,7 +116,7 @@ class Deep:
 
     def _input(self, pin: InputPin) -> Found:
         checked = f"input {pin.path}"
-        why = inputs.check(pin, Path(pin.source), NoMemo(self.box.objects), self.box.progress)
+        why = inputs.check(pin, Path(pin.source), NoMemo(self.box.objects), self.box.progress, kept=self.box.things)
         if why is None or (pin.kind == "file" and self._state(pin.digest)):
             return Found(checked=checked)
         return Found(checked=checked, damage=(f"{checked}: {why}",))

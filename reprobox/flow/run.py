@@ -268,7 +268,15 @@ def _pin(box: Box, spec: Spec, source: Source, path: str, host_path: str) -> Inp
 
     in_commit = not host_path.startswith(("/", "~")) and tracked(box.top, source.commit, host_path)
     intent = InputIntent(path=path, source=host_path)
-    pin = inputs.pin(intent, top=box.top, workdir=spec.workdir, tracked=in_commit, objects=box.objects, progress=box.progress)
+    pin = inputs.pin(
+        intent,
+        top=box.top,
+        workdir=spec.workdir,
+        tracked=in_commit,
+        objects=box.objects,
+        progress=box.progress,
+        keep=box.things,
+    )
     try:
         pin.source.encode("utf-8")
     except UnicodeEncodeError as error:

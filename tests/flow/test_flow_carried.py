@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -9,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from flow_project import Project
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "store"))
 from harness_runs import a_finished_run, a_runspec
@@ -122,3 +124,69 @@ def test_fsck_names_a_damaged_tree(tmp_path: Path, pin: InputPin) -> None:
         (f"inputs/{place.name}", "corrupted"),
         ("inputs/stranger", "untrusted"),
     ]
+
+
+def test_a_replay_names_the_files_of_a_tree_that_are_others(project: Project, tmp_path: Path) -> None:
+    data = tmp_path / "data set"
+    (data / "sub").mkdir(parents=True)
+    for number in range(9):
+        (data / "sub" / str(number)).write_text(str(number))
+    config = (project.top / "config.yaml").read_text().replace("[data/numbers.txt]", f"{{data: {json.dumps(str(data))}}}")
+    project.write("config.yaml", config)
+    project.write("train.py", "import os\nprint(sorted(os.listdir('data/sub')))\n")
+    project.commit()
+    run_id = project.run()["id"]
+    assert project("replay").code == 0
+    assert project("export", run_id, "-o", str(tmp_path / "a.rbx")).code == 0  # the files go along, though only their list is kept
+
+    for number in range(7):
+        (data / "sub" / str(number)).write_text("x")
+    (data / "sub" / "8").unlink()
+    (data / "new\nname").touch()
+    said = project("replay", run_id)
+    assert said.code == 13
+    assert "7 changed (sub/0, sub/1, sub/2, sub/3, sub/4 and 2 more); 1 missing (sub/8); 1 new (new\\nname)" in said.err
+    assert "7 changed" in project("export", run_id, "-o", str(tmp_path / "b.rbx")).err
+
+
+def test_a_damaged_list_of_a_tree_costs_its_names_only(project: Project, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "a").write_text("1")
+    project.write("config.yaml", (project.top / "config.yaml").read_text().replace("[data/numbers.txt]", f"{{data: {data}}}"))
+    project.write("train.py", "print(open('data/a').read())\n")
+    project.commit()
+    run = project.run()
+    digest = canon.hex_of(run["record"]["intent"]["runspec"]["inputs"][0]["digest"])
+    listed = project.top / ".reprobox" / "objects" / "sha256" / digest[:2] / digest[2:]
+    listed.chmod(0o644)
+    listed.write_bytes(b"[")
+    assert project("replay").code == 0
+    assert project("export", run["id"], "-o", str(tmp_path / "a.rbx")).code == 0
+    (data / "a").write_text("2")
+    said = project("replay", run["id"])
+    assert said.code in (13, 53), said.err
+
+
+def test_a_tree_whose_list_is_too_long_is_not_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    box, source = a_box(tmp_path), tmp_path / "data"
+    monkeypatch.setenv("REPROBOX_HOME", str(tmp_path / "home"))
+    source.mkdir()
+    for name in "abc":
+        (source / name).write_text(name)
+
+    def pinned() -> InputPin:
+        intent = InputIntent(path="data", source=str(source))
+        return inputs.pin(intent, top=tmp_path, workdir=".", tracked=False, objects=box.objects, progress=TALK, keep=box.things)
+
+    monkeypatch.setattr(inputs, "_LISTED", 150)
+    assert not box.things.has(pinned().digest)
+    (source / "d").touch()
+    monkeypatch.setattr(inputs, "_LISTED", 1 << 20)
+    pin = pinned()
+    assert box.things.has(pin.digest)
+    (source / "c").unlink()
+    why = inputs.check(pin, source, box.objects, TALK, kept=box.things)
+    assert str(why).endswith("has changed: 1 missing (c)")
+    monkeypatch.setattr(inputs, "_LISTED", 150)
+    assert "has changed: recorded sha256:" in str(inputs.check(pin, source, box.objects, TALK, kept=box.things))
