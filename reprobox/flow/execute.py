@@ -23,6 +23,7 @@ from reprobox.flow.watch import Watcher
 from reprobox.kit import canon
 from reprobox.kit.text import in_a_line
 from reprobox.model.outcome import ContainerState, Exit, Reason
+from reprobox.model.ports import Bar
 from reprobox.model.record import UNKNOWN, Intent, OutputSummary, Record
 from reprobox.model.runspec import WORK, InputPin
 from reprobox.model.source import Exported
@@ -246,9 +247,11 @@ def finish(
     full = _disk_is_full(run.path)
     (run.path / BALLAST).unlink(missing_ok=True)
     mounted = {pin.path.removeprefix(f"{WORK}/") for pin in intent.runspec.inputs if pin.path.startswith(f"{WORK}/")}
-    found = collect.collect(run.path / "work", {i.path: (i.kind, i.mode, i.sha256) for i in exported}, mounted, run.outputs)
+    laid = {i.path: (i.kind, i.mode, i.sha256) for i in exported}
+    with box.progress.task(f"collecting run {run.id}") as bar:
+        found = collect.collect(run.path / "work", laid, mounted, run.outputs, bar)
+        streams = _keep(run, report is not None, "met.json" not in met.get("refused", ()), bar)
     lines = manifest.outputs_manifest(found.outputs)
-    streams = _keep(run, report is not None, "met.json" not in met.get("refused", ()))
     ended = exit_of(report, state, interrupted or ("user" if (run.path / STOPPED).exists() else None))
     times = _times(box, intent, report, state)
     record = Record(
@@ -300,13 +303,13 @@ def tidy(box: Box, run: RunDir, intent: Intent) -> None:
     clean(run)
 
 
-def _keep(run: RunDir, report: bool, met: bool) -> list[str]:
+def _keep(run: RunDir, report: bool, met: bool, bar: Bar) -> list[str]:
     """Moves the shim's files to where they stay, if they are the shim's; the digests of the two streams."""
     for name, believed in (("exit.json", report), ("met.json", met)):
         if believed:
             run.keep(name, run.path / "out" / name)
     _keep_trail(run.path)
-    return [run.keep(name, run.path / "out" / name) or canon.digest_bytes(b"") for name in ("stdout", "stderr")]
+    return [run.keep(name, run.path / "out" / name, bar.update) or canon.digest_bytes(b"") for name in ("stdout", "stderr")]
 
 
 def _disk_is_full(path: Path) -> bool:

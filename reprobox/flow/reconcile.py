@@ -36,6 +36,9 @@ def settle(box: Box) -> bool:
             continue
         except (EngineUnavailable, EngineError):
             return False
+        except KeyboardInterrupt:
+            box.progress.note(f"run {run_id} is left as it is: the next command goes on with it")
+            raise
         except (ReproboxError, OSError) as fault:
             # One run that cannot be finished (of a newer version, on a full disk) must not keep the others from being seen.
             give_up = "" if isinstance(fault, NewerFormat) else f"reprobox rm {run_id} gives it up"

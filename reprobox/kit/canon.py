@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, NewType
 
@@ -39,10 +40,16 @@ def digest_of(value: Any) -> Digest:
     return digest_bytes(canonical(value))
 
 
-def digest_file(path: Path) -> Digest:
-    """sha256 of a file's bytes."""
+def digest_file(path: Path, tell: Callable[[int], None] | None = None) -> Digest:
+    """sha256 of a file's bytes; `tell` is told of each piece that is done."""
     with path.open("rb") as file:
-        return Digest("sha256:" + hashlib.file_digest(file, "sha256").hexdigest())
+        if tell is None:
+            return Digest("sha256:" + hashlib.file_digest(file, "sha256").hexdigest())
+        hasher = hashlib.sha256()
+        while chunk := file.read(_CHUNK):
+            hasher.update(chunk)
+            tell(len(chunk))
+        return Digest("sha256:" + hasher.hexdigest())
 
 
 def is_digest(text: str) -> bool:

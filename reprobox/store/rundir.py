@@ -11,7 +11,7 @@ import contextlib
 import os
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -79,7 +79,7 @@ class RunDir:
         with layout.trouble(f"writing to {self.path}"):
             files.replace(self.path / "started.json", data, 0o600)
 
-    def keep(self, name: str, source: Path) -> Digest | None:
+    def keep(self, name: str, source: Path, tell: Callable[[int], None] | None = None) -> Digest | None:
         """Moves a file of the shim out of scratch and gives its digest; None when there is none, or it is not a regular file.
 
         The program could have put anything there, so a link is not followed. Made durable by `finish`.
@@ -93,7 +93,7 @@ class RunDir:
                     os.rename(source, final)
                     os.chmod(final, 0o600)
             try:
-                return canon.digest_file(final)
+                return canon.digest_file(final, tell)
             except FileNotFoundError:
                 return None
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -66,6 +69,29 @@ class Project:
             stdin=subprocess.DEVNULL,
         )
         return Said(done.returncode, done.stdout.decode(errors="surrogateescape"), done.stderr.decode(errors="surrogateescape"))
+
+    def on_a_terminal(self, *words: str, ctrl_c_at: str | None = None) -> Said:
+        """What a command draws for somebody who watches, and who presses Ctrl-C when a text appears."""
+        master, slave = os.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "reprobox.cli.main", *words],
+            cwd=self.top,
+            env={**self.env, "TERM": "xterm", "COLUMNS": "200"},
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        drawn = b""
+        with contextlib.suppress(OSError):  # the other end is closed
+            while chunk := os.read(master, 65536):
+                drawn += chunk
+                if ctrl_c_at and ctrl_c_at.encode() in drawn:
+                    process.send_signal(signal.SIGINT)
+                    ctrl_c_at = None
+        os.close(master)
+        return Said(process.wait(), drawn.decode(), "")
 
     def git(self, *words: str) -> str:
         done = subprocess.run(["git", *words], cwd=self.top, env=self.env, capture_output=True, check=True, text=True)

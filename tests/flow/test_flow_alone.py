@@ -291,3 +291,18 @@ def test_a_run_whose_container_was_killed_says_how_long_it_took(project: Project
     client.close()
     assert "lost, exit 255, after an unknown time" in project("show", gone).out
     assert "unknown" in project("ls", "-n", "1").out
+
+
+def test_settling_a_big_run_is_seen_and_may_be_left(project: Project, change: Callable[[str, str], str]) -> None:
+    change("train.py", "open('big', 'wb').truncate(3 << 30)\n")
+    run_id = project("run", "config.yaml", "-d").out.strip()
+    until(lambda: not containers_alive(run_id))
+    said = project.on_a_terminal("ls", ctrl_c_at=f"collecting run {run_id}")
+    assert said.code == 130, said.out
+    assert f"run {run_id} is left as it is" in said.out
+    assert not (only_run(project) / "record.json").exists()
+    said = project.on_a_terminal("ls")
+    assert f"collecting run {run_id}" in said.out
+    assert "finished" in said.out
+    (file,) = project("show", run_id, "--json").json["outputs"]
+    assert (file["path"], file["size"]) == ("big", 3 << 30)

@@ -268,30 +268,7 @@ def test_colours_are_ours_alone(project: Project, change: Callable[[str, str], s
     change("train.py", "import time\nopen('\\x1b[32midentical\\x1b[0m', 'w').write(str(time.time_ns()))\n")
     assert project("run", "config.yaml").code == 0
     assert project("run", "config.yaml").code == 0
-    told = on_a_terminal(project, "diff", "latest~1", "latest")
+    told = project.on_a_terminal("diff", "latest~1", "latest").out
     assert "\x1b[31mdifferent\x1b[0m" in told
     assert "\x1b[32midentical" not in told
     assert r"\x1b[32midentical\x1b[0m" in told
-
-
-def on_a_terminal(project: Project, *words: str) -> str:
-    """What a command draws for somebody who watches."""
-    master, slave = os.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "reprobox.cli.main", *words],
-        cwd=project.top,
-        env={**project.env, "TERM": "xterm", "COLUMNS": "200"},
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-    )
-    os.close(slave)
-    drawn = b""
-    try:
-        while chunk := os.read(master, 65536):
-            drawn += chunk
-    except OSError:  # the other end is closed
-        pass
-    os.close(master)
-    process.wait()
-    return drawn.decode()
