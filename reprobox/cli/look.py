@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from reprobox.model.record import Record
 
 
+_MANY = 40
+"""Outputs in a table; the rest are counted."""
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands."""
     app.command(name="ls")(list_runs)
@@ -91,9 +95,11 @@ def show(context: typer.Context, run: RUN = "latest", as_json: JSON = False) -> 
     render.table(
         talk,
         ("output", "size", "sha256"),
-        [(file.path, human(file.size), file.sha256.removeprefix("sha256:")[:16]) for file in found.outputs[:40]],
+        [(file.path, human(file.size), file.sha256.removeprefix("sha256:")[:16]) for file in found.outputs[:_MANY]],
         right=("size",),
     )
+    if len(found.outputs) > _MANY:
+        talk.line(f"... and {len(found.outputs) - _MANY:,} more (--json lists all)")
 
 
 def _signed(one: Confirmation) -> tuple[str, str]:
@@ -113,6 +119,7 @@ def _lines(record: Record) -> list[tuple[str, str]]:
             "ended",
             f"{record.exit.reason}, exit {record.exit.code}, {render.lasted(record)}, at {render.when(record.finished)} UTC",
         ),
+        *(("", line) for line in render.remarks(record)),
         ("identity", intent.identity),
         ("command", " ".join(asked.argv)),
         ("overrides", " ".join(intent.overrides) or "none"),
@@ -121,11 +128,20 @@ def _lines(record: Record) -> list[tuple[str, str]]:
         ("image", asked.image),
         ("lock", asked.lock),
         ("profile", f"{asked.profile}, seed {asked.seed}, {asked.threads} thread{'s' if asked.threads != 1 else ''}"),
+        *_loosened(record),
         ("inputs", ", ".join(f"{pin.path} ({human(pin.size)})" for pin in asked.inputs) or "none"),
         ("gpus", f"asked {asked.gpus or 'none'}, met {gpus}"),
         ("cpu", f"{cpu.get('model_name', 'unknown')}"),
         ("host", f"{intent.host.get('user', '')}@{intent.host.get('name', '')}, engine {intent.engine.get('version', 'unknown')}"),
     ]
+
+
+def _loosened(record: Record) -> list[tuple[str, str]]:
+    """In what the run was less isolated than by default."""
+    from reprobox.flow import trust
+
+    lines = list(trust.loosened(record.intent.runspec)) or ["nothing: hermetic"]
+    return [("" if number else "loosened", line) for number, line in enumerate(lines)]
 
 
 def logs(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from reprobox.cli.talk import Talk, human
 from reprobox.kit.text import shortened, shown
+from reprobox.kit.units import counted
 
 if TYPE_CHECKING:
     from reprobox.flow.box import Box
     from reprobox.model.record import Record
 
+_MANY = 10
+"""Remarks of a kind; the rest are counted."""
 _UNWATCHED = 1000
 """Columns where stdout is no terminal: nothing is folded for a program that reads it."""
 
@@ -72,20 +75,36 @@ def run_summary(box: Box, record: Record) -> dict[str, Any]:
 
 
 def after_run(talk: Talk, box: Box, record: Record) -> None:
-    """One or two lines of talk when a run has ended."""
-    from reprobox.flow import expect
-
+    """A line of talk when a run has ended, and what is remarkable about it."""
     ended = record.exit
     how = f"exit {ended.code}" if ended.reason == "exited" else f"{ended.reason} (exit {ended.code})"
     outputs = f"{record.outputs.files} output{'s' if record.outputs.files != 1 else ''}, {human(record.outputs.size)}"
     place = box.runs.path(record.id).relative_to(box.top)
     talk.note(f"{record.id}  {how} {lasted(record)}  {outputs}  in {place}/outputs")
-    if ended.message:
-        talk.note(ended.message)
-    for path in record.outputs.refused[:10]:
-        talk.note(f"not collected: {shortened(path)}")
-    for line in expect.outside(record)[:10]:
+    for line in remarks(record):
         talk.note(line)
+
+
+def remarks(record: Record) -> Iterator[str]:
+    """What whoever looks at a run should not miss."""
+    from reprobox.flow import expect
+
+    if record.exit.message:
+        yield record.exit.message
+    yield from _out_of_memory(record)
+    refused = record.outputs.refused
+    yield from (f"not collected: {shortened(path)}" for path in refused[:_MANY])
+    if len(refused) > _MANY:
+        yield f"and {len(refused) - _MANY:,} more were not collected (--json names all)"
+    yield from expect.outside(record)[:_MANY]
+
+
+def _out_of_memory(record: Record) -> Iterator[str]:
+    """A program may go on without a process that was killed, and end well with less than it meant to do."""
+    kills, limit = record.met.get("oom_kills") or 0, record.intent.runspec.resources.memory
+    if kills and record.exit.reason != "oom":
+        told = f"its memory limit is {limit}" if limit else "the machine had no more"
+        yield f"out of memory: the kernel killed {counted(kills, 'process', 'processes')} of the run ({told})"
 
 
 def when(seconds: float) -> str:

@@ -176,7 +176,7 @@ def containers_alive(run_id: str) -> str:
 
 
 def test_a_run_that_cannot_be_finished_keeps_no_other_from_being_seen(project: Project, change: Callable[[str, str], str]) -> None:
-    change("train.py", "pass\n")
+    change("train.py", "print(1)\n")
     odd = project("run", "config.yaml", "-d").out.strip()
     until(lambda: not containers_alive(odd))
     intent = project.top / ".reprobox/runs" / odd / "intent.json"

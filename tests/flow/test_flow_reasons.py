@@ -58,6 +58,17 @@ def test_exit_codes_and_signals(project: Project, script: str, code: int, reason
 def test_out_of_memory(project: Project, script: str, code: int, reason: str) -> None:
     found = ended(project, script, extra="  memory: 128m\n", code=code)
     assert (found["code"], found["reason"], found["oom_kills"]) == (code, reason, 1)
+    again = project("run", "config.yaml")
+    assert ("out of memory" in again.err.splitlines()[-1]) == ("out of memory" in project("show").out) is True
+    assert ("killed 1 process of the run (its memory limit is 128m)" in again.err) == (reason != "oom")
+
+
+def test_what_is_loosened_is_shown(project: Project) -> None:
+    ended(project, "pass", code=0)
+    assert "loosened    nothing: hermetic\n" in project("show").out
+    ended(project, "pass", extra="  writable_root: true\n  capabilities: [NET_RAW]\n  network: bridge\n", code=0)
+    shown = project("show").out
+    assert all(text in shown for text in ("loosened    network: bridge", "writable_root: true", "capabilities: NET_RAW"))
 
 
 @pytest.mark.parametrize(
