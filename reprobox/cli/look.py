@@ -91,7 +91,7 @@ def show(context: typer.Context, run: RUN = "latest", as_json: JSON = False) -> 
         talk.line(f"{found.id}  {found.state}")
         return
     for label, value in (*_lines(record), *((f"replay {row.id}", row.result) for row in found.verdicts), *map(_signed, signed)):
-        talk.line(f"{label:<12}{value}")
+        talk.line(f"{label:<10}  {value}")
     render.table(
         talk,
         ("output", "size", "sha256"),
