@@ -18,7 +18,7 @@ from harness_runs import NOW, a_finished_run, a_record, a_runspec, an_intent
 from reprobox.errors import ReproboxError, StoreError
 from reprobox.kit import canon, files
 from reprobox.model.verdict import Verdict
-from reprobox.store import gc
+from reprobox.store import gc, layout
 from reprobox.store.collect import collect
 from reprobox.store.manifest import outputs_manifest
 from reprobox.store.objects import ObjectStore
@@ -39,8 +39,9 @@ def a_run(runs: Runs, run_id: str) -> None:
     with runs.begin(intent, {"config.yaml": CONFIG}) as run:
         say("begun", run_id)
         work, out = run.path / "work", run.path / "out"
-        for folder in (work, out):
-            folder.mkdir()
+        with layout.trouble("laying out a run"):  # as flow/ does it
+            for folder in (work, out):
+                folder.mkdir()
         run.started("f" * 64)
         say("started", run_id)
         experiment(work, out)
