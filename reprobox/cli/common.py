@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import Annotated, cast
@@ -9,6 +10,7 @@ from typing import Annotated, cast
 import typer
 
 from reprobox.cli.talk import Talk
+from reprobox.errors import ReproboxError
 from reprobox.flow.box import Box
 
 
@@ -16,6 +18,11 @@ def run_ids(incomplete: str) -> list[str]:
     """Shell completion: run ids, newest first, read from directory names alone."""
     for directory in (Path.cwd(), *Path.cwd().parents):
         runs = directory / ".reprobox" / "runs"
+        if not runs.is_dir() and (directory / ".git").is_file():
+            from reprobox.source.repo import main_top
+
+            with contextlib.suppress(ReproboxError):
+                runs = main_top(directory) / ".reprobox" / "runs"
         if runs.is_dir():
             names = sorted((entry.name for entry in runs.iterdir()), reverse=True)
             return [name for name in ("latest", *names) if name.startswith(incomplete)][:100]

@@ -79,7 +79,8 @@ def after_run(talk: Talk, box: Box, record: Record) -> None:
     ended = record.exit
     how = f"exit {ended.code}" if ended.reason == "exited" else f"{ended.reason} (exit {ended.code})"
     outputs = f"{record.outputs.files} output{'s' if record.outputs.files != 1 else ''}, {human(record.outputs.size)}"
-    place = box.runs.path(record.id).relative_to(box.top)
+    path = box.runs.path(record.id)
+    place = path.relative_to(box.top) if path.is_relative_to(box.top) else path
     talk.note(f"{record.id}  {how} {lasted(record)}  {outputs}  in {place}/outputs")
     for line in remarks(record):
         talk.note(line)

@@ -48,11 +48,24 @@ class Box:
         return self._top or find_top(self.start)
 
     @cached_property
+    def home(self) -> Path:
+        """Where the project's store is: at the top of the main work tree, because a linked one is made to be removed, and git then
+        removes what is ignored in it without a word. A store that a linked one has already stays its own.
+        """
+        from reprobox.source.repo import main_top
+        from reprobox.store.project import has_store
+
+        if has_store(self.top):
+            return self.top
+        main = main_top(self.top)
+        return main if has_store(main) or os.access(main, os.W_OK) else self.top
+
+    @cached_property
     def runs(self) -> Runs:
-        """The project's runs, in `.reprobox` at the top of the repository."""
+        """The project's runs, in `.reprobox`."""
         from reprobox.store.project import open_project
 
-        return open_project(self.top, shared=shared_home())
+        return open_project(self.home, shared=shared_home())
 
     @cached_property
     def things(self) -> ChainObjects:

@@ -155,12 +155,12 @@ def _project(box: Box, cards: Sequence[Card], *, outside_links: bool) -> Iterato
     from reprobox.store.project import open_project
 
     try:
-        top, fresh = box.top, False
+        top, runs, fresh = box.top, box.runs, False
     except NotARepository:
         top, fresh = box.start, True
         if any(card.pack is None for card in cards) or (top / ".git").exists():
             raise
-    runs = open_project(top, shared=shared_home())
+        runs = open_project(top, shared=shared_home())
     commits = code.Code(top, runs.root, fresh=fresh)
     with Project(runs, box.objects, has_commit=commits.has, take_code=commits.take, outside_links=outside_links) as stock:
         yield commits, stock

@@ -68,6 +68,19 @@ def find_top(start: Path) -> Path:
     return top
 
 
+def main_top(top: Path) -> Path:
+    """The directory that all work trees of a repository have in common: its main one, or the parent of a bare `.git`.
+
+    `top` itself where it is no linked work tree, or where its repository is a bare one of another name: what lies beside that may
+    be anybody's.
+    """
+    if not (top / ".git").is_file():
+        return top
+    repo = open_repo(top)
+    common = repo.common_dir.resolve()
+    return common.parent if common != repo.git_dir.resolve() and common.name == ".git" else top
+
+
 def _top_of(start: Path) -> Path:
     if not start.is_dir():
         raise NotARepository(f"{start} is not a directory")

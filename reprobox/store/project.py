@@ -1,4 +1,4 @@
-"""The project's own store: `.reprobox` at the top of the repository, known to the shared store as one who needs its objects."""
+"""The project's own store: `.reprobox` at the top of the repository (of its main work tree), known to the shared store as one who needs its objects."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ def open_project(top: Path, *, shared: Path | None = None) -> Runs:
     if shared is not None:
         register(shared, root)
     return Runs(root)
+
+
+def has_store(top: Path) -> bool:
+    """Whether a directory has a store already."""
+    return layout.exists(top / NAME / "VERSION")
 
 
 def register(shared: Path, path: Path) -> None:

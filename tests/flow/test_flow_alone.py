@@ -306,3 +306,36 @@ def test_settling_a_big_run_is_seen_and_may_be_left(project: Project, change: Ca
     assert "finished" in said.out
     (file,) = project("show", run_id, "--json").json["outputs"]
     assert (file["path"], file["size"]) == ("big", 3 << 30)
+
+
+def test_a_linked_work_tree_keeps_its_runs_in_the_main_one(project: Project, tmp_path: Path) -> None:
+    first = project.run()["id"]
+    project.git("worktree", "add", "-q", "-b", "side", str(tmp_path / "side tree"))
+    side = Project(tmp_path / "side tree", project.env)
+    said = side("run", "config.yaml")
+    assert said.code == 0, said.err
+    assert str(project.top / ".reprobox/runs") in said.err
+    ids = side.runs()
+    assert ids[-1] == first
+    assert ids == project.runs()
+    assert not (side.top / ".reprobox").exists()
+    assert side("replay", ids[0]).code == 0
+    bundle = tmp_path / "run.rbx"
+    assert side("export", ids[0], "-o", str(bundle)).code == 0
+    assert side("rm", ids[0]).code == 0
+    assert side("import", str(bundle)).code == 0
+    assert ids[0] in project.runs()
+    project.git("worktree", "remove", str(side.top))
+    assert ids[0] in project.runs()
+    assert project("verify", "--all").code == 0
+    assert project("replay", ids[0]).code == 0
+
+
+def test_a_store_that_a_linked_work_tree_has_stays_its_own(project: Project, tmp_path: Path) -> None:
+    from reprobox.store.project import open_project
+
+    project.git("worktree", "add", "-q", "-b", "side", str(tmp_path / "side"))
+    side = Project(tmp_path / "side", project.env)
+    open_project(side.top)
+    run_id = side.run()["id"]
+    assert (side.runs(), project.runs()) == ([run_id], [])
