@@ -1,4 +1,4 @@
-"""The project's own store: `.reprobox` at the top of the repository (of its main work tree), known to the shared store as one who needs its objects."""
+"""The project's own store: `.reprobox` at the top of the main work tree, known to the shared store as one who needs its objects."""
 
 from __future__ import annotations
 
