@@ -42,6 +42,9 @@ def check(
     The two start at different moments, under different load and with different temporary directories. A program that takes no
     optimizer step of torch is run whole. Nothing is left behind.
 
+    Makes 2 runs, and 2 more to find the operation where they differ; beside each other where CPUs and memory are enough for both.
+    A few steps take as long as the program needs to begin (import torch, load its data), and that twice.
+
     Exit code 0: the same. 1: different. 60: nothing could be compared.
 
     Example:  reprobox check config.yaml --steps 5
@@ -115,6 +118,9 @@ def explain(
 
     Where their trails are too coarse to tell, or absent, both are run again that far, with a fingerprint at each step. What was
     run for this is gone afterwards.
+
+    Makes no run where the trails tell the step, else 2: up to the end of the trails' window, or whole, where there is no trail.
+    --operations makes 2 more, up to the first differing step. Two go on beside each other where CPUs and memory are enough.
 
     Exit code 0: they do not differ. 1: they do. 60: it could not be told.
 

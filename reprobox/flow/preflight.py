@@ -1,8 +1,9 @@
 """check, and run --preflight: the first steps twice, under different circumstances, before the long job.
 
-What differs between the two: the moment of the start, the load of the host (a busy process beside the second), the run's
-directory on the host, the directory for temporary files, and what always differs (addresses, the order in which threads come to
-run). What an experiment may depend on is the same. If the two differ, the long job would not be reproducible either.
+What differs between the two: the moment of the start, the load of the host (each other, where two fit on it at once; else a
+busy process beside the second), the run's directory on the host, the directory for temporary files, and what always differs
+(addresses, the order in which threads come to run). What an experiment may depend on is the same. If the two differ, the long job
+would not be reproducible either.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reprobox.engine import passwd
-from reprobox.flow import compare, execute
+from reprobox.flow import beside, compare, execute
 from reprobox.flow.box import Box
-from reprobox.flow.trials import Trials, operations_env, trail_env
+from reprobox.flow.trials import Trial, Trials, operations_env, trail_env
 from reprobox.judge import trail
 from reprobox.judge.trail import Operation
 from reprobox.judge.verdict import by_stdout
 from reprobox.kit import proc
+from reprobox.kit.units import counted
 from reprobox.model import codec
 from reprobox.model.record import Intent, Record
 from reprobox.model.verdict import Class, Verdict
@@ -69,12 +71,17 @@ def check(box: Box, intent: Intent, job: execute.Job, *, steps: int, limit: floa
     Raises:
         KeyboardInterrupt: the user has stopped it.
     """
+    known = beside.like(box, intent.runspec)
+    at_once = beside.fit((intent.runspec,) * 2, (known,) * 2)
+    box.progress.note(_announced(steps, known, at_once))
     with Trials(box, keep=keep) as trials:
-        first, second = _two(box, trials, intent, job, trail_env(steps), limit)
+        two = _Two(box, trials, intent, job, limit, at_once)
+        first, second = two.run(trail_env(steps))
         found = _judge(box, first, second)
         operation = None
         if found.trail and found.trail["state"] == "different" and found.trail.get("position"):
-            operation = _operation(box, trials, intent, job, found.trail, limit)
+            box.progress.note("they differ: two more runs, with the operations of the first differing step")
+            operation = _operation(two, found.trail)
         return Checked(
             result=found.result,
             steps=int((found.trail or {}).get("compared", 0)),
@@ -97,13 +104,35 @@ def reasons(found: Checked) -> Iterator[str]:
     yield from (f"possible cause: {cause.what}. {cause.advice}" for cause in found.verdict.causes[:3])
 
 
-def _two(box: Box, trials: Trials, intent: Intent, job: execute.Job, env: Mapping[str, str], limit: float) -> tuple[Record, Record]:
-    begun = time.monotonic()
-    first = trials.run(_variant(box, intent, env, limit), job)
-    time.sleep(max(0.0, _APART - (time.monotonic() - begun)))
-    with _load():
-        second = trials.run(_variant(box, intent, {**env, **_OTHER_TMP}, limit), job)
-    return first, second
+def _announced(steps: int, known: Record | None, at_once: bool) -> str:
+    """How many runs there will be, and how long they may take."""
+    how = "beside each other" if at_once else "one after the other"
+    whole = beside.duration((known, known), at_once=at_once)
+    long = f"; the whole program, twice, would take about {whole}" if whole else "; no run of it is recorded yet, to say how long"
+    return f"preflight: 2 runs of the first {counted(steps, 'step')}, {how}{long}"
+
+
+@dataclass(frozen=True)
+class _Two:
+    """Makes two runs of one intent under different circumstances."""
+
+    box: Box
+    trials: Trials
+    intent: Intent
+    job: execute.Job
+    limit: float
+    at_once: bool
+
+    def run(self, env: Mapping[str, str]) -> tuple[Record, Record]:
+        """Both, with these variables."""
+        first, second = (_variant(self.box, self.intent, {**env, **other}, self.limit) for other in ({}, _OTHER_TMP))
+        if self.at_once:
+            return self.trials.both(Trial(intent=first, job=self.job), Trial(intent=second, job=self.job), apart=_APART)
+        begun = time.monotonic()
+        one = self.trials.run(first, self.job)
+        time.sleep(max(0.0, _APART - (time.monotonic() - begun)))
+        with _load():
+            return one, self.trials.run(second, self.job)
 
 
 def _variant(box: Box, intent: Intent, env: Mapping[str, str], limit: float) -> Intent:
@@ -149,13 +178,11 @@ def _stopped(record: Record) -> bool:
     return cut or any(one.get("stopped") for one in record.met.get("processes") or ())
 
 
-def _operation(
-    box: Box, trials: Trials, intent: Intent, job: execute.Job, seen: Mapping[str, object], limit: float
-) -> Operation | None:
+def _operation(two: _Two, seen: Mapping[str, object]) -> Operation | None:
     """Both again as far as the first differing step, with its operations; None where the two agree this time."""
-    records = _two(box, trials, intent, job, operations_env(int(str(seen["position"]))), limit)
+    records = two.run(operations_env(int(str(seen["position"]))))
     name = "optrace.jsonl" if seen["process"] == "main" else f"optrace-{seen['process']}.jsonl"
-    paths = [Path(box.runs.path(record.id)) / name for record in records]
+    paths = [Path(two.box.runs.path(record.id)) / name for record in records]
     if not all(path.exists() for path in paths):
         return None
     found = trail.compare_operations(*paths)

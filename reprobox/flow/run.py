@@ -97,7 +97,6 @@ def check(
 def _fly_ahead(box: Box, intent: Intent, job: execute.Job, steps: int) -> None:
     from reprobox.flow import preflight
 
-    box.progress.note(f"preflight: the first {steps} steps, twice")
     found = preflight.check(box, intent, job, steps=steps)
     if not found.same:
         raise PreflightFailed(
@@ -257,9 +256,7 @@ def _user() -> str:
 
 def _config_bytes(box: Box, spec: Spec, source: Source) -> bytes:
     """The config file as the script will see it: the commit's own bytes unless something was overridden."""
-    from reprobox.config.load import dump, rewritten
-
-    return dump(spec.document) if rewritten(spec) else read(box.top, source.commit, spec.config_path)
+    return read(box.top, source.commit, spec.config_path) if spec.text is None else spec.text.encode()
 
 
 def _pin(box: Box, spec: Spec, source: Source, path: str, host_path: str) -> InputPin:

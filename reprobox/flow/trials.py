@@ -5,12 +5,17 @@ While they last they are runs like any other, with a tag, so that a death in the
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from reprobox.errors import ReproboxError
 from reprobox.flow import code, execute
 from reprobox.flow.box import Box
-from reprobox.flow.watch import Watcher
+from reprobox.flow.watch import GRACE, Watcher
 from reprobox.model.record import Intent, Record
 from reprobox.source import refs
 
@@ -31,6 +36,7 @@ class Trials:
     def __init__(self, box: Box, *, keep: bool = False) -> None:
         self._box, self._keep = box, keep
         self._made: list[Intent] = []
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -47,12 +53,50 @@ class Trials:
         Raises:
             KeyboardInterrupt: the user has stopped it.
         """
-        self._made.append(intent)
+        with self._lock:
+            self._made.append(intent)
         watcher = Watcher(Quiet(), self._box.progress.note)
         record = execute.execute(self._box, intent, job, watcher)
         if watcher.interrupted == "user":
             raise KeyboardInterrupt
         return record
+
+    def both(self, one: Trial, other: Trial, *, apart: float = 0.0) -> tuple[Record, Record]:
+        """Two trials beside each other; what ends the first one early ends the second one too.
+
+        Args:
+            apart: seconds by which the second starts later.
+        """
+        called_off = threading.Event()
+
+        def later() -> Record | None:
+            return None if called_off.wait(apart) else self.run(other.intent, other.job)
+
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            second = pool.submit(later)
+            try:
+                record, found = self.run(one.intent, one.job), second.result()
+            except BaseException:
+                called_off.set()
+                self._end(other.intent, second)
+                raise
+        assert found is not None  # noqa: S101  (nobody has called it off)
+        return record, found
+
+    def _end(self, intent: Intent, running: Future[Record | None]) -> None:
+        """Stops a trial of another thread, which may be about to start its container."""
+        while not running.done():
+            with contextlib.suppress(ReproboxError):
+                self._box.engine.stop(intent.container, GRACE)
+            wait([running], timeout=0.2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """A run to make."""
+
+    intent: Intent
+    job: execute.Job
 
 
 def trail_env(steps: int | None) -> dict[str, str]:

@@ -8,13 +8,14 @@ does not, which is said.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from reprobox.errors import NotComparable
-from reprobox.flow import compare, reconcile, replay
+from reprobox.flow import beside, compare, reconcile, replay
 from reprobox.flow.box import Box
-from reprobox.flow.trials import Trials, operations_env, trail_env
+from reprobox.flow.trials import Trial, Trials, operations_env, trail_env
 from reprobox.judge import trail
 from reprobox.judge.trail import Operation
 from reprobox.model.record import Record
@@ -76,7 +77,9 @@ class _Search:
     def find(self, verdict: Verdict, seen: dict[str, Any], *, operations: bool) -> Explained:
         """First the step, where the trails are too coarse to tell, then the operation."""
         notes: list[str] = []
-        first = seen if seen.get("state") == "different" and _exact(seen) else self._step(seen, notes)
+        exact = seen.get("state") == "different" and _exact(seen)
+        self.box.progress.note(self._announced((not exact) + operations))
+        first = seen if exact else self._step(seen, notes)
         operation = None
         if operations and first.get("state") == "different":
             operation = self._operation(first, notes)
@@ -118,12 +121,29 @@ class _Search:
 
     def _pair(self, env: dict[str, str]) -> tuple[Record, Record]:
         left, right = (self._again(run_id, env) for run_id in self.runs)
-        return left, right
+        if self._at_once:
+            return self.trials.both(left, right)
+        return self.trials.run(left.intent, left.job), self.trials.run(right.intent, right.job)
 
-    def _again(self, run_id: str, env: dict[str, str]) -> Record:
+    def _again(self, run_id: str, env: dict[str, str]) -> Trial:
         original, digest = self.box.runs.record(run_id)
         made = replay.ready(self.box, original, digest, env=env, tags=("explain",), secrets=self.secrets, trust=self.trust)
-        return self.trials.run(made.intent, made.job)
+        return Trial(intent=made.intent, job=made.job)
+
+    @cached_property
+    def _records(self) -> tuple[Record, ...]:
+        return tuple(self.box.runs.record(run_id)[0] for run_id in self.runs)
+
+    @cached_property
+    def _at_once(self) -> bool:
+        return beside.fit([record.intent.runspec for record in self._records], self._records)
+
+    def _announced(self, rounds: int) -> str:
+        """How many runs there will be, and how long they may take."""
+        how = "two beside each other" if self._at_once else "one after the other"
+        whole = beside.duration(self._records, at_once=self._at_once)
+        long = f"; whole, two take about {whole}" if whole else ""
+        return f"explain: {'up to ' if rounds > 1 else ''}{2 * rounds} runs, {how}{long}"
 
     def _path(self, record: Record) -> Path:
         return self.box.runs.path(record.id)

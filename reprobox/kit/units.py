@@ -18,6 +18,14 @@ def counted(number: int, what: str, several: str = "") -> str:
     return f"{number:,} {what if number == 1 else several or f'{what}s'}"
 
 
+def lasting(seconds: float) -> str:
+    """A duration for people, in the unit that fits: `7 s`, `12 min`, `3.5 h`."""
+    for unit, size in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{max(1, round(seconds))} s"
+
+
 def bytes_of(text: str) -> int:
     """A size in bytes: `512`, `64k`, `1.5g`, `2GiB`; every unit is a power of 1024, as docker reads them (go-units, RAMInBytes).
 

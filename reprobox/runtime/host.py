@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 from pathlib import Path
@@ -34,6 +35,16 @@ def met(*, gpus: bool) -> dict[str, Any]:
         "kernel": {"release": platform.release(), "machine": machine()},
         "gpus": _gpus() if gpus else [],
     }
+
+
+def room() -> tuple[int, int]:
+    """How many CPUs this process may use, and bytes of memory that can be taken without swapping (0 where that is not told)."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    free = next((int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:")), 0)
+    return len(os.sched_getaffinity(0)), free
 
 
 def _cpu() -> dict[str, Any]:
