@@ -160,13 +160,19 @@ class _Body:
     def read(self, size: int = -1, /) -> bytes:
         """So many bytes, or fewer; the last _TAIL bytes of the file are never given."""
         want = size if size >= 0 else _READ
-        while len(self._held) < _TAIL + want and (more := self._source.read(max(_READ, want))):
+        while len(self._held) < _TAIL + want and (more := self._more(max(_READ, want))):
             self._held += more
         end = max(0, min(want, len(self._held) - _TAIL))
         given, self._held = self._held[:end], self._held[end:]
         self._hash.update(given)
         self.count += len(given)
         return given
+
+    def _more(self, size: int) -> bytes:
+        try:
+            return self._source.read(size)
+        except OSError as fault:
+            raise unreadable(fault) from fault
 
     def sealed(self) -> bool:
         """Whether the whole file was read and is as it was written."""
@@ -188,8 +194,6 @@ class _Plain:
             data = self._stream.read(min(_CHUNK, size) if size >= 0 else _CHUNK)
         except zstd.ZstdError as fault:
             raise damaged(f"it cannot be decompressed: {fault}") from fault
-        except OSError as fault:
-            raise unreadable(fault) from fault
         self._count += len(data)
         if self._count > RATIO * self._body.count + _SLACK:
             raise refused(f"it expands more than {RATIO} times, which no bundle of ours does")

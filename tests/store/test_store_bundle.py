@@ -63,6 +63,38 @@ def plain_of(index: bytes, blobs: bytes = b"") -> bytes:
     return head + index + blobs
 
 
+class Failing(io.BytesIO):
+    """A file whose n-th read fails, as a bad disk's does: no device here can be told to, at that moment."""
+
+    left = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.left -= 1
+        if not self.left:
+            raise OSError(5, "Input/output error")
+        return super().read(size)
+
+
+def _reads(data: bytes, fails: int) -> int:
+    """Reads a whole bundle from a file whose read number `fails` fails; how often it was read."""
+    file = Failing(data)
+    file.left = fails
+    supply = Reader(file)
+    for _, part in supply.blobs(dict.fromkeys(dict(supply.index.order), 0)):
+        while part.read(1 << 20):
+            pass
+    return fails - file.left
+
+
+def test_a_disk_that_fails_at_any_read_is_told_also_at_the_seal(runs: Runs) -> None:
+    data = bundle_of(packed(runs, a_run(runs, SMALL)))
+    reads = _reads(data, 1_000_000)
+    assert reads >= 3
+    for number in range(1, reads + 1):
+        with pytest.raises(BundleRefused, match="cannot be read to its end"):
+            _reads(data, number)
+
+
 def test_a_bundle_brings_a_run(runs: Runs, there: There) -> None:
     run = a_run(runs)
     done = there.import_(bundle_of(packed(runs, run, wheels=[os.urandom(9_000_000)])))
