@@ -14,11 +14,10 @@ class Document:
     """A document while it is being read and overridden."""
 
     value: dict[Key, Any]
+    """Its scalars remember how they were written; see `written`."""
     lines: dict[Keys, int] = field(default_factory=dict)
     texts: dict[Keys, str] = field(default_factory=dict)
     """Plain scalars that are not text, as they were written, so that `python: 3.10` is not 3.1."""
-    doubtful: list[tuple[int, str, str]] = field(default_factory=list)
-    """Line, text, and what a YAML 1.1 reader makes of it."""
 
     def line(self, keys: Keys) -> int | None:
         """The line of a key, or of the nearest thing around it; None when nothing is known, 0 for the command line."""

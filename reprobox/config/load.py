@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
-from reprobox.config import emit, overrides, settings, yaml12
-from reprobox.config.document import Document, leaves
+from reprobox.config import emit, settings, yaml12
+from reprobox.config import overrides as overrides_
+from reprobox.config.document import Document, Keys, leaves
 from reprobox.config.fields import Section
-from reprobox.config.problems import Problems
+from reprobox.config.problems import COMMAND_LINE, Problems
 from reprobox.config.scalars import spelled
+from reprobox.config.written import plain
 from reprobox.model.spec import Spec
 
-OURS = overrides.OURS
+OURS = overrides_.OURS
 _TEXTUAL = frozenset(("python", "env", "name", "tags", "command", "secrets", "inputs"))
 
 
@@ -33,28 +35,21 @@ def load(text: bytes, *, config_path: str, overrides: Sequence[str]) -> Spec:
     """
     problems = Problems(where=config_path)
     document = yaml12.read(text, problems)
-    touched = _apply(document, overrides, problems)
+    touched = overrides_.apply(document, overrides, problems)
+    file, document.value = document.value, plain(document.value)
     fields = _settings(document, config_path, problems)
     problems.throw(f"correct the settings; docs/config.md lists those below `{OURS}:`")
-    _keep_written(document)
+    changed = not all(map(_is_ours, touched))
+    _keep_written(document, file)
     whole: dict[Any, Any] = document.value
     return Spec(
         config_path=config_path,
         document=whole,
+        text=emit.dump(file).decode() if changed else None,
         overrides=tuple(overrides),
         origins={**dict.fromkeys(leaves(whole), "file"), **touched},
         **fields,
     )
-
-
-def dump(document: dict[str, Any]) -> bytes:
-    """The YAML that the script reads in place of the file when something in its part was overridden; see `emit.dump`."""
-    return emit.dump(document)
-
-
-def rewritten(spec: Spec) -> bool:
-    """Whether an override touched the user's part, so that the script must read `dump(spec.document)` and not the file."""
-    return any(origin == "command line" and not _is_ours(key) for key, origin in spec.origins.items())
 
 
 def recordable(document: dict[str, Any]) -> dict[str, Any]:
@@ -68,18 +63,6 @@ def template() -> str:
     return resources.files("reprobox.config").joinpath("template.yaml").read_text(encoding="utf-8")
 
 
-def _apply(document: Document, given: Sequence[str], problems: Problems) -> dict[str, str]:
-    touched = overrides.apply(document, given, problems)
-    if any(not _is_ours(key) for key in touched):
-        for line, text, seen in document.doubtful:
-            problems.add(
-                f"{text!r} is {seen} to readers of YAML 1.1, such as PyYAML, and something else in YAML 1.2; the file has to be "
-                "written again because of the overrides, so put it in quotes or write the value that is meant",
-                line=line,
-            )
-    return touched
-
-
 def _settings(document: Document, config_path: str, problems: Problems) -> dict[str, Any]:
     if OURS not in document.value:
         problems.add(
@@ -90,15 +73,22 @@ def _settings(document: Document, config_path: str, problems: Problems) -> dict[
     return settings.read(section, settings.Place(config_path=config_path), document.value)
 
 
-def _keep_written(document: Document) -> None:
-    """Settings that are text stay as they were written (python: 3.10), so that the document can be read again."""
+def _keep_written(document: Document, file: dict[Any, Any]) -> None:
+    """Settings that are text stay as they were written (python: 3.10), so that the document can be read again.
+
+    What is written for the script (`file`) keeps what its file says by itself; only what an override gave is put right in it.
+    """
     for keys, text in document.texts.items():
-        if keys[:1] != (OURS,) or not _TEXTUAL.intersection(keys):
-            continue
-        holder: Any = document.value
-        for key in keys[:-1]:
-            holder = holder[key]
-        holder[keys[-1]] = text
+        if keys[:1] == (OURS,) and _TEXTUAL.intersection(keys):
+            _put(document.value, keys, text)
+            if document.line(keys) == COMMAND_LINE:
+                _put(file, keys, text)
+
+
+def _put(holder: Any, keys: Keys, text: str) -> None:
+    for key in keys[:-1]:
+        holder = holder[key]
+    holder[keys[-1]] = text
 
 
 def _is_ours(key: str) -> bool:

@@ -1,7 +1,7 @@
 """`key=value` on the command line, in the grammar that Hydra made common.
 
 `a.b=1` changes what is there, `+a.b=1` adds, `++a.b=1` does either, `~a.b` removes, `~a.b=1` removes when the value is that. Values
-are YAML scalars, or lists and mappings in flow style; quotes make text. A mapping is merged into the mapping that is there, as
+are YAML 1.2 scalars, or lists and mappings in flow style; quotes make text. A mapping is merged into the mapping that is there, as
 Hydra does; everything else is replaced. `a.0` is an item of a list, `a\\.b` a key with a dot. Choices (`a=1,2`) belong to a sweep.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from reprobox.config.document import Document, Key, Keys, dotted
 from reprobox.config.problems import COMMAND_LINE, Problems, described, nearest
-from reprobox.config.scalars import resolve
+from reprobox.config.written import in_place_of, marked, plain
 from reprobox.config.yaml12 import MAX_DEPTH, read_flow
 
 OURS = "reprobox"
@@ -93,7 +93,7 @@ def _value(raw: str) -> tuple[Any, dict[Keys, str]]:
     if "\n" in text:
         raise _Refused("put text of several lines in quotes")
     try:
-        value = resolve(text)
+        value = marked(text, None)
     except ValueError as error:
         raise _Refused(str(error)) from error
     return value, ({} if isinstance(value, str) else {(): text})
@@ -175,7 +175,7 @@ def _key_in(holder: Any, part: str, keys: Keys) -> Key:
             raise _Refused(f"{dotted(keys)} is a list; its items are {dotted(keys)}.0, {dotted(keys)}.1, ...")
         return int(part)
     if not isinstance(holder, dict):
-        raise _Refused(f"{dotted(keys)} is {described(holder)} and has no keys")
+        raise _Refused(f"{dotted(keys)} is {described(plain(holder))} and has no keys")
     number = int(part) if re.fullmatch(r"-?\d{1,9}", part) else None
     return number if number is not None and part not in holder and number in holder else part
 
@@ -196,7 +196,7 @@ def _remove(holder: Any, keys: Keys, override: Override) -> None:
         near = nearest(str(keys[-1]), [str(key) for key in holder]) if isinstance(holder, dict) else ""
         raise _Refused(f"there is no {dotted(keys)}{near}")
     if override.has_value and holder[keys[-1]] != override.value:
-        raise _Refused(f"{dotted(keys)} is {described(holder[keys[-1]])}, so it is not removed")
+        raise _Refused(f"{dotted(keys)} is {described(plain(holder[keys[-1]]))}, so it is not removed")
     del holder[keys[-1]]
 
 
@@ -209,9 +209,9 @@ def _set(holder: Any, keys: Keys, override: Override, sign: Sign) -> None:
     if there and isinstance(holder[keys[-1]], dict) and isinstance(override.value, dict):
         _merge(holder[keys[-1]], override.value, keys, sign)
     elif isinstance(holder, list) and not there:
-        _append(holder, keys, override.value)
+        _append(holder, keys, plain(override.value))
     else:
-        holder[keys[-1]] = override.value
+        holder[keys[-1]] = in_place_of(holder[keys[-1]] if there else None, override.value)
 
 
 def _append(holder: list[Any], keys: Keys, value: Any) -> None:
@@ -228,4 +228,4 @@ def _merge(ours: dict[Key, Any], new: dict[Key, Any], keys: Keys, sign: Sign) ->
         if isinstance(ours.get(key), dict) and isinstance(value, dict):
             _merge(ours[key], value, place, sign)
         else:
-            ours[key] = value
+            ours[key] = in_place_of(ours.get(key), value)

@@ -15,8 +15,7 @@ import yaml
 
 from reprobox.config.document import Document, Key, Keys
 from reprobox.config.problems import Problems
-from reprobox.config.scalars import resolve
-from reprobox.config.yaml11 import disagreement
+from reprobox.config.written import marked
 from reprobox.errors import ConfigError
 
 MAX_BYTES = 1 << 20
@@ -147,25 +146,16 @@ class _Builder:
 
     def _scalar(self, event: Any, keys: Keys) -> Any:
         line = event.start_mark.line + 1
-        if not event.implicit[0]:
-            return self._text(event)
+        if any("\ud800" <= char <= "\udfff" for char in event.value):
+            raise self._stop(event, "an escape for half a character")
         try:
-            value = resolve(event.value)
-            doubt = disagreement(event.value)
+            value = marked(event.value, None if event.implicit[0] else event.style)
         except ValueError as error:
             self._problems.add(str(error), line=line)
             return event.value
         if not isinstance(value, str) and "<<" not in keys:
             self._made.texts[keys] = event.value
-        if doubt is not None:
-            self._made.doubtful.append((line, event.value, doubt))
-        return self._text(event) if isinstance(value, str) else value
-
-    def _text(self, event: Any) -> str:
-        text = str(event.value)
-        if any("\ud800" <= char <= "\udfff" for char in text):
-            raise self._stop(event, "an escape for half a character")
-        return text
+        return value
 
     def _sequence(self, keys: Keys) -> list[Any]:
         items: list[Any] = []

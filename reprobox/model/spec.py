@@ -120,6 +120,8 @@ class Spec:
     name: str | None = None
     tags: tuple[str, ...] = ()
     document: dict[str, Any] = field(default_factory=dict)
+    text: str | None = None
+    """The config file as the script reads it, where an override changed the user's own part; None: the file's own bytes."""
     overrides: tuple[str, ...] = ()
     origins: dict[str, str] = field(default_factory=dict)
     """Dotted key to where its value came from: `file`, `command line`; keys that are not here are defaults."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reprobox.config.emit import dump
 from reprobox.config.problems import Problems
 from reprobox.config.scalars import resolve, spelled
-from reprobox.config.yaml11 import disagreement
+from reprobox.config.written import plain
 from reprobox.config.yaml12 import read
 from reprobox.errors import ConfigError
 
@@ -22,7 +22,7 @@ def parsed(text: str | bytes) -> Any:
     problems = Problems(where="c.yaml")
     document = read(text.encode() if isinstance(text, str) else text, problems)
     problems.throw()
-    return document.value
+    return plain(document.value)
 
 
 @pytest.mark.parametrize(
@@ -104,21 +104,6 @@ def test_aliases_are_values_and_merges_do_not_override() -> None:
     assert value["many"] == {"x": 5, "y": 2, "z": 1}
     value["again"]["x"] = 9
     assert value["base"]["x"] == 1
-
-
-@pytest.mark.parametrize(
-    "text", ["yes", "Off", "017", "1:30", "1_000", "0b11", "2026-01-01", "2026-01-01 10:00:00", "0o17", "0x_F", "1:30.5"]
-)
-def test_where_the_versions_disagree(text: str) -> None:
-    assert disagreement(text) is not None
-    assert yaml.safe_load(text) != resolve(text) or isinstance(yaml.safe_load(text), bool)
-
-
-@pytest.mark.parametrize(
-    "text", ["1e-3", "10", "-1.5", "1.0e-05", "true", "null", "word", "0x1f", "0", "00", ".inf", ".nan", "y", "a b", ""]
-)
-def test_where_they_agree(text: str) -> None:
-    assert disagreement(text) is None
 
 
 keys = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.integers()
