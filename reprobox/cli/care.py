@@ -9,6 +9,7 @@ import typer
 from reprobox.cli import render
 from reprobox.cli.common import JSON, open_box, talk_of
 from reprobox.cli.talk import human
+from reprobox.kit.units import counted
 
 OWN = Annotated[bool, typer.Option("--project", help="Only this project's store, not the shared one.")]
 _SHOWN = 20
@@ -41,7 +42,8 @@ def fsck(context: typer.Context, project: OWN = False, as_json: JSON = False) ->
             render.table(talk, ("kind", "what", "why"), rows)
         for health in found:
             report = health.report
-            talk.note(f"{health.store}: {report.runs} runs, {report.objects} objects, {len(report.faults)} faults")
+            parts = (counted(report.runs, "run"), counted(report.objects, "object"), counted(len(report.faults), "fault"))
+            talk.note(f"{health.store}: {', '.join(parts)}")
     raise typer.Exit(care.code_of(found))
 
 
@@ -76,6 +78,6 @@ def gc(
         count = len(item.plan.objects) + len(item.plan.leftovers)
         size = item.plan.size if item.freed is None else item.freed
         verb = "could go" if item.freed is None else "freed"
-        talk.note(f"{item.store}: {human(size)} {verb} ({count} things); {item.plan.kept} objects stay")
+        talk.note(f"{item.store}: {human(size)} {verb} ({counted(count, 'thing')}), and {counted(item.plan.kept, 'object')} kept")
     if rows and not yes:
         talk.note("nothing was removed; next: reprobox gc --yes")

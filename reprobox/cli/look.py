@@ -11,6 +11,7 @@ import typer
 from reprobox.cli import render, verdicts
 from reprobox.cli.common import JSON, RUN, open_box, talk_of
 from reprobox.cli.talk import human
+from reprobox.kit.units import counted
 from reprobox.store.state import Name as State
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _lines(record: Record) -> list[tuple[str, str]]:
         ("author", intent.source.author or "unknown"),
         ("image", asked.image),
         ("lock", asked.lock),
-        ("profile", f"{asked.profile}, seed {asked.seed}, {asked.threads} thread{'s' if asked.threads != 1 else ''}"),
+        ("profile", f"{asked.profile}, seed {asked.seed}, {counted(asked.threads, 'thread')}"),
         *_loosened(record),
         ("inputs", ", ".join(f"{pin.path} ({human(pin.size)})" for pin in asked.inputs) or "none"),
         ("gpus", f"asked {asked.gpus or 'none'}, met {gpus}"),

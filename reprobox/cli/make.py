@@ -9,6 +9,7 @@ import typer
 
 from reprobox.cli.common import CONFIG, JSON, open_box, talk_of
 from reprobox.errors import UsageError
+from reprobox.kit.units import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -77,7 +78,7 @@ def lock(
         )
         return
     state = "wrote" if made.changed else "is fresh:"
-    counts = f"{len(found.base.packages) + len(found.debs)} debs, {len(found.wheels)} wheels"
+    counts = f"{counted(len(found.base.packages) + len(found.debs), 'deb')}, {counted(len(found.wheels), 'wheel')}"
     talk.note(f"{state} {made.path.name} ({found.base.kind} {found.base.reference}, {counts})  {made.digest}")
 
 
@@ -108,7 +109,7 @@ def build(
         return
     talk.line(f"image     {image.config}")
     talk.line(f"manifest  {image.manifest}")
-    talk.note(f"{built.how}: {image.tag}, {len(image.diff_ids)} layers")
+    talk.note(f"{built.how}: {image.tag}, {counted(len(image.diff_ids), 'layer')}")
     if built.lock_changed:
         talk.note("the lock now names this image; commit it: every later build anywhere must match")
 

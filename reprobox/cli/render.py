@@ -78,7 +78,7 @@ def after_run(talk: Talk, box: Box, record: Record) -> None:
     """A line of talk when a run has ended, and what is remarkable about it."""
     ended = record.exit
     how = f"exit {ended.code}" if ended.reason == "exited" else f"{ended.reason} (exit {ended.code})"
-    outputs = f"{record.outputs.files} output{'s' if record.outputs.files != 1 else ''}, {human(record.outputs.size)}"
+    outputs = f"{counted(record.outputs.files, 'output')}, {human(record.outputs.size)}"
     path = box.runs.path(record.id)
     place = path.relative_to(box.top) if path.is_relative_to(box.top) else path
     talk.note(f"{record.id}  {how} {lasted(record)}  {outputs}  in {place}/outputs")

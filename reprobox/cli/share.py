@@ -13,6 +13,7 @@ import typer
 from reprobox.cli.common import JSON, RUN, open_box, run_ids, talk_of
 from reprobox.cli.talk import Talk, human
 from reprobox.errors import UsageError
+from reprobox.kit.units import counted
 
 if TYPE_CHECKING:
     from reprobox.flow.box import Box
@@ -53,7 +54,8 @@ class _Seen(Exception):
 def _look(talk: Talk, verb: str, dry: bool) -> Callable[[Plan], None]:
     def show(plan: Plan) -> None:
         parts = ", ".join(f"{role} {human(size)}" for role, size in plan.by_role().items())
-        talk.note(f"{verb} {len(plan.cards)} runs, {len(plan.wanted)} blobs, {human(plan.size)}" + (f": {parts}" if parts else ""))
+        many = f"{counted(len(plan.cards), 'run')}, {counted(len(plan.wanted), 'blob')}, {human(plan.size)}"
+        talk.note(f"{verb} {many}" + (f": {parts}" if parts else ""))
         if dry:
             raise _Seen
 
@@ -70,7 +72,7 @@ def _told(talk: Talk, done: Shared, as_json: bool, more: dict[str, Any]) -> None
     for run in done.copied.published:
         talk.line(run)
     if done.copied.known:
-        talk.note(f"{len(done.copied.known)} runs were there already")
+        talk.note(f"{counted(len(done.copied.known), 'run')} there already")
 
 
 def _do(work: Callable[[], Any], talk: Talk, as_json: bool, **more: Any) -> None:

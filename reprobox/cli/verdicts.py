@@ -79,7 +79,7 @@ def _detail(detail: dict[str, Any]) -> str:
         parts.append(f"{detail.get('format', 'file')}: first at {_place(first)}: {_values(first)}")
     if detail.get("count") and detail.get("total"):
         far = f", at most {detail['abs']:.3g} apart" if isinstance(detail.get("abs"), float) else ""
-        parts.append(f"{detail['count']:,} of {detail['total']:,} values differ{far}")
+        parts.append(_share(detail["count"], detail["total"], "value") + far)
     if not parts and detail.get("first_byte") is not None:
         parts.append(f"first differing byte at {detail['first_byte']:,}")
     return "; ".join([*parts, *([str(detail["why"])] if detail.get("why") else [])])
@@ -105,11 +105,16 @@ def trail(found: dict[str, Any] | None) -> Iterator[str]:
         tensors = ", ".join(str(name) for name in found.get("tensors") or ())
         yield f"first divergence: {where}, {' '.join(filter(None, (found.get('kind', 'parameters'), tensors)))}" + _many(found)
     elif found.get("state") == "equal":
-        yield f"the trails agree at all {found.get('compared')} steps they name"
+        many = found.get("compared") or 0
+        yield f"the trails agree at {'the one step' if many == 1 else f'all {many:,} steps'} they name"
 
 
 def _many(found: dict[str, Any]) -> str:
-    return f" ({found['differ']} of {found['of']} tensors differ)" if found.get("of") else ""
+    return f" ({_share(found['differ'], found['of'], 'tensor')})" if found.get("of") else ""
+
+
+def _share(differ: int, total: int, what: str) -> str:
+    return f"{differ:,} of {counted(total, what)} {'differs' if differ == 1 else 'differ'}"
 
 
 def _causes(found: Verdict) -> Iterator[str]:

@@ -11,6 +11,7 @@ import typer
 from reprobox.cli import verdicts
 from reprobox.cli.common import CONFIG, JSON, RUN, TRUST, config_first, open_box, talk_of
 from reprobox.cli.talk import Talk
+from reprobox.kit.units import counted
 from reprobox.model import codec
 
 if TYPE_CHECKING:
@@ -89,7 +90,10 @@ def sentence(found: Checked) -> str:
         return "preflight: nothing could be compared; " + _what_then(found)
     if found.whole or not found.steps:
         return f"preflight: the whole program {'is the same' if found.same else 'differs'} in two containers"
-    return f"preflight: the first {found.steps} steps {'are the same' if found.same else 'differ'} in two containers"
+    one = found.steps == 1
+    first = "the first step" if one else f"the first {counted(found.steps, 'step')}"
+    outcome = ("is the same" if one else "are the same") if found.same else ("differs" if one else "differ")
+    return f"preflight: {first} {outcome} in two containers"
 
 
 def _what_then(found: Checked) -> str:

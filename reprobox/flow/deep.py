@@ -20,6 +20,7 @@ from reprobox.flow.box import Box
 from reprobox.flow.code import holder
 from reprobox.flow.passing import NoMemo
 from reprobox.kit import canon
+from reprobox.kit.units import counted
 from reprobox.lock import archive
 from reprobox.model.image import Image
 from reprobox.model.ports import Objects
@@ -76,11 +77,11 @@ class Deep:
             with self.box.progress.task("reading the commit again") as bar:
                 read = reread(holder(self.box, commit), commit, bar.update)
             damage = tuple(f"commit {commit}: {fault}" for fault in read.damage)
-            self._commits[commit] = Found(checked=f"{read.files} files of the commit", damage=damage)
+            self._commits[commit] = Found(checked=f"{counted(read.files, 'file')} of the commit", damage=damage)
         return self._commits[commit]
 
     def _image(self, image: Image) -> Found:
-        what = f"{len(image.diff_ids)} layers"
+        what = counted(len(image.diff_ids), "layer")
         try:
             there = self.box.engine.inspect(image.tag) or self.box.engine.inspect(image.config)
             if there is None:
@@ -99,7 +100,7 @@ class Deep:
         names = list(dict.fromkeys(_needed(record, self.box.things)))
         states = {name: self._state(digest) for name, digest in names}
         return Found(
-            checked=f"{len(names)} objects",
+            checked=counted(len(names), "object"),
             damage=tuple(f"object {name}: its bytes are not what was written" for name, state in states.items() if state is False),
             unchecked=tuple(f"object {name}: not in the store" for name, state in states.items() if state is None),
         )

@@ -12,6 +12,7 @@ from reprobox.flow import execute, expect, hidden, pending, reconcile, replay, r
 from reprobox.flow.box import Box, shared_home
 from reprobox.flow.watch import GRACE
 from reprobox.kit import canon
+from reprobox.kit.units import counted
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
 from reprobox.runtime import host, profiles
@@ -121,7 +122,7 @@ def _verify(box: Box, run_id: str) -> Checked:
     path = box.runs.path(run_id)
     damage = list(_streams(path, record.stdout, record.stderr))
     if outputs and box.runs.outputs_stayed(run_id):
-        stayed = (f"{len(outputs)} outputs: they did not come along with the run",)
+        stayed = (f"{counted(len(outputs), 'output')}: they did not come along with the run",)
         return Checked(id=run_id, checked="record, 2 streams", damage=tuple(damage), unchecked=stayed)
     unread = []
     with box.progress.task(f"verifying {run_id}", record.outputs.size) as bar:
@@ -132,7 +133,7 @@ def _verify(box: Box, run_id: str) -> Checked:
             except OSError as error:
                 unread.append(f"outputs/{output.path}: {error.strerror}")
             bar.update(output.size)
-    checked = f"record, 2 streams, {len(outputs) - len(unread)} outputs"
+    checked = f"record, 2 streams, {counted(len(outputs) - len(unread), 'output')}"
     return Checked(id=run_id, checked=checked, damage=tuple(damage), unchecked=tuple(unread))
 
 

@@ -17,6 +17,7 @@ from reprobox.image import deb, normalise, step
 from reprobox.image.debs import NOTHING_STARTS, STARTS_AGAIN, carry, newest
 from reprobox.image.layer import Layer, Sink, check_objects, memo_key, spooled, stored
 from reprobox.kit.tar import TarStream, entry
+from reprobox.kit.units import counted
 from reprobox.model.lock import Deb, Lock
 from reprobox.model.ports import ImageEngine, Objects, Progress
 
@@ -63,7 +64,7 @@ def layer(lock: Lock, *, objects: Objects, engine: ImageEngine, progress: Progre
     known = objects.memo(key)
     if isinstance(known, str) and objects.has(known) and not again:
         return stored(name, known, objects)
-    with progress.task(f"compose {name}: {len(packages)} packages"):
+    with progress.task(f"compose {name}: {counted(len(packages), 'package')}"):
         diff_id = _make(packages, lock.platform, objects=objects, engine=engine, progress=progress)
     if not again:
         objects.remember(key, diff_id)

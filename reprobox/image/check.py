@@ -16,6 +16,7 @@ from reprobox.image.compose import expected_differences
 from reprobox.image.document import Composition
 from reprobox.image.layer import Layer
 from reprobox.kit import canon, proc
+from reprobox.kit.units import counted
 from reprobox.model import codec
 from reprobox.model.lock import Lock
 from reprobox.model.ports import ImageEngine, Objects, Progress
@@ -126,7 +127,7 @@ def _ask(request: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def _answered(answer: dict[str, Any], first: Composition, folder: Path) -> Iterator[Difference]:
     if len(answer["layers"]) != len(first.layers):
-        yield Difference(layer="manifest", path="", what=f"{len(first.layers)} and {len(answer['layers'])} layers")
+        yield Difference(layer="manifest", path="", what=f"{len(first.layers)} and {counted(len(answer['layers']), 'layer')}")
     for number, path in answer["files"].items():
         one = first.layers[int(number)]
         ours = folder / "first.tar"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from reprobox.kit.units import counted
 from reprobox.model.image import EngineImage, Image
 
 _FIELDS = ("Cmd", "Entrypoint", "Env", "Labels", "User", "WorkingDir")
@@ -44,7 +45,7 @@ def _layers(theirs: tuple[str, ...], ours: tuple[str, ...]) -> list[str]:
     if theirs == ours:
         return []
     if len(theirs) != len(ours):
-        return [f"the engine has {len(theirs)} layers, the image has {len(ours)}"]
+        return [f"the engine has {counted(len(theirs), 'layer')}, the image has {len(ours)}"]
     return [
         f"layer {number}: the engine has {other}, the image has {own}"
         for number, (other, own) in enumerate(zip(theirs, ours, strict=True), start=1)

@@ -13,6 +13,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 from reprobox.errors import NotComparable
 from reprobox.kit import canon
+from reprobox.kit.units import counted
 from reprobox.model import codec
 
 State = Literal["equal", "different", "not-checked"]
@@ -196,7 +197,7 @@ class Operation:
     def sentence(self) -> str:
         """For people."""
         if self.state != "different":
-            return f"{self.compared} operations agree"
+            return f"{counted(self.compared, 'operation')} compared, all the same"
         meaning = {
             "kernel": "same inputs, another output: the kernel differs",
             "inputs": "other inputs, although every operation before agrees: data, NumPy, Python or the weights before the window",

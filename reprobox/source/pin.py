@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from reprobox.errors import DirtyTree
+from reprobox.kit.units import counted
 from reprobox.model.source import Source
 from reprobox.source import check, modules, tree
 from reprobox.source.remote import chosen
@@ -52,9 +53,8 @@ def _dirty(reasons: list[check.Reason]) -> DirtyTree:
     shown = [str(reason) for reason in reasons[:_SHOWN]]
     if len(reasons) > _SHOWN:
         shown.append(f"and {len(reasons) - _SHOWN} more")
-    many = "1 reason" if len(reasons) == 1 else f"{len(reasons)} reasons"
     return DirtyTree(
-        f"the work tree is not the commit, for {many}",
+        f"the work tree is not the commit, for {counted(len(reasons), 'reason')}",
         why="\n".join(shown),
         next_step="git commit, or git stash -u, or run with --snapshot, which records the tree as it is without touching it",
     )

@@ -14,6 +14,7 @@ from typing import IO, Any, ClassVar, Literal, Protocol, get_args
 
 from reprobox.errors import BundleRefused, HashMismatch, ReproboxError, StoreDamaged, StoreError
 from reprobox.kit import canon
+from reprobox.kit.units import counted
 from reprobox.model.ports import Bar, Progress
 from reprobox.store import ids, layout
 
@@ -184,7 +185,7 @@ def copy(planned: Plan, supply: Supply, stock: Stock, progress: Progress) -> Cop
     """
     there = stock.begin(planned.cards, planned.wanted)
     offsets = {digest: there.get(digest, 0) if supply.again else 0 for digest in planned.wanted}
-    with progress.task(f"copying {len(planned.cards)} runs", planned.size) as bar:
+    with progress.task(f"copying {counted(len(planned.cards), 'run')}", planned.size) as bar:
         if rotten := _send(planned, supply, stock, offsets, bar):
             _send(planned, supply, stock, dict.fromkeys(rotten, 0), bar)
     states = {card.id: stock.publish(card) for card in _parents_first(planned.cards)}
@@ -209,7 +210,7 @@ def _send(planned: Plan, supply: Supply, stock: Stock, offsets: Mapping[str, int
                 raise supply.mismatch(digest) from fault
             rotten.append(digest)
     if left:
-        raise BundleRefused(f"{len(left)} blobs are missing where the runs come from", why="\n".join(sorted(left)[:5]))
+        raise BundleRefused(f"{counted(len(left), 'blob')} missing where the runs come from", why="\n".join(sorted(left)[:5]))
     return rotten
 
 

@@ -7,6 +7,7 @@ import re
 
 from reprobox.errors import RunAmbiguous, RunNotFound
 from reprobox.kit.text import shown
+from reprobox.kit.units import counted
 from reprobox.store import ids
 from reprobox.store.index import Index
 from reprobox.store.summary import RunRow
@@ -37,7 +38,7 @@ def _latest(index: Index, back: int, reference: str) -> str:
     if len(rows) <= back:
         raise RunNotFound(
             f"there is no run {reference!r}",
-            why=f"This project has {len(rows)} runs.",
+            why=f"This project has {counted(len(rows), 'run')}.",
             next_step="reprobox ls" if rows else "reprobox run config.yaml",
         )
     return rows[back].id

@@ -21,6 +21,7 @@ from pathlib import Path
 from reprobox.errors import StoreError
 from reprobox.kit import files, trees
 from reprobox.kit.text import shown
+from reprobox.kit.units import counted
 from reprobox.model.image import ARCHIVE_MEMO
 from reprobox.store import ids, layout
 from reprobox.store.copy import FOLDERS
@@ -78,7 +79,7 @@ def plan(root: Path, *, forget: bool = False, now: float | None = None) -> Plan:
         missing = [os.readlink(link) for link in gone if not _deleted(Path(os.readlink(link)))]
         if missing and not forget:
             raise StoreError(
-                f"{len(missing)} projects and locks that use {root} are not there",
+                f"not there: {counted(len(missing), 'project or lock', 'projects and locks')} known to use {root}",
                 why="\n".join(map(shown, missing)),
                 next_step="mount them; or, if they were deleted, `reprobox gc --forget-missing`",
             )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
 from flow_project import Project
+
+from reprobox.kit.units import counted
 
 Change = Callable[[str, str], str]
 
@@ -119,3 +124,31 @@ def test_diff_names_the_keys_that_were_changed_and_not_what_follows_from_the_com
     project.run()
     causes = project("diff", "latest~2", "latest", "--json").json["causes"]
     assert [cause["what"] for cause in causes] == ["commit", "config scale"]
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "said"),
+    [
+        (0, ("output",), "0 outputs"),
+        (1, ("output",), "1 output"),
+        (2, ("output",), "2 outputs"),
+        (1234567, ("run",), "1,234,567 runs"),
+        (1, ("process", "processes"), "1 process"),
+        (0, ("process", "processes"), "0 processes"),
+    ],
+)
+def test_a_number_is_said_with_its_noun(number: int, words: tuple[str, ...], said: str) -> None:
+    assert counted(number, *words) == said
+
+
+def test_one_thing_is_said_as_one(project: Project, change: Change, tmp_path: Path) -> None:
+    change("train.py", "open('o', 'w').write('1')\n")
+    made = project("run", "config.yaml")
+    assert " 1 output, 1 B " in made.err
+    assert project("replay").out.endswith("identical: 1 of 1 output is bit-identical, stdout identical\n")
+    assert ", 1 output " in project("verify", "latest").out
+    written = project("export", "latest", "-o", str(tmp_path / "one.rbx"))
+    assert re.search(r"\b1 run, \d+ blobs", written.err), written.err
+    assert " 2 runs, " in project("fsck", "--project").err
+    assert "This project has 2 runs." in project("show", "latest~9").err
+    assert "(1 thing)" in project("gc", "--project").err or "(0 things)" in project("gc", "--project").err
