@@ -116,7 +116,8 @@ def jax(options: argparse.Namespace) -> str:
         for cpu in cpus:
             found = str(run(options, profile, "mlp", "1", cpu=cpu, program=JAX_WORKLOADS)["weights"])
             native = native or found
-            lines.append(f"| {profile} | {cpu or native_name()} | {found[:6]} | {('yes' if found == native else 'no') if cpu else ''} |")
+            same = ("yes" if found == native else "no") if cpu else ""
+            lines.append(f"| {profile} | {cpu or native_name()} | {found[:6]} | {same} |")
             print(lines[-1], file=sys.stderr, flush=True)
     return "\n".join(lines)
 
