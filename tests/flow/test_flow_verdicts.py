@@ -152,3 +152,23 @@ def test_one_thing_is_said_as_one(project: Project, change: Change, tmp_path: Pa
     assert " 2 runs, " in project("fsck", "--project").err
     assert "This project has 2 runs." in project("show", "latest~9").err
     assert "(1 thing)" in project("gc", "--project").err or "(0 things)" in project("gc", "--project").err
+
+
+HUNGRY = """\
+import subprocess, sys
+open("o", "w").write("1")
+subprocess.run([sys.executable, "-c", "x = bytearray(10**9)"], check=sys.argv[1] == "checked")
+"""
+
+
+@pytest.mark.parametrize("end", ["checked", "passed over", "itself"])
+def test_a_run_that_lost_to_the_memory_limit_says_so_in_its_verdict(project: Project, change: Change, end: str) -> None:
+    change("train.py", "open('o', 'w').write('1')\nx = bytearray(10**9)\n" if end == "itself" else HUNGRY)
+    code, how = {
+        "checked": (1, "both failed with exit 1 after 1 process of it had been killed for want of memory"),
+        "passed over": (0, "both ended with exit 0 after 1 process of it had been killed for want of memory"),
+        "itself": (137, "each was killed for want of memory (exit 137)"),
+    }[end]
+    project.run("reprobox.memory=100m", f"reprobox.command=[python3, train.py, {end}]", code=code)
+    said = project("replay")
+    assert (said.code, last(said.out)) == (0, f"identical: 1 of 1 output is bit-identical, stdout identical; {how}")
