@@ -11,7 +11,19 @@ from reprobox.config import grammar
 from reprobox.config.fields import Section
 from reprobox.config.interpolate import filled
 from reprobox.config.problems import described
-from reprobox.model.spec import STDOUT, TRAIL_ALSO, BaseIntent, Environment, InputIntent, OutputRule, Profile, Resources, Trail
+from reprobox.model.spec import (
+    OWN_VARIABLES,
+    STDOUT,
+    THREADS,
+    TRAIL_ALSO,
+    BaseIntent,
+    Environment,
+    InputIntent,
+    OutputRule,
+    Profile,
+    Resources,
+    Trail,
+)
 
 TOP = (
     *("command", "workdir", "environment", "lock", "inputs", "outputs", "seed", "profile", "threads", "trail", "gpus", "cpus"),
@@ -39,35 +51,54 @@ def read(section: Section, place: Place, document: dict[Any, Any]) -> dict[str, 
     """The fields of the Spec that come from the section; faults are noted there."""
     section.expect(TOP)
     workdir = str(section.text("workdir", ".", grammar.within))
+    threads = section.whole("threads", 1, low=1, high=4096)
     default_lock = place.beside("reprobox.lock")
     return {
         "command": _command(section, document),
         "workdir": workdir,
-        "environment": _environment(section.section("environment")),
+        "environment": _environment(section.section("environment"), threads),
         "lock_path": str(section.text("lock", default_lock, place.beside)),
         "inputs": _inputs(section, workdir),
         "outputs": _outputs(section.section("outputs")),
         "seed": section.whole("seed", 0, low=0, high=2**32 - 1),
         "profile": section.choice("profile", "same-machine", get_args(Profile)),
-        "threads": section.whole("threads", 1, low=1, high=4096),
+        "threads": threads,
         "trail": _trail(section),
         "trail_also": _trail_also(section),
         "resources": _resources(section),
-        **_container(section),
+        **_container(section, threads),
     }
 
 
-def _container(section: Section) -> dict[str, Any]:
+def _container(section: Section, threads: int) -> dict[str, Any]:
     return {
         "gpus": section.text("gpus", None, grammar.plain),
         "network": str(section.text("network", "none", grammar.plain)),
-        "env": section.text_map("env", grammar.variable),
+        "env": _variables(section, threads),
         "secrets": section.text_map("secrets", grammar.secret),
         "writable_root": section.flag("writable_root", False),
         "capabilities": section.texts("capabilities", grammar.capability),
         "name": section.text("name", None, grammar.run_name),
         "tags": section.texts("tags", grammar.name),
     }
+
+
+def _variables(section: Section, threads: int) -> dict[str, str]:
+    """`env`; what contradicts a setting is a fault, since the record would say the setting."""
+
+    def check(name: str, value: str) -> str:
+        if name.startswith(OWN_VARIABLES):
+            raise ValueError(
+                f"names that begin with {OWN_VARIABLES} are reprobox's own; seed, profile and trail are settings of a run"
+            )
+        if name in THREADS and value != str(threads):
+            raise ValueError(
+                f"it is {value!r}, and reprobox.threads is {threads}; take it away and write `threads: N`, which sets it and "
+                "those of the other libraries"
+            )
+        return grammar.variable(name, value)
+
+    return section.text_map("env", check)
 
 
 def _command(section: Section, document: dict[Any, Any]) -> tuple[str, ...]:
@@ -89,7 +120,7 @@ def _split(value: str) -> list[str]:
     return [grammar.no_nul(part) for part in shlex.split(value)]
 
 
-def _environment(section: Section) -> Environment:
+def _environment(section: Section, threads: int) -> Environment:
     section.expect(_ENVIRONMENT)
     return Environment(
         base=_base(section),
@@ -97,7 +128,7 @@ def _environment(section: Section) -> Environment:
         apt=section.texts("apt", grammar.package),
         requirements=section.texts("requirements", grammar.plain),
         bytecode=section.flag("bytecode", False),
-        image_env=section.text_map("env", grammar.variable),
+        image_env=_variables(section, threads),
     )
 
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from reprobox.errors import ConfigError, LockMissing, LockStale
 from reprobox.flow.box import Box, shared_home
+from reprobox.kit.text import shown
 from reprobox.lock import file as lock_file
 from reprobox.model.image import Image
 from reprobox.model.lock import Expected, Lock
 from reprobox.model.spec import Spec
+from reprobox.runtime import profiles
 
 if TYPE_CHECKING:
     from reprobox.image.check import Difference
@@ -52,7 +54,24 @@ def load_spec(config: Path, overrides: Sequence[str] = ()) -> tuple[Spec, Path]:
         raise ConfigError(
             f"cannot read the config {config}", why=error.strerror or "", next_step="name a YAML file, or write one: reprobox init"
         ) from error
-    return load(text, config_path=path.name, overrides=overrides), path
+    spec = load(text, config_path=path.name, overrides=overrides)
+    _refuse_shadowed(spec, config)
+    return spec, path
+
+
+def _refuse_shadowed(spec: Spec, config: Path) -> None:
+    """A run's environment stands over the image's, so what an image alone says of these names no program would ever see."""
+    given = profiles.env(spec.profile, seed=spec.seed, threads=spec.threads, commit_time=0, trail=spec.trail)
+    image = spec.environment.image_env
+    lost = [
+        name for name in image if name in given and name != "PYTHONPATH" and name not in spec.env and image[name] != given[name]
+    ]
+    if lost:
+        raise ConfigError(
+            f"{shown(str(config))} gives the image variables that no run would see",
+            why="\n".join(f"reprobox.environment.env.{name}: every run gets its own {name}" for name in sorted(lost)),
+            next_step=f"write {'it' if len(lost) == 1 else 'them'} below reprobox.env, which stands over what a run gets",
+        )
 
 
 def lock_path(spec: Spec, config: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from reprobox.errors import ProfileUnavailable, UsageError
@@ -69,11 +70,23 @@ def _doubts(original: Record) -> tuple[str, ...]:
 
 
 def outside(record: Record) -> tuple[str, ...]:
-    """Processes that the run's profile did not reach, as lines for people; none where no program could be started."""
+    """What the run's profile did not reach, as lines for people; none where no program could be started."""
     if record.exit.reason in ("not-found", "not-executable", "engine", "lost"):
         return ()
     asked = record.intent.runspec
-    return tuple(f"outside profile {asked.profile}: {what}" for what in processes.outside(asked.argv, record.met))
+    missed = (*_replaced(record), *processes.outside(asked.argv, record.met))
+    return tuple(f"outside profile {asked.profile}: {what}" for what in missed)
+
+
+def _replaced(record: Record) -> Iterator[str]:
+    """Switches of the profile that the config set otherwise. The config may be somebody else's and have any shape."""
+    section = record.intent.config.get("reprobox")
+    said = section.get("env") if isinstance(section, dict) else None
+    own = said if isinstance(said, dict) else {}
+    asked = record.intent.runspec
+    for name, value in sorted(profiles.switches(asked.profile).items()):
+        if name in own and asked.env.get(name) != value:
+            yield f"the config sets {name}={asked.env.get(name)}, and the profile {name}={value}"
 
 
 def sentence(found: Forecast) -> str:

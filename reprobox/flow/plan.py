@@ -58,8 +58,9 @@ def runspec(
 
 def _merge(base: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
     merged = {**base, **own}
-    if own.get("PYTHONPATH") and base.get("PYTHONPATH"):
-        merged["PYTHONPATH"] = f"{base['PYTHONPATH']}:{own['PYTHONPATH']}"
+    # What is injected comes first, or the profile would not reach the program.
+    if base.get("PYTHONPATH"):
+        merged["PYTHONPATH"] = ":".join(filter(None, (base["PYTHONPATH"], own.get("PYTHONPATH"))))
     return merged
 
 

@@ -200,6 +200,7 @@ def prepare(box: Box, spec: Spec, source: Source, lock: Lock, image: Image, run_
             commit_time=source.commit_time,
             trail=spec.trail,
             also=spec.trail_also,
+            python_path="" if "PYTHONPATH" in spec.env else _variable(image, "PYTHONPATH"),
         ),
     )
     found = box.engine.inspect(image.tag)
@@ -210,6 +211,12 @@ def prepare(box: Box, spec: Spec, source: Source, lock: Lock, image: Image, run_
         image=engine_reference(box, image),
         secrets=_secrets(box, spec, source, runspec),
     )
+
+
+def _variable(image: Image, name: str) -> str:
+    """A variable of the image."""
+    found = [item.partition("=")[2] for item in image.settings.get("Env") or () if item.startswith(f"{name}=")]
+    return str(found[-1]) if found else ""
 
 
 def make_intent(box: Box, run_id: str, runspec: RunSpec, source: Source, image: Image, lock: Lock, spec: Spec) -> Intent:

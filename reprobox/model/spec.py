@@ -76,6 +76,13 @@ class OutputRule:
     rtol: float = 0.0
 
 
+THREADS = (
+    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NPROC", "PJRT_NPROC"),
+    *("TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS"),
+)
+"""The variables that a run's `threads` sets."""
+OWN_VARIABLES = "REPROBOX_"
+"""What the names of the variables begin with by which reprobox talks to what it injects."""
 TRAIL_ALSO = ("buffers", "loss", "generators")
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from reprobox.errors import UsageError
 from reprobox.model.runspec import BOX, OUT
-from reprobox.model.spec import Profile, Trail
+from reprobox.model.spec import THREADS, Profile, Trail
 
 Sameness = Literal["same-bits", "same-bits-as-recorded", "numbers-may-differ", "unknown"]
 
@@ -140,30 +140,28 @@ def env(
 
 
 def _base(threads: int, commit_time: int, python_path: str, box: str) -> dict[str, str]:
-    count = str(threads)
     return {
         "HOME": "/home/reprobox",
         "LANG": "C.UTF-8",
         "LC_ALL": "C.UTF-8",
         "MATPLOTLIBRC": f"{box}/matplotlibrc",
         "MKL_DYNAMIC": "FALSE",
-        "MKL_NUM_THREADS": count,
         "MPLBACKEND": "Agg",
-        "NPROC": count,  # XLA's threads, by which it splits sums; the host's cores else
-        "NUMEXPR_NUM_THREADS": count,
         "OMP_DYNAMIC": "FALSE",
-        "OMP_NUM_THREADS": count,
-        "OPENBLAS_NUM_THREADS": count,
-        "PJRT_NPROC": count,
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
         "PYTHONPATH": f"{box}:{python_path}" if python_path else box,
         "PYTHONUNBUFFERED": "1",
         "SOURCE_DATE_EPOCH": str(commit_time),
-        "TF_NUM_INTEROP_THREADS": count,
-        "TF_NUM_INTRAOP_THREADS": count,
         "TZ": "UTC",
+        **dict.fromkeys(THREADS, str(threads)),  # XLA takes the host's cores else, by which it splits sums
     }
+
+
+def switches(profile: str) -> dict[str, str]:
+    """The variables by which a profile reaches into libraries: with other values of them it is not that profile."""
+    fixed = {"OMP_DYNAMIC": "FALSE", "MKL_DYNAMIC": "FALSE", "PYTHONHASHSEED": "0"}
+    return {**fixed, **(_SAME_MACHINE if profile != "observe" else {}), **_PORTABLE.get(profile, {})}
 
 
 def refuse(profile: str, cpu_flags: Iterable[str], arch: str) -> str | None:

@@ -271,6 +271,9 @@ def test_all_faults_at_once_with_their_lines() -> None:
         ("secrets: {a: hunter2}", "env:NAME or file:PATH"),
         ("env: {A: [1]}", "expected text"),
         ("env: {A: }", "expected text"),
+        ("env: {OMP_NUM_THREADS: 4}", "env.OMP_NUM_THREADS: it is '4', and reprobox.threads is 1"),
+        ("env: {REPROBOX_SEED: 4}", "reprobox's own"),
+        ("environment: {env: {MKL_NUM_THREADS: 2}}", "environment.env.MKL_NUM_THREADS: it is '2'"),
         ("gpus: ''", "empty"),
         ("command: []", "expected a list or text"),
     ],
@@ -278,6 +281,10 @@ def test_all_faults_at_once_with_their_lines() -> None:
 def test_wrong_settings(line: str, words: str) -> None:
     text = BASE + f"  {line}\n".encode() if not line.startswith("command") else b"reprobox:\n  " + line.encode()
     assert any(words in fault for fault in faults(text)), faults(text)
+
+
+def test_a_thread_count_that_says_what_threads_says_is_no_contradiction() -> None:
+    assert loaded(BASE + b"  threads: 4\n  env: {OMP_NUM_THREADS: 4}\n").env == {"OMP_NUM_THREADS": "4"}
 
 
 def test_a_secret_is_not_repeated_in_the_error() -> None:
