@@ -29,6 +29,17 @@ def holder(box: Box, commit: str) -> Path:
     return imported if imported.is_dir() and open_repo(imported).has(commit) else box.top
 
 
+def begins_here(top: Path) -> bool:
+    """Whether a repository is as `git init` left it, or an import that died there: no commit, and nothing of somebody's staged.
+
+    An import writes the index and no file, so what is staged and not in the work tree is its own.
+    """
+    from reprobox.source.git import Git
+    from reprobox.source.repo import unborn
+
+    return unborn(top) and Git(at=top).out("ls-files", "--cached", "-z") == Git(at=top).out("ls-files", "--deleted", "-z")
+
+
 @dataclass(frozen=True)
 class Code:
     """Where commits arrive: in the store's own repository, or, where there was none, in the one that is made for them."""
@@ -60,8 +71,6 @@ class Code:
         for digest, path in found.items():
             if digest != card.pack:
                 carry.import_lfs(place, path, digest)
-        if self.fresh:
-            self._begin_branch(card.commit)
 
     def _new_repository(self, commit: str) -> Path:
         from reprobox.source.git import Git
@@ -73,13 +82,16 @@ class Code:
         return self.top / ".git"
 
     def _begin_branch(self, commit: str) -> None:
-        """The first commit that comes is what the branch begins with; no file is written, `git restore .` does that."""
-        from reprobox.source.git import Git
+        """The first commit that comes is what the branch begins with; no file is written, `git restore .` does that.
 
-        git = Git(at=self.top)
-        if not git.run("rev-parse", "--verify", "--quiet", "HEAD").ok:
-            git.out("update-ref", "refs/heads/main", commit)
-            git.out("read-tree", commit)
+        The index first: whoever dies between the two leaves a repository without a commit, and the next import begins here again.
+        """
+        from reprobox.source.git import Git
+        from reprobox.source.repo import unborn
+
+        if unborn(self.top):
+            Git(at=self.top).out("read-tree", commit)
+            Git(at=self.top).out("update-ref", "HEAD", commit)
 
     def keep(self, card: Card) -> None:
         """Keeps the commit of a run from git's own collection of garbage."""
@@ -88,3 +100,5 @@ class Code:
 
         if self._is_repository(self.top) and open_repo(self.top).has(card.commit):
             refs.keep(self.top, card.id, card.commit)
+            if self.fresh:
+                self._begin_branch(card.commit)

@@ -154,11 +154,13 @@ def _project(box: Box, cards: Sequence[Card], *, outside_links: bool) -> Iterato
     from reprobox.store.incoming import Project
     from reprobox.store.project import open_project
 
+    code_came = all(card.pack is not None for card in cards)
     try:
-        top, runs, fresh = box.top, box.runs, False
+        top, runs = box.top, box.runs
+        fresh = code_came and code.begins_here(top)
     except NotARepository:
         top, fresh = box.start, True
-        if any(card.pack is None for card in cards) or (top / ".git").exists():
+        if not code_came or (top / ".git").exists():
             raise
         runs = open_project(top, shared=shared_home())
     commits = code.Code(top, runs.root, fresh=fresh)

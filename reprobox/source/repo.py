@@ -55,33 +55,11 @@ def raw(name: str) -> bytes:
 
 
 def find_top(start: Path) -> Path:
-    """The top of the work tree around a directory.
+    """The top of the work tree around a directory; it may have no commit yet.
 
     Raises:
-        NotARepository: there is none, it is bare, it has no commit yet, or it belongs to somebody else.
+        NotARepository: there is none, it is bare, or it belongs to somebody else.
     """
-    top = _top_of(start)
-    if not Git(at=top).run("rev-parse", "--verify", "--quiet", "--end-of-options", "HEAD^{commit}").ok:
-        raise NotARepository(
-            f"{top} has no commit yet", next_step="git add the code and git commit it; a run is the run of a commit"
-        )
-    return top
-
-
-def main_top(top: Path) -> Path:
-    """The directory that all work trees of a repository have in common: its main one, or the parent of a bare `.git`.
-
-    `top` itself where it is no linked work tree, or where its repository is a bare one of another name: what lies beside that may
-    be anybody's.
-    """
-    if not (top / ".git").is_file():
-        return top
-    repo = open_repo(top)
-    common = repo.common_dir.resolve()
-    return common.parent if common != repo.git_dir.resolve() and common.name == ".git" else top
-
-
-def _top_of(start: Path) -> Path:
     if not start.is_dir():
         raise NotARepository(f"{start} is not a directory")
     done = Git(at=start).run("rev-parse", "--show-toplevel")
@@ -97,6 +75,19 @@ def _top_of(start: Path) -> Path:
     if "not a git repository" in said:
         raise NotARepository(f"{start} is not in a git repository", next_step="git init, then commit the code")
     raise NotARepository(f"git cannot read the repository around {start}", why=said)
+
+
+def main_top(top: Path) -> Path:
+    """The directory that all work trees of a repository have in common: its main one, or the parent of a bare `.git`.
+
+    `top` itself where it is no linked work tree, or where its repository is a bare one of another name: what lies beside that may
+    be anybody's.
+    """
+    if not (top / ".git").is_file():
+        return top
+    repo = open_repo(top)
+    common = repo.common_dir.resolve()
+    return common.parent if common != repo.git_dir.resolve() and common.name == ".git" else top
 
 
 def _foreign(start: Path, said: str) -> NotARepository:
@@ -134,9 +125,20 @@ def head(repo: Repo) -> str:
     """The commit that HEAD names.
 
     Raises:
-        SourceError: when there is none.
+        NotARepository: it has no commit yet.
+        SourceError: the commit that HEAD names is not there.
     """
+    if unborn(repo.git.at):
+        raise NotARepository(
+            f"{repo.git.at} has no commit yet", next_step="git add the code and git commit it; a run is the run of a commit"
+        )
     return resolve(repo, "HEAD")
+
+
+def unborn(top: Path) -> bool:
+    """Whether a repository is as `git init` made it: HEAD names a branch that has no commit."""
+    git = Git(at=top)
+    return not git.run("rev-parse", "--verify", "--quiet", "HEAD").ok and git.run("symbolic-ref", "--quiet", "HEAD").ok
 
 
 def resolve(repo: Repo, revision: str) -> str:

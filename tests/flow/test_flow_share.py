@@ -82,6 +82,46 @@ def test_a_commit_that_was_rebased_away_goes_into_a_repository_that_has_another_
     assert {fault["what"] for fault in said.json[0]["faults"]} == {"code.git"}
 
 
+def test_a_repository_without_a_commit_begins_with_the_one_that_comes(project: Project, tmp_path: Path) -> None:
+    run = project.run()["id"]
+    assert project("export", run, "-o", str(tmp_path / "b"), "--with", "code").code == 0
+    there = elsewhere(project, tmp_path)
+    there.git("init", "-q", "-b", "trunk")
+    assert there("ls", "--json").json == []
+    for name in ("config.yaml", "reprobox.lock"):
+        shutil.copy(project.top / name, there.top)
+    said = there("run", "config.yaml")
+    assert (said.code, "has no commit yet" in said.err) == (125, True), said.err
+    assert there("import", str(tmp_path / "b")).code == 0
+    there.git("restore", ".")
+    assert there.git("rev-parse", "trunk") == project.git("rev-parse", "HEAD")
+    assert (there.top / "train.py").read_text() == (project.top / "train.py").read_text()
+    (there.top / "train.py").unlink()
+    # As a death leaves it after the index was written, and after nothing but `git init` was done.
+    for index in (True, False):
+        there.git("update-ref", "-d", "refs/heads/trunk")
+        if not index:
+            (there.top / ".git/index").unlink()
+        for name in ("config.yaml", "data/numbers.txt", "reprobox.lock"):
+            (there.top / name).unlink(missing_ok=True)
+        assert there("import", str(tmp_path / "b")).code == 0
+        there.git("restore", ".")
+        assert there.git("status", "--porcelain", "-uno") == ""
+
+
+def test_what_somebody_has_staged_for_a_first_commit_stays_theirs(project: Project, tmp_path: Path) -> None:
+    run = project.run()["id"]
+    assert project("export", run, "-o", str(tmp_path / "b"), "--with", "code").code == 0
+    there = elsewhere(project, tmp_path)
+    there.git("init", "-q")
+    there.write("mine.py", "1\n")
+    there.git("add", "mine.py")
+    assert there("import", str(tmp_path / "b")).code == 0
+    assert there.git("status", "--porcelain", "-uno") == "A  mine.py"
+    assert there("show", run, "--json").json["id"] == run
+    assert "outputs" in there("verify", run, "--json").json[0]["unchecked"][0]
+
+
 def test_outputs_that_did_not_come_along_are_not_damage_and_not_whole(project: Project, tmp_path: Path) -> None:
     run = project.run()["id"]
     assert project("export", run, "-o", str(tmp_path / "b"), "--with", "code").code == 0

@@ -238,7 +238,7 @@ def test_no_repository_no_commit_bare_and_inside_git(make, tmp_path: Path) -> No
     with pytest.raises(NotARepository, match="not in a git repository"):
         find_top(tmp_path / "plain")
     with pytest.raises(NotARepository, match="no commit yet"):
-        find_top(make("empty").top)
+        check(find_top(make("empty").top))
     with pytest.raises(NotARepository, match="bare"):
         find_top(make("bare", "--bare").top)
     with pytest.raises(NotARepository, match="not a directory"):
