@@ -11,8 +11,8 @@ environment and global configuration say (safe.directory, user.name, excludes) s
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Literal
@@ -112,12 +112,10 @@ class Git:
         """Runs a command to its end, whatever its exit code.
 
         Raises:
-            SourceError: when there is no git.
+            SourceError: when there is no git, or the system cannot start it.
         """
-        try:
+        with _starting():
             return proc.run(self._argv(args), env=self._env(settings or {}), stdin=stdin)
-        except FileNotFoundError as error:
-            raise no_git() from error
 
     def out(self, *args: str | bytes, stdin: bytes | None = None, settings: Mapping[str, str] | None = None) -> bytes:
         """What a command says.
@@ -130,11 +128,25 @@ class Git:
             raise failed(done, self.at)
         return done.out
 
+    @contextmanager
     def piped(
         self, *args: str | bytes, direction: Literal["read", "write"], stdin: IO[bytes] | None = None
-    ) -> AbstractContextManager[proc.Piped]:
-        """A command that is read or written piece by piece."""
-        return proc.piped(self._argv(args), direction=direction, env=self._env({}), stdin=stdin)
+    ) -> Iterator[proc.Piped]:
+        """A command that is read or written piece by piece. Raises SourceError when it cannot be started."""
+        with ExitStack() as stack:
+            with _starting():
+                process = stack.enter_context(proc.piped(self._argv(args), direction=direction, env=self._env({}), stdin=stdin))
+            yield process
+
+
+@contextmanager
+def _starting() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise no_git() from error
+    except OSError as error:  # no descriptors, no memory, no processes left
+        raise SourceError("git cannot be started", why=str(error), next_step="try again; see ulimit -a") from error
 
 
 def no_git() -> SourceError:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
 
 import pytest
 
-from reprobox.errors import DirtyTree, NotARepository
+from reprobox.errors import DirtyTree, NotARepository, SourceError
 from reprobox.source.check import check
+from reprobox.source.git import Git
 from reprobox.source.pin import pin
 from reprobox.source.repo import find_top
 
@@ -266,3 +268,18 @@ def test_a_repository_of_somebody_else(work, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("GIT_CONFIG_KEY_0", "safe.directory")
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", str(work.top))
     assert find_top(work.top) == work.top
+
+
+def test_git_that_cannot_be_started_is_told(work) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held = [os.open(os.devnull, os.O_RDONLY)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (held[0] + 1, hard))
+    try:
+        with pytest.raises(SourceError, match="git cannot be started"):
+            Git(at=work.top).run("version")
+        with pytest.raises(SourceError, match="git cannot be started"), Git(at=work.top).piped("version", direction="read"):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        os.close(held[0])
+    assert Git(at=work.top).run("version").ok
