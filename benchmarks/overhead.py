@@ -37,7 +37,7 @@ def said(*command: str, cwd: Path) -> str:
 def make(top: Path, reprobox: str) -> dict[str, str]:
     """A repository with the smallest experiment, locked and built; what `build --json` says."""
     (top / "config.yaml").write_text(CONFIG)
-    (top / "job.py").write_text("pass\n")
+    (top / "job.py").write_text("print(1)\n")  # something to compare
     identity = ["-c", "user.name=bench", "-c", "user.email=bench@example.invalid"]
     said("git", "init", "-q", cwd=top)
     said(reprobox, "lock", cwd=top)
