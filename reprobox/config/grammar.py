@@ -31,11 +31,19 @@ def no_nul(text: str) -> str:
     return text
 
 
-def within(text: str) -> str:
-    """A relative path that stays below where it starts, in its shortest form."""
-    path = posixpath.normpath(no_nul(text)) if text else ""
-    if not path or path.startswith(("/", "../")) or path == "..":
-        raise ValueError(f"{text!r} is not a relative path inside the repository")
+def within(text: str, start: str, instead: str) -> str:
+    """A path that stays in the repository, in its shortest form, relative to the repository's top.
+
+    Args:
+        start: where it is relative to; itself relative to the top.
+        instead: what to write where it does not stay inside.
+    """
+    if not text or posixpath.isabs(text):
+        raise ValueError(f"{text!r} is not a relative path; {instead}" if text else "it is empty")
+    path = posixpath.normpath(posixpath.join(start, no_nul(text)))
+    if path.startswith("../") or path == "..":
+        place = "the repository's top" if start in ("", ".") else f"{start}/"
+        raise ValueError(f"{text!r}, seen from {place}, leaves the repository; {instead}")
     return path
 
 

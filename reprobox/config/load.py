@@ -22,18 +22,19 @@ OURS = overrides_.OURS
 _TEXTUAL = frozenset(("python", "env", "name", "tags", "command", "secrets", "inputs"))
 
 
-def load(text: bytes, *, config_path: str, overrides: Sequence[str]) -> Spec:
+def load(text: bytes, *, config_path: str, overrides: Sequence[str], where: str | None = None) -> Spec:
     """Reads a config with its overrides.
 
     Args:
         text: the bytes of the file.
         config_path: relative to the top of the repository, `/`-separated.
         overrides: in Hydra's grammar, in order.
+        where: how errors name the file; its path without.
 
     Raises:
         ConfigError: with every fault that was found, and the line of each.
     """
-    problems = Problems(where=config_path)
+    problems = Problems(where=where or config_path)
     document = yaml12.read(text, problems)
     touched = overrides_.apply(document, overrides, problems)
     file, document.value = document.value, plain(document.value)

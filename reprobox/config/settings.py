@@ -42,23 +42,45 @@ class Place:
 
     config_path: str
 
-    def beside(self, path: str) -> str:
-        """A path relative to the config, made relative to the top."""
-        return grammar.within(posixpath.join(posixpath.dirname(self.config_path), path))
+    @property
+    def directory(self) -> str:
+        """The config's directory."""
+        return posixpath.dirname(self.config_path)
+
+    def lock(self, path: str) -> str:
+        """The lock, given relative to the config."""
+        return grammar.within(path, self.directory, "the lock is committed beside the code, so name a place in the repository")
+
+    def workdir(self, path: str) -> str:
+        """The working directory, given relative to the config."""
+        return grammar.within(path, self.directory, "only what is in the commit can run, so name a directory of it")
+
+    def both(self, path: str) -> str:
+        """An input that is named once, relative to the config: it is at the same place on the host as in the run."""
+        grammar.plain(path)
+        if path.startswith("~"):
+            raise ValueError(f"{path!r} is a place on this host; write PATH_IN_RUN: {path}")
+        if path.startswith("/"):
+            return posixpath.normpath(path)
+        name = posixpath.basename(posixpath.normpath(path)).strip(".") or "data"
+        return grammar.within(path, self.directory, f"say where the run sees it, too, as in `inputs: {{{name}: {path}}}`")
+
+    def host(self, path: str) -> str:
+        """A place on this host, given relative to the config."""
+        return path if path.startswith(("/", "~")) else posixpath.normpath(posixpath.join(self.directory, path))
 
 
 def read(section: Section, place: Place, document: dict[Any, Any]) -> dict[str, Any]:
     """The fields of the Spec that come from the section; faults are noted there."""
     section.expect(TOP)
-    workdir = str(section.text("workdir", ".", grammar.within))
+    workdir = str(section.text("workdir", place.workdir("."), place.workdir))
     threads = section.whole("threads", 1, low=1, high=4096)
-    default_lock = place.beside("reprobox.lock")
     return {
         "command": _command(section, document),
         "workdir": workdir,
         "environment": _environment(section.section("environment"), threads),
-        "lock_path": str(section.text("lock", default_lock, place.beside)),
-        "inputs": _inputs(section, workdir),
+        "lock_path": str(section.text("lock", place.lock("reprobox.lock"), place.lock)),
+        "inputs": _inputs(section, workdir, place),
         "outputs": _outputs(section.section("outputs")),
         "seed": section.whole("seed", 0, low=0, high=2**32 - 1),
         "profile": section.choice("profile", "same-machine", get_args(Profile)),
@@ -158,28 +180,23 @@ def _base_mapping(section: Section) -> BaseIntent:
     return BaseIntent(kind=kind, reference=reference, context=str(section.text("context", ".", grammar.plain)))
 
 
-def _inputs(section: Section, workdir: str) -> tuple[InputIntent, ...]:
+def _inputs(section: Section, workdir: str, place: Place) -> tuple[InputIntent, ...]:
     if isinstance(section.value.get("inputs"), dict):
         mapped = section.text_map("inputs", lambda path, source: grammar.plain(source) and _seen(path, workdir) and source)
-        return tuple(InputIntent(path=posixpath.normpath(path), source=source) for path, source in mapped.items())
-    listed = section.texts("inputs", lambda path: _seen(path, workdir))
-    return tuple(InputIntent(path=path, source=_in_top(path, workdir)) for path in listed)
+        return tuple(InputIntent(path=posixpath.normpath(path), source=place.host(source)) for path, source in mapped.items())
+    listed = section.texts("inputs", place.both)
+    return tuple(InputIntent(path=_from(workdir, path), source=path) for path in listed)
 
 
 def _seen(path: str, workdir: str) -> str:
     """Where a run sees an input: absolute, or below the top when taken from the working directory."""
     grammar.plain(path)
-    if path.startswith("~"):
-        raise ValueError(f"{path!r} is a place on this host; write PATH_IN_RUN: {path}")
-    _in_top(path, workdir)
-    return posixpath.normpath(path)
+    return path if path.startswith("/") else grammar.within(path, workdir, "a run sees its inputs inside, or at an absolute path")
 
 
-def _in_top(path: str, workdir: str) -> str:
-    """An input that is named once is at the same place on the host as in the run."""
-    if path.startswith("/"):
-        return posixpath.normpath(path)
-    return grammar.within(path if workdir == "." else posixpath.join(workdir, path))
+def _from(workdir: str, path: str) -> str:
+    """A path relative to the working directory, where both are relative to the top; absolute ones stay."""
+    return path if path.startswith("/") else posixpath.relpath(f"/{path}", posixpath.join("/", workdir))
 
 
 def _outputs(section: Section) -> tuple[OutputRule, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reprobox.errors import ConfigError, LockMissing, LockStale
+from reprobox.errors import ConfigError, LockMissing, LockStale, NotARepository
 from reprobox.flow.box import Box, shared_home
 from reprobox.kit.text import shown
 from reprobox.lock import file as lock_file
@@ -39,8 +40,8 @@ class Built:
     lock_changed: bool = False
 
 
-def load_spec(config: Path, overrides: Sequence[str] = ()) -> tuple[Spec, Path]:
-    """The config file, resolved; and its absolute path.
+def load_spec(box: Box, config: Path, overrides: Sequence[str] = ()) -> tuple[Spec, Path]:
+    """The config file, resolved; and its absolute path. Paths in the Spec are relative to the top of the repository.
 
     Raises:
         ConfigError: missing, unreadable, or wrong.
@@ -54,9 +55,18 @@ def load_spec(config: Path, overrides: Sequence[str] = ()) -> tuple[Spec, Path]:
         raise ConfigError(
             f"cannot read the config {config}", why=error.strerror or "", next_step="name a YAML file, or write one: reprobox init"
         ) from error
-    spec = load(text, config_path=path.name, overrides=overrides)
+    spec = load(text, config_path=_below_top(box, path), overrides=overrides, where=path.name)
     _refuse_shadowed(spec, config)
     return spec, path
+
+
+def _below_top(box: Box, config: Path) -> str:
+    """A config's path relative to the top; to `/` where no repository holds it, which lock and build do not need."""
+    real = config.resolve()
+    try:
+        return real.relative_to(box.top.resolve()).as_posix()
+    except (NotARepository, ValueError):
+        return real.as_posix().lstrip("/")
 
 
 def _refuse_shadowed(spec: Spec, config: Path) -> None:
@@ -75,8 +85,8 @@ def _refuse_shadowed(spec: Spec, config: Path) -> None:
 
 
 def lock_path(spec: Spec, config: Path) -> Path:
-    """The lock of a config: `reprobox.lock` beside it, or where the config says."""
-    return config.parent / spec.lock_path
+    """The lock of a config: `reprobox.lock` beside it (or beside the link that leads to it), or where the config says."""
+    return config.parent / os.path.relpath(spec.lock_path, os.path.dirname(spec.config_path) or ".")
 
 
 def lock(box: Box, config: Path, *, upgrade: bool = False, upgrade_packages: Sequence[str] = (), locked: bool = False) -> Locked:
@@ -88,7 +98,7 @@ def lock(box: Box, config: Path, *, upgrade: bool = False, upgrade_packages: Seq
     """
     from reprobox.lock import intent, resolve
 
-    spec, path = load_spec(config)
+    spec, path = load_spec(box, config)
     target = lock_path(spec, path)
     previous = lock_file.read(target) if target.exists() else None
     if locked:
@@ -159,7 +169,7 @@ def fresh_lock(spec: Spec, config: Path) -> Lock:
 
 def build(box: Box, config: Path, *, offline: bool = False) -> Built:
     """Finds or composes the image of the config's lock; the first time, writes what came out into the lock."""
-    spec, path = load_spec(config)
+    spec, path = load_spec(box, config)
     found = _noted(spec, path)
     built = ensure_image(box, found, offline=offline)
     expected = Expected(config=built.image.config, manifest=built.image.manifest, diff_ids=built.image.diff_ids)
@@ -193,7 +203,7 @@ def check(box: Box, config: Path) -> list[Difference]:
     """Composes the lock's image again under other conditions; what differs."""
     from reprobox.image import check as again
 
-    spec, path = load_spec(config)
+    spec, path = load_spec(box, config)
     found = _noted(spec, path)
     _complete(box, found)
     return again.check(found, lock_file.digest(found), objects=box.objects, engine=box.engine, progress=box.progress)

@@ -120,15 +120,15 @@ def _resolve(
     snapshot: bool,
 ) -> tuple[Intent, execute.Job]:
     """Everything up to the start, pinned."""
-    own, config_file = environment.load_spec(config, overrides)
-    spec = _in_repository(own, config_file, box.top)
+    spec, config_file = environment.load_spec(box, config, overrides)
+    _require_in_repository(spec, config_file, box.top)
     spec = replace(spec, gpus=gpus or spec.gpus, name=name or spec.name, tags=(*spec.tags, *tags))
     run_id = box.runs.new_id(box.clock())
     if snapshot:
         pending.begin(box, run_id)
     with _given_up(box, run_id, snapshot):
         source = take_snapshot(box.top, run_id) if snapshot else pin(box.top)
-        lock = environment.fresh_lock(own, config_file)
+        lock = environment.fresh_lock(spec, config_file)
         refuse_impossible(box, spec.profile, spec.gpus)
         built = environment.ensure_image(box, lock)
         return prepare(box, spec, source, lock, built.image, run_id)
@@ -145,25 +145,11 @@ def _given_up(box: Box, run_id: str, snapshot: bool) -> Iterator[None]:
         raise
 
 
-def _in_repository(spec: Spec, config_file: Path, top: Path) -> Spec:
-    """The spec with paths relative to the top of the repository instead of the config's directory."""
-    try:
-        below = config_file.resolve().relative_to(top.resolve())
-    except ValueError as error:
+def _require_in_repository(spec: Spec, config_file: Path, top: Path) -> None:
+    if (top / spec.config_path).resolve() != config_file.resolve():
         raise ConfigError(
             f"{config_file} is not in the repository {top}", next_step="put the config into the repository whose commit is to run"
-        ) from error
-    return replace(
-        spec,
-        config_path=below.as_posix(),
-        lock_path=(below.parent / spec.lock_path).as_posix(),
-        workdir=(below.parent / spec.workdir).as_posix(),
-        inputs=tuple(replace(item, source=_source(item.source, below.parent)) for item in spec.inputs),
-    )
-
-
-def _source(source: str, directory: Path) -> str:
-    return source if source.startswith(("/", "~")) else os.path.normpath(directory / source)
+        )
 
 
 def refuse_impossible(box: Box, profile: str, gpus: str | None) -> None:
@@ -270,7 +256,8 @@ def _pin(box: Box, spec: Spec, source: Source, path: str, host_path: str) -> Inp
     from reprobox import inputs
     from reprobox.model.spec import InputIntent
 
-    in_commit = not host_path.startswith(("/", "~")) and tracked(box.top, source.commit, host_path)
+    outside = host_path == ".." or host_path.startswith(("/", "~", "../"))
+    in_commit = not outside and tracked(box.top, source.commit, host_path)
     intent = InputIntent(path=path, source=host_path)
     pin = inputs.pin(
         intent,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import posixpath
 from typing import Any
 
 import pytest
@@ -72,7 +73,7 @@ def faults(text: bytes, *overrides: str) -> list[str]:
 def test_every_setting() -> None:
     spec = loaded(FULL)
     assert spec.command == ("python", "train.py", "--lr=0.001", "two words", "${HOME}")
-    assert spec.workdir == "sub"
+    assert spec.workdir == "conf/sub"
     assert spec.lock_path == "locks/my.lock"
     assert spec.environment.base == BaseIntent(kind="dockerfile", reference="Dockerfile.gpu", context="docker")
     assert spec.environment.python == "3.10"
@@ -99,7 +100,7 @@ def test_defaults() -> None:
     spec = loaded()
     assert spec.environment.base == BaseIntent(kind="debian", reference="bookworm")
     assert spec.lock_path == "conf/reprobox.lock"
-    assert (spec.seed, spec.threads, spec.network, spec.profile, spec.workdir) == (0, 1, "none", "same-machine", ".")
+    assert (spec.seed, spec.threads, spec.network, spec.profile, spec.workdir) == (0, 1, "none", "same-machine", "conf")
     assert spec.trail == Trail()
     assert loaded(path="config.yaml").lock_path == "reprobox.lock"
 
@@ -120,12 +121,25 @@ def test_bases(base: str, kind: str, reference: str) -> None:
     assert (spec.environment.base.kind, spec.environment.base.reference) == (kind, reference)
 
 
-def test_inputs_in_a_list_are_at_the_same_place_on_the_host() -> None:
-    spec = loaded(BASE + b"  workdir: sub\n  inputs: [data/x, ../shared/y, /srv/z]\n")
+@pytest.mark.parametrize(("workdir", "back"), [(".", "../"), ("..", ""), ("sub", "../../"), ("../other/place", "../../")])
+def test_paths_are_relative_to_the_config_and_an_input_in_a_list_is_at_the_same_place_in_the_run(workdir: str, back: str) -> None:
+    spec = loaded(BASE + f"  workdir: {workdir}\n  inputs: [data/x, ../shared/y, /srv/z]\n  lock: ../locks/a\n".encode())
+    assert posixpath.normpath(posixpath.join("conf", workdir)) == spec.workdir
+    assert spec.lock_path == "locks/a"
+    inner = {".": "data/x", "sub": "../data/x"}.get(workdir, f"{back}conf/data/x")
     assert [(item.path, item.source) for item in spec.inputs] == [
-        ("data/x", "sub/data/x"),
-        ("../shared/y", "shared/y"),
+        (inner, "conf/data/x"),
+        (f"{back}shared/y", "shared/y"),
         ("/srv/z", "/srv/z"),
+    ]
+
+
+def test_the_right_side_of_a_mapping_is_a_place_on_this_host_wherever_it_is() -> None:
+    spec = loaded(BASE + b"  workdir: ..\n  inputs: {data: ../../far, conf/x: ./near, /abs: ~/home}\n")
+    assert [(item.path, item.source) for item in spec.inputs] == [
+        ("data", "../far"),
+        ("conf/x", "conf/near"),
+        ("/abs", "~/home"),
     ]
 
 
@@ -216,7 +230,7 @@ def test_origins() -> None:
 
 def test_all_faults_at_once_with_their_lines() -> None:
     text = b"a: 1\na: 2\nreprobox:\n  comand: x\n  seed: abc\n  memory: 4q\n  env:\n    BAD-NAME: 1\n"
-    text += b"  inputs: [../x, ~/y]\n  trail: 3\n"
+    text += b"  inputs: [../../x, ~/y]\n  trail: 3\n"
     found = faults(text, "b=3", "reprobox.threads=two")
     expected = [
         "line 2: the key 'a' is here a second time",
@@ -226,7 +240,7 @@ def test_all_faults_at_once_with_their_lines() -> None:
         "line 5: reprobox.seed: expected a whole number, found the text 'abc'",
         "line 6: reprobox.memory: expected text; not a size: '4q'",
         "line 8: reprobox.env.BAD-NAME:",
-        "line 9: reprobox.inputs.0: '../x' is not a relative path",
+        "line 9: reprobox.inputs.0: '../../x', seen from conf/, leaves the repository; say where the run sees it, too",
         "line 9: reprobox.inputs.1: '~/y' is a place on this host",
         "line 10: reprobox.trail: expected true or false, found the number 3",
         "command line: reprobox.threads: expected a whole number, found the text 'two'",
@@ -249,9 +263,10 @@ def test_all_faults_at_once_with_their_lines() -> None:
         ("cpus: .nan", "finite"),
         ("timeout: soon", "not a duration"),
         ("timeout: 0", "no time"),
-        ("workdir: ..", "inside the repository"),
-        ("workdir: /x", "inside the repository"),
-        ("lock: ../../x", "inside the repository"),
+        ("workdir: ../..", "'../..', seen from conf/, leaves the repository; only what is in the commit can run"),
+        ("workdir: /x", "is not a relative path; only what is in the commit can run"),
+        ("inputs: {../../x: y}", "leaves the repository; a run sees its inputs inside"),
+        ("lock: ../../x", "leaves the repository; the lock is committed"),
         ("name: latest", "already means"),
         ("name: a/b", "not a name"),
         ("tags: [[1]]", "found a list"),

@@ -83,3 +83,23 @@ def test_a_record_never_says_one_thread_where_the_config_set_four(project: Proje
     said = project("run")
     assert said.code == 125
     assert "reprobox.env.OMP_NUM_THREADS: it is '4', and reprobox.threads is 1" in said.err
+
+
+def test_a_config_in_a_directory_of_its_own_reaches_the_rest_of_the_repository(project: Project) -> None:
+    text = (project.top / "config.yaml").read_text().replace("config.yaml]", "conf/config.yaml]").replace("data/", "../data/")
+    project.write("conf/config.yaml", text + "  workdir: ..\n  lock: ../reprobox.lock\n")
+    project.commit()
+    for words in (("run", "conf/config.yaml"), ("-C", "conf", "run", "config.yaml", "scale=4")):
+        said = project(*words)
+        assert said.code == 0, said.err
+    assert said.out.strip() == "sum 24"
+    assert [pin["path"] for pin in project("show", "--json").json["record"]["intent"]["runspec"]["inputs"]] == [
+        "/work/data/numbers.txt"
+    ]
+    assert project("replay").code == 0
+    said = project("run", "conf/config.yaml", "reprobox.inputs=[../../elsewhere]")
+    assert "'../../elsewhere', seen from conf/, leaves the repository" in said.err
+    assert "inputs: {elsewhere: ../../elsewhere}" in said.err
+    (project.top.parent / "elsewhere").write_text("far")
+    said = project("run", "conf/config.yaml", "reprobox.command=[cat, elsewhere]", "reprobox.inputs={elsewhere: ../../elsewhere}")
+    assert (said.code, said.out) == (0, "far"), said.err
