@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import getpass
 import os
 import socket
@@ -15,16 +16,17 @@ from reprobox.errors import ConfigError, GpuUnavailable, InputError, PreflightFa
 from reprobox.flow import environment, execute, hidden, pending, plan, reconcile
 from reprobox.flow.box import Box
 from reprobox.flow.watch import Watcher
+from reprobox.inputs import target_of
 from reprobox.kit.text import shown
 from reprobox.model import codec
 from reprobox.model.image import Image
 from reprobox.model.lock import Lock
 from reprobox.model.record import Intent, Record
-from reprobox.model.runspec import InputPin, RunSpec
+from reprobox.model.runspec import WORK, InputPin, RunSpec
 from reprobox.model.source import Source
 from reprobox.model.spec import Spec
 from reprobox.runtime import host, pack, profiles
-from reprobox.source.export import tracked
+from reprobox.source.export import directories, holds_directory, tracked
 from reprobox.source.pin import pin
 from reprobox.source.read import read
 from reprobox.source.snapshot import snapshot as take_snapshot
@@ -128,6 +130,7 @@ def _resolve(
         pending.begin(box, run_id)
     with _given_up(box, run_id, snapshot):
         source = take_snapshot(box.top, run_id) if snapshot else pin(box.top)
+        _require_workdir(box, spec, source)
         lock = environment.fresh_lock(spec, config_file)
         refuse_impossible(box, spec.profile, spec.gpus)
         built = environment.ensure_image(box, lock)
@@ -149,6 +152,22 @@ def _require_in_repository(spec: Spec, config_file: Path, top: Path) -> None:
     if (top / spec.config_path).resolve() != config_file.resolve():
         raise ConfigError(
             f"{config_file} is not in the repository {top}", next_step="put the config into the repository whose commit is to run"
+        )
+
+
+def _require_workdir(box: Box, spec: Spec, source: Source) -> None:
+    """Stops where the working directory is neither in the commit nor among the inputs: an empty one is never what was meant."""
+    workdir = f"{WORK}/{spec.workdir}/"
+    targets = [f"{target_of(item.path, spec.workdir)}/" for item in spec.inputs]
+    if spec.workdir == "." or any(workdir.startswith(target) or target.startswith(workdir) for target in targets):
+        return
+    if not holds_directory(box.top, source.commit, spec.workdir):
+        near = difflib.get_close_matches(spec.workdir, directories(box.top, source.commit), n=1, cutoff=0.5)
+        raise ConfigError(
+            f"the workdir {shown(spec.workdir)} is no directory of the commit {source.commit[:12]}"
+            + (f" (did you mean {shown(near[0])}?)" if near else ""),
+            why="It is relative to the config's directory, and shown here relative to the top of the repository.",
+            next_step="name a directory of the commit; git keeps none that is empty, so put a file into a new one and commit it",
         )
 
 

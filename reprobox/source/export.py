@@ -178,3 +178,27 @@ def tracked(top: Path, commit: str, path: str) -> bool:
     name = raw(path).strip(b"/")
     oid = resolve(repo, commit)
     return bool(name) and bool(repo.git.out("ls-tree", "-z", "--full-tree", "--name-only", oid, b"--", name))
+
+
+def holds_directory(top: Path, commit: str, path: str) -> bool:
+    """Whether a path may be a directory of the commit; submodules are not looked into. A link is none.
+
+    Raises:
+        SourceError: the commit is not here.
+    """
+    repo = open_repo(top)
+    oid = resolve(repo, commit)
+    parts = raw(path).split(b"/")
+    for end in range(len(parts), 0, -1):
+        found = repo.git.out("ls-tree", "-z", "--full-tree", oid, b"--", b"/".join(parts[:end]))
+        if found:
+            kind = found.partition(b" ")[0]
+            return kind == b"160000" or (kind == b"040000" and end == len(parts))
+    return False
+
+
+def directories(top: Path, commit: str) -> list[str]:
+    """The directories of a commit."""
+    repo = open_repo(top)
+    found = repo.git.out("ls-tree", "-r", "-d", "-z", "--full-tree", "--name-only", resolve(repo, commit))
+    return [text(name) for name in found.split(b"\0") if name]

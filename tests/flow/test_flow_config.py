@@ -103,3 +103,29 @@ def test_a_config_in_a_directory_of_its_own_reaches_the_rest_of_the_repository(p
     (project.top.parent / "elsewhere").write_text("far")
     said = project("run", "conf/config.yaml", "reprobox.command=[cat, elsewhere]", "reprobox.inputs={elsewhere: ../../elsewhere}")
     assert (said.code, said.out) == (0, "far"), said.err
+
+
+def test_a_workdir_that_the_commit_does_not_have_is_refused_and_the_nearest_is_named(project: Project) -> None:
+    project.write("source/deep/a.py", "")
+    (project.top / "link").symlink_to("source")
+    project.commit()
+    where = "reprobox.command=[pwd]"
+    near = {
+        "sorce": "did you mean source?",
+        "train.py": "",
+        "link": "",
+        "link/deep": "source/deep",
+        "source/deep/a.py/x": "source/deep",
+    }
+    for wrong, told in near.items():
+        said = project("run", "config.yaml", f"reprobox.workdir={wrong}", where, "reprobox.inputs=[]")
+        assert said.code == 125
+        assert f"the workdir {wrong} is no directory of the commit" in said.err
+        assert told in said.err
+    assert project.runs() == []
+    for right in ("source/deep", "data"):
+        said = project("run", "config.yaml", f"reprobox.workdir={right}", where)
+        assert (said.code, said.out) == (0, f"/work/{right}\n"), said.err
+    for given, inputs in (("given", "{/work/given: data}"), ("given/deep", "{/work/given/deep/x: data}")):
+        said = project("run", "config.yaml", f"reprobox.workdir={given}", where, f"reprobox.inputs={inputs}")
+        assert (said.code, said.out) == (0, f"/work/{given}\n"), said.err
