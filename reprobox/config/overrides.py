@@ -2,12 +2,13 @@
 
 `a.b=1` changes what is there, `+a.b=1` adds, `++a.b=1` does either, `~a.b` removes, `~a.b=1` removes when the value is that. Values
 are YAML 1.2 scalars, or lists and mappings in flow style; quotes make text. A mapping is merged into the mapping that is there, as
-Hydra does; everything else is replaced. `a.0` is an item of a list, `a\\.b` a key with a dot. Choices (`a=1,2`) belong to a sweep.
+Hydra does; everything else is replaced. `a.0` is an item of a list, `a\\.b` a key with a dot. Choices (`a=1,2`) are refused.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -65,7 +66,7 @@ def parse(text: str) -> Override:
     raw = match["value"]
     if raw is None and sign != "~":
         raise _Refused(f"it has no value; write {text}=VALUE")
-    value, texts = _value(raw) if raw is not None else (None, {})
+    value, texts = _value(sign + match["key"], raw) if raw is not None else (None, {})
     return Override(text=text, sign=sign, parts=_split(match["key"]), has_value=raw is not None, value=value, texts=texts)
 
 
@@ -82,14 +83,23 @@ def _split(key: str) -> tuple[str, ...]:
     return tuple(re.sub(r"\\(.)", r"\1", part, flags=re.DOTALL) for part in parts)
 
 
-def _value(raw: str) -> tuple[Any, dict[Keys, str]]:
+def _several(key: str, text: str) -> str:
+    """Hydra would make several runs of it."""
+    words = " ".join(shlex.quote(value.strip()) for value in text.split(","))
+    return (
+        f"a run has one value; for a run each: for value in {words}; do reprobox run config.yaml {key}=$value; done; "
+        f"""for a list: "{key}=[{text}]"; for text: "{key}='{text}'\""""
+    )
+
+
+def _value(key: str, raw: str) -> tuple[Any, dict[Keys, str]]:
     text = raw.strip()
     if text[:1] in ("[", "{", "'", '"'):
         return _flow(text)
     if not text:
         return "", {}
     if "," in text:
-        raise _Refused(f"write [{text}] for a list, or quotes for text; several values belong to a sweep")
+        raise _Refused(_several(key, text))
     if "\n" in text:
         raise _Refused("put text of several lines in quotes")
     try:
