@@ -148,6 +148,18 @@ def _receive(box: Box, supply: copy.Supply, where: str, look: Look, *, outside_l
     return Shared(copied=copied, where=where)
 
 
+def _homeless(cards: Sequence[Card], error: NotARepository) -> NotARepository:
+    """Runs without their code belong into the repository that has it."""
+    some = "\n".join(f"  run {card.id}: commit {card.commit}" for card in cards[:5])
+    more = f"\n  and {len(cards) - 5} more" if len(cards) > 5 else ""
+    return NotARepository(
+        "the code did not come along, and there is no repository here that could have it",
+        why=f"{some}{more}\n{error.what}",
+        next_step="import it in a clone of the repository that has the commit, or have it sent with its code "
+        "(reprobox export RUN --with code,inputs,outputs,lock, which is the default)",
+    )
+
+
 @contextlib.contextmanager
 def _project(box: Box, cards: Sequence[Card], *, outside_links: bool) -> Iterator[tuple[code.Code, Project]]:
     """The project around `box.start`; where there is no repository, the first commit that arrives makes one."""
@@ -158,10 +170,12 @@ def _project(box: Box, cards: Sequence[Card], *, outside_links: bool) -> Iterato
     try:
         top, runs = box.top, box.runs
         fresh = code_came and code.begins_here(top)
-    except NotARepository:
+    except NotARepository as error:
         top, fresh = box.start, True
-        if not code_came or (top / ".git").exists():
+        if (top / ".git").exists():
             raise
+        if not code_came:
+            raise _homeless([card for card in cards if card.pack is None], error) from error
         runs = open_project(top, shared=shared_home())
     commits = code.Code(top, runs.root, fresh=fresh)
     with Project(runs, box.objects, has_commit=commits.has, take_code=commits.take, outside_links=outside_links) as stock:

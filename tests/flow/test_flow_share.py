@@ -192,3 +192,20 @@ def test_a_file_that_is_there_is_not_replaced(project: Project, tmp_path: Path) 
     assert project("export", "latest", "-o", str(tmp_path / "b"), "--with", "code").code == 2
     assert (tmp_path / "b").read_text() == "mine"
     assert project("export", "latest", "-o", str(tmp_path / "b"), "--with", "code", "--force").code == 0
+
+
+def test_a_bundle_without_code_belongs_into_the_repository_that_has_it(project: Project, tmp_path: Path) -> None:
+    run = project.run()
+    bundle = tmp_path / "b"
+    assert project("export", run["id"], "-o", str(bundle), "--with", "none").code == 0
+    there = elsewhere(project, tmp_path)
+    said = there("import", str(bundle))
+    assert said.code == 10
+    assert "the code did not come along, and there is no repository here that could have it" in said.err
+    assert f"run {run['id']}: commit {run['record']['intent']['source']['commit']}" in said.err
+    assert "next: import it in a clone" in said.err
+    assert list(there.top.iterdir()) == []
+    project.git("clone", "-q", ".", str(there.top / "clone"))
+    clone = Project(there.top / "clone", there.env)
+    assert clone("import", str(bundle)).code == 0
+    assert clone.runs() == [run["id"]]
