@@ -16,9 +16,11 @@ from typing import IO, Any
 
 from reprobox.judge import verdict
 from reprobox.judge.verdict import Side as Side
+from reprobox.kit import trees
 from reprobox.model.outcome import OutputFile
+from reprobox.model.runspec import WORK
 from reprobox.model.spec import OutputRule
-from reprobox.model.verdict import FileVerdict, Verdict
+from reprobox.model.verdict import FileState, FileVerdict, Verdict
 
 Look = Callable[[OutputFile, OutputFile, OutputRule], FileVerdict]
 """Compares two files of different bytes by a rule: equal-under-rule, different or not-checked."""
@@ -52,7 +54,7 @@ def compare(left: Side, right: Side, *, look: Look | None = None, open_pair: Ope
     rules = left.record.intent.runspec.outputs
     found = compare_files(left.outputs, right.outputs, rules, look=look, open_pair=open_pair)
     ours, theirs = left.record.outputs.refused, right.record.outputs.refused
-    return verdict.fold(left, right, found + compare_refused(ours, theirs, rules), now)
+    return verdict.fold(left, right, found + compare_refused(ours, theirs, rules) + _compare_deleted(left, right), now)
 
 
 def compare_files(
@@ -94,6 +96,30 @@ def compare_refused(ours: Sequence[str], theirs: Sequence[str], rules: Sequence[
         elif reason not in _EMPTY_KINDS:
             found.append(FileVerdict(path=path, state="not-checked", detail=detail))
     return tuple(found)
+
+
+def _compare_deleted(left: Side, right: Side) -> tuple[FileVerdict, ...]:
+    """Files of the commit that only one of the two deleted. What the other wrote in such a place is an output, and compared as one.
+
+    Where the two ran different commits, the other one may never have had the file.
+    """
+    asked = left.record.intent.runspec, right.record.intent.runspec
+    ours, theirs = _deleted(left), _deleted(right)
+    known = {file.path for side in (left, right) for file in side.outputs}
+    found = []
+    for path in sorted((ours ^ theirs) - known):
+        why = f"a file of the commit that only the {'first' if path in ours else 'second'} deleted"
+        ignored = rule_for(path, asked[0].outputs).compare == "ignore"
+        state: FileState = "ignored" if ignored else "different" if asked[0].commit == asked[1].commit else "not-checked"
+        found.append(FileVerdict(path=path, state=state, detail={"differs": ["deleted"], "why": why}))
+    return tuple(found)
+
+
+def _deleted(side: Side) -> set[str]:
+    """Older records also name inputs that are part of the commit: they are mounted, and were not looked for."""
+    mounted = {pin.path.removeprefix(f"{WORK}/") for pin in side.record.intent.runspec.inputs}
+    gone = {str(path) for path in side.record.met.get("deleted") or ()}
+    return {path for path in gone if not any(above in mounted for above in trees.upwards(path))}
 
 
 def rule_for(path: str, rules: Sequence[OutputRule]) -> OutputRule:

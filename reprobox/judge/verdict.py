@@ -12,7 +12,7 @@ from reprobox.model.record import Record
 from reprobox.model.spec import STDOUT
 from reprobox.model.verdict import Class, FileVerdict, Verdict
 
-NOTHING = "nothing to compare: no outputs, and nothing on stdout that counts"
+NOTHING = "nothing to compare: no output that counts, and nothing on stdout that counts"
 _CUT_OFF = ("interrupted", "engine", "lost")
 """Exit reasons that tell of the surroundings, not of the program: what such a run left depends on the moment."""
 _ENDS = {
@@ -46,7 +46,7 @@ def fold(left: Side, right: Side, found: tuple[FileVerdict, ...], now: float) ->
     cut_off = [side.record.id for side in (left, right) if side.record.exit.reason in _CUT_OFF]
     counts = _rule(ours) == "bytes" or by_stdout(ours, found)
     nothing = (
-        not found
+        all(file.state == "ignored" for file in found)
         and not ours.outputs.refused
         and not (counts and stdout_equal is not None and (ours.stdout, theirs.stdout) != (_EMPTY, _EMPTY))
     )
@@ -82,8 +82,12 @@ def classify(found: Iterable[FileVerdict], *, equal: bool, complete: bool) -> Cl
 
 
 def by_stdout(left: Record, found: Iterable[FileVerdict]) -> bool:
-    """Whether stdout is all there is to go by: no output was compared, and the user's rules do not speak of it."""
-    return _rule(left) is None and all(file.state == "ignored" for file in found)
+    """Whether stdout is all there is to go by: no output that holds anything was compared, and the user's rules do not speak of it.
+
+    An empty directory or file on both sides holds nothing that the program computed.
+    """
+    hollow = ("ignored", None), ("identical", _EMPTY)
+    return _rule(left) is None and all((file.state, file.ours if file.state == "identical" else None) in hollow for file in found)
 
 
 def _rule(left: Record) -> str | None:

@@ -37,6 +37,13 @@ def opened(top: Path | str, parts: Sequence[str | bytes] = ()) -> Iterator[int]:
         os.close(fd)
 
 
+def upwards(path: str) -> Iterator[str]:
+    """A relative path, and the directories above it."""
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
+
+
 def chmod(parent: int, name: str | bytes, mode: int) -> None:
     """Sets a mode without following a link, which `fchmodat` cannot do on Linux."""
     fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)

@@ -109,8 +109,9 @@ def collect(work: Path, exported: Exported, mounted: Collection[str], outputs: P
         if layout.exists(work):
             _move_changed(walk, work, outputs)
         found = sorted(_describe(outputs, bar), key=lambda file: os.fsencode(file.path))
-    kept = {file.path for file in found}
-    gone = sorted(path for path in exported if path not in walk.seen and path not in kept)
+    known = walk.seen | {file.path for file in found}
+    unseen = walk.mounted | {line.rpartition(": ")[0] for line in walk.refused}
+    gone = sorted(path for path in exported.keys() - known if unseen.isdisjoint(trees.upwards(path)))
     return Collected(outputs=tuple(found), refused=tuple(sorted(walk.refused)), deleted=tuple(gone))
 
 

@@ -40,7 +40,7 @@ def test_nothing_to_compare_is_no_success(project: Project, change: Change) -> N
     change("train.py", "raise SystemExit(1)\n")
     project.run(code=1)
     said = project("replay")
-    nothing = "nothing to compare: no outputs, and nothing on stdout that counts"
+    nothing = "nothing to compare: no output that counts, and nothing on stdout that counts"
     assert (said.code, last(said.out)) == (60, f"{nothing}; both failed with exit 1")
     assert project("diff", "latest~1", "latest").code == 60
     checked = project("check")
@@ -172,3 +172,23 @@ def test_a_run_that_lost_to_the_memory_limit_says_so_in_its_verdict(project: Pro
     project.run("reprobox.memory=100m", f"reprobox.command=[python3, train.py, {end}]", code=code)
     said = project("replay")
     assert (said.code, last(said.out)) == (0, f"identical: 1 of 1 output is bit-identical, stdout identical; {how}")
+
+
+def test_a_file_of_the_commit_that_only_one_run_deletes_is_a_difference(project: Project, change: Change) -> None:
+    project.write("data/more.txt", "4\n")
+    project.write("config.yaml", (project.top / "config.yaml").read_text() + "  secrets: {DELETES: env:DELETES}\n")
+    change("train.py", "import os\nopen('model', 'w')\nif os.environ['DELETES'] == 'it does': os.remove('data/more.txt')\n")
+    first = project("run", "config.yaml", "--json", DELETES="it does").json
+    assert first["record"]["met"]["deleted"] == ["data/more.txt"]
+    again = project("replay", DELETES="it does")
+    assert again.code == 0, again.err
+    said = project("replay", first["record"]["intent"]["id"], DELETES="it does not")
+    assert (said.code, last(said.out)) == (1, "different: 1 of 2 outputs are bit-identical, stdout identical")
+    assert "data/more.txt: a file of the commit that only the first deleted" in said.out
+
+
+def test_an_empty_directory_is_no_result_beside_stdout(project: Project, change: Change) -> None:
+    change("train.py", "import os, time\nos.mkdir('results')\nprint(time.time_ns())\n")
+    project.run()
+    said = project("replay")
+    assert (said.code, last(said.out)) == (1, "different: 1 of 1 output is bit-identical, stdout differs")

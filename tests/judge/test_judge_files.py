@@ -22,6 +22,7 @@ from reprobox.judge.verdict import NOTHING
 from reprobox.kit import canon
 from reprobox.model.outcome import Exit, OutputFile
 from reprobox.model.record import OutputSummary
+from reprobox.model.runspec import InputPin
 from reprobox.model.spec import OutputRule
 from reprobox.model.verdict import FileVerdict, Verdict
 
@@ -73,11 +74,12 @@ def test_other_mode_bits_do_not_count() -> None:
 
 def test_ignored_paths_never_make_it_identical_when_they_were_needed() -> None:
     rules = (OutputRule(pattern="*.log", compare="ignore"),)
-    same = compare(side(an_output("a.log"), rules=rules), side(an_output("a.log")))
-    assert (same.result, states(same)) == ("identical", {"a.log": "identical"})
-    for theirs in (side(an_output("a.log", b"other")), side()):
-        verdict = compare(side(an_output("a.log"), rules=rules), theirs)
-        assert (verdict.result, states(verdict)) == ("equal-under-rule", {"a.log": "ignored"})
+    model = an_output("model")
+    same = compare(side(an_output("a.log"), model, rules=rules), side(an_output("a.log"), model))
+    assert (same.result, states(same)) == ("identical", {"a.log": "identical", "model": "identical"})
+    for theirs in (side(an_output("a.log", b"other"), model), side(model)):
+        verdict = compare(side(an_output("a.log"), model, rules=rules), theirs)
+        assert (verdict.result, states(verdict)) == ("equal-under-rule", {"a.log": "ignored", "model": "identical"})
         assert verdict.same
 
 
@@ -342,3 +344,47 @@ def test_identical_means_equal_and_the_mirror_agrees(left: dict[str, bytes], rig
     assert {file.path for file in there.files} == left.keys() | right.keys()
     mirror = {"missing": "extra", "extra": "missing"}
     assert states(back) == {path: mirror.get(state, state) for path, state in states(there).items()}
+
+
+def deleting(*paths: str, rules: tuple[OutputRule, ...] = (), **asked: Any) -> Side:
+    intent = an_intent(runspec=a_runspec(outputs=rules, **asked))
+    outputs = (an_output("model"),)
+    return Side(record=a_record(intent, outputs, met={"deleted": list(paths)}), digest="sha256:" + "0" * 64, outputs=outputs)
+
+
+def test_a_file_of_the_commit_that_one_run_deleted_counts() -> None:
+    assert compare(deleting("data/a", "b"), deleting("data/a", "b")).result == "identical"
+    for ours, theirs, who in ((deleting("data/a"), deleting(), "first"), (deleting(), deleting("data/a"), "second")):
+        verdict = compare(ours, theirs)
+        assert (verdict.result, states(verdict)) == ("different", {"data/a": "different", "model": "identical"})
+        assert verdict.files[-1].detail["why"] == f"a file of the commit that only the {who} deleted"
+    ignore = (OutputRule(pattern="data/", compare="ignore"),)
+    assert compare(deleting("data/a", rules=ignore), deleting()).result == "equal-under-rule"
+
+
+def test_of_two_commits_one_may_never_have_had_the_file() -> None:
+    assert compare(deleting("data/a"), deleting(commit="9" * 40)).result == "not-checked"
+
+
+def test_what_one_deleted_and_the_other_wrote_anew_is_one_difference() -> None:
+    other = replace(deleting(), outputs=(an_output("model"), an_output("data/a")))
+    assert states(compare(deleting("data/a"), other)) == {"data/a": "extra", "model": "identical"}
+
+
+def test_a_mounted_input_of_the_commit_was_never_deleted() -> None:
+    pin = InputPin(path="/work/data", source="/x", kind="tree", digest=canon.digest_bytes(b"x"), size=1, tracked=True)
+    assert compare(deleting("data/a", inputs=(pin,)), deleting(inputs=(pin,))).result == "identical"
+
+
+def test_what_is_empty_on_both_sides_leaves_stdout_to_decide() -> None:
+    for hollow in (an_output("logs", b"", kind="dir"), an_output("done", b"")):
+        assert compare(side(hollow, stdout=SAID), side(hollow, stdout=SAID)).result == "identical"
+        assert compare(side(hollow, stdout=SAID), side(hollow, stdout=ELSE)).result == "different"
+        assert compare(side(hollow), side(hollow)).result == "identical"
+        assert compare(side(hollow, an_output("a"), stdout=SAID), side(hollow, an_output("a"), stdout=ELSE)).result == "identical"
+
+
+def test_when_all_is_ignored_and_nothing_was_said_nothing_was_compared() -> None:
+    rules = (OutputRule(pattern="*", compare="ignore"),)
+    verdict = compare(side(an_output("a"), rules=rules), side(an_output("a", b"other")))
+    assert (verdict.result, verdict.notes) == ("not-checked", (NOTHING,))

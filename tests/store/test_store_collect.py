@@ -64,6 +64,19 @@ def test_only_what_changed_is_an_output(work: Path, kept: Path) -> None:
     assert (work / "same").exists()
 
 
+def test_what_was_not_looked_at_is_not_called_deleted(work: Path, kept: Path) -> None:
+    exported = {name: ("file", 0o644, digest(b"x")) for name in ("data/a", "data/deep/b", "input", "database", "deep/c")}
+    (work / "data").mkdir()
+    (work / "input").touch()
+    deep = work / "/".join(["deep"] * (MAX_DEPTH + 2))
+    deep.mkdir(parents=True)
+    found = collect(work, exported, ("data", "input"), kept)
+    assert found.deleted == ("database", "deep/c")
+    exported = {"/".join(["deep"] * (MAX_DEPTH + 2)) + "/c": ("file", 0o644, digest(b"x"))}
+    found = collect(work, exported, (), kept)
+    assert (len(found.refused), found.deleted) == (1, ())
+
+
 def test_links_are_text_and_never_followed(work: Path, kept: Path, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.mkdir()
