@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reprobox.errors import EngineUnavailable, ReproboxError, RunBusy, UsageError
+from reprobox.errors import EngineUnavailable, ReproboxError, RunBusy, RunNotFound, StoreDamaged, UsageError
 from reprobox.flow import execute, expect, hidden, pending, reconcile, replay, run
 from reprobox.flow.box import Box, shared_home
 from reprobox.flow.watch import GRACE
 from reprobox.kit import canon
+from reprobox.kit.text import in_a_line
 from reprobox.kit.units import counted
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
@@ -88,6 +89,10 @@ def verify(box: Box, reference: str | None, *, deep: bool = False) -> list[Check
 
     Args:
         deep: also what they stand on: the log of records, the commit, image layers as the engine has them, objects, inputs.
+
+    Raises:
+        RunNotFound, RunAmbiguous: for the reference.
+        RunBusy: the run has no record yet, so there is nothing that could be damaged.
     """
     reconcile.settle(box)
     wanted = [box.runs.find(reference)] if reference else [run_id for run_id in box.runs.ids() if box.runs.finished(run_id)]
@@ -117,8 +122,13 @@ def _verify(box: Box, run_id: str) -> Checked:
     try:
         record, _ = box.runs.record(run_id)
         outputs = box.runs.outputs(run_id)
+    except (RunBusy, RunNotFound):
+        raise
+    except StoreDamaged as error:
+        return Checked(id=run_id, checked="record", damage=(in_a_line(error),))
     except ReproboxError as error:
-        return Checked(id=run_id, checked="record", damage=(str(error),))
+        # Unreadable, or of a newer version: nobody knows whether it is damaged.
+        return Checked(id=run_id, checked="nothing", damage=(), unchecked=(in_a_line(error),))
     path = box.runs.path(run_id)
     damage = list(_streams(path, record.stdout, record.stderr))
     if outputs and box.runs.outputs_stayed(run_id):

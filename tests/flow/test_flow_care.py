@@ -145,6 +145,29 @@ def test_verify_deep_finds_changed_objects_inputs_and_records(own_home: Project,
     assert "record log" in damage(own_home("verify", "--deep", "--json"))
 
 
+def test_verify_calls_damaged_only_what_is(own_home: Project) -> None:
+    """A run that goes on has nothing that could be damaged; of a newer version's record nobody can tell; a changed one is damaged."""
+    path = Path(own_home.run()["path"])
+    own_home.write("train.py", "import time\ntime.sleep(600)\n")
+    own_home.commit()
+    going = own_home("run", "-d").out.strip()
+    try:
+        said = own_home("verify", going, "--json")
+        assert (said.code, said.out) == (54, "")
+        assert "has no record yet" in said.err
+        assert own_home("verify", "--all").code == 0
+    finally:
+        own_home("stop", "--kill", going)
+    record = (path / "record.json").read_bytes().replace(b"reprobox.record/1", b"reprobox.record/9")
+    (path / "record.json").write_bytes(record)
+    (path / "record.sha256").write_text(f"sha256:{hashlib.sha256(record).hexdigest()}\n")
+    said = own_home("verify", path.name, "--json")
+    assert (said.code, said.json[0]["damage"]) == (4, [])
+    assert "newer reprobox" in said.json[0]["unchecked"][0]
+    (path / "record.json").write_bytes(record[:-5])
+    assert "is damaged" in damage(own_home("verify", path.name, "--json"))
+
+
 def test_verify_deep_reads_the_commit_again(own_home: Project) -> None:
     own_home.run()
     assert "files of the commit" in own_home("verify", "--deep").out
