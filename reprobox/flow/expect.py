@@ -31,7 +31,7 @@ def forecast(original: Record, *, as_recorded: bool = False, gpus: str | None = 
     uses_gpu = bool(gpus or asked.gpus)
     found = profiles.forecast(asked.profile, original.met, host.met(gpus=uses_gpu), uses_gpu=uses_gpu)
     if as_recorded and not uses_gpu:
-        found = profiles.forecast_as_recorded(original.met)
+        found = profiles.forecast_as_recorded(original.met, host.met(gpus=False))
     doubts = _doubts(original)
     if doubts and found.sameness.startswith("same-bits"):
         return Forecast(sameness="unknown", reasons=doubts)

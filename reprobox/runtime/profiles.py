@@ -279,11 +279,11 @@ def forecast(profile: str, recorded: Mapping[str, Any], here: Mapping[str, Any],
     return Forecast(sameness="same-bits", reasons=tuple(cpu) or (f"same dispatch class: {dispatch_class(here)}",))
 
 
-def forecast_as_recorded(recorded: Mapping[str, Any]) -> Forecast:
-    """What to expect where `as_recorded` sets the class of the record: equal bits were shown for one class only."""
+def forecast_as_recorded(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> Forecast:
+    """What to expect where `as_recorded` sets the class of the record: on another CPU equal bits were shown for one class only."""
     dispatch = dispatch_class(recorded)
     reason = f"the CPU code of {dispatch} is set by --as-recorded"
-    if dispatch in _SHOWN:
+    if dispatch in _SHOWN or dispatch == dispatch_class(here):
         return Forecast(sameness="same-bits-as-recorded", reasons=(reason,))
     return Forecast(sameness="unknown", reasons=(f"{reason}, which has not been shown to give equal bits for that class",))
 

@@ -114,8 +114,9 @@ def test_an_amd_class_is_not_promised_on_an_intel_cpu() -> None:
     xeon = {"cpu": {"vendor": "GenuineIntel", "flags": ["avx2", "fma", *AVX512]}}
     assert "no knob makes MKL" in str(profiles.can_play("amd-avx512", xeon))
     assert profiles.can_play("amd-avx512", ZEN) is None
-    assert profiles.forecast_as_recorded(INTEL).sameness == "same-bits-as-recorded"
-    assert profiles.forecast_as_recorded(ZEN).sameness == "unknown"
+    assert profiles.forecast_as_recorded(INTEL, ZEN).sameness == "same-bits-as-recorded"
+    assert profiles.forecast_as_recorded(xeon, ZEN).sameness == "unknown"
+    assert profiles.forecast_as_recorded(xeon, xeon).sameness == "same-bits-as-recorded"
 
 
 def test_one_class_with_other_instructions_for_narrow_numbers() -> None:
