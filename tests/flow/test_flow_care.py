@@ -146,7 +146,7 @@ def test_verify_deep_finds_changed_objects_inputs_and_records(own_home: Project,
 
 
 def test_verify_calls_damaged_only_what_is(own_home: Project) -> None:
-    """A run that goes on has nothing that could be damaged; of a newer version's record nobody can tell; a changed one is damaged."""
+    """A run that goes on has nothing that could be damaged; a newer version's record cannot be told; a changed one is damaged."""
     path = Path(own_home.run()["path"])
     own_home.write("train.py", "import time\ntime.sleep(600)\n")
     own_home.commit()
