@@ -7,6 +7,7 @@ reaches the mirror. Hooks of the host's configuration are cleared, because they 
 from __future__ import annotations
 
 import contextlib
+import difflib
 import os
 import re
 import tempfile
@@ -22,6 +23,7 @@ from reprobox.model.lock import Deb
 from reprobox.model.ports import Objects, Progress
 
 _URI = re.compile(r"^'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<sha256>[0-9a-f]{64})$")
+_SUITES = ("bookworm", "trixie", "bullseye", "forky", "sid", "stable", "oldstable", "oldoldstable", "testing", "unstable")
 _CONFIG = """\
 #clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
@@ -67,6 +69,8 @@ class Sources:
     """sources.list.d: file name to text."""
     trusted: Mapping[str, bytes] = field(default_factory=dict)
     """trusted.gpg.d: file name to keyring."""
+    suite: str | None = None
+    """The suite that was asked for, where it is one of Debian's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +91,20 @@ class Apt:
         env = {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
         return proc.run([argv[0], "-c", self._config, *argv[1:]], env=env)
 
-    def update(self) -> None:
-        """Fetches the lists. Raises FetchError."""
+    def update(self, suite: str | None = None) -> None:
+        """Fetches the lists.
+
+        Raises:
+            ResolveError: the mirror answers, and has no such suite.
+            FetchError: the mirror could not be asked.
+        """
         done = self._run("apt-get", "update", "-q")
+        if not done.ok and suite and re.search(rf"'\S+ {re.escape(suite)} Release' does not have a Release file", done.error_text):
+            raise ResolveError(
+                f"the mirror has no Debian suite {suite!r}",
+                why="\n".join(line for line in done.error_text.splitlines() if not line.startswith("W:")),
+                next_step=_other_suite(suite),
+            )
         if not done.ok:
             raise FetchError(
                 "the package mirror could not be asked",
@@ -153,6 +168,13 @@ class Apt:
         return Transport(proxies=proxies, verify=certificates)
 
 
+def _other_suite(suite: str) -> str:
+    near = difflib.get_close_matches(suite, _SUITES, n=1, cutoff=0.5)
+    if near and near[0] != suite:
+        return f"did you mean `base: debian:{near[0]}`?"
+    return f"write one that it has ({', '.join(_SUITES[:3])}, ...), or name a mirror that has {suite} in REPROBOX_DEBIAN_MIRROR"
+
+
 def _sibling(url: str, filename: str) -> str:
     """Where a package's other version lies in the pool; file names there have no epoch."""
     return f"{url.rpartition('/')[0]}/{quote(re.sub(r'_[0-9]+%3a', '_', filename))}"
@@ -190,7 +212,7 @@ def private(
         prefer: packages of a previous lock that are taken, where their bytes are in the store, before newer ones.
 
     Raises:
-        ResolveError: the host has no apt.
+        ResolveError: the host has no apt, or the mirror no such suite.
         FetchError: the mirror could not be asked.
     """
     cache = _cache() / canon.hex_of(canon.digest_of(dict(sources.files)))[:16]
@@ -207,7 +229,7 @@ def private(
             _write_previous(state, prefer, objects)
             apt = Apt(state)
             with progress.task("reading the package lists"):
-                apt.update()
+                apt.update(sources.suite)
         except FileNotFoundError as error:
             raise ResolveError(
                 "this host has no apt-get, which resolves Debian packages",

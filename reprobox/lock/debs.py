@@ -44,7 +44,7 @@ def suite_sources(suite: str) -> Sources:
         lines.append(f"deb [signed-by={keyring}] {main} {suite}-updates main")
         if security:
             lines.append(f"deb [signed-by={keyring}] {security} {suite}-security main")
-    return Sources(files={"suite.list": "\n".join(lines) + "\n"})
+    return Sources(files={"suite.list": "\n".join(lines) + "\n"}, suite=suite)
 
 
 def _mirrors() -> tuple[str, str | None]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from lock_world import NOW, Talk, rootfs, tar_bytes
 
-from reprobox.errors import ResolveError
+from reprobox.errors import FetchError, ResolveError
 from reprobox.lock import debs, fetch, resolve
 from reprobox.lock.tree import Tree
 from reprobox.model.lock import Lock
@@ -166,6 +166,30 @@ def test_no_apt_on_the_host(talk: Talk, objects: ObjectStore, tmp_path: Path, mo
     with pytest.raises(ResolveError, match="no apt-get") as caught:
         _resolve(BOOKWORM, objects, talk, tmp_path)
     assert "Debian or Ubuntu host" in caught.value.next_step
+
+
+@pytest.mark.parametrize(("suite", "told"), [("bookwrm", "`base: debian:bookworm`"), ("hardy", "REPROBOX_DEBIAN_MIRROR")])
+def test_a_suite_that_the_mirror_does_not_have_is_named(
+    suite: str, told: str, talk: Talk, objects: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mirror").mkdir()
+    monkeypatch.setenv("REPROBOX_DEBIAN_MIRROR", f"file://{tmp_path}/mirror")
+    monkeypatch.setenv("XDG_CACHE_HOME", os.fspath(tmp_path))
+    environment = Environment(base=BaseIntent(kind="debian", reference=suite))
+    with pytest.raises(ResolveError, match=f"no Debian suite '{suite}'") as caught:
+        _resolve(environment, objects, talk, tmp_path)
+    assert told in caught.value.next_step
+    assert "does not have a Release file" in caught.value.why
+
+
+def test_a_mirror_that_does_not_answer_is_not_blamed_on_the_suite(
+    talk: Talk, objects: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPROBOX_DEBIAN_MIRROR", "http://127.0.0.1:9/debian")
+    monkeypatch.setenv("XDG_CACHE_HOME", os.fspath(tmp_path))
+    with pytest.raises(FetchError, match="could not be asked") as caught:
+        _resolve(BOOKWORM, objects, talk, tmp_path)
+    assert "check the network" in caught.value.next_step
 
 
 def test_a_named_mirror_comes_before_the_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
