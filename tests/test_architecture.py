@@ -160,6 +160,14 @@ def test_exit_codes_are_unique() -> None:
     assert not set(codes) & {0, 1, 125, 126, 127, 130}
 
 
+def test_the_table_of_exit_codes_is_the_classes() -> None:
+    classes = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, errors.ReproboxError)]
+    expected = {f"| {cls.code} | {(cls.__doc__ or '').splitlines()[0]} |" for cls in classes if cls is not errors.ReproboxError}
+    page = (PACKAGE.parent / "docs/commands.md").read_text().splitlines()
+    rows = {line for line in page if line[2:4].isdigit() or line.startswith("| 2 |")}
+    assert {row for row in rows if not row.startswith(("| 70 |", "| 130 |"))} == expected
+
+
 PLANTED = [
     ("store/planted.py", "from reprobox.judge import files", "siblings are strangers"),
     ("kit/planted.py", "import reprobox.model.codec", "to the left only"),

@@ -36,7 +36,7 @@ RUN = Annotated[
 TRUST = Annotated[
     bool, typer.Option("--trust", help="Let a run from elsewhere have the network, capabilities or writable root that it asks for.")
 ]
-JSON = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+JSON = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, errors too.")]
 
 
 def config_first(config: Path, overrides: list[str]) -> tuple[Path, list[str]]:

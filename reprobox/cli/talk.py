@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from reprobox.errors import ReproboxError
 from reprobox.kit.text import shown
@@ -20,6 +20,9 @@ _QUICK = 0.4
 
 class Talk:
     """stderr for people, stdout for data. Implements model.ports.Progress."""
+
+    answered: ClassVar[bool] = False
+    """Whether the JSON document that the command was asked for has been written."""
 
     def __init__(self, *, quiet: bool = False, color: bool = False, debug: bool = False) -> None:
         self.quiet, self.color, self.debug = quiet, color, debug
@@ -49,6 +52,7 @@ class Talk:
         """One JSON document on stdout, keys sorted, nulls kept; dataclasses in it as objects."""
         from reprobox.model import codec
 
+        Talk.answered = True
         sys.stdout.write(json.dumps(codec.to_json(value), indent=2, sort_keys=True, ensure_ascii=True) + "\n")
 
     def line(self, text: str, *, trusted: bool = False) -> None:

@@ -244,3 +244,30 @@ def test_names_where_the_locale_is_ascii(project: Project) -> None:
     said = project("ls", PYTHONIOENCODING="ascii")
     assert said.code == 0, said.err
     assert "Gr\\xf6\\xdfe" in said.out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "answer", "error"),
+    [
+        (("run", "nothing.yaml", "--json"), 12, 125, "cannot read the config nothing.yaml"),
+        (("show", "nobody", "--json"), 50, 50, "there is no run 'nobody'"),
+        (("ls", "--json", "--state", "asleep"), 2, 2, "asleep"),
+        (("run", "--json", "--nonsense"), 2, 125, "--nonsense"),
+    ],
+)
+def test_an_error_under_json_is_an_object_too(project: Project, words: tuple[str, ...], code: int, answer: int, error: str) -> None:
+    said = project(*words)
+    assert said.code == answer
+    assert said.err
+    assert said.json.keys() == {"code", "error", "exit_code", "next", "why"}
+    assert (said.json["code"], said.json["exit_code"]) == (code, answer)
+    assert error in said.json["error"]
+    assert said.json["next"]
+    assert project(*[word for word in words if word != "--json"]).out == ""
+
+
+def test_a_failure_of_the_machine_under_json_is_an_object_too(project: Project) -> None:
+    said = project("show", "--json", REPROBOX_HOME=str(project.top / "config.yaml"))
+    assert (said.code, said.json["exit_code"]) == (said.json["code"],) * 2
+    assert "Traceback" not in said.err
+    assert said.json["error"]

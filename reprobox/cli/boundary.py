@@ -1,0 +1,95 @@
+"""The error boundary: whatever went wrong becomes one message on stderr, one exit code, and under --json one object on stdout."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+
+import click
+
+from reprobox.cli.talk import Talk
+from reprobox.errors import ReproboxError, StoreError, UsageError
+from reprobox.version import __version__
+
+_MACHINE = {
+    errno.ENOSPC: "free some space, also where temporary files go ($TMPDIR), then try again",
+    errno.EDQUOT: "your disk quota is used up: free some space, then try again",
+    errno.EMFILE: "raise the limit of open files (`ulimit -n`), then try again",
+    errno.ENFILE: "the machine has too many open files; try again later",
+    errno.ENOMEM: "the machine has no memory left; try again later",
+    errno.EAGAIN: "the machine has too many processes; try again later",
+    errno.EIO: "the disk failed to answer: look at the kernel's log",
+    errno.EROFS: "the file system is mounted read-only",
+    errno.ENOLCK: "the file system refuses locks; try again, or keep the project on another one",
+}
+"""What is the machine's doing and no bug of ours, wherever it happens, and what to do then."""
+
+ENGINE_FAILED = 125
+"""What `reprobox run` answers when reprobox or the engine failed, as docker does; other codes are the experiment's."""
+_INTERRUPTED = 130
+
+
+def told(error: BaseException, arguments: list[str]) -> int:
+    """Tells an error; the exit code."""
+    failure = _foreseen(error)
+    code = _INTERRUPTED if isinstance(error, KeyboardInterrupt) else failure.code if failure else ReproboxError.code
+    if isinstance(error, click.ClickException):
+        error.show()
+        code = error.exit_code
+    elif isinstance(error, KeyboardInterrupt):
+        sys.stderr.write("interrupted\n")
+    elif failure is None:
+        sys.stderr.write(_bug(error))
+    else:
+        if "--debug" in arguments or os.environ.get("REPROBOX_DEBUG"):
+            traceback.print_exception(error)
+        Talk.plain().failure(failure)
+    answer = ENGINE_FAILED if _is_run(arguments) and code != _INTERRUPTED else code
+    if _wants_json(arguments) and not Talk.answered:
+        Talk.plain().data(_as_data(error, failure, code, answer))
+    return answer
+
+
+def _foreseen(error: BaseException) -> ReproboxError | None:
+    """The failure that the user can act on; None for an interruption or a bug."""
+    if isinstance(error, ReproboxError):
+        return error
+    if isinstance(error, click.ClickException):
+        return UsageError(error.format_message(), next_step="reprobox --help")
+    if isinstance(error, OSError) and error.errno in _MACHINE:
+        return StoreError("this machine could not read or write", why=str(error), next_step=_MACHINE[error.errno])
+    return None
+
+
+def _as_data(error: BaseException, failure: ReproboxError | None, code: int, answer: int) -> dict[str, object]:
+    """An error for programs, with stable keys."""
+    if failure is None:
+        stopped = isinstance(error, KeyboardInterrupt)
+        what = "interrupted" if stopped else f"a bug in reprobox {__version__}: {type(error).__name__}: {error}"
+        failure = ReproboxError(what, next_step="" if stopped else "report it with what was written to stderr")
+    return {"error": failure.what, "why": failure.why, "next": failure.next_step, "code": code, "exit_code": answer}
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    return "--json" in arguments[: arguments.index("--") if "--" in arguments else None]
+
+
+def _is_run(arguments: list[str]) -> bool:
+    takes_value, words = {"-C"}, iter(arguments)
+    for word in words:
+        if word in takes_value:
+            next(words, None)
+        elif not word.startswith("-"):
+            return word == "run"
+    return False
+
+
+def _bug(error: BaseException) -> str:
+    """Everything that a report needs, to paste."""
+    trace = "".join(traceback.format_exception(error))
+    return (
+        f"{trace}\nThis is a bug in reprobox {__version__} (Python {sys.version.split()[0]}, {sys.platform}). "
+        "Nothing that was recorded is lost.\nnext: report it with the lines above\n"
+    )
