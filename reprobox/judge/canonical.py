@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from reprobox.judge import formats
-from reprobox.judge.content import Content, Leaf, Unreadable, put
+from reprobox.judge.content import Blob, Content, Leaf, Unreadable, put
 
 _CHUNK = 1 << 20
 _LINK = 1 << 16
@@ -96,7 +96,7 @@ class Unpacker:
             content = self.read(inner, member, depth + 1)
         except Unreadable:
             with inner.open("rb") as file:
-                return {prefix: f"{hashlib.file_digest(file, 'sha256').hexdigest()} ({inner.stat().st_size} bytes)"}
+                return {prefix: Blob(f"{hashlib.file_digest(file, 'sha256').hexdigest()} ({inner.stat().st_size} bytes)")}
         return {prefix: content.format} | {f"{prefix}{name}": leaf for name, leaf in content.leaves.items()}
 
     def _members(self, path: Path, name: str, kind: str) -> Iterator[tuple[str, Path | str]]:
@@ -109,6 +109,7 @@ class Unpacker:
             with tarfile.open(path) as tar:
                 for info in tar:
                     yield info.name, self._in_tar(tar, info)
+                _require_end(path, tar.offset)
         else:
             with zipfile.ZipFile(path) as archive:
                 for member in archive.infolist():
@@ -141,3 +142,16 @@ class Unpacker:
                     raise Unreadable("a container that unpacks to more than a reader may take")
                 file.write(chunk)
         return target
+
+
+def _require_end(path: Path, offset: int) -> None:
+    """Python's tarfile ends at a damaged header as it does at the end. Raises Unreadable where there is more, or no end."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        chunk = file.read(_CHUNK)
+        if len(chunk) < tarfile.BLOCKSIZE:
+            raise Unreadable("a tar file that is cut off")
+        while chunk:
+            if chunk.strip(b"\0"):
+                raise Unreadable(f"a tar file with something behind its end, or a damaged member at {offset}")
+            chunk = file.read(_CHUNK)

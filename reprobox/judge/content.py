@@ -25,6 +25,10 @@ _LOOKS = (
 )
 
 
+class Blob(str):
+    """A text that stands for bytes which nobody looked into. They may hold numbers, so they count under the rule `tensors` too."""
+
+
 class Unreadable(Exception):
     """The file is not what its format says, or more than a reader may take."""
 
@@ -90,7 +94,7 @@ def compare(left: Content, right: Content, tolerance: Tolerance, *, only_numbers
     """Compares two contents.
 
     Args:
-        only_numbers: leave texts aside (rule `tensors`).
+        only_numbers: leave texts aside (rule `tensors`), but for bytes that may hold numbers.
 
     Returns:
         `same` (bits of every leaf), `within` (the tolerance), and the details of FileVerdict.detail.
@@ -111,7 +115,7 @@ def compare(left: Content, right: Content, tolerance: Tolerance, *, only_numbers
 def _kept(leaves: Mapping[str, Leaf], only_numbers: bool) -> Mapping[str, Leaf]:
     if not only_numbers:
         return leaves
-    return {name: leaf for name, leaf in leaves.items() if not isinstance(leaf, str) and leaf is not None}
+    return {name: leaf for name, leaf in leaves.items() if isinstance(leaf, Blob) or not (leaf is None or isinstance(leaf, str))}
 
 
 def _leaf(result: _Sum, name: str, left: Leaf, right: Leaf, tolerance: Tolerance) -> None:

@@ -119,4 +119,4 @@ def _pickle(path: Path) -> Content:
     with path.open("rb") as stream:
         if formats_torch.is_legacy(stream):
             return formats_torch.read_legacy(stream)
-        return formats_pickle.read(stream, formats_joblib.raw)
+        return formats_pickle.read(stream, formats_joblib.raw, formats_torch.in_pickle)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -35,18 +37,54 @@ _MAX_HEADER = 100_000_000
 
 
 def of_array(array: Array) -> Tensor:
-    """A leaf of an array that is there already (or mapped)."""
+    """A leaf of an array that is there already (or mapped); times are integers of a type that names their unit."""
     native = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
-    return Tensor(dtype=str(native.dtype), shape=tuple(native.shape), load=lambda: native)
+    values = native.view(np.int64) if native.dtype.kind in "mM" else native
+    return Tensor(dtype=str(native.dtype), shape=tuple(native.shape), load=lambda: values)
+
+
+def by_field(array: Array) -> Any:
+    """A leaf, or a dictionary of them: compound types by field (what is between fields is chance), unnamed bytes as bytes."""
+    if array.dtype.names is not None:
+        return {field: by_field(array[field]) for field in array.dtype.names}
+    if array.dtype.kind == "V":
+        return of_array(np.frombuffer(array.tobytes(), np.uint8).reshape(*array.shape, array.dtype.itemsize))
+    return of_array(array)
+
+
+def _put(leaves: dict[str, Leaf], name: str, found: Any) -> None:
+    if not isinstance(found, dict):
+        put(leaves, name, found)
+        return
+    for field, below in found.items():
+        _put(leaves, f"{name}.{field}" if re.fullmatch(r"\w+", field) else f"{name}[{json.dumps(field)}]", below)
 
 
 def read_npy(path: Path) -> Content:
-    """One array; mapped, not read."""
+    """One array, mapped and not read; or several, as `np.save` writes them one after the other into one file."""
+    leaves: dict[str, Leaf] = {}
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        end = _first(path, leaves)
+        with path.open("rb") as file:
+            file.seek(end)
+            for count in itertools.count(2):
+                if file.tell() >= path.stat().st_size:
+                    break
+                _put(leaves, f"array {count}", by_field(np.lib.format.read_array(file, allow_pickle=False)))
     except (ValueError, EOFError, OSError) as error:
         raise Unreadable(f"not a readable npy file: {error}") from error
-    return Content(format="npy", leaves={"array": of_array(array)})
+    return Content(format="npy", leaves=leaves)
+
+
+def _first(path: Path, leaves: dict[str, Leaf]) -> int:
+    """The first array; where it ends."""
+    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    _put(leaves, "array", by_field(array))
+    if isinstance(array, np.memmap) and array.offset is not None:
+        return int(array.offset + array.nbytes)
+    with path.open("rb") as file:
+        np.lib.format.read_array(file, allow_pickle=False)
+        return file.tell()
 
 
 def read_npz(path: Path, limit: int) -> Content:
@@ -62,7 +100,7 @@ def read_npz(path: Path, limit: int) -> Content:
                 array = arrays[name]
                 if not isinstance(array, np.ndarray):
                     raise Unreadable(f"an npz file with a member that is no array: {name}")
-                put(leaves, name, of_array(array))
+                _put(leaves, name, by_field(array))
     except (ValueError, EOFError, OSError) as error:
         raise Unreadable(f"not a readable npz file: {error}") from error
     return Content(format="npz", leaves=leaves)

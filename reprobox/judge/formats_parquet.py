@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from reprobox.judge import formats_array
-from reprobox.judge.content import MAX_LEAVES, Content, Leaf, Unreadable, columns, put
+from reprobox.judge.content import MAX_LEAVES, Blob, Content, Leaf, Unreadable, columns, put
 
 
 def read_parquet(path: Path) -> Content:
-    """Numbers and times are an array a column, anything else a leaf a cell; compression and metadata are no content.
+    """Numbers and times are an array a column, anything else a leaf a cell or more; compression and metadata are no content.
 
     Raises:
         Unreadable: pyarrow is not installed, or cannot read the file.
@@ -45,4 +45,22 @@ def _column(arrow: Any, name: str, column: Any) -> dict[str, Leaf]:
         return leaves
     if len(column) > MAX_LEAVES:
         raise Unreadable("more values than a reader may take")
-    return leaves | {f"{name}[{row}]": repr(value) for row, value in enumerate(column.to_pylist())}
+    for row, value in enumerate(column.to_pylist()):
+        _cell(leaves, f"{name}[{row}]", value)
+    return leaves
+
+
+def _cell(leaves: dict[str, Leaf], name: str, value: Any) -> None:
+    """A value of a column that is no array; lists and structures by their parts."""
+    if isinstance(value, bool | int | float):
+        put(leaves, name, value)
+    elif isinstance(value, str | None):
+        put(leaves, name, repr(value))
+    elif isinstance(value, list) and value:
+        for place, part in enumerate(value):
+            _cell(leaves, f"{name}[{place}]", part)
+    elif isinstance(value, dict) and value:
+        for key, part in value.items():
+            _cell(leaves, f"{name}[{key!r}]", part)
+    else:
+        put(leaves, name, Blob(repr(value)))

@@ -11,35 +11,19 @@ import json
 import pickletools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import IO, Any
 
-import numpy as np
-
-from reprobox.judge.content import Content, Leaf, Unreadable, put
+from reprobox.judge import pickled
+from reprobox.judge.content import Blob, Content, Leaf, Unreadable, put
+from reprobox.judge.pickled import Opaque as Opaque
+from reprobox.judge.pickled import Symbol as Symbol
 from reprobox.judge.tensors import Tensor
 
 Raw = Callable[["Opaque", IO[bytes], Callable[[IO[bytes]], Any]], Any]
 _MARK = object()
 _PLAIN = re.compile(r'[^][/(){}<>":]+')
 _MAX_STEPS = 50_000_000
-
-
-@dataclass(frozen=True)
-class Symbol:
-    """A name that the pickle mentions."""
-
-    name: str
-
-
-@dataclass
-class Opaque:
-    """A call that the pickle asks for, not made."""
-
-    name: str
-    args: Any
-    state: Any = None
-    items: list[Any] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -150,9 +134,10 @@ class Machine:
         self._stack.append(self._call(function, args))
 
     def _call(self, function: Any, args: Any) -> Any:
-        name = function.name if isinstance(function, Symbol) else "?"
-        built = self._build(name, args)
-        return Opaque(name, args) if built is None else built
+        if not isinstance(function, Symbol):
+            return Opaque("?", (function, args))  # what is called was made by the pickle itself
+        built = self._build(function.name, args)
+        return Opaque(function.name, args) if built is None else built
 
     def _set_state(self) -> None:
         state = self._stack.pop()
@@ -164,7 +149,8 @@ class Machine:
     def _new(self, keywords: bool) -> None:
         extra = self._stack.pop() if keywords else None
         args, kind = self._stack.pop(), self._stack.pop()
-        self._stack.append(Opaque(kind.name if isinstance(kind, Symbol) else "?", args if extra is None else (args, extra)))
+        given = args if extra is None else (args, extra)
+        self._stack.append(Opaque(kind.name, given) if isinstance(kind, Symbol) else Opaque("?", (kind, given)))
 
     def _global(self, text: str) -> None:
         self._stack.append(Symbol(text.replace(" ", ".", 1)))
@@ -249,11 +235,11 @@ def flatten(value: Any) -> dict[str, Leaf]:
 def _flatten(found: dict[str, Leaf], path: str, value: Any, above: list[int]) -> None:
     if len(above) > 500:
         raise Unreadable("a pickle with too deep values")
-    value = value.whole() if isinstance(value, Whole) else _array(value) or value if isinstance(value, Opaque) else value
+    value = value.whole() if isinstance(value, Whole) else pickled.array(value) or value if isinstance(value, Opaque) else value
     if isinstance(value, Tensor | str | int | float | bool | type(None)):
         put(found, path or "<value>", value)
     elif isinstance(value, bytes | bytearray):
-        put(found, f"{path}<bytes>", value.hex())
+        put(found, f"{path}<bytes>", Blob(value.hex()))
     elif isinstance(value, Symbol):
         put(found, f"{path}<name>", value.name)
     elif id(value) in above:
@@ -287,35 +273,6 @@ def _segment(key: Any) -> str:
     return f"{{{key.text if isinstance(key, Key) else repr(key)}}}"
 
 
-def _array(value: Opaque) -> Tensor | None:
-    """A NumPy array or scalar as the ways of pickling it look; None for all else."""
-    last = value.name.rpartition(".")[2]
-    if not value.name.startswith("numpy."):
-        return None
-    if last == "_reconstruct" and isinstance(value.state, tuple) and len(value.state) == 5:
-        _, shape, dtype, fortran, data = value.state
-        return _tensor(dtype, shape, data, "F" if fortran else "C")
-    if last == "_frombuffer" and len(value.args) == 4:
-        data, dtype, shape, order = value.args
-        return _tensor(dtype, shape, data, order)
-    if last == "scalar" and len(value.args) == 2:
-        return _tensor(value.args[0], (), value.args[1], "C")
-    return None
-
-
-def _tensor(dtype: Any, shape: Any, data: Any, order: Any) -> Tensor | None:
-    if not isinstance(dtype, Opaque) or not isinstance(data, bytes | bytearray) or not isinstance(dtype.args, tuple):
-        return None
-    endian = dtype.state[1] if isinstance(dtype.state, tuple) and len(dtype.state) > 1 and dtype.state[1] in ("<", ">") else "<"
-    try:
-        kind = np.dtype(endian + str(dtype.args[0]))
-        array = np.frombuffer(data, dtype=kind).reshape(tuple(int(size) for size in shape), order="F" if order == "F" else "C")
-    except (TypeError, ValueError) as error:
-        raise Unreadable(f"a pickle with a damaged array: {error}") from error
-    native = array.astype(kind.newbyteorder("="))
-    return Tensor(dtype=str(native.dtype), shape=native.shape, load=lambda: native)
-
-
 def encoded(name: str, args: Any) -> Any:
     """The calls that any pickle may hold and that are plain values."""
     if name == "_codecs.encode" and len(args) == 2 and all(isinstance(arg, str) for arg in args):
@@ -328,10 +285,13 @@ def encoded(name: str, args: Any) -> Any:
     return None
 
 
-def read(stream: IO[bytes], raw: Raw = lambda _object, _stream, _nested: None) -> Content:
+def read(
+    stream: IO[bytes], raw: Raw = lambda _object, _stream, _nested: None, build: Callable[[str, Any], Any] = encoded
+) -> Content:
     """A plain pickle, or several one after the other.
 
     Args:
+        build: as `Machine`.
         raw: reads what stands between opcodes behind an object (`formats_joblib`).
     """
 
@@ -339,7 +299,7 @@ def read(stream: IO[bytes], raw: Raw = lambda _object, _stream, _nested: None) -
         raise Unreadable("a pickle with persistent ids")
 
     def value(inner: IO[bytes]) -> Any:
-        return Machine(persistent, encoded, lambda target, rest: raw(target, rest, value)).run(inner)
+        return Machine(persistent, build, lambda target, rest: raw(target, rest, value)).run(inner)
 
     leaves, count = flatten(value(stream)), 1
     while stream.read(1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import re
 from pathlib import Path
@@ -28,7 +29,7 @@ def read_csv(path: Path, *, delimiter: str) -> Content:
     """Columns by their name in the first row; a column of numbers is an array, any other is a leaf a cell."""
     csv.field_size_limit(1 << 24)
     try:
-        rows = list(csv.reader(_text(path).splitlines(keepends=True), delimiter=delimiter, strict=True))
+        rows = list(csv.reader(io.StringIO(_text(path), newline=""), delimiter=delimiter, strict=True))
     except csv.Error as error:
         raise Unreadable(f"not a readable CSV file: {error}") from error
     head, body = (rows[0], rows[1:]) if rows else ([], [])
@@ -44,14 +45,24 @@ def _column(leaves: dict[str, Leaf], name: str, cells: list[str]) -> None:
         array = np.array([_float(cell) if cell.strip() else np.nan for cell in cells], dtype=np.float64)
     except ValueError:
         for row, cell in enumerate(cells):
-            put(leaves, f"{name}[{row}]", cell)
+            put(leaves, f"{name}[{row}]", _cell(cell))
         return
     whole = all(_WHOLE.fullmatch(cell.strip()) for cell in cells)
     put(leaves, name, Tensor(dtype="float64", shape=array.shape, load=lambda: array, whole=whole))
 
 
+def _cell(cell: str) -> Leaf:
+    """A cell of a column that has others than numbers: the number or the text that it is."""
+    try:
+        return int(cell) if _WHOLE.fullmatch(cell.strip()) and cell.strip() else _float(cell)
+    except ValueError:
+        return cell
+
+
 def _float(cell: str) -> float:
     """A number. Raises ValueError for text, and for an integer that shares its double with its neighbours."""
+    if "_" in cell:
+        raise ValueError(f"{cell!r} is a number to Python only")
     value = float(cell)
     if abs(value) >= 2**53 and cell.strip().lstrip("+-").isdigit():
         raise ValueError(f"{cell!r} is more than a double can tell from its neighbours")
@@ -68,7 +79,7 @@ def read_json(path: Path) -> Content:
 def read_json_lines(path: Path) -> Content:
     """One JSON value a line, by `[line].path`."""
     leaves: dict[str, Leaf] = {}
-    for number, line in enumerate(_text(path).splitlines()):
+    for number, line in enumerate(_text(path).split("\n")):
         if line.strip():
             _json(leaves, f"[{number}]", _parse(line), 0)
     return Content(format="jsonl", leaves=leaves)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
 import math
 import struct
 import zipfile
@@ -14,14 +15,17 @@ from typing import IO, Any
 
 import numpy as np
 
-from reprobox.judge.content import Content, Unreadable, once, put
+from reprobox.judge.content import Blob, Content, Unreadable, once, put
 from reprobox.judge.formats_pickle import Machine, Opaque, Symbol, Whole, encoded, flatten
 from reprobox.judge.tensors import Array, Tensor
 
 MAGIC = 0x1950A86A20F9469CFC6C
 _MAX_ELEMENTS = 1 << 34
-_LEFT_OUT = ("data.pkl", "data/", "byteorder", "version", ".")
-"""Members of a zip that are read otherwise, or say how it was written. All others (TorchScript's source and constants) count."""
+_LEFT_OUT = {"data.pkl", "byteorder", "version", ".format_version", ".storage_alignment", ".data/serialization_id"}
+"""Members below the root that are read otherwise, or say how it was written. So are the storages that data.pkl names.
+
+All others (TorchScript's source and constants, what somebody put beside) count.
+"""
 _TYPES: dict[str, tuple[str, Any]] = {
     "Double": ("float64", np.float64),
     "Float": ("float32", np.float32),
@@ -105,6 +109,15 @@ def _build(name: str, args: Any) -> Any:
     return encoded(name, args)
 
 
+def in_pickle(name: str, args: Any) -> Any:
+    """As `_build`, in a plain pickle: there the storage of a tensor is bytes in the legacy format, which hold memory addresses."""
+    if name == "torch.storage._load_from_bytes" and len(args) == 1 and isinstance(args[0], bytes):
+        stream = io.BytesIO(args[0])
+        if is_legacy(stream):
+            return _legacy(stream)
+    return _build(name, args)
+
+
 def _new_tensor(args: Any) -> Tensor | None:
     store, named = args[0], args[6]
     if not isinstance(named, Symbol) or named.name not in _NEW_TYPES or (args[7:] and args[7]) or not isinstance(store, Store):
@@ -133,20 +146,23 @@ def read_zip(path: Path, limit: int) -> Content:
     if f"{root}byteorder" in archive.namelist() and archive.read(f"{root}byteorder").strip() != b"little":
         raise Unreadable("a checkpoint in big-endian order")
     read = functools.lru_cache(maxsize=1)(archive.read)  # views into one storage come one after another
+    known = {f"{root}{name}" for name in _LEFT_OUT}
     with archive.open(pickles[0]) as stream:
-        value = Machine(lambda pid: _stored(read, root, pid), _build).run(stream)
+        value = Machine(lambda pid: _stored(read, root, pid, known), _build).run(stream)
     leaves = flatten(value)
     for name in archive.namelist():
-        if not name.removeprefix(root).startswith(_LEFT_OUT) and not name.endswith(".debug_pkl"):
-            put(leaves, f"<{name.removeprefix(root)}>", hashlib.sha256(archive.read(name)).hexdigest())
+        if name not in known and not name.endswith(".debug_pkl"):
+            digest = hashlib.sha256(archive.read(name)).hexdigest()
+            put(leaves, f"<{name.removeprefix(root)}>", digest if name.startswith(f"{root}code/") else Blob(digest))
     return Content(format="torch", leaves=leaves)
 
 
-def _stored(read: Callable[[str], bytes], root: str, pid: Any) -> Store:
+def _stored(read: Callable[[str], bytes], root: str, pid: Any, known: set[str]) -> Store:
     if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage":
         raise Unreadable("an unknown persistent id")
     dtype, kind = _kind(pid[1])
     member = f"{root}data/{pid[2]}"
+    known.add(member)
     return Store(dtype=dtype, kind=kind, count=_count(pid), load=lambda: read(member))
 
 
@@ -165,7 +181,13 @@ def is_legacy(stream: IO[bytes]) -> bool:
 
 
 def read_legacy(stream: IO[bytes]) -> Content:
-    """The format before torch 1.6: three small pickles, the value, the storages' names, then their bytes."""
+    """The format before torch 1.6."""
+    # The keys of storages are memory addresses; they are not part of the value, so flatten does not see them.
+    return Content(format="torch-legacy", leaves=flatten(_legacy(stream)))
+
+
+def _legacy(stream: IO[bytes]) -> Any:
+    """Three small pickles, the value, the storages' names, then their bytes."""
     waiting: dict[str, tuple[str, Any, int]] = {}
     loaded: dict[str, bytes] = {}
 
@@ -189,8 +211,7 @@ def read_legacy(stream: IO[bytes]) -> Content:
         loaded[str(key)] = _legacy_bytes(stream, waiting[str(key)])
     if set(waiting) - set(loaded):
         raise Unreadable("a checkpoint without all of its storages")
-    # The keys of storages are memory addresses; they are not part of the value, so flatten does not see them.
-    return Content(format="torch-legacy", leaves=flatten(value))
+    return value
 
 
 def _legacy_bytes(stream: IO[bytes], what: tuple[str, Any, int]) -> bytes:

@@ -78,7 +78,7 @@ def distance(left: Tensor, right: Tensor, tolerance: Tolerance) -> Distance:
 
 
 def _chunk(found: Distance, left: Array, right: Array, dtype: str, start: int, tolerance: Tolerance) -> None:
-    differ = np.flatnonzero(_bits(left) != _bits(right)) if left.dtype.kind not in "OUSV" else np.flatnonzero(left != right)
+    differ = np.flatnonzero(_unlike(left, right))
     if not differ.size:
         return
     ours, theirs = left[differ], right[differ]
@@ -123,6 +123,16 @@ def _between(left: npt.NDArray[np.uint64], right: npt.NDArray[np.uint64], sign: 
     same = np.maximum(size_left, size_right) - np.minimum(size_left, size_right)
     result: npt.NDArray[np.uint64] = np.where(apart, size_left + size_right, same)
     return result
+
+
+def _unlike(left: Array, right: Array) -> Array:
+    """Which elements differ as bits; of a long double some bits say nothing, so they are compared by value and sign."""
+    if left.dtype.kind in "OUSV":
+        return np.asarray(left != right)
+    if left.dtype.kind == "f" and left.dtype.itemsize > 8:
+        both = np.isnan(left) & np.isnan(right)
+        return np.asarray(~both & ((left != right) | (np.signbit(left) != np.signbit(right))))
+    return np.asarray(_bits(left) != _bits(right))
 
 
 def _bits(array: Array) -> Array:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import array
 import contextlib
+import functools
 import io
+import json
 import pickle
 import stat
 import struct
@@ -332,3 +335,174 @@ def test_columns_of_parquet_called_as_cells_or_nulls_are_all_compared(compared: 
 
     assert not compared("a.parquet", table(1, True), table(2, True))["within"]
     assert not compared("a.parquet", table(1, True), table(1, False))["within"]
+
+
+# ---- rule `tensors`: what may hold a number is never left aside
+
+
+def one_file(*arrays: Any) -> bytes:
+    file = io.BytesIO()
+    for one in arrays:
+        np.save(file, one)
+    return file.getvalue()
+
+
+def table(values: dict[str, Any]) -> bytes:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.table(values), file)
+    return bytes(file.getvalue())
+
+
+NUMBERS: dict[str, tuple[str, Callable[[float], bytes]]] = {
+    "a cell of a column that has texts": ("a.csv", lambda n: f"i,v\n1,{n}\n2,n/a\n".encode()),
+    "a cell of a column that has large integers": ("a.csv", lambda n: f"i,v\n1,{2**60 + int(n)}\n2,3\n".encode()),
+    "a list in a table": ("a.parquet", lambda n: table({"i": [1], "v": [[n, 2.0]]})),
+    "a structure in a table": ("a.parquet", lambda n: table({"i": [1], "v": [{"x": n}]})),
+    "bytes in a table": ("a.parquet", lambda n: table({"i": [1], "v": [struct.pack("<d", n)]})),
+    "bytes in a pickle": ("a.pkl", lambda n: pickle.dumps({"i": 1, "v": array.array("d", [n])})),
+    "a member that no reader knows": ("a.zip", lambda n: zipped(("a.json", b"1"), ("w.bin", b"\0" + struct.pack("<d", n)))),
+    "constants of TorchScript": (
+        "a.pt",
+        lambda n: zipped(("a/data.pkl", pickle.dumps(False, 2)), ("a/constants/0", struct.pack("<d", n))),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NUMBERS)
+def test_a_number_wherever_it_is_counts_under_the_rule_tensors(tmp_path: Path, case: str) -> None:
+    name, make = NUMBERS[case]
+    for side, number in (("left", 5.0), ("right", 7.0)):
+        (tmp_path / side).write_bytes(make(number))
+    found = look(tmp_path / "left", tmp_path / "right", OutputRule(pattern="*", compare="tensors", atol=0.5), path=name)
+    assert found.state == "different", found.detail
+
+
+# ---- nothing behind what a reader would read
+
+
+@pytest.mark.parametrize("rule", ["content", "tensors"])
+def test_every_array_of_an_npy_file_is_compared(tmp_path: Path, rule: Any) -> None:
+    for side, second in (("left", 1.0), ("right", 2.0)):
+        (tmp_path / side).write_bytes(one_file(np.ones(3), np.zeros((0, 2)), np.array([second])))
+    found = look(tmp_path / "left", tmp_path / "right", OutputRule(pattern="*", compare=rule), path="a.npy")
+    assert (found.state, found.detail["first"]["name"]) == ("different", "array 3")
+
+
+def test_what_is_behind_an_npy_file_and_is_none_is_not_checked(looked: Looked) -> None:
+    assert looked("a.npy", one_file(np.ones(3)), one_file(np.ones(3)) + b"more").state == "not-checked"
+
+
+def test_a_tar_file_is_read_to_its_end_or_not_checked(looked: Looked) -> None:
+    def pack(second: bytes) -> bytes:
+        return tarred((entry("a"), b"1"), (entry("b"), second))
+
+    def damaged(data: bytes) -> bytes:
+        return data[:1024] + b"\xff" * 100 + data[1124:]
+
+    for left, right in (
+        (damaged(pack(b"1")), damaged(pack(b"2"))),
+        (tarred((entry("a"), b"1")) + pack(b"1"), tarred((entry("a"), b"1")) + pack(b"2")),
+        (pack(b"1")[:1024], tarred((entry("a"), b"1"))),
+    ):
+        assert looked("a.tar", left, right).state == "not-checked"
+
+
+def test_what_lies_beside_the_storages_of_a_checkpoint_counts(looked: Looked) -> None:
+    for name in ("x/data/weights.bin", "version.txt", "x/data.pkl.old", "data/x", "x/.data/0.storage"):
+        left, right = (zipped(("x/data.pkl", pickle.dumps({"a": 1})), (name, data)) for data in (b"1", b"2"))
+        assert looked("a.zip", left, right).state == "different", name
+
+
+# ---- calls of what a pickle itself has made
+
+
+class Made:
+    """Pickled by calling something that is no name: by `__reduce__`, and below protocol 4 by `__getnewargs_ex__`."""
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+
+    def __reduce__(self) -> Any:
+        return functools.partial(float, self._rate), ()
+
+
+class Keywords:
+    def __new__(cls, *, rate: float = 0.0) -> Any:
+        made = super().__new__(cls)
+        made.rate = rate
+        return made
+
+    rate: float
+
+    def __getnewargs_ex__(self) -> Any:
+        return (), {"rate": self.rate}
+
+    def __getstate__(self) -> None:
+        return None
+
+
+@pytest.mark.parametrize("make", [Made, lambda rate: Keywords(rate=rate)])
+def test_arguments_of_what_is_called_are_compared(looked: Looked, make: Callable[[float], Any]) -> None:
+    left, right = (pickle.dumps(make(rate), 2) for rate in (0.1, 0.2))
+    found = looked("a.pkl", left, right)
+    assert (found.state, found.detail["first"]["left"]) == ("different", 0.1)
+
+
+PLAIN_PICKLE = """
+import pickle, sys, torch
+weights = torch.tensor([[1.0, float(sys.argv[2])], [3.0, 4.0]])
+pickle.dump({"weights": weights, "part": weights[:, 1:], "layer": torch.nn.Parameter(weights.clone())}, open(sys.argv[1], "wb"))
+"""
+
+
+def test_tensors_of_torch_in_a_plain_pickle_are_read(tmp_path: Path) -> None:
+    for side, second in (("left", "2"), ("again", "2"), ("right", "5")):
+        assert proc.run([torch_python(), "-W", "ignore", "-c", PLAIN_PICKLE, tmp_path / side, second]).ok
+    for rule in ("content", "tensors"):
+        asked = OutputRule(pattern="*", compare=rule)  # type: ignore[arg-type]
+        found = look(tmp_path / "left", tmp_path / "right", asked, path="a.pkl")
+        assert (found.state, found.detail["first"]["name"], found.detail["first"]["index"]) == ("different", "weights", [0, 1])
+        assert look(tmp_path / "left", tmp_path / "again", asked, path="a.pkl").state in ("equal-under-rule", "identical")
+
+
+# ---- equal values are not called different, and the place is the right one
+
+
+def test_times_are_compared_with_their_unit(looked: Looked) -> None:
+    def times(unit: str, second: int) -> Any:
+        return np.array([1, second, "NaT"], f"M8[{unit}]")
+
+    for name, pack in (("a.npy", one_file), ("a.pkl", pickle.dumps)):
+        found = looked(name, pack(times("s", 2)), pack(times("s", 3)))  # type: ignore[operator]
+        assert (found.state, found.detail["count"], found.detail["first"]["index"]) == ("different", 1, [1])
+        assert looked(name, pack(times("s", 2)), pack(times("ms", 2))).state == "different"  # type: ignore[operator]
+
+
+def test_a_compound_array_is_compared_by_field(looked: Looked) -> None:
+    def rows(value: float, between: int) -> Any:
+        found = np.zeros(2, np.dtype([("flag", "i1"), ("value", "f4")], align=True))
+        found["value"] = np.nan, value
+        found.view(np.uint8)[1] = between
+        return found
+
+    for name, pack, place in (("a.npy", one_file, "array.value"), ("a.pkl", pickle.dumps, "value")):
+        found = looked(name, pack(rows(3, 0)), pack(rows(4, 0)))  # type: ignore[operator]
+        assert (found.state, found.detail["first"]["name"], found.detail["first"]["index"]) == ("different", place, [1])
+        assert looked(name, pack(rows(3, 0)), pack(rows(3, 9))).state == "equal-under-rule"  # type: ignore[operator]
+
+
+def test_a_nan_of_a_long_double_is_the_same_nan(looked: Looked) -> None:
+    left, right = (one_file(np.array([np.nan, value], "g")) for value in (1, 2))
+    found = looked("a.npy", left, right)
+    assert (found.detail["count"], found.detail["first"]["index"]) == (1, [1])
+
+
+def test_lines_end_where_lines_end(looked: Looked) -> None:
+    def lines(last: int) -> bytes:
+        return json.dumps({"text": "a\u2028b\x85c", "n": last}, ensure_ascii=False).encode() + b"\n"
+
+    assert looked("a.jsonl", lines(1), lines(2)).detail["first"]["name"] == "[0].n"
+    left, right = (f"a,b\nx\u2028y,{n}\n".encode() for n in (1, 2))
+    assert looked("a.csv", left, right).detail["first"]["name"] == "b"
+    assert looked("a.csv", b"a,b\n1_0,1\n", b"a,b\n10,1\n").state == "different"
