@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from reprobox.errors import ReproboxError
+from reprobox.errors import ReproboxError, RunNotFound
 from reprobox.flow import code, execute
 from reprobox.flow.box import Box
 from reprobox.flow.watch import GRACE, Watcher
@@ -43,8 +43,10 @@ class Trials:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         for intent in [] if self._keep else self._made:
-            if self._box.runs.finished(intent.id):
-                self._box.runs.remove(intent.id)
+            # One that could not be started is no run any more, and why it could not is what is to be told.
+            with contextlib.suppress(RunNotFound):
+                if self._box.runs.finished(intent.id):
+                    self._box.runs.remove(intent.id)
             refs.forget(code.holder(self._box, intent.source.commit), intent.id)
 
     def run(self, intent: Intent, job: execute.Job) -> Record:

@@ -98,6 +98,16 @@ def test_check_says_how_many_runs_it_makes_and_how_long_they_may_take(project: P
     assert "; the whole program, twice, would take about " in said.err.splitlines()[0]
 
 
+def test_a_trial_that_cannot_be_started_says_why_and_leaves_nothing(project: Project) -> None:
+    for words in (("check",), ("run", "config.yaml", "--preflight", "1")):
+        said = project(*words, "reprobox.network=no-such-network")
+        assert said.code == (41 if words[0] == "check" else 125), said.err
+        assert "network no-such-network not found" in said.err
+        assert "there is no run" not in said.err
+    assert project.runs() == []
+    assert project.git("for-each-ref", "refs/reprobox") == ""
+
+
 def test_an_interrupt_ends_both_and_leaves_nothing(project: Project, change: Change) -> None:
     change("train.py", "import time\ntime.sleep(300)\n")
     argv = [sys.executable, "-m", "reprobox.cli.main", "check", SMALL]
