@@ -17,7 +17,7 @@ from reprobox.kit.units import counted
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
 from reprobox.runtime import host, profiles
-from reprobox.store import tree
+from reprobox.store import fsck, tree
 from reprobox.version import __version__
 
 
@@ -122,8 +122,13 @@ def _verify(box: Box, run_id: str) -> Checked:
     try:
         record, _ = box.runs.record(run_id)
         outputs = box.runs.outputs(run_id)
-    except (RunBusy, RunNotFound):
+    except RunNotFound:
         raise
+    except RunBusy:
+        # It goes on, so there is nothing yet that could be damaged; or its record was there once.
+        if not (gone := fsck.vouched(box.runs, run_id, fsck.read_log(box.runs))):
+            raise
+        return Checked(id=run_id, checked="record", damage=(gone,))
     except StoreDamaged as error:
         return Checked(id=run_id, checked="record", damage=(in_a_line(error),))
     except ReproboxError as error:
