@@ -11,6 +11,7 @@ from reprobox.flow import carried, compare, execute, expect, reconcile, run
 from reprobox.flow import trust as trust_
 from reprobox.flow.box import Box
 from reprobox.flow.watch import Watcher
+from reprobox.kit import canon
 from reprobox.kit.text import shown
 from reprobox.model import codec
 from reprobox.model.agree import contradictions
@@ -128,9 +129,20 @@ def ready(
     inputs = find_inputs(box, asked.inputs)
     image, tier = restore_image(box, original)
     intent = _again(box, original, digest, replace(asked, env={**asked.env, **env}))
-    config = box.things.path(asked.config_digest).read_bytes()
+    config = _config(box, asked.config_digest)
     job = execute.Job(config=config, inputs=inputs, image=image, secrets=given, gpus=gpus)
     return Ready(intent=replace(intent, name=name, tags=tags), job=job, image_tier=tier)
+
+
+def _config(box: Box, digest: str) -> bytes:
+    """The bytes of the config file as the recorded run saw it. Raises StoreDamaged where they are others by now."""
+    data = box.things.path(digest).read_bytes()
+    if canon.digest_bytes(data) != digest:
+        raise StoreDamaged(
+            f"the stored config {digest} is not what was recorded, so the replay was not started",
+            next_step="`reprobox fsck` names all damage; `reprobox pull` or `import` can bring a good copy back",
+        )
+    return data
 
 
 def _require_agreement(original: Record) -> None:

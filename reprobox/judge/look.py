@@ -17,6 +17,8 @@ from reprobox.model.spec import OutputRule
 from reprobox.model.verdict import FileState, FileVerdict
 
 _GIB = 1 << 30
+_HASHED_A_SECOND = 100 << 20
+"""Bytes, on a slow machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +28,9 @@ class Limits:
     memory: int = 2 * _GIB
     """Bytes of address space, on top of four times the size of the files."""
     cpu: int = 300
-    """Seconds."""
+    """Seconds, on top of what hashing both files takes."""
     wall: int = 600
-    """Seconds."""
+    """The same."""
     unpacked: int = 16 * _GIB
     """Bytes that a compressed file may unpack to."""
 
@@ -67,13 +69,23 @@ def look(
         return verdict("identical", {})
     if rule.compare == "ignore":
         return verdict("ignored", {"differs": ["bytes"]})
-    answer = ask(left, right, rule, name, limits or Limits())
+    answer = _believed(ask(left, right, rule, name, limits or Limits()), (ours, theirs))
     detail = {"differs": ["bytes"], "rule": rule.compare, **_shown(answer)}
     if "same" not in answer:
         return verdict("different" if rule.compare == "bytes" else "not-checked", detail)
     if answer["same"]:
         detail["content"] = "equal"
     return verdict("equal-under-rule" if rule.compare != "bytes" and answer["within"] else "different", detail)
+
+
+def _believed(answer: dict[str, Any], wanted: tuple[str, str]) -> dict[str, Any]:
+    """The answer, where it is about the bytes that the two records name: stored files rot, and can be written to."""
+    found = answer.pop("digests", list(wanted))
+    wrong = [side for side, one, other in zip(("first", "second"), found, wanted, strict=True) if one != other]
+    if not wrong:
+        return answer
+    whose = " and ".join(f"the {side}" for side in wrong)
+    return {"why": f"the stored bytes of {whose} are not what was recorded; `reprobox fsck` names all damage"}
 
 
 def ask(left: Path, right: Path, rule: OutputRule, name: str, limits: Limits) -> dict[str, Any]:
@@ -87,7 +99,12 @@ def ask(left: Path, right: Path, rule: OutputRule, name: str, limits: Limits) ->
             "scratch": scratch,
             "only_numbers": rule.compare == "tensors",
             "tolerance": {"ulp": rule.ulp, "atol": rule.atol, "rtol": rule.rtol} if rule.compare != "bytes" else {},
-            "limits": asdict(limits) | {"memory": limits.memory + 4 * size},
+            "limits": asdict(limits)
+            | {
+                "memory": limits.memory + 4 * size,
+                "cpu": limits.cpu + size // _HASHED_A_SECOND,
+                "wall": limits.wall + size // _HASHED_A_SECOND,
+            },
         }
         return _start(json.dumps(request).encode(), scratch)
 

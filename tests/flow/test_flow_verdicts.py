@@ -192,3 +192,13 @@ def test_an_empty_directory_is_no_result_beside_stdout(project: Project, change:
     project.run()
     said = project("replay")
     assert (said.code, last(said.out)) == (1, "different: 1 of 1 output is bit-identical, stdout differs")
+
+
+def test_a_config_that_is_not_the_recorded_one_any_more_is_not_replayed(project: Project) -> None:
+    digest = project.run("scale=4")["record"]["intent"]["runspec"]["config_digest"].removeprefix("sha256:")
+    stored = project.top / ".reprobox/objects/sha256" / digest[:2] / digest[2:]
+    stored.chmod(0o644)
+    stored.write_bytes(stored.read_bytes().replace(b"scale: 4", b"scale: 5"))
+    said = project("replay")
+    assert said.code == 53, said.out
+    assert "is not what was recorded, so the replay was not started" in said.err

@@ -22,7 +22,7 @@ import pytest
 from torch_python import torch_python
 
 from reprobox.judge.look import Limits, look
-from reprobox.kit import proc
+from reprobox.kit import canon, proc
 from reprobox.model.spec import OutputRule
 from reprobox.model.verdict import FileVerdict
 
@@ -441,6 +441,25 @@ def test_one_flipped_byte_is_counted(pair: Pair) -> None:
     assert (found.state, found.detail["first_byte"], found.detail["bytes_differ"]) == ("different", 150_001, 1)
     longer = looked(pair("blob.bin", data, data + b"x"), "bytes")
     assert (longer.detail["first_byte"], "bytes_differ" in longer.detail) == (200_000, False)
+
+
+@pytest.mark.parametrize("kind", ["content", "bytes"])
+def test_stored_bytes_that_are_not_the_recorded_ones_are_not_compared(tmp_path: Path, kind: Any) -> None:
+    (tmp_path / "left").write_bytes(b'{"a": 1}')
+    (tmp_path / "right").write_bytes(b'{"a":1}')
+    known = {"ours": canon.digest_bytes(b'{"a": 1}'), "theirs": canon.digest_bytes(b'{"a": 2}')}
+    found = look(tmp_path / "left", tmp_path / "right", OutputRule(pattern="*", compare=kind), path="a.json", **known)
+    assert found.state == ("not-checked" if kind == "content" else "different")
+    assert found.detail == {
+        "differs": ["bytes"],
+        "rule": kind,
+        "why": "the stored bytes of the second are not what was recorded; `reprobox fsck` names all damage",
+    }
+
+
+def test_every_byte_is_counted_in_files_of_any_length(pair: Pair) -> None:
+    found = looked(pair("a.bin", b"\0" * 200_000, b"\0" * 70_000 + b"\1" * 130_000), "bytes")
+    assert (found.detail["first_byte"], found.detail["bytes_differ"]) == (70_000, 130_000)
 
 
 def test_identical_files_are_not_opened_by_a_reader(pair: Pair) -> None:
