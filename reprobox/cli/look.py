@@ -37,19 +37,35 @@ def list_runs(
     name: Annotated[str | None, typer.Option("--name", help="Only runs of this name.")] = None,
     tag: Annotated[str | None, typer.Option("--tag", help="Only runs with this tag.")] = None,
     state: Annotated[State | None, typer.Option("--state", help="Only runs in this state.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", help="Only runs from then on: 2026-11-21, '2026-11-21 14:00' (UTC), 2d.", metavar="DATE"),
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Only runs up to then; a date with its day.", metavar="DATE")] = None,
+    commit: Annotated[
+        str | None, typer.Option("--commit", help="Only runs of this commit: how its name begins, or HEAD, a branch ...")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", help="Only runs whose config has this value, as in lr=0.1; may be repeated.", metavar="KEY=VALUE"),
+    ] = None,
     as_json: JSON = False,
 ) -> None:
     """List runs, newest first.
 
-    Example:  reprobox ls --state failed --json
+    Example:  reprobox ls --since 7d --where train.lr=0.1
     """
     from reprobox.flow import query
 
     talk = talk_of(context)
     box = open_box(context)
-    rows = query.list_runs(box, limit=limit or None, name=name, tag=tag, state=state)
+    wanted = query.Wanted(name=name, tag=tag, state=state, since=since, until=until, commit=commit, where=where or ())
+    rows = query.list_runs(box, wanted, limit=limit or None)
     if as_json:
         talk.data(rows)
+        return
+    if not rows:
+        talk.note("no runs yet; next: reprobox run config.yaml" if wanted == query.Wanted(where=()) else "no run is like that")
         return
     now = time.time()
     render.table(

@@ -17,6 +17,8 @@ from reprobox.config.document import Document, Key, Keys, dotted
 from reprobox.config.problems import COMMAND_LINE, Problems, described, nearest
 from reprobox.config.written import in_place_of, marked, plain
 from reprobox.config.yaml12 import MAX_DEPTH, read_flow
+from reprobox.errors import UsageError
+from reprobox.kit.text import shown
 
 OURS = "reprobox"
 """The key whose settings have defaults, so that changing one needs no `+`."""
@@ -53,6 +55,23 @@ def apply(document: Document, overrides: Sequence[str], problems: Problems) -> d
         else:
             origins.update((key, "command line") for key in map(dotted, _places(override.value, keys)))
     return origins
+
+
+def pair(text: str) -> tuple[tuple[str, ...], Any, str]:
+    """`a.b=1` as a question: the parts of the key, the value, and its text.
+
+    Raises:
+        UsageError: it is nothing of that kind.
+    """
+    try:
+        asked = parse(text)
+        if asked.sign or not asked.has_value:
+            raise _Refused("it must look like a.b=1")
+    except _Refused as refusal:
+        raise UsageError(
+            f"{shown(text)} is no setting of a config", why=str(refusal), next_step="write KEY=VALUE, as in lr=0.1"
+        ) from None
+    return asked.parts, plain(asked.value), text.partition("=")[2].strip()
 
 
 def parse(text: str) -> Override:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import re
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from reprobox.errors import EngineError, EngineUnavailable
+from reprobox.errors import EngineError, EngineUnavailable, UsageError
 from reprobox.flow import compare, reconcile
 from reprobox.flow.box import Box
+from reprobox.kit import units
 from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
 from reprobox.model.verdict import Verdict
+from reprobox.store.settings import Setting
 from reprobox.store.summary import RunRow
 
 _CHUNK = 1 << 16
@@ -58,10 +61,66 @@ class Shown:
         }
 
 
-def list_runs(box: Box, *, limit: int | None, name: str | None, tag: str | None, state: str | None) -> list[RunRow]:
-    """Runs, newest first."""
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which runs are to be listed, as people say it."""
+
+    name: str | None = None
+    tag: str | None = None
+    state: str | None = None
+    since: str | None = None
+    until: str | None = None
+    commit: str | None = None
+    where: Sequence[str] = ()
+
+
+def list_runs(box: Box, wanted: Wanted, *, limit: int | None) -> list[RunRow]:
+    """Runs, newest first.
+
+    Raises:
+        UsageError: a date or setting makes no sense.
+        SourceError: git knows no such commit.
+    """
+    since, until = _moment(box, wanted.since, 0), _moment(box, wanted.until, 1)
+    commit, settings = _commit(box, wanted.commit), [_setting(text) for text in wanted.where]
     containers = reconcile.container_state(box) if reconcile.settle(box) else None
-    return list(box.runs.list(limit=limit, name=name, tag=tag, state=state, containers=containers))
+    return list(
+        box.runs.list(
+            limit=limit,
+            name=wanted.name,
+            tag=wanted.tag,
+            state=wanted.state,
+            since=since,
+            until=until,
+            commit=commit,
+            settings=settings,
+            containers=containers,
+        )
+    )
+
+
+def _moment(box: Box, text: str | None, end: int) -> float | None:
+    try:
+        return units.moments_of(text, box.clock())[end] if text is not None else None
+    except (ValueError, OverflowError) as error:
+        raise UsageError(str(error), next_step="reprobox ls --help") from error
+
+
+def _commit(box: Box, text: str | None) -> str | None:
+    """Some digits of a commit's name are a prefix; all else is for git to say."""
+    if text is None or re.fullmatch(r"[0-9a-f]{4,64}", text.lower()):
+        return text and text.lower()
+    from reprobox.source.repo import open_repo, resolve
+
+    return resolve(open_repo(box.top), text)
+
+
+def _setting(text: str) -> Setting:
+    from reprobox.config.load import recordable
+    from reprobox.config.overrides import pair
+
+    key, value, raw = pair(text)
+    return Setting(key=key, values=(recordable({"": value})[""], raw))
 
 
 def show(box: Box, reference: str) -> Shown:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import UTC, datetime
 
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([bkmgtp]?)(i?b?)", re.IGNORECASE)
 _POWER = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
@@ -55,6 +56,30 @@ def seconds_of(text: str) -> float:
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise ValueError(f"not a duration: {text!r}; write seconds, or 30s, 10m, 2h")
     return _bounded(seconds, text)
+
+
+def moments_of(text: str, now: float) -> tuple[float, float]:
+    """The beginning and the end (not included) of what a date or time means, in seconds since 1970.
+
+    A date is its whole day, a time is itself; without an offset both are UTC. A duration (`2d`, `12h`) is so long before `now`.
+
+    Raises:
+        ValueError: when the text is neither.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        try:
+            # A number alone may be a year or seconds.
+            before = now - seconds_of("" if text.strip().isdigit() else text)
+        except ValueError:
+            raise ValueError(
+                f"not a date: {text!r}; write 2026-11-21, '2026-11-21 14:00' (UTC), or how long ago, as in 2d"
+            ) from None
+        return before, before
+    start = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+    whole_day = re.fullmatch(r"[0-9W-]+", text.strip()) is not None
+    return start, start + 86400.0 if whole_day else start
 
 
 def _bounded(seconds: float, text: str) -> float:

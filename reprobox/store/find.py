@@ -38,7 +38,7 @@ def _latest(index: Index, back: int, reference: str) -> str:
     if len(rows) <= back:
         raise RunNotFound(
             f"there is no run {reference!r}",
-            why=f"This project has {counted(len(rows), 'run')}.",
+            why=f"This project has {counted(len(rows), 'run') if rows else 'no runs yet'}.",
             next_step="reprobox ls" if rows else "reprobox run config.yaml",
         )
     return rows[back].id

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from reprobox.kit import files
-from reprobox.store import ids, layout, summary
+from reprobox.store import ids, layout, settings, summary
 from reprobox.store.summary import DAMAGED, OPEN
 from reprobox.store.summary import RunRow as RunRow
 
@@ -39,6 +39,10 @@ _SCHEMA = (
     "INSERT INTO facts VALUES (-1)",
     f"PRAGMA user_version = {VERSION}",
 )
+_COMMITS = 'CREATE INDEX IF NOT EXISTS runs_commit ON runs ("commit")'
+"""Made when it is first needed: an index on the disk, which knows nothing of it, stays as it is."""
+_BATCH = 5000
+"""Runs whose configs are read in one transaction."""
 
 
 class Index:
@@ -49,8 +53,14 @@ class Index:
         self._runs = root / "runs"
         self._path = root / "index.sqlite"
 
-    def rows(self, where: str = "", values: Iterable[Any] = (), limit: int | None = None) -> list[RunRow]:
+    def rows(
+        self, where: str = "", values: Iterable[Any] = (), limit: int | None = None, *, configs: bool = False, commits: bool = False
+    ) -> list[RunRow]:
         """Rows that fulfil a condition in SQL, newest first.
+
+        Args:
+            configs: the condition asks for the table of settings, which is brought up to date.
+            commits: the condition asks for commits, which then have an index of their own.
 
         Raises:
             StoreError: a run or the index could not be read.
@@ -59,7 +69,29 @@ class Index:
         sql += f" WHERE {where}" if where else ""
         sql += " ORDER BY created DESC, id DESC LIMIT ?"
         bounds = [*map(_bindable, values), -1 if limit is None else limit]
-        return self._ask(lambda database: [_row(found) for found in database.execute(sql, bounds)])
+
+        def question(database: sqlite3.Connection) -> list[RunRow]:
+            if commits:
+                database.execute(_COMMITS)
+            if configs:
+                self._read_configs(database)
+            return [_row(found) for found in database.execute(sql, bounds)]
+
+        return self._ask(question)
+
+    def _read_configs(self, database: sqlite3.Connection) -> None:
+        """Those that are not in the table yet; what is read is kept where a first question is cut off."""
+        database.execute(settings.TABLE)
+        absent = [name for (name,) in database.execute(settings.ABSENT)]
+        for start in range(0, len(absent), _BATCH):
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                found = settings.rows(self._runs, absent[start : start + _BATCH])
+                database.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", found)
+            except BaseException:
+                database.execute("ROLLBACK")
+                raise
+            database.execute("COMMIT")
 
     def _ask(self, question: Callable[[sqlite3.Connection], list[RunRow]]) -> list[RunRow]:
         """Asks the database on disk, or where that cannot be used (read-only store, disk full) one in memory."""

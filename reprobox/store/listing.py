@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reprobox.errors import NewerFormat, RunNotFound, StoreDamaged
+from reprobox.store import settings
 from reprobox.store.index import Index
+from reprobox.store.settings import Setting
 from reprobox.store.summary import DAMAGED, OPEN, RunRow
 
 _RECORDED = ("finished", "failed", "interrupted", "lost", DAMAGED)
@@ -23,15 +25,19 @@ class Filter:
     tag: str | None = None
     state: str | None = None
     since: float | None = None
+    until: float | None = None
+    commit: str | None = None
+    settings: tuple[Setting, ...] = ()
     replay_of: str | None = None
 
 
 def rows(index: Index, state_of: Callable[[RunRow], str], wanted: Filter, limit: int | None) -> Iterator[RunRow]:
     """The rows; `state_of` tells the state of a run without a record."""
     where, values = _condition(wanted)
+    needs = {"configs": bool(wanted.settings), "commits": wanted.commit is not None}
     # An open run may drop out when its state is computed, so the limit alone would cut too early.
-    spare = 0 if limit is None else len(index.rows(f"state = ? AND ({where})", [OPEN, *values]))
-    found = (_settled(row, state_of) for row in index.rows(where, values, None if limit is None else limit + spare))
+    spare = 0 if limit is None else len(index.rows(f"state = ? AND ({where})", [OPEN, *values], **needs))
+    found = (_settled(row, state_of) for row in index.rows(where, values, None if limit is None else limit + spare, **needs))
     matching = (row for row in found if row is not None and wanted.state in (None, row.state))
     return itertools.islice(matching, limit)
 
@@ -60,4 +66,10 @@ def _condition(wanted: Filter) -> tuple[str, list[Any]]:
         parts.append((f"state IN ('{OPEN}', ?)", wanted.state))
     elif wanted.state is not None:
         parts.append(("state = ?", OPEN))
-    return " AND ".join(condition for condition, _ in parts), [value for _, value in parts]
+    if wanted.until is not None:
+        parts.append(("created < ?", wanted.until))
+    if wanted.commit is not None:
+        # Hexadecimal digits end before `g`.
+        parts += [('"commit" >= ?', wanted.commit), ('"commit" < ?', f"{wanted.commit}g")]
+    conditions, values = settings.condition(wanted.settings)
+    return " AND ".join([*(text for text, _ in parts), *conditions]), [*(value for _, value in parts), *values]

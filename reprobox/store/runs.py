@@ -6,7 +6,7 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from reprobox.errors import RunBusy, RunNotFound, StoreDamaged
@@ -19,6 +19,7 @@ from reprobox.model.verdict import Verdict
 from reprobox.store import find, heads, ids, layout, listing, manifest, rundir, state, verdicts
 from reprobox.store.index import Index
 from reprobox.store.rundir import RunDir
+from reprobox.store.settings import Setting
 from reprobox.store.state import Containers, RunState
 from reprobox.store.summary import OPEN, RunRow
 
@@ -213,6 +214,9 @@ class Runs:
         tag: str | None = None,
         state: str | None = None,
         since: float | None = None,
+        until: float | None = None,
+        commit: str | None = None,
+        settings: Sequence[Setting] = (),
         replay_of: str | None = None,
         containers: Containers | None = None,
     ) -> Iterator[RunRow]:
@@ -224,6 +228,9 @@ class Runs:
             tag: one of the tags.
             state: one of the names in `store/state.py`.
             since: seconds since 1970; runs created then or later.
+            until: runs created before then.
+            commit: how the commit's name begins.
+            settings: values in the run's config.
             replay_of: id of the original.
             containers: for the state of runs without a record; without it the locks alone decide between `running`, `queued` and
                 `open` (nobody holds it; the engine would know more).
@@ -231,7 +238,16 @@ class Runs:
         return listing.rows(
             self.index,
             lambda row: self._state_name(row.id, containers),
-            listing.Filter(name=name, tag=tag, state=state, since=since, replay_of=replay_of),
+            listing.Filter(
+                name=name,
+                tag=tag,
+                state=state,
+                since=since,
+                until=until,
+                commit=commit,
+                settings=tuple(settings),
+                replay_of=replay_of,
+            ),
             limit,
         )
 

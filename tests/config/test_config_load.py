@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from reprobox.config.load import load, recordable, template
 from reprobox.errors import ConfigError
-from reprobox.kit.units import bytes_of, seconds_of
+from reprobox.kit.units import bytes_of, moments_of, seconds_of
 from reprobox.model import codec
 from reprobox.model.spec import BaseIntent, InputIntent, OutputRule, Spec, Trail
 
@@ -487,6 +487,32 @@ def test_durations(text: str, seconds: float) -> None:
 def test_not_durations(text: str) -> None:
     with pytest.raises(ValueError, match="not a duration"):
         seconds_of(text)
+
+
+NOW = 1_795_300_000.0
+"""2026-11-21 22:26:40 UTC"""
+
+
+@pytest.mark.parametrize(
+    ("text", "begin", "end"),
+    [
+        ("2026-11-21", NOW - 80800, NOW + 5600),
+        ("20261121", NOW - 80800, NOW + 5600),
+        ("2026-11-21 22:26:40", NOW, NOW),
+        ("2026-11-21T22:26:40Z", NOW, NOW),
+        ("2026-11-22T00:26:40+02:00", NOW, NOW),
+        ("2d", NOW - 172800, NOW - 172800),
+        ("1h30m", NOW - 5400, NOW - 5400),
+    ],
+)
+def test_moments(text: str, begin: float, end: float) -> None:
+    assert moments_of(text, NOW) == (begin, end)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "2026", "2026-13-01", "yesterday", "-2d"])
+def test_not_moments(text: str) -> None:
+    with pytest.raises(ValueError, match="not a date"):
+        moments_of(text, NOW)
 
 
 def test_sizes_and_durations_beyond_any_machine() -> None:

@@ -55,7 +55,7 @@ def lane(top: Path, count: int, seed: int) -> None:
         sys.stdout.flush()
         if draw.random() < 0.3:
             quiet: Progress = _Silent()
-            query.list_runs(Box(start=top, progress=quiet), limit=1, name=None, tag=None, state=None)
+            query.list_runs(Box(start=top, progress=quiet), query.Wanted(), limit=1)
 
 
 def _import_everything() -> None:

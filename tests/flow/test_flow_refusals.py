@@ -43,6 +43,18 @@ def test_no_commit_yet(tmp_path: Path, base_env: dict[str, str]) -> None:
     assert "commit" in said.err
 
 
+def test_before_the_first_run_and_the_first_commit_there_is_nothing_to_list(tmp_path: Path, base_env: dict[str, str]) -> None:
+    project = Project(tmp_path, base_env)
+    project.git("init", "-q")
+    said = project("ls")
+    assert (said.code, said.out) == (0, "")
+    assert "no runs yet; next: reprobox run" in said.err
+    assert project("ls", "--json").json == []
+    assert "no run is like that" in project("ls", "--since", "1d").err
+    refused(project, "show", code=50, says="This project has no runs yet.")
+    assert project("fsck", "--project").code == 0
+
+
 def test_a_tree_that_is_not_clean_is_refused_with_every_reason(project: Project) -> None:
     project.write("train.py", "changed")
     project.write("new file.txt", "new")
@@ -271,3 +283,24 @@ def test_a_failure_of_the_machine_under_json_is_an_object_too(project: Project) 
     assert (said.code, said.json["exit_code"]) == (said.json["code"],) * 2
     assert "Traceback" not in said.err
     assert said.json["error"]
+
+
+def test_runs_are_listed_by_time_commit_and_what_was_set(project: Project) -> None:
+    first, commit = project.run("scale=5", "name=3.10")["id"], project.git("rev-parse", "HEAD")
+    project.write("new", "")
+    project.commit()
+    second = project.run()["id"]
+
+    def listed(*words: str) -> list[str]:
+        return [row["id"] for row in project("ls", "--json", *words).json]
+
+    assert listed("--where", "scale=5") == listed("--commit", commit[:9]) == listed("--commit", "HEAD~1") == [first]
+    assert listed("--where", "name=plain", "--where", "scale=3.0") == listed("--commit", "main") == [second]
+    assert listed("--where", "reprobox.environment.python=3.11", "--since", "1h") == [second, first]
+    assert listed("--until", "1h") == listed("--since", "2100-01-01") == listed("--where", "scale=50") == []
+    for words, code, says in (
+        (("--since", "soon"), 2, "not a date: 'soon'"),
+        (("--where", "scale"), 2, "write KEY=VALUE"),
+        (("--commit", "nothing"), 14, "nothing"),
+    ):
+        refused(project, "ls", *words, code=code, says=says)
