@@ -75,7 +75,12 @@ def _explained(box: Box, left: files.Side, right: files.Side, found: Verdict) ->
     if not _differs(found):
         return found
     causes = explain.causes(
-        _facts(left.record), _facts(right.record), files=detailed, trail=trails, dispatch=profiles.dispatch_class
+        _facts(left.record),
+        _facts(right.record),
+        files=detailed,
+        trail=trails,
+        dispatch=profiles.dispatch_class,
+        cut_off=any(side.record.exit.by_the_moment for side in (left, right)),
     )
     return replace(found, causes=causes)
 

@@ -66,7 +66,9 @@ def _doubts(original: Record) -> tuple[str, ...]:
         for note in one.get("entropy") or ()
         if "-packages/" not in note["place"]
     }
-    return (*outside(original), *sorted(draws))
+    cut = original.exit.by_the_moment
+    moment = f"the recorded run was ended from outside ({original.exit.reason}), and what it left depends on when"
+    return (*([moment] if cut else ()), *outside(original), *sorted(draws))
 
 
 def outside(record: Record) -> tuple[str, ...]:

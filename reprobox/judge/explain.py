@@ -134,6 +134,7 @@ def causes(
     files: Sequence[FileVerdict] = (),
     trail: Facts | None = None,
     dispatch: Callable[[Facts], str] | None = None,
+    cut_off: bool = False,
 ) -> tuple[Cause, ...]:
     """Ranked causes, the most telling first.
 
@@ -143,6 +144,7 @@ def causes(
         files: the verdicts of their outputs, for what a difference looks like.
         trail: what the comparison of the trails found.
         dispatch: names the class of CPU code from `met` (`runtime.profiles.dispatch_class`).
+        cut_off: whether one of them was ended from outside, which is reason enough for a difference.
     """
     found = [cause for rule in RULES if (cause := _apply(rule, left, right)) is not None]
     found = [
@@ -161,7 +163,7 @@ def causes(
         found += [cause for cause in (_apply(rule, left, right),) if cause is not None]
     ranked = sorted(found, key=lambda cause: -_weight(cause, left))
     telling = [cause for cause in ranked if cause.weight >= _TELLING]
-    return tuple(ranked) if telling else (*_nothing(trail), *ranked)
+    return tuple(ranked) if telling or cut_off else (*_nothing(trail), *ranked)
 
 
 def _apply(rule: Rule, left: Run, right: Run) -> Cause | None:

@@ -69,6 +69,11 @@ class Exit:
     signal: int | None = None
     message: str = ""
 
+    @property
+    def by_the_moment(self) -> bool:
+        """Whether the program was ended from outside, so that what it left depends on when that was."""
+        return self.reason in ("interrupted", "timeout", "engine", "lost")
+
 
 @dataclass(frozen=True, kw_only=True)
 class OutputFile:

@@ -116,6 +116,19 @@ def test_ctrl_c_stops_with_grace_and_is_recorded(project: Project, change: Calla
     assert [file["path"] for file in shown["outputs"]] == ["left"]
 
 
+def test_what_a_run_left_that_was_cut_off_promises_nothing(project: Project, change: Callable[[str, str], str]) -> None:
+    change("train.py", "import time\nfor n in range(20):\n    open('n', 'w').write(str(n))\n    time.sleep(0.2)\n")
+    run_id = project("run", "config.yaml", "-d").out.strip()
+    until(lambda: (project.top / ".reprobox/runs" / run_id / "work/n").exists())
+    assert project("stop", run_id).code == 0
+    told = project("replay", run_id)
+    assert told.code == 1
+    assert "ended from outside (interrupted)" in told.err
+    assert "the first was interrupted (exit 143), the second ended with exit 0" in told.out
+    assert "forecast did not hold" not in told.out
+    assert "not deterministic" not in told.out
+
+
 def test_a_second_ctrl_c_kills(project: Project, change: Callable[[str, str], str]) -> None:
     change("train.py", WAITING.replace("signal.signal(signal.SIGTERM, leave)", "signal.signal(signal.SIGTERM, signal.SIG_IGN)"))
     process = supervised(project)
