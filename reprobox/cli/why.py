@@ -11,6 +11,7 @@ import typer
 from reprobox.cli import verdicts
 from reprobox.cli.common import CONFIG, JSON, RUN, TRUST, config_first, open_box, talk_of
 from reprobox.cli.talk import Talk
+from reprobox.judge.verdict import NOTHING
 from reprobox.kit.units import counted
 from reprobox.model import codec
 
@@ -46,7 +47,7 @@ def check(
     Makes 2 runs, and 2 more to find the operation where they differ; beside each other where CPUs and memory are enough for both.
     A few steps take as long as the program needs to begin (import torch, load its data), and that twice.
 
-    Exit code 0: the same. 1: different. 60: nothing could be compared.
+    Exit code 0: the same. 1: different. 60: nothing could be compared, or not all.
 
     Example:  reprobox check config.yaml --steps 5
     """
@@ -77,7 +78,7 @@ def lines(found: Checked) -> Iterator[str]:
     if not found.same:
         yield from verdicts.story(found.verdict)
         yield from _operation(found.operation)
-    if found.verdict.stdout_equal is False and (found.same or not found.verdict.files):
+    if found.verdict.stdout_equal is False and (found.same or not any(file.state == "different" for file in found.verdict.files)):
         yield "stdout differs" + (", and does not count beside what was compared" if found.same else "")
     if found.verdict.ended:
         yield f"how the program ended: {found.verdict.ended}"
@@ -87,7 +88,7 @@ def lines(found: Checked) -> Iterator[str]:
 def sentence(found: Checked) -> str:
     """The result of a preflight in one line."""
     if found.result == "not-checked":
-        return "preflight: nothing could be compared; " + _what_then(found)
+        return "preflight: not checked; " + _what_then(found)
     if found.whole or not found.steps:
         return f"preflight: the whole program {'is the same' if found.same else 'differs'} in two containers"
     one = found.steps == 1
@@ -97,9 +98,12 @@ def sentence(found: Checked) -> str:
 
 
 def _what_then(found: Checked) -> str:
-    if found.whole:
+    if not found.whole:
+        return "give it more time (--limit), or fewer steps"
+    if NOTHING in found.verdict.notes:
         return "the program leaves no outputs, writes nothing to stdout, and takes no optimizer step of torch"
-    return "give it more time (--limit), or fewer steps"
+    unread = [file.path for file in found.verdict.files if file.state == "not-checked"]
+    return "not all of what it leaves could be looked into" + (f": {', '.join(unread[:5])}" if unread else "")
 
 
 def _operation(operation: Operation | None) -> Iterator[str]:

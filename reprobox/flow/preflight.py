@@ -85,7 +85,7 @@ def check(box: Box, intent: Intent, job: execute.Job, *, steps: int, limit: floa
         return Checked(
             result=found.result,
             steps=int((found.trail or {}).get("compared", 0)),
-            whole=not _stopped(first),
+            whole=not _stopped(first) and not _stopped(second),
             exit=first.exit.code,
             verdict=found,
             operation=operation,
@@ -166,8 +166,9 @@ def _judge(box: Box, first: Record, second: Record) -> Verdict:
     state = (found.trail or {}).get("state")
     result = found.result
     if "timeout" in (first.exit.reason, second.exit.reason):
-        # Cut off at different points, their outputs say nothing; the steps that both have taken do.
-        result = "identical" if state == "equal" else "not-checked"
+        # Cut off at different points, their outputs say nothing; the steps that both have taken do, unless one failed in the next.
+        failed = any(record.exit.code and record.exit.reason != "timeout" for record in (first, second))
+        result = "identical" if state == "equal" and not failed else "not-checked"
     elif state == "equal" and found.exit_equal and first.exit.reason == "exited" and by_stdout(first, found.files):
         result = "identical"  # the steps were compared, so stdout is not all there is
     return replace(found, causes=causes, result="different" if state == "different" else result)

@@ -44,7 +44,7 @@ def test_nothing_to_compare_is_no_success(project: Project, change: Change) -> N
     assert (said.code, last(said.out)) == (60, f"{nothing}; both failed with exit 1")
     assert project("diff", "latest~1", "latest").code == 60
     checked = project("check")
-    assert (checked.code, last(checked.out).split(";")[0]) == (60, "preflight: nothing could be compared")
+    assert (checked.code, last(checked.out).split(";")[0]) == (60, "preflight: not checked")
 
 
 def test_stdout_counts_beside_outputs_where_a_rule_says_so(project: Project, change: Change) -> None:
@@ -192,6 +192,31 @@ def test_an_empty_directory_is_no_result_beside_stdout(project: Project, change:
     project.run()
     said = project("replay")
     assert (said.code, last(said.out)) == (1, "different: 1 of 1 output is bit-identical, stdout differs")
+    checked = project("check")
+    assert (checked.code, last(checked.out)) == (1, "preflight: the whole program differs in two containers")
+    assert "stdout differs" in checked.out.splitlines()
+
+
+# The second of the two runs of a preflight has another directory for temporary files.
+HANGS = """
+import os, sys, time, reprobox_trail
+reprobox_trail.log(1, {{"a": b"12345678"}})
+open("model.bin", "w").write("x")
+sys.stdout.flush()
+if os.environ.get("TMPDIR", "/tmp") != "/tmp":
+    time.sleep(60)
+sys.exit({code})
+"""
+
+
+def test_of_two_runs_one_failed_and_the_other_was_stopped_at_the_limit(project: Project, change: Change) -> None:
+    change("train.py", HANGS.format(code=1))
+    checked = project("check", "--limit", "5")
+    assert checked.code == 60, checked.out
+    assert last(checked.out) == "preflight: not checked; give it more time (--limit), or fewer steps"
+    change("train.py", HANGS.format(code=0))
+    checked = project("check", "--limit", "5")
+    assert (checked.code, last(checked.out)) == (0, "preflight: the first step is the same in two containers")
 
 
 def test_a_config_that_is_not_the_recorded_one_any_more_is_not_replayed(project: Project) -> None:
