@@ -1,9 +1,10 @@
-"""ls, show, logs, diff: what has been recorded."""
+"""ls, show, get, logs, diff: what has been recorded."""
 
 from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
     app.command(name="ls")(list_runs)
     app.command()(show)
     app.command()(logs)
+    app.command()(get)
     app.command()(diff)
 
 
@@ -159,6 +161,33 @@ def _loosened(record: Record) -> list[tuple[str, str]]:
 
     lines = list(trust.loosened(record.intent.runspec)) or ["nothing: hermetic"]
     return [("" if number else "loosened", line) for number, line in enumerate(lines)]
+
+
+def get(
+    context: typer.Context,
+    run: RUN,
+    to: Annotated[Path, typer.Option("--output", "-o", help="Where to; made if it is not there.", metavar="DIR")],
+    patterns: Annotated[
+        list[str] | None, typer.Argument(help="Only these outputs, as `outputs:` in a config means them.", metavar="[PATTERN ...]")
+    ] = None,
+    as_json: JSON = False,
+) -> None:
+    """Copy outputs of a run out of the store.
+
+    Each is held against its recorded hash while it is copied. Nothing that is there is replaced.
+
+    Example:  reprobox get latest "*.pt" -o models
+    """
+    from reprobox.flow import take
+
+    talk = talk_of(context)
+    found = take.take(open_box(context), run, patterns or (), to)
+    if as_json:
+        talk.data(found)
+        return
+    for file in found.outputs:
+        talk.line(str(to / file.path))
+    talk.note(f"{counted(len(found.outputs), 'output')}, {human(sum(file.size for file in found.outputs))}, from {found.id}")
 
 
 def logs(

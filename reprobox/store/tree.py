@@ -1,5 +1,5 @@
 """A run's outputs on the disk, by directory descriptors and never through a link: written when they come from elsewhere, each file
-made new, and looked at again.
+made new; copied to where the user wants them; and looked at again.
 """
 
 from __future__ import annotations
@@ -11,10 +11,13 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from reprobox.errors import HashMismatch
-from reprobox.kit import canon, trees
+from reprobox.errors import HashMismatch, StoreDamaged, UsageError
+from reprobox.kit import canon, files, trees
+from reprobox.kit.text import shown
 from reprobox.model.outcome import OutputFile
+from reprobox.store import layout
 
+_CHUNK = 1 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -63,6 +66,89 @@ def _write_file(folder: int, name: bytes, file: OutputFile, source: Path) -> Non
         if (digest, size) != (file.sha256, file.size):
             raise HashMismatch(f"the bytes for {file.path} are not what the manifest says", why=f"expected {file.sha256}")
         os.fchmod(target.fileno(), file.mode & 0o777)
+
+
+def take(stored: Path, outputs: Sequence[OutputFile], top: Path, moved: Callable[[int], None]) -> None:
+    """Copies outputs into a directory of the user's own, each held against its hash while it is copied; nothing there is replaced.
+
+    Links come last and are never followed, those of an earlier copy neither. A file has its name when it is whole.
+
+    Args:
+        stored: the run's own outputs.
+        moved: told of bytes as they are copied.
+
+    Raises:
+        UsageError: something is there under such a name; nothing was written.
+        StoreDamaged: an output is not what the manifest says, or is gone.
+    """
+    if taken := [file.path for file in outputs if file.kind != "dir" and _is_there(top, file.path)]:
+        more = f" (and {len(taken) - 1:,} more)" if len(taken) > 1 else ""
+        raise UsageError(
+            f"{shown(str(top))} has {shown(taken[0])} already{more}", why="Nothing was written.", next_step="name another directory"
+        )
+    with layout.trouble(f"writing to {shown(str(top))}"):
+        try:
+            top.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as fault:
+            raise UsageError(f"{shown(str(top))} is no directory", next_step="name another one") from fault
+        for file in sorted(outputs, key=lambda file: file.kind == "link"):
+            _take(stored, file, top, moved)
+
+
+def _is_there(top: Path, path: str) -> bool:
+    *parents, name = os.fsencode(path).split(b"/")
+    try:
+        with trees.opened(top, parents) as folder:
+            os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    except NotADirectoryError:
+        return True  # something on the way is a file or a link
+    return True
+
+
+def _take(stored: Path, file: OutputFile, top: Path, moved: Callable[[int], None]) -> None:
+    *parents, name = os.fsencode(file.path).split(b"/")
+    if file.kind == "dir":
+        with _directory(top, [*parents, name]):
+            return
+    try:
+        with trees.opened(stored, parents) as origin, _directory(top, parents) as folder:
+            if file.kind == "link":
+                target = os.readlink(name, dir_fd=origin)
+                _require(file, canon.digest_bytes(target))
+                os.symlink(target, name, dir_fd=folder)
+            else:
+                _take_file(origin, folder, name, file, moved)
+    except FileNotFoundError as fault:
+        raise StoreDamaged(f"the output {shown(file.path)} is gone", why=str(fault), next_step="reprobox fsck") from fault
+
+
+def _take_file(origin: int, folder: int, name: bytes, file: OutputFile, moved: Callable[[int], None]) -> None:
+    hasher, temp = hashlib.sha256(), os.fsencode(files.temp_beside(Path()).name)
+    fd = os.open(name, _READ, dir_fd=origin)
+    with os.fdopen(fd, "rb") as source, os.fdopen(os.open(temp, _FILE, 0o600, dir_fd=folder), "wb") as target:
+        try:
+            while chunk := source.read(_CHUNK):
+                hasher.update(chunk)
+                target.write(chunk)
+                moved(len(chunk))
+            _require(file, f"sha256:{hasher.hexdigest()}")
+            target.flush()
+            os.fchmod(target.fileno(), file.mode & 0o777 | 0o600)
+            os.rename(temp, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            os.unlink(temp, dir_fd=folder)
+            raise
+
+
+def _require(file: OutputFile, found: str) -> None:
+    if found != file.sha256:
+        raise StoreDamaged(
+            f"the output {shown(file.path)} is not what was recorded",
+            why=f"recorded {file.sha256}\nfound    {found}",
+            next_step="`reprobox fsck` names all damage; `reprobox pull` or `import` can bring a good copy back",
+        )
 
 
 def found(top: Path, path: str) -> tuple[str, str]:
