@@ -91,7 +91,8 @@ def build(
 ) -> None:
     """Make the image from the lock.
 
-    It is composed without a network; the same lock gives the same digest on every engine.
+    It is composed without a network; the same lock gives the same digest on every engine. The first build writes that digest into
+    the lock, so commit the lock after it.
 
     Example:  reprobox build config.yaml --check
     """
