@@ -7,7 +7,7 @@ first two and is the commit's is a hint; one that a sparse checkout leaves out i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,13 @@ _UNDER_WAY = {
     "REVERT_HEAD": "revert in progress",
     "BISECT_LOG": "bisect in progress",
 }
+INCURABLE = {
+    "submodule not checked out": "git submodule update --init --recursive",
+    "LFS pointer without content": "git lfs pull",
+    "LFS content not in .git/lfs": "git lfs fetch",
+    "unreadable": "make it readable",
+}
+"""What neither a commit nor a snapshot makes good, and what does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,12 @@ class Reason:
 
     def __str__(self) -> str:
         return f"{self.kind}: {shown(self.path)}" if self.path else self.kind
+
+
+def cures(reasons: Iterable[Reason]) -> list[str]:
+    """What makes good what cannot be committed, each once; the first to say is the first to do."""
+    kinds = [reason.kind for reason in reasons]
+    return [cure for start, cure in INCURABLE.items() if any(kind.startswith(start) for kind in kinds)]
 
 
 @dataclass(frozen=True, slots=True)

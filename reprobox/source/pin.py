@@ -53,10 +53,13 @@ def _dirty(reasons: list[check.Reason]) -> DirtyTree:
     shown = [str(reason) for reason in reasons[:_SHOWN]]
     if len(reasons) > _SHOWN:
         shown.append(f"and {len(reasons) - _SHOWN} more")
+    cures = check.cures(reasons)
+    if not all(check.cures([reason]) for reason in reasons):
+        cures.append("git commit, or git stash -u, or run with --snapshot, which records the tree as it is without touching it")
     return DirtyTree(
         f"the work tree is not the commit, for {counted(len(reasons), 'reason')}",
         why="\n".join(shown),
-        next_step="git commit, or git stash -u, or run with --snapshot, which records the tree as it is without touching it",
+        next_step=", then ".join(cures),
     )
 
 

@@ -24,7 +24,6 @@ from reprobox.source.repo import Repo, open_repo, raw, resolve
 from reprobox.source.worktree import is_executable
 
 _WHO = b"reprobox <reprobox@localhost>"
-_INCURABLE = ("submodule not checked out", "LFS pointer without content", "LFS content not in .git/lfs", "unreadable")
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
@@ -46,10 +45,10 @@ def snapshot(top: Path, run_id: str) -> Source:
 
 
 def _refuse(state: check.State) -> None:
-    found = [str(reason) for reason in state.reasons if reason.kind.startswith(_INCURABLE)]
+    found = [str(reason) for reason in state.reasons if check.cures([reason])]
     if found:
         raise SourceError(
-            "a snapshot cannot hold what is not there", why="\n".join(found), next_step="fetch it: submodules, LFS content"
+            "a snapshot cannot hold what is not there", why="\n".join(found), next_step=", then ".join(check.cures(state.reasons))
         )
 
 

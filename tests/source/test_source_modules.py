@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reprobox.errors import HashMismatch, SourceError
+from reprobox.errors import DirtyTree, HashMismatch, SourceError
 from reprobox.source.carry import import_lfs, lfs_file, lfs_objects
 from reprobox.source.check import check
 from reprobox.source.export import export
@@ -56,6 +56,13 @@ def test_states_of_submodules(nested, make) -> None:
     assert check(nested.top) == []
     nested.git("submodule", "deinit", "-q", "-f", "libs/mid")
     assert check(nested.top) == ["submodule not checked out: libs/mid"]
+    with pytest.raises(DirtyTree) as refused:
+        pin(nested.top)
+    assert refused.value.next_step == "git submodule update --init --recursive"
+    nested.write("new.py")
+    with pytest.raises(DirtyTree) as refused:
+        pin(nested.top)
+    assert refused.value.next_step.startswith("git submodule update --init --recursive, then git commit")
 
 
 def test_export_finds_submodules_that_are_no_longer_checked_out(nested, tmp_path: Path) -> None:
@@ -137,8 +144,9 @@ def test_lfs_content_is_clean_and_exported(lfs_work, tmp_path: Path) -> None:
 def test_a_pointer_without_content(lfs_work, tmp_path: Path) -> None:
     lfs_work.write("model.bin", POINTER)
     assert check(lfs_work.top) == ["LFS pointer without content: model.bin"]
-    with pytest.raises(SourceError, match="cannot hold"):
+    with pytest.raises(SourceError, match="cannot hold") as refused:
         snapshot(lfs_work.top, "run-1")
+    assert refused.value.next_step == "git lfs pull"
 
 
 def test_changed_content_and_content_that_is_not_kept(lfs_work, tmp_path: Path) -> None:
