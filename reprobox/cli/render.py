@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reprobox.cli.talk import Talk, human
@@ -80,7 +81,8 @@ def after_run(talk: Talk, box: Box, record: Record) -> None:
     how = f"exit {ended.code}" if ended.reason == "exited" else f"{ended.reason} (exit {ended.code})"
     outputs = f"{counted(record.outputs.files, 'output')}, {human(record.outputs.size)}"
     path = box.runs.path(record.id)
-    place = path.relative_to(box.top) if path.is_relative_to(box.top) else path
+    here = Path.cwd()
+    place = path.relative_to(here) if path.is_relative_to(here) else path
     talk.note(f"{record.id}  {how} {lasted(record)}  {outputs}  in {place}/outputs")
     for line in remarks(record):
         talk.note(line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -155,16 +156,22 @@ def fresh_lock(spec: Spec, config: Path) -> Lock:
     from reprobox.lock import intent
 
     target = lock_path(spec, config)
+    again = f"reprobox lock {_from_here(config)}"
     if not target.exists():
-        raise LockMissing(f"there is no lock {target.name} beside {config.name}", next_step=f"reprobox lock {config.name}")
+        raise LockMissing(f"there is no lock {shown(target.name)} for {shown(config.name)}", why=str(target), next_step=again)
     found = lock_file.read(target)
     if found.intent != intent.digest(spec.environment, config.parent):
         raise LockStale(
-            f"{target.name} was made for another environment than {config.name} asks for now",
+            f"{shown(target.name)} was made for another environment than {shown(config.name)} asks for now",
             why="The base, the packages, the interpreter or a requirements file has changed since.",
-            next_step=f"reprobox lock {config.name}, then commit {target.name}",
+            next_step=f"{again}, then commit {_from_here(target)}",
         )
     return found
+
+
+def _from_here(path: Path) -> str:
+    """A path as it can be typed in the current directory."""
+    return shlex.quote(os.path.relpath(path))
 
 
 def build(box: Box, config: Path, *, offline: bool = False) -> Built:

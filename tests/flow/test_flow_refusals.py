@@ -118,6 +118,21 @@ def test_lock_missing_stale_newer_or_edited(project: Project) -> None:
     refused(project, "run", "config.yaml", code=125, says="reprobox lock")
 
 
+def test_what_is_named_can_be_typed_where_one_stands(project: Project) -> None:
+    """In a subdirectory paths relative to the top would be of files that are not there."""
+    below = project.top / "data"
+    said = project("run", "../config.yaml", cwd=below)
+    assert said.code == 0, said.err
+    assert f"in {project.top}/.reprobox/runs/" in said.err
+    assert "in .reprobox/runs/" in project("run").err
+    project.write("config.yaml", (project.top / "config.yaml").read_text().replace("  inputs:", "    apt: [libgomp1]\n  inputs:"))
+    project.commit()
+    said = project("build", "../config.yaml", cwd=below)
+    assert (said.code, said.err.splitlines()[-1]) == (21, "next: reprobox lock ../config.yaml, then commit ../reprobox.lock")
+    (project.top / "reprobox.lock").unlink()
+    assert project("build", "../config.yaml", cwd=below).err.splitlines()[-1] == "next: reprobox lock ../config.yaml"
+
+
 def test_an_engine_that_does_not_answer(project: Project, tmp_path: Path) -> None:
     refused(project, "run", "config.yaml", code=125, says="engine", DOCKER_HOST=f"unix://{tmp_path}/no.sock")
     refused(project, "build", "config.yaml", code=40, says="engine", DOCKER_HOST=f"unix://{tmp_path}/no.sock")
