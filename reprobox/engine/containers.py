@@ -131,7 +131,7 @@ class Containers:
     def _present(self, container_id: str) -> ContainerState:
         there = self.state(container_id)
         if there is None:
-            raise EngineError(f"The container {container_id[:64]} is gone", why="Somebody removed it.")
+            raise EngineError(f"the container {container_id[:12]} is gone", why="Somebody removed it.")
         return there
 
     def _block(self, container_id: str, deadline: float) -> None:

@@ -67,7 +67,12 @@ def execute(box: Box, intent: Intent, job: Job, watcher: Watcher) -> Record:
     """
     run, container_id, exported = launch(box, intent, job)
     with run:
-        state = watcher.watch(box.engine, container_id, run.path / "out", intent.runspec.resources.timeout)
+        try:
+            state = watcher.watch(box.engine, container_id, run.path / "out", intent.runspec.resources.timeout)
+        except EngineError as fault:
+            raise EngineError(
+                f"run {intent.id}: {fault.what}", why=fault.why, next_step=fault.next_step or f"reprobox show {intent.id}"
+            ) from fault
         return finish(box, run, intent, state, exported, interrupted=watcher.interrupted)
 
 

@@ -130,7 +130,7 @@ class Runs:
             raise StoreDamaged(
                 f"the record of {run_id} is damaged",
                 why=f"It was written as {expected}, its bytes are {canon.digest_bytes(data)}.",
-                next_step="`reprobox fsck` names all damage; `reprobox pull` or `import` can bring a good copy back",
+                next_step=f"reprobox fsck names all damage; where a good copy is: reprobox rm {run_id}, then import or pull it",
             )
         return data
 

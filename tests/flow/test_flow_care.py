@@ -166,6 +166,7 @@ def test_verify_calls_damaged_only_what_is(own_home: Project) -> None:
     assert "newer reprobox" in said.json[0]["unchecked"][0]
     (path / "record.json").write_bytes(record[:-5])
     assert "is damaged" in damage(own_home("verify", path.name, "--json"))
+    assert f"reprobox rm {path.name}, then import" in own_home("show", path.name).err
     (path / "record.json").unlink()
     assert "was announced and is not there" in damage(own_home("verify", path.name, "--json"))
 

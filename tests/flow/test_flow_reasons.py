@@ -190,6 +190,23 @@ def test_a_stop_from_outside_is_no_failure(project: Project) -> None:
     assert "docker stop" in shown["record"]["exit"]["message"]
 
 
+def test_a_container_that_somebody_removes_is_told_with_its_run(project: Project) -> None:
+    import docker
+
+    project.write("train.py", WAIT)
+    project.commit()
+    process = supervised(project)
+    (run,) = (project.top / ".reprobox/runs").iterdir()
+    client = docker.from_env()
+    client.api.remove_container(f"reprobox-{run.name}", force=True)
+    client.close()
+    err = process.communicate()[1].decode()
+    assert process.returncode == 125
+    assert f"run {run.name}: the container" in err
+    assert f"next: reprobox show {run.name}" in err
+    assert project("show", "--json").json["state"] == "lost"
+
+
 def test_everything_is_lost_but_the_truth(project: Project) -> None:
     """Somebody removes the container of a run whose supervisor is dead."""
     import docker
