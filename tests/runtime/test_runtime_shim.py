@@ -207,6 +207,13 @@ def test_the_program_starts_clean(shim: ShimRunner, python_image: PythonImage) -
     assert (ignored, lines) == (0x1001000, ["[]", "set()", "'' /tmp"])
 
 
+def test_the_program_has_the_same_process_id_each_time(shim: ShimRunner, python_image: PythonImage) -> None:
+    """The engine's own threads use up ids before the shim begins, and how many differs from start to start."""
+    script = "import os; print(os.getpid(), os.fork() or os._exit(0))"
+    runs = [shim(python_image.python, "-c", script, pids=16) for _ in range(8)]
+    assert [(run.ended().exit_code, run.bytes("stdout")) for run in runs] == [(0, b"64 65\n")] * 8
+
+
 def test_met(shim: ShimRunner, python_image: PythonImage) -> None:
     run = shim("true", memory=256 << 20, cpus=0.5, pids=77, shm_size=32 << 20)
     run.ended()
