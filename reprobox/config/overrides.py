@@ -106,7 +106,7 @@ def _several(key: str, text: str) -> str:
     """Hydra would make several runs of it."""
     words = " ".join(shlex.quote(value.strip()) for value in text.split(","))
     return (
-        f"a run has one value; for a run each: for value in {words}; do reprobox run config.yaml {key}=$value; done; "
+        f'a run has one value; for a run each: for value in {words}; do reprobox run CONFIG {key}="$value"; done; '
         f"""for a list: "{key}=[{text}]"; for text: "{key}='{text}'\""""
     )
 
