@@ -81,6 +81,8 @@ class Project:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
+            # Whoever starts the tests in the background has SIGINT ignored, which every program below inherits.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         os.close(slave)
         drawn = b""
