@@ -100,11 +100,11 @@ def export(
     """
     from reprobox.flow import share
 
+    if as_json and output == "-":
+        raise UsageError("the bundle and its JSON cannot both go to stdout", next_step="name a file with -o, or leave out --json")
     talk = talk_of(context)
     box, wanted = open_box(context), share.parts_of(parts)
-    _do(
-        lambda: share.export(box, runs, output, wanted, _look(talk, "exporting", dry), force=force), talk, as_json and output != "-"
-    )
+    _do(lambda: share.export(box, runs, output, wanted, _look(talk, "exporting", dry), force=force), talk, as_json)
 
 
 def import_(

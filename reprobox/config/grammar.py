@@ -88,10 +88,21 @@ def name(text: str) -> str:
 
 
 def run_name(text: str) -> str:
-    """The name of a run; `latest` always means the last one."""
-    if text == "latest":
-        raise ValueError("'latest' already means the last run")
-    return name(text)
+    """The name of a run."""
+    return name(tellable(text))
+
+
+def tellable(text: str) -> str:
+    """Text by which a run could be told: `latest` and `latest~2` always mean the last ones, and eight digits are how ids begin."""
+    if re.fullmatch(r"latest(~\d+)?", text):
+        raise ValueError(
+            f"{text!r} already means the last run" if "~" not in text else f"{text!r} already means one of the last runs"
+        )
+    if re.match(r"\d{8}(-|$)", text):
+        raise ValueError(f"{text!r} reads like the beginning of an id")
+    if not text.strip():
+        raise ValueError("there is nothing in it")
+    return text
 
 
 def python(text: str) -> str:

@@ -121,6 +121,7 @@ def ready(
         digest: of the record's stored bytes.
         env: variables that are set in addition.
     """
+    run.refuse_name(name)
     asked = original.intent.runspec
     _require_agreement(original)
     trust_.require(box, original, trusted=trust)

@@ -12,7 +12,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reprobox.errors import ConfigError, GpuUnavailable, InputError, PreflightFailed, ProfileUnavailable, StoreDamaged
+from reprobox.config import grammar
+from reprobox.errors import (
+    ConfigError,
+    GpuUnavailable,
+    InputError,
+    PreflightFailed,
+    ProfileUnavailable,
+    StoreDamaged,
+    UsageError,
+)
 from reprobox.flow import environment, execute, hidden, pending, plan, reconcile
 from reprobox.flow.box import Box
 from reprobox.flow.watch import Watcher
@@ -111,6 +120,14 @@ def _fly_ahead(box: Box, intent: Intent, job: execute.Job, steps: int) -> None:
     box.progress.note("preflight: the same")
 
 
+def refuse_name(name: str | None) -> None:
+    """Raises UsageError for a name by which the run could not be told."""
+    try:
+        grammar.tellable("run" if name is None else name)
+    except ValueError as fault:
+        raise UsageError(f"no run can be named {shown(name or '')!r}", why=str(fault)) from fault
+
+
 def _resolve(
     box: Box,
     config: Path,
@@ -122,6 +139,7 @@ def _resolve(
     snapshot: bool,
 ) -> tuple[Intent, execute.Job]:
     """Everything up to the start, pinned."""
+    refuse_name(name)
     spec, config_file = environment.load_spec(box, config, overrides)
     _require_in_repository(spec, config_file, box.top)
     spec = replace(spec, gpus=gpus or spec.gpus, name=name or spec.name, tags=(*spec.tags, *tags))

@@ -145,6 +145,8 @@ def _receive(box: Box, supply: copy.Supply, where: str, look: Look, *, outside_l
         copied = copy.copy(planned, supply, stock, box.progress)
         for card in planned.cards:
             commits.keep(card)
+        if commits.fresh:
+            box.progress.note("the code is in git here; `git restore .` writes its files")
     return Shared(copied=copied, where=where)
 
 

@@ -319,3 +319,16 @@ def test_runs_are_listed_by_time_commit_and_what_was_set(project: Project) -> No
         (("--commit", "nothing"), 14, "nothing"),
     ):
         refused(project, "ls", *words, code=code, says=says)
+
+
+@pytest.mark.parametrize("name", ["latest", "latest~2", "20261121", "20261121-101112-calm-otter-0001", "", " "])
+def test_a_name_by_which_no_run_could_be_told(project: Project, name: str) -> None:
+    said = project("run", "config.yaml", "--name", name)
+    assert (said.code, "no run can be named" in said.err) == (125, True)
+    assert project.runs() == []
+
+
+def test_a_bundle_and_json_do_not_both_go_to_stdout(project: Project) -> None:
+    said = project("export", "latest", "-o", "-", "--json")
+    assert said.code == 2
+    assert "cannot both go to stdout" in said.json["error"]
