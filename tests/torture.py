@@ -15,13 +15,14 @@ import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 TOP = Path(__file__).parents[1]
 sys.path[:0] = [str(TOP), str(TOP / "tests"), str(TOP / "tests/flow")]
 
 import harness_kills  # noqa: E402
-from flow_project import make_project  # noqa: E402
+from flow_project import Project, make_project  # noqa: E402
 
 QUICK = "--quick" in sys.argv
 SUITES = {
@@ -42,7 +43,13 @@ def row(what: str, tried: str, wrong: str, seconds: float) -> None:
 
 
 def kills() -> bool:
-    """Supervisors killed at random."""
+    """Supervisors killed at random, and at their system calls."""
+    at_random = partial(harness_kills.kills, count=100 if QUICK else 500)
+    at_calls = partial(harness_kills.kills_at_calls, most=24 if QUICK else None)
+    return all([_kills("supervisors killed at random", at_random), _kills("`reprobox run` killed at a system call", at_calls)])
+
+
+def _kills(what: str, harness: Callable[[Project], harness_kills.Tally]) -> bool:
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as place:
         home = Path(place)
@@ -61,9 +68,9 @@ def kills() -> bool:
             said = project(verb)
             assert said.code == 0, said.err
         project.commit()
-        tally = harness_kills.kills(project, 100 if QUICK else 500)
+        tally = harness(project)
     states = ", ".join(f"{count} {name}" for name, count in sorted(tally.states.items()))
-    row(f"supervisors killed at random ({states})", str(tally.tried), str(len(tally.wrong)), time.perf_counter() - begun)
+    row(f"{what} ({states})", str(tally.tried), str(len(tally.wrong)), time.perf_counter() - begun)
     sys.stderr.writelines(f"    {problem}\n" for problem in tally.wrong[:20])
     return not tally.wrong
 

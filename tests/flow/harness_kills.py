@@ -1,4 +1,5 @@
-"""Supervisors killed at random instants, against the real engine; then what must hold of every run, container, ref and directory.
+"""Supervisors killed at random instants and at their system calls, against the real engine; then what must hold of every run,
+container, ref and directory.
 
     python tests/flow/harness_kills.py TOP COUNT SEED      one lane: prints a line for each try
 
@@ -16,6 +17,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -137,7 +139,11 @@ class Tally:
 
 def kills(project: Project, count: int, lanes: int = 2) -> Tally:
     """So many kills in lanes beside each other, then `reprobox ls` until nothing goes on, then all checks."""
-    said = _lanes(project, count, lanes)
+    return _judged(project, _lanes(project, count, lanes))
+
+
+def _judged(project: Project, said: list[list[str]]) -> Tally:
+    """What became of the tries, once nothing goes on any more."""
     tally = Tally(tried=len(said), acknowledged=sum(words[2] != "-" for words in said))
     rows = _settled(project)
     by_name = {row["name"]: row for row in rows}
@@ -149,6 +155,57 @@ def kills(project: Project, count: int, lanes: int = 2) -> Tally:
     fsck = project("fsck", "--project", "--json")
     tally.wrong += [f"fsck: {fault}" for fault in fsck.json[0]["faults"]]
     return tally
+
+
+CALLS = (
+    *(
+        "mkdir",
+        "mkdirat",
+        "link",
+        "linkat",
+        "rename",
+        "renameat",
+        "renameat2",
+        "unlink",
+        "unlinkat",
+        "rmdir",
+        "symlink",
+        "symlinkat",
+    ),
+    *("fsync", "fdatasync", "syncfs", "ftruncate", "fchmod", "flock", "sendto"),
+)
+"""System calls that change something on the disk, take a lock, or ask the engine for something."""
+
+
+def kills_at_calls(project: Project, most: int | None = None) -> Tally:
+    """`reprobox run` killed as it enters each of those calls (or so many of them, evenly spread); then as `kills`."""
+    points = _calls(project)
+    step = 1 if most is None else max(1, len(points) // most)
+    said = []
+    for number, (name, count) in enumerate(points[::step]):
+        run, code = f"c{number}", CODES[number % len(CODES)]
+        done = _traced(project, run, code, "-e", f"trace={name}", "-e", f"inject={name}:signal=SIGKILL:when={count}")
+        # Waiting for the engine takes more or fewer calls each time, so that the last ones may not be reached.
+        assert done.returncode in (code, -signal.SIGKILL, 128 + signal.SIGKILL), done.stderr
+        said.append([run, str(code), "-"])
+    return _judged(project, said)
+
+
+def _calls(project: Project) -> list[tuple[str, int]]:
+    """The calls of the main thread of one whole run, each with its number among those of its name."""
+    with tempfile.NamedTemporaryFile() as log:
+        done = _traced(project, "traced", 0, "-e", f"trace={','.join(CALLS)}", log=log.name)
+        assert done.returncode == 0, done.stderr
+        names = [line.partition(b"(")[0].decode() for line in log.read().splitlines() if b"(" in line]
+    counts: Counter[str] = Counter()
+    return [(name, counts[name]) for name in names if name in CALLS and not counts.update([name])]
+
+
+def _traced(project: Project, name: str, code: int, *options: str, log: str = os.devnull) -> subprocess.CompletedProcess[bytes]:
+    words = [sys.executable, "-m", "reprobox.cli.main", "run", "config.yaml", f"code={code}", "--name", name]
+    return subprocess.run(
+        ["strace", "-qq", "-o", log, *options, *words], cwd=project.top, env=project.env, capture_output=True, check=False
+    )
 
 
 def _lanes(project: Project, count: int, lanes: int) -> list[list[str]]:
