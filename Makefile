@@ -1,6 +1,6 @@
 # make demo   sets up what is missing, then lock -> build -> run -> replay on a real training, ending in a verdict
 # make test   the same set-up, then the whole test suite
-# make torture   every harness at full length (about an hour); prints the tables of docs/reliability.md; ARGS=--quick for a part
+# make torture   every harness at full length (about forty minutes); prints the tables of docs/reliability.md; ARGS=--quick for a part
 # make engines   one lock on five engines (needs root and mmdebstrap), build times beside peers, and the figures of docs/images.md
 # make cuda      the CUDA image of images/gpu and its figures: 3 GB to fetch, 12 GB of disk for a moment
 .PHONY: demo test lint bench torture engines cuda clean
