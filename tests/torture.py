@@ -2,7 +2,7 @@
 
     python tests/torture.py [--quick] [--no-store]
 
-First the store's own harnesses (tests/store/torture.py; about 40 minutes, with `--quick` five), then the whole product
+First the store's own harnesses (tests/store/torture.py; about 20 minutes, with `--quick` five), then the whole product
 against the real engine: supervisors killed at random, ways to end, hostile input, fuzzing. Exit code 0 when all is as promised.
 """
 

@@ -111,5 +111,8 @@ def _out_of_memory(record: Record) -> Iterator[str]:
 
 
 def when(seconds: float) -> str:
-    """A UTC time, for people and for sorting."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
+    """A UTC time, for people and for sorting; what no calendar has is told in seconds."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
+    except (OverflowError, OSError, ValueError):
+        return f"{seconds:g} s after 1970"

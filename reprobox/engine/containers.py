@@ -163,11 +163,15 @@ class Containers:
 
     def kill(self, container_id: str) -> None:
         """KILL at once; absent or already stopped is fine."""
+        if not state.is_name(container_id):
+            return
         with self._tolerant(f"kill the container {container_id[:12]}"):
             self._link.quick().kill(container_id)
 
     def remove(self, container_id: str) -> None:
         """Forgets it and its anonymous volumes, running or not; absent or being removed is fine."""
+        if not state.is_name(container_id):
+            return  # no container has it; put into an address, `a/../b` would mean another one
         with self._tolerant(f"remove the container {container_id[:12]}"):
             self._link.quick().remove_container(container_id, v=True, force=True)
 

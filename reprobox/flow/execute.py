@@ -121,6 +121,7 @@ def _launch(box: Box, intent: Intent, job: Job) -> tuple[RunDir, str, tuple[Expo
 def _undo(box: Box, run: RunDir, intent: Intent) -> None:
     """Forgets a run that could not be started; where the engine does not even answer to that, the next command does it."""
     try:
+        run.not_started()
         box.engine.remove(intent.container)
     except (EngineUnavailable, EngineError):
         run.release()

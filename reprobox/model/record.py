@@ -12,6 +12,8 @@ from reprobox.model.outcome import Exit
 from reprobox.model.runspec import RunSpec
 from reprobox.model.source import Source
 
+LATEST = 1e11
+"""Seconds since 1970 (in the year 5138): later times are beyond calendars, and no run's."""
 UNKNOWN = 0.0
 """The duration of a run whose ends nobody saw; no program takes no time at all."""
 
@@ -81,6 +83,8 @@ class Record:
 
     def __post_init__(self) -> None:
         met.check(self.met)
+        if not all(0 <= one < LATEST for one in (self.intent.created, self.started, self.finished, self.duration)):
+            raise ValueError("no clock shows that")
 
     @property
     def id(self) -> str:

@@ -79,6 +79,12 @@ class RunDir:
         with layout.trouble(f"writing to {self.path}"):
             files.replace(self.path / "started.json", data, 0o600)
 
+    def not_started(self) -> None:
+        """Takes that note back, durably, before a container in which nothing ran goes: else the run would be lost, not unborn."""
+        with layout.trouble(f"writing to {self.path}"):
+            (self.path / "started.json").unlink(missing_ok=True)
+            files.fsync_dir(self.path)
+
     def keep(self, name: str, source: Path, tell: Callable[[int], None] | None = None) -> Digest | None:
         """Moves a file of the shim out of scratch and gives its digest; None when there is none, or it is not a regular file.
 

@@ -268,6 +268,14 @@ def test_no_name_reaches_another_call(engine: DockerEngine, name: str) -> None:
     assert engine.inspect(f"{name}/../..") is None
 
 
+def test_no_name_removes_another_container(engine: DockerEngine, make: Make) -> None:
+    made = make("true")
+    for name in (f"a/../{made}", f"../containers/{made[:12]}"):
+        engine.kill(name)
+        engine.remove(name)
+    assert engine.state(made) is not None
+
+
 def test_a_run_outlives_its_client(engine: DockerEngine, tiny_image: str) -> None:
     """kill -9 of the process that started it and waits for it."""
     name = f"reprobox-tests-{secrets.token_hex(6)}"

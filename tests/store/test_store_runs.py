@@ -306,3 +306,12 @@ def test_opening_a_project_registers_it(tmp_path: Path) -> None:
         open_project(tmp_path, shared=shared)
     (link,) = (shared / "roots").iterdir()
     assert os.readlink(link) == str(tmp_path / ".reprobox")
+
+
+def test_a_run_whose_container_goes_unstarted_is_unborn_and_not_lost(runs: Runs) -> None:
+    with runs.begin(an_intent("20261120-153010-brave-otter-0000"), {}) as run:
+        run.started("f" * 64)
+        assert runs.started(run.id) is not None
+        for _ in range(2):  # whoever comes after a death takes it back again
+            run.not_started()
+            assert runs.started(run.id) is None
