@@ -29,9 +29,10 @@ def forecast(original: Record, *, as_recorded: bool = False, gpus: str | None = 
     """
     asked = original.intent.runspec
     uses_gpu = bool(gpus or asked.gpus)
-    found = profiles.forecast(asked.profile, original.met, host.met(gpus=uses_gpu), uses_gpu=uses_gpu)
+    here = host.met(gpus=uses_gpu)
+    found = profiles.forecast(asked.profile, original.met, here, uses_gpu=uses_gpu)
     if as_recorded and not uses_gpu:
-        found = profiles.forecast_as_recorded(original.met, host.met(gpus=False))
+        found = profiles.forecast_as_recorded(original.met, here)
     doubts = _doubts(original)
     if doubts and found.sameness.startswith("same-bits"):
         return Forecast(sameness="unknown", reasons=doubts)

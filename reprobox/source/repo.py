@@ -128,11 +128,14 @@ def head(repo: Repo) -> str:
         NotARepository: it has no commit yet.
         SourceError: the commit that HEAD names is not there.
     """
-    if unborn(repo.git.at):
-        raise NotARepository(
-            f"{repo.git.at} has no commit yet", next_step="git add the code and git commit it; a run is the run of a commit"
-        )
-    return resolve(repo, "HEAD")
+    try:
+        return resolve(repo, "HEAD")
+    except SourceError:
+        if not unborn(repo.git.at):
+            raise
+    raise NotARepository(
+        f"{repo.git.at} has no commit yet", next_step="git add the code and git commit it; a run is the run of a commit"
+    )
 
 
 def unborn(top: Path) -> bool:
