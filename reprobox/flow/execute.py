@@ -121,8 +121,7 @@ def _launch(box: Box, intent: Intent, job: Job) -> tuple[RunDir, str, tuple[Expo
 def _undo(box: Box, run: RunDir, intent: Intent) -> None:
     """Forgets a run that could not be started; where the engine does not even answer to that, the next command does it."""
     try:
-        run.not_started()
-        box.engine.remove(intent.container)
+        unmake(box, run, intent)
     except (EngineUnavailable, EngineError):
         run.release()
         return
@@ -369,6 +368,12 @@ def _keep_trail(run_dir: Path) -> None:
     for source in sorted([*(run_dir / "out").glob("trail*.jsonl"), *(run_dir / "out").glob("optrace*.jsonl")]):
         if source.is_file() and not source.is_symlink():
             source.replace(run_dir / source.name)
+
+
+def unmake(box: Box, run: RunDir, intent: Intent) -> None:
+    """Removes the container of a run that is to be forgotten; whoever dies in here leaves one that never began, not a lost one."""
+    run.not_started()
+    box.engine.remove(intent.container)
 
 
 def discard(box: Box, run: RunDir) -> None:

@@ -83,8 +83,7 @@ def _settle(box: Box, run: RunDir) -> None:
         return
     nothing_ran = state.status == "created" if state else box.runs.started(run.id) is None
     if nothing_ran and not (run.path / "out" / "exit.json").exists():
-        run.not_started()
-        box.engine.remove(intent.container)
+        execute.unmake(box, run, intent)
         pending.leave(box, run.id)
         execute.discard(box, run)
         return

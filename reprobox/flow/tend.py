@@ -65,7 +65,7 @@ def _refuse_going(box: Box, run_id: str) -> None:
 
 def _give_up(box: Box, run_id: str) -> None:
     with box.runs.hold(run_id) as run:
-        box.engine.remove(box.runs.intent(run_id).container)
+        execute.unmake(box, run, box.runs.intent(run_id))
         hidden.forget(run.path)
 
 

@@ -108,24 +108,14 @@ def test_a_trial_that_cannot_be_started_says_why_and_leaves_nothing(project: Pro
     assert project.git("for-each-ref", "refs/reprobox") == ""
 
 
-def test_an_interrupt_ends_both_and_leaves_nothing(project: Project, change: Change) -> None:
+@pytest.mark.parametrize("begun", [1, 1 + TWO])
+def test_an_interrupt_ends_what_has_begun_and_leaves_nothing(project: Project, change: Change, begun: int) -> None:
     change("train.py", "import time\ntime.sleep(300)\n")
     argv = [sys.executable, "-m", "reprobox.cli.main", "check", SMALL]
     with subprocess.Popen(argv, cwd=project.top, env=project.env, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as running:
-        until(lambda: len(containers(project)) == 1 + TWO)
+        until(lambda: len(containers(project)) == begun)
         running.send_signal(signal.SIGINT)
         assert running.wait(60) == 130
     assert containers(project) == []
     assert project.runs() == []
     assert project.git("for-each-ref", "refs/reprobox") == ""
-
-
-def test_an_interrupt_before_the_second_has_begun_ends_the_first(project: Project, change: Change) -> None:
-    change("train.py", "import time\ntime.sleep(300)\n")
-    argv = [sys.executable, "-m", "reprobox.cli.main", "check", SMALL]
-    with subprocess.Popen(argv, cwd=project.top, env=project.env, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as running:
-        until(lambda: len(containers(project)) == 1)
-        running.send_signal(signal.SIGINT)
-        assert running.wait(60) == 130
-    assert containers(project) == []
-    assert project.runs() == []
