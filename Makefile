@@ -31,7 +31,7 @@ torture:
 engines:
 	@scripts/setup --tests
 	@PATH="$(CURDIR)/.tools/usr/bin:$(CURDIR)/.venv/bin:$$PATH" scripts/engines run sh -euc '\
-	  .venv/bin/python -m pytest -q -ra tests/image/test_image_engines.py tests/flow/test_flow_engines.py; \
+	  .venv/bin/python -m pytest -q -ra tests/image/test_engine_check.py tests/commands/test_replay_engines.py; \
 	  .venv/bin/python benchmarks/images.py --page docs/images.md'
 
 cuda:

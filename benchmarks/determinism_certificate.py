@@ -1,8 +1,10 @@
-"""The instruction certificate: which approximate instructions a workload executes under a profile, from the emulator's own trace.
+"""The instruction certificate: which approximate instructions a workload executes under a profile,
+from the emulator's own trace.
 
-qemu writes down every block of instructions that it translates, so an instruction that is not in the list was not executed.
-Reciprocals and reciprocal roots (rcp, rsqrt and their relatives) have low bits of each vendor's own, as have the x87 functions;
-random instructions have no bits of anybody's. Prints JSON; exits with 1 where one was found.
+qemu writes down every block of instructions that it translates, so an instruction that is not in
+the list was not executed. Reciprocals and reciprocal roots (rcp, rsqrt and their relatives) have
+low bits of each vendor's own, as have the x87 functions; random instructions have no bits of
+anybody's. Prints JSON; exits with 1 where one was found.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ ROOTS = re.compile(rb"\bv?sqrt[ps][sd]\b")
 
 
 def trace(options: argparse.Namespace) -> dict[str, object]:
-    """Runs the workload in the emulator and reads its trace while it is written, because it has hundreds of megabytes."""
+    """Runs the workload in the emulator and reads its trace while it is written, because it has
+    hundreds of megabytes.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         env = profiles.env(
             options.profile,
@@ -43,16 +47,40 @@ def trace(options: argparse.Namespace) -> dict[str, object]:
             out=scratch,
         )
         if options.without:
-            env["REPROBOX_INTERPOSE"] = ",".join(set(env["REPROBOX_INTERPOSE"].split(",")) - {options.without})
+            env["REPROBOX_INTERPOSE"] = ",".join(
+                set(env["REPROBOX_INTERPOSE"].split(",")) - {options.without}
+            )
         reading, writing = os.pipe()
-        argv = [options.emulator, "-cpu", options.cpu, "-d", "in_asm", "-D", f"/proc/self/fd/{writing}", options.python]
-        argv += [str(ROOT / "benchmarks/determinism_workloads.py"), options.workload, str(options.steps)]
+        argv = [
+            options.emulator,
+            "-cpu",
+            options.cpu,
+            "-d",
+            "in_asm",
+            "-D",
+            f"/proc/self/fd/{writing}",
+            options.python,
+        ]
+        argv += [
+            str(ROOT / "benchmarks/determinism_workloads.py"),
+            options.workload,
+            str(options.steps),
+        ]
         with subprocess.Popen(
-            argv, env={**env, "PATH": os.environ["PATH"]}, pass_fds=[writing], stdout=subprocess.DEVNULL
+            argv,
+            env={**env, "PATH": os.environ["PATH"]},
+            pass_fds=[writing],
+            stdout=subprocess.DEVNULL,
         ) as running:
             os.close(writing)
             counts = _count(reading)
-        return {**counts, "code": running.returncode, "profile": options.profile, "cpu": options.cpu, "workload": options.workload}
+        return {
+            **counts,
+            "code": running.returncode,
+            "profile": options.profile,
+            "cpu": options.cpu,
+            "workload": options.workload,
+        }
 
 
 def _count(reading: int) -> dict[str, object]:
@@ -80,7 +108,10 @@ def main() -> int:
     parser.add_argument("--cpu", default="Haswell")
     parser.add_argument("--workload", default="mlp")
     parser.add_argument("--steps", type=int, default=1)
-    parser.add_argument("--without", help="leave out one interposed library (vml or intel), to see that it is needed")
+    parser.add_argument(
+        "--without",
+        help="leave out one interposed library (vml or intel), to see that it is needed",
+    )
     said = trace(parser.parse_args())
     print(json.dumps(said, indent=1))
     return 1 if said["approximate"] or said["code"] else 0

@@ -1,7 +1,9 @@
-"""Small JAX trainings and operations whose digests are compared between runs and CPU models; for determinism.py and the tests.
+"""Small JAX trainings and operations whose digests are compared between runs and CPU models; for
+determinism.py and the tests.
 
-`python determinism_jax.py WORKLOAD [steps]` prints JSON: name to digest. Workloads: mlp, cnn, transformer, nets, ops, all.
-JAX's keys are explicit, so the program seeds itself. With REPROBOX_TRAIL set it writes a trail by reprobox_trail.log.
+`python determinism_jax.py WORKLOAD [steps]` prints JSON: name to digest. Workloads: mlp, cnn,
+transformer, nets, ops, all. JAX's keys are explicit, so the program seeds itself. With
+REPROBOX_TRAIL set it writes a trail by reprobox_trail.log.
 """
 
 import hashlib
@@ -36,7 +38,10 @@ def layer(jax, key, rows, columns):
 def mlp(jax):
     """A classifier on 64 inputs."""
     keys = jax.random.split(jax.random.key(0), 3)
-    params = [layer(jax, key, *size) for key, size in zip(keys, ((64, 256), (256, 256), (256, 10)), strict=True)]
+    params = [
+        layer(jax, key, *size)
+        for key, size in zip(keys, ((64, 256), (256, 256), (256, 10)), strict=True)
+    ]
 
     def apply(params, x):
         for one in params[:-1]:
@@ -56,7 +61,11 @@ def cnn(jax):
     }
 
     def apply(params, x):
-        how = {"window_strides": (1, 1), "padding": "SAME", "dimension_numbers": ("NHWC", "HWIO", "NHWC")}
+        how = {
+            "window_strides": (1, 1),
+            "padding": "SAME",
+            "dimension_numbers": ("NHWC", "HWIO", "NHWC"),
+        }
         x = jax.nn.gelu(jax.lax.conv_general_dilated(x, params["one"], **how))
         x = jax.nn.relu(jax.lax.conv_general_dilated(x, params["two"], **how))
         return x.mean((1, 2)) @ params["head"]["w"] + params["head"]["b"]
@@ -115,7 +124,9 @@ def train(jax, make, steps):
         params, first, second, loss = step(params, first, second, float(number))
         if reprobox_trail is not None:
             leaves, _ = jax.tree.flatten_with_path(params)
-            reprobox_trail.log(number, {jax.tree_util.keystr(path): jax.device_get(leaf) for path, leaf in leaves})
+            reprobox_trail.log(
+                number, {jax.tree_util.keystr(path): jax.device_get(leaf) for path, leaf in leaves}
+            )
     return {"weights": digest(params), "loss": digest(loss)}
 
 
@@ -124,22 +135,35 @@ def ops(jax):
     from jax import numpy as jnp
 
     unit = exact(jnp, 4096) / 4
-    found = {name: digest(jax.jit(getattr(jnp, name))(unit)) for name in ("exp", "sin", "cos", "tanh", "expm1", "arctan")}
-    found |= {
-        name: digest(jax.jit(getattr(jnp, name))(abs(unit) + 0.0625)) for name in ("log", "sqrt", "log1p", "cbrt", "reciprocal")
+    found = {
+        name: digest(jax.jit(getattr(jnp, name))(unit))
+        for name in ("exp", "sin", "cos", "tanh", "expm1", "arctan")
     }
-    found |= {"rsqrt": digest(jax.jit(jax.lax.rsqrt)(abs(unit) + 0.0625)), "erf": digest(jax.jit(jax.lax.erf)(unit))}
+    found |= {
+        name: digest(jax.jit(getattr(jnp, name))(abs(unit) + 0.0625))
+        for name in ("log", "sqrt", "log1p", "cbrt", "reciprocal")
+    }
+    found |= {
+        "rsqrt": digest(jax.jit(jax.lax.rsqrt)(abs(unit) + 0.0625)),
+        "erf": digest(jax.jit(jax.lax.erf)(unit)),
+    }
     left, right = exact(jnp, 96, 300) / 3, exact(jnp, 300, 64) / 7
     found["dot"] = digest(jax.jit(jnp.dot)(left, right))
-    found["dot.large"] = digest(jax.jit(jnp.dot)(exact(jnp, 600, 700) / 3, exact(jnp, 700, 500) / 7))
+    found["dot.large"] = digest(
+        jax.jit(jnp.dot)(exact(jnp, 600, 700) / 3, exact(jnp, 700, 500) / 7)
+    )
     found["mv"] = digest(jax.jit(jnp.dot)(left, right[:, 0]))
     found["sum"] = digest(jax.jit(jnp.sum)(left))
     found["softmax"] = digest(jax.jit(jax.nn.softmax)(left))
     found["cumsum"] = digest(jax.jit(jnp.cumsum)(unit))
     found["solve"] = digest(jax.jit(jnp.linalg.solve)(left[:, :96] + 4 * jnp.eye(96), right[:96]))
-    found["svd"] = digest(jax.jit(lambda x: jnp.linalg.svd(x, compute_uv=False))(left[:40, :40] + jnp.eye(40)))
+    found["svd"] = digest(
+        jax.jit(lambda x: jnp.linalg.svd(x, compute_uv=False))(left[:40, :40] + jnp.eye(40))
+    )
     found["normal"] = digest(jax.random.normal(jax.random.key(3), (1000,)))
-    found["bfloat16"] = digest(jax.jit(jnp.dot)(left.astype(jnp.bfloat16), right.astype(jnp.bfloat16)).astype(jnp.float32))
+    found["bfloat16"] = digest(
+        jax.jit(jnp.dot)(left.astype(jnp.bfloat16), right.astype(jnp.bfloat16)).astype(jnp.float32)
+    )
     return found
 
 
@@ -148,7 +172,11 @@ NETS = {"mlp": mlp, "cnn": cnn, "transformer": transformer}
 
 def nets(jax, steps):
     """The digests of all three trainings."""
-    return {f"{name}.{key}": value for name, make in NETS.items() for key, value in train(jax, make, steps).items()}
+    return {
+        f"{name}.{key}": value
+        for name, make in NETS.items()
+        for key, value in train(jax, make, steps).items()
+    }
 
 
 def main() -> None:
@@ -156,7 +184,11 @@ def main() -> None:
     import jax
 
     name, steps = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5
-    many = {"nets": lambda: nets(jax, steps), "ops": lambda: ops(jax), "all": lambda: nets(jax, steps) | ops(jax)}
+    many = {
+        "nets": lambda: nets(jax, steps),
+        "ops": lambda: ops(jax),
+        "all": lambda: nets(jax, steps) | ops(jax),
+    }
     print(json.dumps({"found": many[name]() if name in many else train(jax, NETS[name], steps)}))
 
 

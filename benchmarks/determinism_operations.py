@@ -1,10 +1,12 @@
-"""torch's own list of nondeterministic operations, and a small program for each entry; run by determinism.py and by the tests.
+"""torch's own list of nondeterministic operations, and a small program for each entry; run by
+determinism.py and by the tests.
 
-    python determinism_operations.py list            both lists as torch.use_deterministic_algorithms.__doc__ has them, as JSON
-    python determinism_operations.py run cpu|cuda    runs every entry; a digest of its result, or what refused it, as JSON
+    python determinism_operations.py list            both lists as
+    torch.use_deterministic_algorithms.__doc__ has them, as JSON python determinism_operations.py
+    run cpu|cuda    runs every entry; a digest of its result, or what refused it, as JSON
 
-It switches nothing on: that is the profile's part. Inputs are large enough that torch splits them over threads, and indices repeat,
-because that is where the order of writes would show.
+It switches nothing on: that is the profile's part. Inputs are large enough that torch splits them
+over threads, and indices repeat, because that is where the order of writes would show.
 """
 
 import hashlib
@@ -35,19 +37,24 @@ def grad(result, *inputs):
 
 # As torch words each entry: a program that ends with `result`.
 ACTS = {
-    "torch.nn.Conv1d when called on CUDA tensor": "x, w = t(16, 16, 512), t(32, 16, 3)\nresult = grad(F.conv1d(x, w), x, w)",
-    "torch.nn.Conv2d when called on CUDA tensor": "x, w = t(8, 8, 32, 32), t(16, 8, 3, 3)\nresult = grad(F.conv2d(x, w), x, w)",
+    "torch.nn.Conv1d when called on CUDA tensor": "x, w = t(16, 16, 512), t(32, 16, 3)\nresult = "
+    "grad(F.conv1d(x, w), x, w)",
+    "torch.nn.Conv2d when called on CUDA tensor": "x, w = t(8, 8, 32, 32), t(16, 8, 3, 3)\nresult "
+    "= grad(F.conv2d(x, w), x, w)",
     "torch.nn.Conv3d when called on CUDA tensor": (
         "x, w = t(4, 4, 12, 12, 12), t(8, 4, 3, 3, 3)\nresult = grad(F.conv3d(x, w), x, w)"
     ),
     "torch.nn.ConvTranspose1d when called on CUDA tensor": (
-        "x, w = t(16, 16, 256), t(16, 8, 4)\nresult = grad(F.conv_transpose1d(x, w, stride=2), x, w)"
+        "x, w = t(16, 16, 256), t(16, 8, 4)\nresult = grad(F.conv_transpose1d(x, w, stride=2), x, "
+        "w)"
     ),
     "torch.nn.ConvTranspose2d when called on CUDA tensor": (
-        "x, w = t(8, 8, 16, 16), t(8, 8, 4, 4)\nresult = grad(F.conv_transpose2d(x, w, stride=2), x, w)"
+        "x, w = t(8, 8, 16, 16), t(8, 8, 4, 4)\nresult = grad(F.conv_transpose2d(x, w, stride=2), "
+        "x, w)"
     ),
     "torch.nn.ConvTranspose3d when called on CUDA tensor": (
-        "x, w = t(4, 4, 6, 6, 6), t(4, 4, 4, 4, 4)\nresult = grad(F.conv_transpose3d(x, w, stride=2), x, w)"
+        "x, w = t(4, 4, 6, 6, 6), t(4, 4, 4, 4, 4)\nresult = grad(F.conv_transpose3d(x, w, "
+        "stride=2), x, w)"
     ),
     "torch.nn.ReplicationPad1d when attempting to differentiate a CUDA tensor": (
         "x = t(16, 16, 512)\nresult = grad(nn.ReplicationPad1d(9)(x), x)"
@@ -62,10 +69,10 @@ ACTS = {
         "x = t(4, 64, 64).detach() * (index(4 * 64 * 64, 3).reshape(4, 64, 64) == 0)\n"
         "result = torch.bmm(x.to_sparse(), t(4, 64, 512))"
     ),
-    "torch.Tensor.__getitem__ when attempting to differentiate a CPU tensor and the index is a list of tensors": (
-        "x = t(64, 64)\nresult = grad(x[index(90000, 64), index(90000, 61)], x)"
-    ),
-    "torch.Tensor.index_put with accumulate=False": "result = t(1000).index_put((index(90000, 1000),), t(90000))",
+    "torch.Tensor.__getitem__ when attempting to differentiate a CPU tensor and the index is a "
+    "list of tensors": ("x = t(64, 64)\nresult = grad(x[index(90000, 64), index(90000, 61)], x)"),
+    "torch.Tensor.index_put with accumulate=False": "result = t(1000).index_put((index(90000, "
+    "1000),), t(90000))",
     "torch.Tensor.index_put with accumulate=True when called on a CPU tensor": (
         "result = t(1000).index_put((index(90000, 1000),), t(90000), accumulate=True)"
     ),
@@ -78,7 +85,8 @@ ACTS = {
     "torch.gather when called on a CUDA tensor that requires grad": (
         "x = t(1000)\nresult = grad(torch.gather(x, 0, index(90000, 1000)), x)"
     ),
-    "torch.index_add when called on CUDA tensor": "result = torch.index_add(t(100, 8), 0, index(9000, 100), t(9000, 8))",
+    "torch.index_add when called on CUDA tensor": "result = torch.index_add(t(100, 8), 0, "
+    "index(9000, 100), t(9000, 8))",
     "torch.index_select when attempting to differentiate a CUDA tensor": (
         "x = t(100, 8)\nresult = grad(torch.index_select(x, 0, index(9000, 100)), x)"
     ),
@@ -92,7 +100,8 @@ ACTS = {
         "result = t(1000).detach().scatter(0, index(90000, 1000), t(90000).detach())"
     ),
     "torch.Tensor.scatter_reduce when reduce='sum' or reduce='mean' and called on CUDA tensor": (
-        "result = [t(1000).detach().scatter_reduce(0, index(90000, 1000), t(90000).detach(), how) for how in ('sum', 'mean')]"
+        "result = [t(1000).detach().scatter_reduce(0, index(90000, 1000), t(90000).detach(), how) "
+        "for how in ('sum', 'mean')]"
     ),
     "torch.nn.MaxPool3d when attempting to differentiate a CUDA tensor": (
         "x = t(4, 4, 16, 16, 16)\nresult = grad(F.max_pool3d(x, 3, stride=1), x)"
@@ -117,15 +126,21 @@ THROWS = {
     "torch.nn.FractionalMaxPool3d when attempting to differentiate a CUDA tensor": (
         "x = t(4, 4, 16, 16, 16)\nresult = grad(F.fractional_max_pool3d(x, 3, output_size=7), x)"
     ),
-    "torch.nn.MaxUnpool1d": "x, at = F.max_pool1d(t(8, 8, 64), 2, return_indices=True)\nresult = nn.MaxUnpool1d(2)(x, at)",
-    "torch.nn.MaxUnpool2d": "x, at = F.max_pool2d(t(8, 8, 16, 16), 2, return_indices=True)\nresult = nn.MaxUnpool2d(2)(x, at)",
-    "torch.nn.MaxUnpool3d": "x, at = F.max_pool3d(t(2, 2, 8, 8, 8), 2, return_indices=True)\nresult = nn.MaxUnpool3d(2)(x, at)",
-    "torch.nn.functional.interpolate when attempting to differentiate a CUDA tensor and one of the following modes is used: "
+    "torch.nn.MaxUnpool1d": "x, at = F.max_pool1d(t(8, 8, 64), 2, return_indices=True)\nresult = "
+    "nn.MaxUnpool1d(2)(x, at)",
+    "torch.nn.MaxUnpool2d": "x, at = F.max_pool2d(t(8, 8, 16, 16), 2, "
+    "return_indices=True)\nresult = nn.MaxUnpool2d(2)(x, at)",
+    "torch.nn.MaxUnpool3d": "x, at = F.max_pool3d(t(2, 2, 8, 8, 8), 2, "
+    "return_indices=True)\nresult = nn.MaxUnpool3d(2)(x, at)",
+    "torch.nn.functional.interpolate when attempting to differentiate a CUDA tensor and one of "
+    "the following modes is used: "
     "linear bilinear bicubic trilinear": (
         "flat = (4, 8, 40, 40)\n"
-        "shapes = {'linear': (8, 16, 400), 'bilinear': flat, 'bicubic': flat, 'trilinear': (4, 4, 14, 14, 14)}\n"
+        "shapes = {'linear': (8, 16, 400), 'bilinear': flat, 'bicubic': flat, 'trilinear': (4, 4, "
+        "14, 14, 14)}\n"
         "inputs = {mode: t(*shape) for mode, shape in shapes.items()}\n"
-        "result = [grad(F.interpolate(x, scale_factor=1.7, mode=mode), x) for mode, x in inputs.items()]"
+        "result = [grad(F.interpolate(x, scale_factor=1.7, mode=mode), x) for mode, x in "
+        "inputs.items()]"
     ),
     "torch.nn.ReflectionPad1d when attempting to differentiate a CUDA tensor": (
         "x = t(16, 16, 512)\nresult = grad(nn.ReflectionPad1d(9)(x), x)"
@@ -141,13 +156,16 @@ THROWS = {
     ),
     "torch.nn.CTCLoss when attempting to differentiate a CUDA tensor": (
         "x, lengths = t(50, 16, 20), torch.full((16,), 50)\n"
-        "loss = F.ctc_loss(x.log_softmax(2), index(160, 19).reshape(16, 10) + 1, lengths, torch.full((16,), 10))\n"
+        "loss = F.ctc_loss(x.log_softmax(2), index(160, 19).reshape(16, 10) + 1, lengths, "
+        "torch.full((16,), 10))\n"
         "result = grad(loss, x)"
     ),
     "torch.nn.EmbeddingBag when attempting to differentiate a CUDA tensor when mode='max'": (
-        "w = t(100, 16)\nresult = grad(F.embedding_bag(index(9000, 100).reshape(900, 10), w, mode='max'), w)"
+        "w = t(100, 16)\nresult = grad(F.embedding_bag(index(9000, 100).reshape(900, 10), w, "
+        "mode='max'), w)"
     ),
-    "torch.Tensor.put_ when accumulate=False": "x = t(1000).detach()\nresult = x.put_(index(90000, 1000), t(90000).detach())",
+    "torch.Tensor.put_ when accumulate=False": "x = t(1000).detach()\nresult = "
+    "x.put_(index(90000, 1000), t(90000).detach())",
     "torch.Tensor.put_ when accumulate=True and called on a CUDA tensor": (
         "result = t(1000).detach().put_(index(90000, 1000), t(90000).detach(), accumulate=True)"
     ),
@@ -155,18 +173,23 @@ THROWS = {
     "torch.bincount when called on a CUDA tensor and weights tensor is given": (
         "result = torch.bincount(index(90000, 1000), t(90000).detach())"
     ),
-    "torch.median with indices output when called on a CUDA tensor": "result = torch.median(t(300, 300).detach(), 1)",
+    "torch.median with indices output when called on a CUDA tensor": "result = "
+    "torch.median(t(300, "
+    "300).detach(), 1)",
     "torch.nn.functional.grid_sample when attempting to differentiate a CUDA tensor": (
-        "x, places = t(4, 4, 20, 20), t(4, 60, 60, 2)\nresult = grad(F.grid_sample(x, places, align_corners=False), x, places)"
+        "x, places = t(4, 4, 20, 20), t(4, 60, 60, 2)\nresult = grad(F.grid_sample(x, places, "
+        "align_corners=False), x, places)"
     ),
     "torch.cumsum when called on a CUDA tensor when dtype is floating point or complex": (
         "result = torch.cumsum(t(90000).detach(), 0)"
     ),
     "torch.Tensor.scatter_reduce when reduce='prod' and called on CUDA tensor": (
-        "result = t(1000).detach().scatter_reduce(0, index(90000, 1000), t(90000).detach() / 9 + 1, 'prod')"
+        "result = t(1000).detach().scatter_reduce(0, index(90000, 1000), t(90000).detach() / 9 + "
+        "1, 'prod')"
     ),
     "torch.Tensor.resize_ when called with a quantized tensor": (
-        "x = torch.quantize_per_tensor(t(64).detach(), 0.1, 0, torch.qint8)\nresult = x.resize_(100)"
+        "x = torch.quantize_per_tensor(t(64).detach(), 0.1, 0, torch.qint8)\nresult = "
+        "x.resize_(100)"
     ),
 }
 REFUSED_ON_CPU = {
@@ -186,19 +209,25 @@ def cuda_only(entry):
 
 
 def on_cuda(entry):
-    """Whether the entry says anything of CUDA (quantized tensors have no CUDA form of that operation)."""
+    """Whether the entry says anything of CUDA (quantized tensors have no CUDA form of that
+    operation).
+    """
     return "CUDA" in entry or not ("CPU" in entry or "quantized" in entry)
 
 
 def listed(text):
-    """The two lists of the documentation: (act deterministically, throw), each entry in one line without markup."""
+    """The two lists of the documentation: (act deterministically, throw), each entry in one line
+    without markup.
+    """
     found = []
     for title in (
         "will act\n    deterministically when ``mode=True``:",
         "will throw a\n    :class:`RuntimeError` when ``mode=True``:",
     ):
         body = text.split(title, 1)[1]
-        body = re.split(r"\n    \S", body, maxsplit=1)[0]  # as far as the next paragraph of the outer level
+        body = re.split(r"\n    \S", body, maxsplit=1)[
+            0
+        ]  # as far as the next paragraph of the outer level
         entries = re.split(r"\n        \* ", body)[1:]
         found.append([_plain(entry) for entry in entries])
     return tuple(found)
@@ -241,7 +270,11 @@ def main() -> None:
         print(json.dumps(listed(torch.use_deterministic_algorithms.__doc__)))
         return
     device = sys.argv[2]
-    programs = {entry: source for entry, source in {**ACTS, **THROWS}.items() if device == "cpu" or on_cuda(entry)}
+    programs = {
+        entry: source
+        for entry, source in {**ACTS, **THROWS}.items()
+        if device == "cpu" or on_cuda(entry)
+    }
     print(json.dumps({entry: outcome(torch, source, device) for entry, source in programs.items()}))
 
 

@@ -1,8 +1,10 @@
-"""Small trainings and single operations whose digests are compared between CPU models; run by determinism.py and by the tests.
+"""Small trainings and single operations whose digests are compared between CPU models; run by
+determinism.py and by the tests.
 
-`python determinism_workloads.py WORKLOAD [steps]` prints one JSON object: name to digest, and CPU seconds. Workloads: mlp, cnn,
-transformer, nets, ops, numpy, all, speed.
-It sets no seed of its own: that is the profile's part. Data are exact (integers scaled by powers of two), so only the code differs.
+`python determinism_workloads.py WORKLOAD [steps]` prints one JSON object: name to digest, and CPU
+seconds. Workloads: mlp, cnn, transformer, nets, ops, numpy, all, speed. It sets no seed of its own:
+that is the profile's part. Data are exact (integers scaled by powers of two), so only the code
+differs.
 """
 
 import hashlib
@@ -11,7 +13,22 @@ import sys
 import time
 
 POSITIVE = ("sqrt", "log", "log2", "log10", "rsqrt", "reciprocal", "lgamma", "digamma")
-SIGNED = ("asin", "acos", "atan", "tan", "exp", "sin", "cos", "tanh", "erf", "erfc", "erfinv", "sigmoid", "log1p", "expm1")
+SIGNED = (
+    "asin",
+    "acos",
+    "atan",
+    "tan",
+    "exp",
+    "sin",
+    "cos",
+    "tanh",
+    "erf",
+    "erfc",
+    "erfinv",
+    "sigmoid",
+    "log1p",
+    "expm1",
+)
 
 
 def digest(array) -> str:
@@ -33,7 +50,14 @@ def exact(torch, *shape):
 def mlp(torch):
     """A classifier on 64 inputs."""
     nn = torch.nn
-    model = nn.Sequential(nn.Linear(64, 256), nn.ReLU(), nn.LayerNorm(256), nn.Linear(256, 256), nn.Tanh(), nn.Linear(256, 10))
+    model = nn.Sequential(
+        nn.Linear(64, 256),
+        nn.ReLU(),
+        nn.LayerNorm(256),
+        nn.Linear(256, 256),
+        nn.Tanh(),
+        nn.Linear(256, 10),
+    )
     return model, exact(torch, 64, 64), torch.arange(64) % 10
 
 
@@ -54,8 +78,14 @@ def transformer(torch):
     class Net(nn.Module):
         def __init__(self):
             super().__init__()
-            layer = nn.TransformerEncoderLayer(64, 4, 128, dropout=0.1, activation="gelu", batch_first=True)
-            self.embed, self.body, self.head = nn.Embedding(100, 64), nn.TransformerEncoder(layer, 2), nn.Linear(64, 10)
+            layer = nn.TransformerEncoderLayer(
+                64, 4, 128, dropout=0.1, activation="gelu", batch_first=True
+            )
+            self.embed, self.body, self.head = (
+                nn.Embedding(100, 64),
+                nn.TransformerEncoder(layer, 2),
+                nn.Linear(64, 10),
+            )
 
         def forward(self, tokens):
             return self.head(self.body(self.embed(tokens)).mean(1))
@@ -92,38 +122,55 @@ def ops(torch):
         found[f"softmax.{kind}"] = digest(torch.softmax(left, 1))
         found[f"sum.{kind}"] = digest(left.sum(1))
         found[f"norm.{kind}"] = digest(left.norm())
-        found[f"solve.{kind}"] = digest(torch.linalg.solve(left[:, :96] + 4 * torch.eye(96, dtype=dtype), right[:96]))
+        found[f"solve.{kind}"] = digest(
+            torch.linalg.solve(left[:, :96] + 4 * torch.eye(96, dtype=dtype), right[:96])
+        )
     pictures = exact(torch, 4, 8, 12, 12)
     found["conv2d"] = digest(torch.nn.functional.conv2d(pictures, exact(torch, 16, 8, 3, 3) / 5))
     found["gelu"] = digest(torch.nn.functional.gelu(unit))
     found["layer_norm"] = digest(torch.nn.functional.layer_norm(exact(torch, 32, 128) / 3, (128,)))
     heads = exact(torch, 2, 4, 32, 16) / 3
-    found["attention"] = digest(torch.nn.functional.scaled_dot_product_attention(heads, heads, heads))
+    found["attention"] = digest(
+        torch.nn.functional.scaled_dot_product_attention(heads, heads, heads)
+    )
     found["rand"] = digest(torch.rand(1000))
     found["randn"] = digest(torch.randn(1000))
     return {**found, **narrow(torch)}
 
 
 def narrow(torch):
-    """bfloat16, half precision and 8-bit integers: what newer CPUs have instructions of their own for (BF16, FP16, VNNI, AMX)."""
+    """bfloat16, half precision and 8-bit integers: what newer CPUs have instructions of their own
+    for (BF16, FP16, VNNI, AMX).
+    """
     found = {}
     functional = torch.nn.functional
     for kind in ("bfloat16", "float16"):
-        left, right = ((exact(torch, *shape) / 3).to(getattr(torch, kind)) for shape in ((128, 320), (320, 64)))
+        left, right = (
+            (exact(torch, *shape) / 3).to(getattr(torch, kind)) for shape in ((128, 320), (320, 64))
+        )
         found[f"mm.{kind}"] = digest(left @ right)
         found[f"linear.{kind}"] = digest(functional.linear(left, right.T.contiguous()))
         found[f"softmax.{kind}"] = digest(torch.softmax(left, 1))
         found[f"gelu.{kind}"] = digest(functional.gelu(left))
-        pictures, kernel = exact(torch, 4, 8, 12, 12).to(left.dtype), (exact(torch, 16, 8, 3, 3) / 5).to(left.dtype)
+        pictures, kernel = (
+            exact(torch, 4, 8, 12, 12).to(left.dtype),
+            (exact(torch, 16, 8, 3, 3) / 5).to(left.dtype),
+        )
         found[f"conv2d.{kind}"] = digest(functional.conv2d(pictures, kernel))
         heads = (exact(torch, 2, 4, 32, 16) / 3).to(left.dtype)
-        found[f"attention.{kind}"] = digest(functional.scaled_dot_product_attention(heads, heads, heads))
+        found[f"attention.{kind}"] = digest(
+            functional.scaled_dot_product_attention(heads, heads, heads)
+        )
     with torch.autocast("cpu", dtype=torch.bfloat16):
         layer = torch.nn.Linear(320, 64)
         out = layer(exact(torch, 128, 320))
     out.float().square().sum().backward()
     found |= {"autocast": digest(out), "autocast.gradient": digest(layer.weight.grad)}
-    found["int8"] = digest(torch._int_mm((exact(torch, 64, 96) * 60).to(torch.int8), (exact(torch, 96, 32) * 60).to(torch.int8)))
+    found["int8"] = digest(
+        torch._int_mm(
+            (exact(torch, 64, 96) * 60).to(torch.int8), (exact(torch, 96, 32) * 60).to(torch.int8)
+        )
+    )
     return found
 
 
@@ -132,8 +179,14 @@ def numpy_only():
     import numpy as np
 
     grid = np.arange(1, 5000, dtype=np.float64) / 1024
-    found = {name: digest(getattr(np, name)(grid)) for name in ("exp", "log", "sin", "cos", "tanh", "sqrt", "cbrt", "log1p")}
-    found |= {f"{name}.f4": digest(getattr(np, name)(grid.astype(np.float32))) for name in ("exp", "log", "sin", "cos", "tanh")}
+    found = {
+        name: digest(getattr(np, name)(grid))
+        for name in ("exp", "log", "sin", "cos", "tanh", "sqrt", "cbrt", "log1p")
+    }
+    found |= {
+        f"{name}.f4": digest(getattr(np, name)(grid.astype(np.float32)))
+        for name in ("exp", "log", "sin", "cos", "tanh")
+    }
     matrix = (np.arange(200 * 200, dtype=np.float64) * 7919 % 257 / 3).reshape(200, 200)
     found["dot"] = digest(matrix @ matrix.T)
     found["dot.f4"] = digest(matrix.astype(np.float32) @ matrix.T.astype(np.float32))
@@ -147,13 +200,19 @@ NETS = {"mlp": mlp, "cnn": cnn, "transformer": transformer}
 
 
 def everything(torch, steps):
-    """All but the larger nets, in one process: starting torch in the emulator takes longer than computing."""
+    """All but the larger nets, in one process: starting torch in the emulator takes longer than
+    computing.
+    """
     return {**numpy_only(), **ops(torch), **train(torch, mlp, steps)}
 
 
 def nets(torch, steps):
     """The digests of all three trainings."""
-    return {f"{name}.{key}": value for name, make in NETS.items() for key, value in train(torch, make, steps).items()}
+    return {
+        f"{name}.{key}": value
+        for name, make in NETS.items()
+        for key, value in train(torch, make, steps).items()
+    }
 
 
 def speed(torch, steps):

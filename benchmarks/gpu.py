@@ -1,11 +1,13 @@
-"""Distinct results of five equal trainings on a GPU: nothing fixed, the program's own seed, and profile `same-machine`.
+"""Distinct results of five equal trainings on a GPU: nothing fixed, the program's own seed, and
+profile `same-machine`.
 
     python benchmarks/gpu.py --python PYTHON [--device cuda] [--steps 200] [--runs 5]
 
-PYTHON is an interpreter with torch and NumPy. The profile is the injected runtime of reprobox on PYTHONPATH with the
-environment of `runtime/profiles.py`, without a container, so that it also runs where no engine can. Columns: how many
-different sets of weights came out of the runs, the median time of the steps, and the ratio to the free run. `--device cpu`
-tries the program where there is no GPU.
+PYTHON is an interpreter with torch and NumPy. The profile is the injected runtime of reprobox on
+PYTHONPATH with the environment of `runtime/profiles.py`, without a container, so that it also runs
+where no engine can. Columns: how many different sets of weights came out of the runs, the median
+time of the steps, and the ratio to the free run. `--device cpu` tries the program where there is no
+GPU.
 """
 
 from __future__ import annotations
@@ -25,15 +27,35 @@ from reprobox.runtime import profiles
 
 HERE = Path(__file__).parent
 PAYLOAD = HERE.parent / "reprobox" / "runtime" / "payload"
-WAYS = {"nothing fixed": ("free", False), "the program's seed": ("seeded", False), "profile same-machine": ("free", True)}
+WAYS = {
+    "nothing fixed": ("free", False),
+    "the program's seed": ("seeded", False),
+    "profile same-machine": ("free", True),
+}
 
 
 def environment(fixed: bool, out: Path) -> dict[str, str]:
     """The environment of one run: this one, or the profile's with what a GPU needs to be found."""
     if not fixed:
-        return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHASHSEED")}
-    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES") if name in os.environ}
-    wanted = profiles.env("same-machine", seed=7, threads=1, commit_time=0, trail=Trail(), box=str(PAYLOAD), out=str(out))
+        return {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("PYTHONPATH", "PYTHONHASHSEED")
+        }
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+        if name in os.environ
+    }
+    wanted = profiles.env(
+        "same-machine",
+        seed=7,
+        threads=1,
+        commit_time=0,
+        trail=Trail(),
+        box=str(PAYLOAD),
+        out=str(out),
+    )
     return {**kept, **wanted, "HOME": str(out)}
 
 
@@ -41,7 +63,14 @@ def one(options: argparse.Namespace, workload: str, seeding: str, fixed: bool) -
     with tempfile.TemporaryDirectory() as directory:
         out = Path(directory)
         done = subprocess.run(
-            [os.path.abspath(options.python), HERE / "gpu_workload.py", workload, options.device, str(options.steps), seeding],
+            [
+                os.path.abspath(options.python),
+                HERE / "gpu_workload.py",
+                workload,
+                options.device,
+                str(options.steps),
+                seeding,
+            ],
             env=environment(fixed, out),
             cwd=out,
             capture_output=True,
@@ -60,7 +89,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
     print(
-        f"| training ({options.device}, {options.steps} steps) | what is fixed | distinct results of {options.runs} | s | ratio |"
+        f"| training ({options.device}, {options.steps} steps) | what is fixed | distinct results "
+        f"of {options.runs} | s | ratio |"
     )
     print("|---|---|---|---|---|")
     for workload in ("cnn", "transformer"):
@@ -70,7 +100,10 @@ def main() -> None:
             seconds = statistics.median(run["seconds"] for run in found)
             free = free or seconds
             distinct = len({run["weights"] for run in found})
-            print(f"| {workload} | {way} | {distinct} | {seconds:.2f} | {seconds / free:.2f} |", flush=True)
+            print(
+                f"| {workload} | {way} | {distinct} | {seconds:.2f} | {seconds / free:.2f} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

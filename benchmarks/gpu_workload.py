@@ -1,7 +1,8 @@
 """One training on a device, as anybody would write it; run by gpu.py.
 
-`python gpu_workload.py cnn|transformer DEVICE STEPS seeded|free` prints a JSON object: the sha256 over all weights, and
-seconds of the steps after the first ten. The seed, where there is one, is the program's own.
+`python gpu_workload.py cnn|transformer DEVICE STEPS seeded|free` prints a JSON object: the sha256
+over all weights, and seconds of the steps after the first ten. The seed, where there is one, is the
+program's own.
 """
 
 import hashlib
@@ -17,7 +18,11 @@ def cnn() -> tuple[nn.Module, tuple[int, ...]]:
     """Strided and transposed convolutions: what cuDNN chooses algorithms for."""
     down = [nn.Conv2d(3, 64, 3, padding=1), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(2)]
     middle = [nn.Conv2d(64, 128, 3, stride=2, padding=1), nn.BatchNorm2d(128), nn.ReLU()]
-    up = [nn.ConvTranspose2d(128, 64, 4, stride=2, padding=1), nn.Dropout(0.1), nn.AdaptiveAvgPool2d(1)]
+    up = [
+        nn.ConvTranspose2d(128, 64, 4, stride=2, padding=1),
+        nn.Dropout(0.1),
+        nn.AdaptiveAvgPool2d(1),
+    ]
     return nn.Sequential(*down, *middle, *up, nn.Flatten(), nn.Linear(64, 10)), (64, 3, 32, 32)
 
 
@@ -27,7 +32,11 @@ class Transformer(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         layer = nn.TransformerEncoderLayer(256, 8, 1024, dropout=0.1, batch_first=True)
-        self.embed, self.body, self.head = nn.Embedding(1000, 256), nn.TransformerEncoder(layer, 2), nn.Linear(256, 10)
+        self.embed, self.body, self.head = (
+            nn.Embedding(1000, 256),
+            nn.TransformerEncoder(layer, 2),
+            nn.Linear(256, 10),
+        )
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """Tokens (batch, length) to logits (batch, 10)."""
@@ -53,7 +62,10 @@ def main() -> None:
         optimizer.step()
     torch.cuda.synchronize() if device.startswith("cuda") else None
     seconds = time.perf_counter() - begun
-    tensors = [tensor.detach().cpu().contiguous().numpy().tobytes() for tensor in model.state_dict().values()]
+    tensors = [
+        tensor.detach().cpu().contiguous().numpy().tobytes()
+        for tensor in model.state_dict().values()
+    ]
     weights = hashlib.sha256(b"".join(tensors))
     print(json.dumps({"weights": weights.hexdigest(), "seconds": seconds}))
 

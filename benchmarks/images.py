@@ -1,11 +1,15 @@
-"""The figures of docs/images.md: `scripts/engines run python benchmarks/images.py --page docs/images.md`, or `make engines`.
+"""The figures of docs/images.md: `scripts/engines run python benchmarks/images.py --page
+docs/images.md`, or `make engines`.
 
-    one lock on several engines    digests, time of the first build, and one run of the digits example replayed on each of them
-    build times                    reprobox beside pip in a container and `docker build` with a wheelhouse, in the same minutes
-    --cuda                         instead of these: the image of images/gpu (fetches 3 GB into REPROBOX_HOME where it is not there)
+    one lock on several engines    digests, time of the first build, and one run of the digits
+    example replayed on each of them build times                    reprobox beside pip in a
+    container and `docker build` with a wheelhouse, in the same minutes --cuda
+    instead of these: the image of images/gpu (fetches 3 GB into REPROBOX_HOME where it is not
+    there)
 
-The engines are those of REPROBOX_ENGINES and the one that DOCKER_HOST names. Images of this benchmark are removed at the end; in
-the engines of scripts/engines everything is removed before, so that a first build is one.
+The engines are those of REPROBOX_ENGINES and the one that DOCKER_HOST names. Images of this
+benchmark are removed at the end; in the engines of scripts/engines everything is removed before, so
+that a first build is one.
 """
 
 from __future__ import annotations
@@ -31,14 +35,16 @@ from typing import Any
 from reprobox.engine.docker import DockerEngine
 from reprobox.errors import ReproboxError
 from reprobox.image import bootstrap
-from reprobox.lock import file as lock_file
+from reprobox.lock import lock_file
 from reprobox.model.image import tag_of
 from reprobox.model.outcome import Container
 from reprobox.store.objects import ObjectStore
 
 TOP = Path(__file__).resolve().parents[1]
 REPROBOX = [sys.executable, "-m", "reprobox.cli.main"]
-NAMED = dict(item.split("=", 1) for item in os.environ.get("REPROBOX_ENGINES", "").split(",") if item)
+NAMED = dict(
+    item.split("=", 1) for item in os.environ.get("REPROBOX_ENGINES", "").split(",") if item
+)
 MACHINE = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
 PIP = next((Path(ensurepip.__file__).parent / "_bundled").glob("pip-*.whl"))
 SMALL = "filelock"
@@ -59,14 +65,25 @@ class Project:
     """Whether the engine had the image before: then it is somebody's."""
 
     def __call__(self, *words: str, engine: str = MACHINE) -> str:
-        env = {**os.environ, "DOCKER_HOST": engine, "REPROBOX_HOME": str(self.home), "PYTHONPATH": str(TOP)}
-        done = subprocess.run([*REPROBOX, *words], cwd=self.top, env=env, capture_output=True, text=True, check=False)
+        env = {
+            **os.environ,
+            "DOCKER_HOST": engine,
+            "REPROBOX_HOME": str(self.home),
+            "PYTHONPATH": str(TOP),
+        }
+        done = subprocess.run(
+            [*REPROBOX, *words], cwd=self.top, env=env, capture_output=True, text=True, check=False
+        )
         if done.returncode not in (0, 1):
             raise SystemExit(f"reprobox {' '.join(words)} on {engine}:\n{done.stderr}")
         return done.stdout
 
     def commit(self) -> None:
-        for command in (["git", "init", "-q"], ["git", "add", "-A"], [*GIT, "commit", "-q", "--allow-empty", "-m", "bench"]):
+        for command in (
+            ["git", "init", "-q"],
+            ["git", "add", "-A"],
+            [*GIT, "commit", "-q", "--allow-empty", "-m", "bench"],
+        ):
             subprocess.run(command, cwd=self.top, check=True)
 
 
@@ -87,12 +104,18 @@ def empty(url: str) -> None:
         for _ in range(3):
             ids = set(docker(url, kind, "-aq").split())
             for one in ids:
-                subprocess.run(["docker", "-H", url, remove, "-f", one], check=False, capture_output=True)
+                subprocess.run(
+                    ["docker", "-H", url, remove, "-f", one], check=False, capture_output=True
+                )
 
 
 def docker(url: str, *words: str) -> str:
     done = subprocess.run(
-        ["docker", "-H", url, *words], env={**os.environ, "DOCKER_BUILDKIT": "0"}, capture_output=True, text=True, check=False
+        ["docker", "-H", url, *words],
+        env={**os.environ, "DOCKER_BUILDKIT": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise SystemExit(f"docker {' '.join(words)}:\n{done.stdout[-2000:]}{done.stderr}")
@@ -136,7 +159,8 @@ def engines_table(project: Project) -> Iterator[str]:
         first = f"{wall:.0f} s" if url in NAMED.values() else "(it was there)"
         outcome = replayed(project, run["id"], url)
         yield (
-            f"| {name}: {facts['name']} {facts['version']}, {facts['storage']} | `{short(built['config'])}` | "
+            f"| {name}: {facts['name']} {facts['version']}, {facts['storage']} | "
+            f"`{short(built['config'])}` | "
             f"`{short(built['manifest'])}` | {own} | {first} | {outcome} |"
         )
     yield ""
@@ -147,14 +171,20 @@ def engines_table(project: Project) -> Iterator[str]:
 def replayed(project: Project, run: str, url: str) -> str:
     try:
         with DockerEngine(url).step(
-            Container(image=json.loads(project("build", "--json", engine=url))["tag"], argv=("/bin/true",), name="reprobox-bench")
+            Container(
+                image=json.loads(project("build", "--json", engine=url))["tag"],
+                argv=("/bin/true",),
+                name="reprobox-bench",
+            )
         ) as step:
             assert step.code == 0, step.log
     except ReproboxError:
         return "it starts no container on this machine"
     verdict = json.loads(project("replay", run, "--json", engine=url))
     same = [file for file in verdict["files"] if file["state"] == "identical"]
-    return f"{verdict['result']}: {len(same)} of {len(verdict['files'])} files" + (", stdout" if verdict["stdout_equal"] else "")
+    return f"{verdict['result']}: {len(same)} of {len(verdict['files'])} files" + (
+        ", stdout" if verdict["stdout_equal"] else ""
+    )
 
 
 def short(digest: str) -> str:
@@ -181,7 +211,9 @@ def forget(url: str, kept: str) -> None:
         docker(url, "rm", "-f", one)
     for _ in range(3):
         for one in set(docker(url, "images", "-aq", "--no-trunc").split()) - {keep}:
-            subprocess.run(["docker", "-H", url, "rmi", "-f", one], check=False, capture_output=True)
+            subprocess.run(
+                ["docker", "-H", url, "rmi", "-f", one], check=False, capture_output=True
+            )
     assert set(docker(url, "images", "-aq", "--no-trunc").split()) == {keep}
 
 
@@ -204,20 +236,41 @@ class Peers:
         pins = "".join(f"{wheel.name}=={wheel.version}\n" for wheel in lock.wheels)
         (house / "requirements.txt").write_text(pins)
         (self.folder / "Dockerfile").write_text(
-            f"FROM {self.base}\nCOPY wheelhouse /wheelhouse\nRUN {' '.join(self.install())} && rm -rf /root/.cache\n"
+            f"FROM {self.base}\nCOPY wheelhouse /wheelhouse\nRUN {' '.join(self.install())} && rm "
+            "-rf /root/.cache\n"
         )
 
     @staticmethod
     def install() -> list[str]:
-        options = ["--no-index", "--no-deps", "--no-compile", "--no-cache-dir", "--find-links", "/wheelhouse"]
+        options = [
+            "--no-index",
+            "--no-deps",
+            "--no-compile",
+            "--no-cache-dir",
+            "--find-links",
+            "/wheelhouse",
+        ]
         pip = ["python", f"/wheelhouse/{PIP.name}/pip", "--disable-pip-version-check", "install"]
         return [*pip, *options, "-r", "/wheelhouse/requirements.txt"]
 
     def pip(self, image: str) -> None:
         """pip in a container with the wheelhouse mounted, and the container made an image."""
-        docker(self.url, "rm", "-f", "bench") if docker(self.url, "ps", "-aqf", "name=bench") else None
+        docker(self.url, "rm", "-f", "bench") if docker(
+            self.url, "ps", "-aqf", "name=bench"
+        ) else None
         mount = f"{self.folder}/wheelhouse:/wheelhouse:ro"
-        docker(self.url, "run", "--name", "bench", "--network", "none", "-v", mount, image, *self.install())
+        docker(
+            self.url,
+            "run",
+            "--name",
+            "bench",
+            "--network",
+            "none",
+            "-v",
+            mount,
+            image,
+            *self.install(),
+        )
         docker(self.url, "commit", "bench", "bench:pip")
 
     def build(self) -> None:
@@ -230,7 +283,9 @@ def times_table(project: Project, work: Path, url: str) -> Iterator[str]:
     empty(url)
     shutil.copytree(project.top, work / "plain")
     config = (work / "plain/config.yaml").read_text()
-    (work / "plain/config.yaml").write_text(config.replace("    requirements: requirements.txt\n", ""))
+    (work / "plain/config.yaml").write_text(
+        config.replace("    requirements: requirements.txt\n", "")
+    )
     (work / "plain/reprobox.lock").unlink()
     plain = Project(work / "plain", project.home)
     plain("lock")
@@ -264,21 +319,29 @@ def times_table(project: Project, work: Path, url: str) -> Iterator[str]:
     small += [seconds(lambda: peers.pip(base)), seconds(peers.build)]
     yield "| | reprobox build | pip in a container, committed | docker build | ratios |"
     yield "|---|---|---|---|---|"
-    rows = {"cold, the base being there": cold, f"one small dependency changed ({SMALL})": small, "nothing changed": still}
+    rows = {
+        "cold, the base being there": cold,
+        f"one small dependency changed ({SMALL})": small,
+        "nothing changed": still,
+    }
     for name, row in rows.items():
         ratios = " and ".join(f"{other / row[0]:.1f}" for other in row[1:])
         yield f"| {name} | {told(row[0])} | {told(row[1])} | {told(row[2])} | {ratios} |"
     yield ""
     facts = DockerEngine(url).info()
     yield (
-        f"Docker {facts['version']}, {facts['storage']}; {len(lock.wheels)} wheels, {size(sum(one.size for one in lock.wheels))}. "
-        f"The unchanged `reprobox build` takes {1000 * processor:.0f} ms of processor time, the whole process."
+        f"Docker {facts['version']}, {facts['storage']}; {len(lock.wheels)} wheels, "
+        f"{size(sum(one.size for one in lock.wheels))}. "
+        f"The unchanged `reprobox build` takes {1000 * processor:.0f} ms of processor time, the "
+        "whole process."
     )
     empty(url)
 
 
 def changed(project: Project, top: Path, lock: Any, number: int) -> Project:
-    """The project with another version of the small dependency; its wheel is fetched, its image not made."""
+    """The project with another version of the small dependency; its wheel is fetched, its image not
+    made.
+    """
     shutil.copytree(project.top, top)
     bound = next(wheel.version for wheel in lock.wheels if wheel.name == SMALL)
     one = Project(top, project.home)
@@ -286,7 +349,11 @@ def changed(project: Project, top: Path, lock: Any, number: int) -> Project:
         with (top / "requirements.txt").open("a") as file:
             file.write(f"{SMALL}<{bound}\n")
         one("lock")
-        bound = next(wheel.version for wheel in lock_file.read(top / "reprobox.lock").wheels if wheel.name == SMALL)
+        bound = next(
+            wheel.version
+            for wheel in lock_file.read(top / "reprobox.lock").wheels
+            if wheel.name == SMALL
+        )
     return one
 
 
@@ -328,7 +395,13 @@ def measured(project: Project) -> tuple[float, int]:
     """`reprobox build`: seconds, and the most memory that its process had (KiB)."""
     env = {**os.environ, "REPROBOX_HOME": str(project.home), "PYTHONPATH": str(TOP)}
     begun = time.perf_counter()
-    process = subprocess.Popen([*REPROBOX, "build"], cwd=project.top, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [*REPROBOX, "build"],
+        cwd=project.top,
+        env=env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0
@@ -336,7 +409,9 @@ def measured(project: Project) -> tuple[float, int]:
 
 
 def cuda_table(folder: Path, home: Path) -> Iterator[str]:
-    """The image of images/gpu on the machine's engine: made, made again for comparison, started, removed."""
+    """The image of images/gpu on the machine's engine: made, made again for comparison, started,
+    removed.
+    """
     shutil.copytree(TOP / "images/gpu", folder)
     project = Project(folder, home)
     engine = DockerEngine(MACHINE)
@@ -353,7 +428,9 @@ def cuda_table(folder: Path, home: Path) -> Iterator[str]:
     checking, same = time.perf_counter(), json.loads(project("build", "--check", "--json"))
     checking = time.perf_counter() - checking
     script = "import torch; print(torch.__version__, torch.version.cuda, torch.backends.cudnn.version(), torch.cuda.nccl.version())"
-    with engine.step(Container(image=took["tag"], argv=("python", "-c", script), name="reprobox-bench-cuda")) as step:
+    with engine.step(
+        Container(image=took["tag"], argv=("python", "-c", script), name="reprobox-bench-cuda")
+    ) as step:
         assert step.code == 0, step.log.decode()
         answer = step.log.decode().strip().splitlines()[-1]
     engine.remove_image(took["tag"])
@@ -385,14 +462,18 @@ def machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     kernel = ".".join(platform.release().split(".")[:2])
     return (
-        f"Measured on {time.strftime('%Y-%m-%d')}: {os.cpu_count()} processors, {memory:.0f} GiB, Linux {kernel}, "
-        f"Python {platform.python_version()}; load of the machine in the last five minutes: {os.getloadavg()[1]:.1f}."
+        f"Measured on {time.strftime('%Y-%m-%d')}: {os.cpu_count()} processors, {memory:.0f} GiB, "
+        f"Linux {kernel}, "
+        f"Python {platform.python_version()}; load of the machine in the last five minutes: "
+        f"{os.getloadavg()[1]:.1f}."
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="The figures of docs/images.md.")
-    parser.add_argument("--page", type=Path, help="the page to write them into; without it they are printed")
+    parser.add_argument(
+        "--page", type=Path, help="the page to write them into; without it they are printed"
+    )
     parser.add_argument("--cuda", action="store_true", help="only the CUDA image")
     parser.add_argument("--only", choices=["engines", "times"], help="only this table")
     chosen = parser.parse_args()
@@ -405,7 +486,9 @@ def main() -> None:
                 write(chosen.page, table, found)
 
 
-def tables(chosen: argparse.Namespace, folder: Path, home: Path) -> Iterator[tuple[str, Iterator[str]]]:
+def tables(
+    chosen: argparse.Namespace, folder: Path, home: Path
+) -> Iterator[tuple[str, Iterator[str]]]:
     if chosen.cuda:
         yield "cuda", cuda_table(folder / "gpu", home)
         return

@@ -1,8 +1,10 @@
-"""What reprobox costs, as ratios against named peers in the same run: `python benchmarks/overhead.py [--pairs 9]`.
+"""What reprobox costs, as ratios against named peers in the same run: `python
+benchmarks/overhead.py [--pairs 9]`.
 
-Each pair runs A and B one after the other, so that load on the machine hits both; the figures are medians over the pairs, in
-milliseconds of wall time of the whole process. The experiment is a Python program that ends at once (`pass`), in the image of
-`debian:bookworm` with Python 3.11, so what is measured is the tool and the engine.
+Each pair runs A and B one after the other, so that load on the machine hits both; the figures are
+medians over the pairs, in milliseconds of wall time of the whole process. The experiment is a
+Python program that ends at once (`pass`), in the image of `debian:bookworm` with Python 3.11, so
+what is measured is the tool and the engine.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ reprobox:
 
 def timed(command: list[str], cwd: Path) -> float:
     begun = time.perf_counter()
-    subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        command, cwd=cwd, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     return (time.perf_counter() - begun) * 1000
 
 
@@ -56,12 +60,36 @@ def main() -> None:
         top = Path(directory)
         image = make(top, reprobox)["tag"]
         user = f"{os.getuid()}:{os.getgid()}"
-        plain = ["docker", "run", "--network", "none", "-v", f"{top}:/work", "-w", "/work", "-u", user, image, "python3", "job.py"]
+        plain = [
+            "docker",
+            "run",
+            "--network",
+            "none",
+            "-v",
+            f"{top}:/work",
+            "-w",
+            "/work",
+            "-u",
+            user,
+            image,
+            "python3",
+            "job.py",
+        ]
         rows = [
             ("reprobox run", [reprobox, "run", "config.yaml"], "docker run", plain),
             ("reprobox replay", [reprobox, "replay", "latest"], "docker run", plain),
-            ("reprobox build (nothing to do)", [reprobox, "build"], "docker image inspect", ["docker", "image", "inspect", image]),
-            ("reprobox --help", [reprobox, "--help"], "python -c pass", [sys.executable, "-c", "pass"]),
+            (
+                "reprobox build (nothing to do)",
+                [reprobox, "build"],
+                "docker image inspect",
+                ["docker", "image", "inspect", image],
+            ),
+            (
+                "reprobox --help",
+                [reprobox, "--help"],
+                "python -c pass",
+                [sys.executable, "-c", "pass"],
+            ),
             ("reprobox ls", [reprobox, "ls"], "python -c pass", [sys.executable, "-c", "pass"]),
         ]
         print(f"| A | ms | B | ms | A - B | A / B | ({pairs} pairs, medians)")
@@ -73,7 +101,8 @@ def main() -> None:
             a, b = (statistics.median(column) for column in zip(*times, strict=True))
             ratio = statistics.median(one / two for one, two in times)
             print(
-                f"| {name} | {a:.0f} | {peer} | {b:.0f} | {statistics.median(x - y for x, y in times):+.0f} | {ratio:.2f} |",
+                f"| {name} | {a:.0f} | {peer} | {b:.0f} | "
+                f"{statistics.median(x - y for x, y in times):+.0f} | {ratio:.2f} |",
                 flush=True,
             )
 

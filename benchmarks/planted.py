@@ -1,9 +1,12 @@
-"""Differences planted one at a time, and what reprobox reports as the first divergence and as the first cause.
+"""Differences planted one at a time, and what reprobox reports as the first divergence and as the
+first cause.
 
-    python benchmarks/planted.py [--json] [--write] [--only NAME ...]      needs a container engine; a few minutes
+    python benchmarks/planted.py [--json] [--write] [--only NAME ...]      needs a container engine;
+    a few minutes
 
-Everything goes through the command line, in a fresh repository with the programs of benchmarks/planted. A plant that no record may
-show (one ulp, one byte) is switched on by a secret, whose value is not recorded.
+Everything goes through the command line, in a fresh repository with the programs of
+benchmarks/planted. A plant that no record may show (one ulp, one byte) is switched on by a secret,
+whose value is not recorded.
 """
 
 from __future__ import annotations
@@ -48,7 +51,11 @@ class Project:
         shutil.copy(TOP / "examples" / "digits" / "requirements.txt", top)
         (top / ".gitignore").write_text("local/\n")
         self.table(1)
-        for words in (["init", "-q"], ["config", "user.email", "a@example.invalid"], ["config", "user.name", "A"]):
+        for words in (
+            ["init", "-q"],
+            ["config", "user.email", "a@example.invalid"],
+            ["config", "user.name", "A"],
+        ):
             self._do("git", *words)
         for verb in ("lock", "build"):
             self.reprobox(verb)
@@ -58,18 +65,34 @@ class Project:
     def table(self, first: int) -> None:
         """The input: 96 rows of 256 numbers and a class."""
         (self.top / "local").mkdir(exist_ok=True)
-        rows = [[((row * 257 + column) * 7919 % 255 - 127) / 64 for column in range(256)] + [row % 4] for row in range(96)]
+        rows = [
+            [((row * 257 + column) * 7919 % 255 - 127) / 64 for column in range(256)] + [row % 4]
+            for row in range(96)
+        ]
         rows[0][0] = first
-        (self.top / "local" / "table.csv").write_text("\n".join(",".join(map(str, row)) for row in rows) + "\n")
+        (self.top / "local" / "table.csv").write_text(
+            "\n".join(",".join(map(str, row)) for row in rows) + "\n"
+        )
 
-    def _do(self, *argv: str, plant: str = "calm", codes: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[str]:
-        env = {"REPROBOX_HOME": str(TOP / ".tools" / "store"), **os.environ, "PYTHONPATH": str(TOP), "PLANT": plant}
-        done = subprocess.run(argv, cwd=self.top, env=env, capture_output=True, text=True, check=False)
+    def _do(
+        self, *argv: str, plant: str = "calm", codes: tuple[int, ...] = (0,)
+    ) -> subprocess.CompletedProcess[str]:
+        env = {
+            "REPROBOX_HOME": str(TOP / ".tools" / "store"),
+            **os.environ,
+            "PYTHONPATH": str(TOP),
+            "PLANT": plant,
+        }
+        done = subprocess.run(
+            argv, cwd=self.top, env=env, capture_output=True, text=True, check=False
+        )
         if done.returncode not in codes:
             raise SystemExit(f"{' '.join(argv)}: {done.returncode}\n{done.stdout}{done.stderr}")
         return done
 
-    def reprobox(self, *words: str, plant: str = "calm", codes: tuple[int, ...] = (0,)) -> subprocess.CompletedProcess[str]:
+    def reprobox(
+        self, *words: str, plant: str = "calm", codes: tuple[int, ...] = (0,)
+    ) -> subprocess.CompletedProcess[str]:
         """A command, to its end."""
         return self._do(sys.executable, "-m", "reprobox.cli.main", *words, plant=plant, codes=codes)
 
@@ -92,9 +115,18 @@ class Project:
         return made, self.json("replay", made, plant="planted")
 
 
-def reported(name: str, planted: str, by: str, verdict: dict[str, Any], explained: dict[str, Any] | None = None) -> Reported:
+def reported(
+    name: str,
+    planted: str,
+    by: str,
+    verdict: dict[str, Any],
+    explained: dict[str, Any] | None = None,
+) -> Reported:
     """The first lines of a verdict, and of an explanation where one was asked for."""
-    first, operation = (explained or {}).get("first") or verdict["trail"] or {}, (explained or {}).get("operation") or {}
+    first, operation = (
+        (explained or {}).get("first") or verdict["trail"] or {},
+        (explained or {}).get("operation") or {},
+    )
     return Reported(
         name=name,
         planted=planted,
@@ -102,7 +134,9 @@ def reported(name: str, planted: str, by: str, verdict: dict[str, Any], explaine
         result=verdict["result"],
         first=_step(first) if first.get("state") == "different" else _file(verdict),
         cause=verdict["causes"][0]["what"] if verdict["causes"] else "",
-        operation=f"{operation['name']} at {operation['at']}: {operation['cause']}" if operation else "",
+        operation=f"{operation['name']} at {operation['at']}: {operation['cause']}"
+        if operation
+        else "",
     )
 
 
@@ -125,24 +159,44 @@ def _ulp(project: Project) -> Reported:
 
 
 def _window(project: Project) -> Reported:
-    """With a trail of every fourth step. The plant is in the config here, because both are run again to find the step."""
-    one, two = (project.run("plant=ulp", "reprobox.trail.every=4", f"planted={word}") for word in ("false", "true"))
+    """With a trail of every fourth step. The plant is in the config here, because both are run
+    again to find the step.
+    """
+    one, two = (
+        project.run("plant=ulp", "reprobox.trail.every=4", f"planted={word}")
+        for word in ("false", "true")
+    )
     explained = project.json("explain", one, two, "--operations")
     assert explained["verdict"]["trail"]["window"] == [4, 8], explained["verdict"]["trail"]
-    return reported("window", "the same, a trail of every 4th step", "explain --operations", explained["verdict"], explained)
+    return reported(
+        "window",
+        "the same, a trail of every 4th step",
+        "explain --operations",
+        explained["verdict"],
+        explained,
+    )
 
 
 def _entropy(project: Project) -> Reported:
-    return reported("entropy", "torch.manual_seed(os.urandom)", "replay", project.replay("plant=entropy")[1])
+    return reported(
+        "entropy", "torch.manual_seed(os.urandom)", "replay", project.replay("plant=entropy")[1]
+    )
 
 
 def _clock(project: Project) -> Reported:
-    return reported("clock", "batches by a generator seeded from the clock", "replay", project.replay("plant=clock")[1])
+    return reported(
+        "clock",
+        "batches by a generator seeded from the clock",
+        "replay",
+        project.replay("plant=clock")[1],
+    )
 
 
 def _write(name: str, planted: str, *overrides: str) -> Callable[[Project], Reported]:
     def plant(project: Project) -> Reported:
-        return reported(name, planted, "replay", project.replay(WRITE, f"plant={name}", *overrides)[1])
+        return reported(
+            name, planted, "replay", project.replay(WRITE, f"plant={name}", *overrides)[1]
+        )
 
     return plant
 
@@ -150,7 +204,9 @@ def _write(name: str, planted: str, *overrides: str) -> Callable[[Project], Repo
 def _threads(project: Project) -> Reported:
     one, two = project.base, project.run("reprobox.threads=2")
     explained = project.json("explain", one, two, "--operations")
-    return reported("threads", "threads 1 and 2", "explain --operations", explained["verdict"], explained)
+    return reported(
+        "threads", "threads 1 and 2", "explain --operations", explained["verdict"], explained
+    )
 
 
 def _seed(project: Project) -> Reported:
@@ -165,7 +221,9 @@ def _input(project: Project) -> Reported:
         two = project.run()
         refused = project.reprobox("replay", one, codes=(13,)).stderr
         assert "/work/data/table.csv" in refused, refused
-        return reported("input", "one number of data/table.csv", "diff", project.json("diff", one, two))
+        return reported(
+            "input", "one number of data/table.csv", "diff", project.json("diff", one, two)
+        )
     finally:
         project.table(1)
 
@@ -175,7 +233,11 @@ PLANTS: dict[str, Callable[[Project], Reported]] = {
     "window": _window,
     "entropy": _entropy,
     "clock": _clock,
-    "order": _write("order", "a set of words is listed, PYTHONHASHSEED=random", "reprobox.env.PYTHONHASHSEED=random"),
+    "order": _write(
+        "order",
+        "a set of words is listed, PYTHONHASHSEED=random",
+        "reprobox.env.PYTHONHASHSEED=random",
+    ),
     "time": _write("time", "the time in report.json"),
     "temporary": _write("temporary", "a temporary path in report.json"),
     "escaped": _write("escaped", "python -I draws a number"),
@@ -199,13 +261,20 @@ def write(rows: list[Reported]) -> None:
     """Puts the table between its marks."""
     page = TOP / "docs" / "determinism.md"
     before, _, rest = page.read_text().partition("<!-- planted -->\n")
-    page.write_text("\n".join([f"{before}<!-- planted -->", *table(rows), "<!-- end -->"]) + rest.partition("<!-- end -->")[2])
+    page.write_text(
+        "\n".join([f"{before}<!-- planted -->", *table(rows), "<!-- end -->"])
+        + rest.partition("<!-- end -->")[2]
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--write", action="store_true", help="put the table into docs/determinism.md")
+    parser.add_argument(
+        "--write", action="store_true", help="put the table into docs/determinism.md"
+    )
     parser.add_argument("--only", nargs="+", choices=sorted(PLANTS), default=list(PLANTS))
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="planted-") as scratch:
@@ -216,7 +285,11 @@ def main() -> None:
             sys.stderr.write(f"{name}: {rows[-1].cause}\n")
     if asked.write:
         write(rows)
-    print(json.dumps([asdict(row) for row in rows], indent=1) if asked.json else "\n".join(table(rows)))
+    print(
+        json.dumps([asdict(row) for row in rows], indent=1)
+        if asked.json
+        else "\n".join(table(rows))
+    )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
-"""What it takes to send the digits run to somebody else: `python benchmarks/sharing.py [--pairs 5]`.
+"""What it takes to send the digits run to somebody else: `python benchmarks/sharing.py [--pairs
+5]`.
 
-Sizes are of real bundles of one run of `examples/digits`. Throughput is that of the bundle with the lock's bytes, against
-`tar | zstd` of the same bytes (the blobs as a pushed directory holds them), both at level 3 with two threads, both ending with the
-bytes on the disk; reprobox also checks every byte by its sha256. Pairs run one after the other, so that load on the machine hits
-both; the figures are medians over the pairs, in MB (10^6 bytes) of plain bytes a second of wall time of the whole process.
+Sizes are of real bundles of one run of `examples/digits`. Throughput is that of the bundle with the
+lock's bytes, against `tar | zstd` of the same bytes (the blobs as a pushed directory holds them),
+both at level 3 with two threads, both ending with the bytes on the disk; reprobox also checks every
+byte by its sha256. Pairs run one after the other, so that load on the machine hits both; the
+figures are medians over the pairs, in MB (10^6 bytes) of plain bytes a second of wall time of the
+whole process.
 """
 
 from __future__ import annotations
@@ -62,13 +65,27 @@ class Bench:
     def __init__(self, place: Path, reprobox: str) -> None:
         self.place, self.top, self.reprobox = place, place / "digits", reprobox
         make(self.top, reprobox)
-        self.bundle, self.tar, self.blobs = place / "run.rbx", place / "blobs.tar.zst", place / "blobs"
+        self.bundle, self.tar, self.blobs = (
+            place / "run.rbx",
+            place / "blobs.tar.zst",
+            place / "blobs",
+        )
 
     def sizes(self) -> list[tuple[str, int, int]]:
         """Words, bytes to send before compression, bytes of the bundle."""
         found = []
         for words, parts in SIZES:
-            command = [self.reprobox, "export", "latest", "-o", str(self.bundle), "--with", parts, "--force", "--json"]
+            command = [
+                self.reprobox,
+                "export",
+                "latest",
+                "-o",
+                str(self.bundle),
+                "--with",
+                parts,
+                "--force",
+                "--json",
+            ]
             done = subprocess.run(command, cwd=self.top, check=True, capture_output=True, text=True)
             told = json.loads(done.stdout)
             found.append((words, told["size"], told["bundle_size"]))
@@ -78,11 +95,18 @@ class Bench:
         shell(f"{self.reprobox} export latest -o {self.bundle} --force --with {USUAL}", self.top)
 
     def pack(self) -> None:
-        shell(f"tar -C {self.blobs} -cf - . | zstd -q -3 -T2 -f -o {self.tar} && sync {self.tar}", self.place)
+        shell(
+            f"tar -C {self.blobs} -cf - . | zstd -q -3 -T2 -f -o {self.tar} && sync {self.tar}",
+            self.place,
+        )
 
     def take(self) -> None:
         there = self.fresh("there")
-        shell(f"{self.reprobox} import {self.bundle}", there, REPROBOX_HOME=str(self.fresh("their-home")))
+        shell(
+            f"{self.reprobox} import {self.bundle}",
+            there,
+            REPROBOX_HOME=str(self.fresh("their-home")),
+        )
 
     def unpack(self) -> None:
         there = self.fresh("unpacked")
@@ -110,8 +134,14 @@ def main() -> None:
             print(f"| {words} | {plain / 1e6:.2f} | {packed / 1e6:.2f} |", flush=True)
         shell(f"{bench.reprobox} push latest --to {bench.blobs} --with {USUAL}", bench.top)
         amount = sizes[2][1] / 1e6
-        print(f"\n| | MB/s | peer | MB/s | ratio of times | ({pairs} pairs, {amount:.0f} MB, medians)\n|---|---|---|---|---|")
-        both = [("export", bench.export, "`tar \\| zstd`", bench.pack), ("import", bench.take, "`zstd -d \\| tar`", bench.unpack)]
+        print(
+            f"\n| | MB/s | peer | MB/s | ratio of times | ({pairs} pairs, {amount:.0f} MB, "
+            "medians)\n|---|---|---|---|---|"
+        )
+        both = [
+            ("export", bench.export, "`tar \\| zstd`", bench.pack),
+            ("import", bench.take, "`zstd -d \\| tar`", bench.unpack),
+        ]
         for name, ours, peer, theirs in both:
             times = []
             for number in range(pairs + 1):

@@ -1,9 +1,10 @@
 """Every failure of reprobox: one class each, with an exit code of its own and what to do next.
 
-Codes: 2 usage; 10-19 source and config; 20-29 lock and fetch; 30-39 image; 40-49 engine; 50-59 store; 60-69 comparison and trust;
-70 a bug; 130 interrupted. `reprobox run` answers 125 for all of them, as docker does, because every other code belongs to the
-experiment; `replay`, `diff`, `check` and `explain` answer 0 for same, 1 for different, 60 where it could not be told. A test holds
-the codes unique.
+Codes: 2 usage; 10-19 source and config; 20-29 lock and fetch; 30-39 image; 40-49 engine; 50-59
+store; 60-69 comparison and trust; 70 a bug; 130 interrupted. `reprobox run` answers 125 for all of
+them, as docker does, because every other code belongs to the experiment; `replay`, `diff`, `check`
+and `explain` answer 0 for same, 1 for different, 60 where it could not be told. A test holds the
+codes unique.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ class ReproboxError(Exception):
     """A failure that the user can act on.
 
     Args:
-        what: what happened, one sentence without a full stop at the end of the line where a list follows.
+        what: what happened, one sentence without a full stop at the end of the line where a list
+            follows.
         why: the reason, or details, possibly several lines.
         next_step: what to do now, ideally a command.
     """
@@ -212,6 +214,8 @@ class PreflightFailed(ReproboxError):
 
 
 class NotTrusted(ReproboxError):
-    """Somebody else's run asks for more than a run gets by default, and nobody here said that it may."""
+    """Somebody else's run asks for more than a run gets by default, and nobody here said that it
+    may.
+    """
 
     code = 64

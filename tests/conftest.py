@@ -1,4 +1,6 @@
-"""Fixtures for every room: the machine's engine, engines of our own, small images, and a home that is nobody's."""
+"""Fixtures for every room: the machine's engine, engines of our own, small images, and a home that
+is nobody's.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from reprobox.engine.docker import DockerEngine
 from reprobox.errors import EngineUnavailable
 
 KEPT_CONFIGS = {"PIP_CONFIG_FILE": ".config/pip/pip.conf", "UV_CONFIG_FILE": ".config/uv/uv.toml"}
-"""Where packages come from is the machine's business; `reprobox lock` uses it, so the tests of it do."""
+"""Where packages come from is the machine's business; `reprobox lock` uses it, so the tests of it
+do.
+"""
 
 
 def _isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
@@ -27,12 +31,27 @@ def _isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
         if variable not in os.environ and (user / place).exists():
             patch.setenv(variable, str(user / place))
     for variable in list(os.environ):
-        if variable.startswith(("REPROBOX_", "XDG_", "GIT_AUTHOR", "GIT_COMMITTER", "GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX")):
+        if variable.startswith(
+            (
+                "REPROBOX_",
+                "XDG_",
+                "GIT_AUTHOR",
+                "GIT_COMMITTER",
+                "GIT_DIR",
+                "GIT_WORK_TREE",
+                "GIT_INDEX",
+            )
+        ):
             if variable == "REPROBOX_TEST_STORE":
                 continue
             patch.delenv(variable)
     patch.setenv("HOME", str(home))
-    for variable, place in (("CONFIG", ".config"), ("CACHE", ".cache"), ("DATA", ".local/share"), ("STATE", ".local/state")):
+    for variable, place in (
+        ("CONFIG", ".config"),
+        ("CACHE", ".cache"),
+        ("DATA", ".local/share"),
+        ("STATE", ".local/state"),
+    ):
         patch.setenv(f"XDG_{variable}_HOME", str(home / place))
     patch.setenv("GIT_CONFIG_GLOBAL", str(home / ".gitconfig"))
     patch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
@@ -50,7 +69,9 @@ def _nobodys_home_for_the_session(tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture(autouse=True)
 def nobodys_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """HOME, XDG, git's, docker's and reprobox's own places, in a fresh directory; no test can touch the user's."""
+    """HOME, XDG, git's, docker's and reprobox's own places, in a fresh directory; no test can touch
+    the user's.
+    """
     home = tmp_path_factory.mktemp("home")
     _isolate(monkeypatch, home)
     return home
@@ -58,12 +79,17 @@ def nobodys_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempP
 
 @pytest.fixture(scope="session")
 def engine() -> DockerEngine:
-    """The machine's engine. Without one the tests that need it fail: a suite that skips them proves nothing."""
+    """The machine's engine. Without one the tests that need it fail: a suite that skips them proves
+    nothing.
+    """
     there = DockerEngine()
     try:
         there.info()
     except EngineUnavailable as missing:
-        pytest.fail(f"These tests need a container engine (scripts/setup starts one).\n{missing}", pytrace=False)
+        pytest.fail(
+            f"These tests need a container engine (scripts/setup starts one).\n{missing}",
+            pytrace=False,
+        )
     return there
 
 
@@ -85,13 +111,17 @@ def tiny_image(engine: DockerEngine, tiny_archive: Callable[[str], bytes]) -> It
 
 @pytest.fixture(scope="session")
 def python_archive() -> Callable[[str], tuple[bytes, str]]:
-    """Makes the image with this interpreter as a docker-archive under a tag; and the interpreter's path in it."""
+    """Makes the image with this interpreter as a docker-archive under a tag; and the interpreter's
+    path in it.
+    """
     layer, python = python_layer()
     return lambda tag: (archive(layer, tag), python)
 
 
 @pytest.fixture(scope="session")
-def python_image(engine: DockerEngine, python_archive: Callable[[str], tuple[bytes, str]]) -> Iterator[PythonImage]:
+def python_image(
+    engine: DockerEngine, python_archive: Callable[[str], tuple[bytes, str]]
+) -> Iterator[PythonImage]:
     """A loaded image with busybox and this interpreter (standard library, no byte code)."""
     tag = f"reprobox-tests/python:{secrets.token_hex(4)}"
     data, python = python_archive(tag)
@@ -115,7 +145,9 @@ def registry(loopback: Registry) -> str:
 
 @pytest.fixture
 def second_engine() -> Iterator[Callable[..., SecondEngine]]:
-    """Starts engines of the test's own: `second_engine(live_restore=..., first_on_path=...)`; all are gone after the test."""
+    """Starts engines of the test's own: `second_engine(live_restore=..., first_on_path=...)`; all
+    are gone after the test.
+    """
     with ExitStack() as stack:
 
         def begin(*, live_restore: bool = False, first_on_path: Path | None = None) -> SecondEngine:

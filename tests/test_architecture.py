@@ -13,8 +13,33 @@ import pytest
 from reprobox import errors
 
 PACKAGE = Path(errors.__file__).parent
-ROOMS = frozenset({"config", "source", "inputs", "lock", "image", "engine", "runtime", "store", "judge", "attest"})
-LEVELS = {"version": 0, "errors": 0, "kit": 1, "model": 2, **dict.fromkeys(ROOMS, 3), "flow": 4, "cli": 5, "web": 5}
+ROOMS = frozenset(
+    {
+        "config",
+        "source",
+        "data",
+        "lock",
+        "image",
+        "engine",
+        "runtime",
+        "store",
+        "trackers",
+        "judge",
+        "attest",
+    }
+)
+LEVELS = {
+    "version": 0,
+    "errors": 0,
+    "kit": 1,
+    "model": 2,
+    **dict.fromkeys(ROOMS, 3),
+    "context": 4,
+    "executor": 5,
+    "commands": 6,
+    "views": 7,
+    **dict.fromkeys(("cli", "web", "api"), 8),
+}
 DOORS = {
     "docker": "engine",
     "git": "source",
@@ -40,8 +65,12 @@ DOORS = {
     "rich": "cli",
 }
 FILE_DOORS = {"subprocess": "kit/proc.py", "sqlite3": "store/index.py", "msgspec": "model/codec.py"}
-BANNED_IMPORTS = frozenset({"pickle", "cPickle", "_pickle", "marshal", "shelve", "dill", "torch", "pty"})
-BANNED_CALLS = frozenset({"os.system", "os.popen", "yaml.load", "yaml.unsafe_load", "yaml.full_load", "eval", "exec"})
+BANNED_IMPORTS = frozenset(
+    {"pickle", "cPickle", "_pickle", "marshal", "shelve", "dill", "torch", "pty"}
+)
+BANNED_CALLS = frozenset(
+    {"os.system", "os.popen", "yaml.load", "yaml.unsafe_load", "yaml.full_load", "eval", "exec"}
+)
 SPEAKING = frozenset({"cli"})
 SPOKEN_CALLS = frozenset({"print", "sys.exit", "exit", "quit", "os._exit", "input"})
 
@@ -65,7 +94,10 @@ class Module:
 
 def modules() -> list[Module]:
     found = sorted(PACKAGE.rglob("*.py"))
-    return [Module(path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_bytes(), str(path))) for path in found]
+    return [
+        Module(path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_bytes(), str(path)))
+        for path in found
+    ]
 
 
 def imports(module: Module) -> Iterator[tuple[int, str]]:
@@ -127,7 +159,11 @@ def _inner_breaches(module: Module, name: str) -> Iterator[str]:
             yield f"the package's own __init__ imports {target}"
     elif target not in LEVELS and target not in ("", "__version__"):
         yield f"imports {name}, which is in no room of the map"
-    elif target != module.room and LEVELS.get(target, 0) >= LEVELS[module.room] and target != "version":
+    elif (
+        target != module.room
+        and LEVELS.get(target, 0) >= LEVELS[module.room]
+        and target != "version"
+    ):
         yield f"{module.room} imports {target}: imports point to the left only, and siblings are strangers"
 
 
@@ -138,7 +174,10 @@ def _call_breaches(module: Module, node: ast.Call, name: str) -> Iterator[str]:
         yield f"calls {name}"
     if name in SPOKEN_CALLS and module.room not in SPEAKING:
         yield f"calls {name}; only the command line speaks and exits"
-    if any(word.arg == "shell" and not (isinstance(word.value, ast.Constant) and not word.value.value) for word in node.keywords):
+    if any(
+        word.arg == "shell" and not (isinstance(word.value, ast.Constant) and not word.value.value)
+        for word in node.keywords
+    ):
         yield "starts a shell"
 
 
@@ -153,7 +192,11 @@ def test_every_room_is_on_the_map() -> None:
 
 
 def test_exit_codes_are_unique() -> None:
-    classes = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, errors.ReproboxError)]
+    classes = [
+        value
+        for value in vars(errors).values()
+        if isinstance(value, type) and issubclass(value, errors.ReproboxError)
+    ]
     codes = [cls.code for cls in classes]
     assert len(codes) > 25
     assert len(set(codes)) == len(codes)
@@ -161,8 +204,16 @@ def test_exit_codes_are_unique() -> None:
 
 
 def test_the_table_of_exit_codes_is_the_classes() -> None:
-    classes = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, errors.ReproboxError)]
-    expected = {f"| {cls.code} | {(cls.__doc__ or '').splitlines()[0]} |" for cls in classes if cls is not errors.ReproboxError}
+    classes = [
+        value
+        for value in vars(errors).values()
+        if isinstance(value, type) and issubclass(value, errors.ReproboxError)
+    ]
+    expected = {
+        f"| {cls.code} | {(cls.__doc__ or '').splitlines()[0]} |"
+        for cls in classes
+        if cls is not errors.ReproboxError
+    }
     page = (PACKAGE.parent / "docs/commands.md").read_text().splitlines()
     rows = {line for line in page if line[2:4].isdigit() or line.startswith("| 2 |")}
     assert {row for row in rows if not row.startswith(("| 70 |", "| 130 |"))} == expected
@@ -172,12 +223,12 @@ PLANTED = [
     ("store/planted.py", "from reprobox.judge import files", "siblings are strangers"),
     ("kit/planted.py", "import reprobox.model.codec", "to the left only"),
     ("model/planted.py", "def f():\n    from reprobox.store import runs", "to the left only"),
-    ("flow/planted.py", "from reprobox.cli import main", "to the left only"),
+    ("commands/planted.py", "from reprobox.cli import main", "to the left only"),
     ("cli/planted.py", "from reprobox.web import app", "to the left only"),
     ("errors.py", "from reprobox.kit import canon", "to the left only"),
     ("store/planted.py", "from reprobox import attic", "in no room"),
     ("store/planted.py", "from . import runs", "relative import"),
-    ("flow/planted.py", "import docker", "whose door is engine"),
+    ("commands/planted.py", "import docker", "whose door is engine"),
     ("store/runs.py", "import sqlite3", "whose door is store/index.py"),
     ("engine/planted.py", "from subprocess import run", "whose door is kit/proc.py"),
     ("lock/planted.py", "import pandas", "no door"),
@@ -190,7 +241,11 @@ PLANTED = [
     ("kit/proc.py", "import subprocess\nsubprocess.run('ls', shell=True)", "starts a shell"),
     ("kit/planted.py", "import os\nos.system('ls')", "calls os.system"),
     ("config.py", "import yaml\nyaml.load('a: 1')", "calls yaml.load"),
-    ("store/__init__.py", '"""Doc."""\nfrom reprobox.store.runs import Runs', "a docstring and nothing else"),
+    (
+        "store/__init__.py",
+        '"""Doc."""\nfrom reprobox.store.runs import Runs',
+        "a docstring and nothing else",
+    ),
     ("store/__init__.py", "", "a docstring and nothing else"),
 ]
 
@@ -203,8 +258,14 @@ def test_a_planted_breach_is_found(path: str, source: str, expected: str) -> Non
 
 
 ALLOWED = [
-    ("store/planted.py", "from reprobox.model.record import Record\nfrom reprobox.kit import canon\nimport os"),
-    ("flow/planted.py", "from reprobox.store.runs import Runs\nfrom reprobox.judge import verdict"),
+    (
+        "store/planted.py",
+        "from reprobox.model.record import Record\nfrom reprobox.kit import canon\nimport os",
+    ),
+    (
+        "commands/planted.py",
+        "from reprobox.store.runs import Runs\nfrom reprobox.judge import verdict",
+    ),
     ("cli/planted.py", "import typer\nprint('x')"),
     ("kit/proc.py", "import subprocess\nsubprocess.run(['ls'], shell=False)"),
     ("runtime/payload/planted.py", "import subprocess, sys\nprint('x')\nsys.exit(3)"),

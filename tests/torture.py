@@ -2,8 +2,9 @@
 
     python tests/torture.py [--quick] [--no-store]
 
-First the store's own harnesses (tests/store/torture.py; about 20 minutes, with `--quick` five), then the whole product
-against the real engine: supervisors killed at random, ways to end, hostile input, fuzzing. Exit code 0 when all is as promised.
+First the store's own harnesses (tests/store/torture.py; about 20 minutes, with `--quick` five),
+then the whole product against the real engine: supervisors killed at random, ways to end, hostile
+input, fuzzing. Exit code 0 when all is as promised.
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ from functools import partial
 from pathlib import Path
 
 TOP = Path(__file__).parents[1]
-sys.path[:0] = [str(TOP), str(TOP / "tests"), str(TOP / "tests/flow")]
+sys.path[:0] = [str(TOP), str(TOP / "tests/support")]
 
 import harness_kills  # noqa: E402
 from flow_project import Project, make_project  # noqa: E402
 
 QUICK = "--quick" in sys.argv
 SUITES = {
-    "ways to end, each with its record's reason": "tests/flow/test_flow_reasons.py",
-    "secrets: canaries in everything that is stored, shown or built": "tests/flow/test_flow_secrets.py",
-    "repositories, configs, mounts and programs of somebody else": "tests/flow/test_flow_hostile.py",
-    "privileges: 25 RunSpecs against what the engine says, and a run": "tests/flow/test_flow_privileges.py",
-    "fsck, gc, verify --deep: damage found, nothing needed lost": "tests/flow/test_flow_care.py",
+    "ways to end, each with its record's reason": "tests/executor/test_local.py",
+    "secrets: canaries in everything that is stored, shown or built": "tests/executor/test_secret_canaries.py",
+    "repositories, configs, mounts and programs of somebody else": "tests/commands/test_run_hostile.py",
+    "privileges: 25 RunSpecs against what the engine says, and a run": "tests/executor/test_container_spec.py",
+    "fsck, gc, verify --deep: damage found, nothing needed lost": "tests/commands/test_fsck.py",
     "death and return of the engine": "tests/engine/test_engine_death.py",
 }
-FUZZ = "tests/flow/test_flow_fuzz.py"
+FUZZ = "tests/cli/test_fuzz.py"
 
 
 def row(what: str, tried: str, wrong: str, seconds: float) -> None:
@@ -46,21 +47,31 @@ def kills() -> bool:
     """Supervisors killed at random, and at their system calls."""
     at_random = partial(harness_kills.kills, count=100 if QUICK else 500)
     at_calls = partial(harness_kills.kills_at_calls, most=24 if QUICK else None)
-    return all([_kills("supervisors killed at random", at_random), _kills("`reprobox run` killed at a system call", at_calls)])
+    return all(
+        [
+            _kills("supervisors killed at random", at_random),
+            _kills("`reprobox run` killed at a system call", at_calls),
+        ]
+    )
 
 
 def _kills(what: str, harness: Callable[[Project], harness_kills.Tally]) -> bool:
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as place:
         home = Path(place)
-        (home / ".gitconfig").write_text("[user]\n\tname = A\n\temail = a@example.invalid\n[init]\n\tdefaultBranch = main\n")
+        (home / ".gitconfig").write_text(
+            "[user]\n\tname = A\n\temail = a@example.invalid\n[init]\n\tdefaultBranch = main\n"
+        )
         kept = {
-            key: value for key, value in os.environ.items() if key.startswith(("PIP_", "UV_", "PATH", "DOCKER_", "SSL_", "LANG"))
+            key: value
+            for key, value in os.environ.items()
+            if key.startswith(("PIP_", "UV_", "PATH", "DOCKER_", "SSL_", "LANG"))
         }
         store = os.environ.get("REPROBOX_TEST_STORE") or str(TOP / ".tools" / "store")
         (home / "project").mkdir()
         project = make_project(
-            home / "project", {**kept, "HOME": place, "REPROBOX_HOME": store, "PYTHONPATH": str(TOP), "TZ": "UTC"}
+            home / "project",
+            {**kept, "HOME": place, "REPROBOX_HOME": store, "PYTHONPATH": str(TOP), "TZ": "UTC"},
         )
         project.write("config.yaml", harness_kills.CONFIG)
         project.write("job.sh", harness_kills.JOB)
@@ -81,11 +92,18 @@ def suite(what: str, path: str, tried: Callable[[int], str] = str) -> bool:
     with tempfile.NamedTemporaryFile(suffix=".xml") as report:
         command = [sys.executable, "-m", "pytest", "-q", f"--junitxml={report.name}", path]
         environment = {**os.environ, **({} if QUICK else {"REPROBOX_TORTURE": "1"})}
-        done = subprocess.run(command, cwd=TOP, env=environment, capture_output=True, check=False, text=True)
+        done = subprocess.run(
+            command, cwd=TOP, env=environment, capture_output=True, check=False, text=True
+        )
         found = ElementTree.parse(report.name).getroot().find("testsuite")
     assert found is not None, done.stdout
     wrong = int(found.get("failures", 0)) + int(found.get("errors", 0))
-    row(what, tried(int(found.get("tests", 0)) - int(found.get("skipped", 0))), str(wrong), time.perf_counter() - begun)
+    row(
+        what,
+        tried(int(found.get("tests", 0)) - int(found.get("skipped", 0))),
+        str(wrong),
+        time.perf_counter() - begun,
+    )
     sys.stderr.write(done.stdout if wrong else "")
     return wrong == 0
 
@@ -94,14 +112,26 @@ def main() -> int:
     """Everything; 0 when all is as promised."""
     right = []
     if "--no-store" not in sys.argv:
-        command = [sys.executable, str(TOP / "tests/store/torture.py"), *(["--quick"] if QUICK else [])]
+        command = [
+            sys.executable,
+            str(TOP / "tests/store/torture.py"),
+            *(["--quick"] if QUICK else []),
+        ]
         right.append(subprocess.run(command, cwd=TOP, check=False).returncode == 0)
-    sys.stdout.write("\n| tried on the whole product | how many | wrong | time |\n|---|---:|---:|---:|\n")
+    sys.stdout.write(
+        "\n| tried on the whole product | how many | wrong | time |\n|---|---:|---:|---:|\n"
+    )
     sys.stdout.flush()
     right.append(kills())
     right += [suite(what, path) for what, path in SUITES.items()]
     each = 100 if QUICK else 5000
-    right.append(suite("documents fuzzed (13 kinds) and bombs", FUZZ, lambda count: f"{13 * each + count - 26} inputs"))
+    right.append(
+        suite(
+            "documents fuzzed (13 kinds) and bombs",
+            FUZZ,
+            lambda count: f"{13 * each + count - 26} inputs",
+        )
+    )
     return 0 if all(right) else 1
 
 

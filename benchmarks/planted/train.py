@@ -1,4 +1,6 @@
-"""A small training in which a difference can be planted; see ../planted.py. `PLANT` is a secret, so no record holds its value."""
+"""A small training in which a difference can be planted; see ../planted.py. `PLANT` is a secret, so
+no record holds its value.
+"""
 
 import json
 import os
@@ -21,12 +23,23 @@ def main() -> None:
     if CONFIG["plant"] == "entropy":
         torch.manual_seed(int.from_bytes(os.urandom(4), "little"))
     # The gradient of a LayerNorm is summed by thread.
-    model = nn.Sequential(nn.Linear(256, 512), nn.LayerNorm(512), nn.ReLU(), nn.Linear(512, 64), nn.ReLU(), nn.Linear(64, 4))
+    model = nn.Sequential(
+        nn.Linear(256, 512),
+        nn.LayerNorm(512),
+        nn.ReLU(),
+        nn.Linear(512, 64),
+        nn.ReLU(),
+        nn.Linear(64, 4),
+    )
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
     shuffle = torch.Generator().manual_seed(time.time_ns() if CONFIG["plant"] == "clock" else 9)
     for step in range(1, CONFIG["steps"] + 1):
         optimizer.zero_grad()
-        chosen = torch.randperm(len(inputs), generator=shuffle)[:64] if CONFIG["plant"] == "clock" else slice(None)
+        chosen = (
+            torch.randperm(len(inputs), generator=shuffle)[:64]
+            if CONFIG["plant"] == "clock"
+            else slice(None)
+        )
         loss = nn.functional.cross_entropy(model(inputs[chosen]), targets[chosen])
         loss.backward()
         bits = 1 if CONFIG["plant"] == "ulp" and PLANTED and step == 6 else 0

@@ -9,21 +9,29 @@ import tempfile
 import time
 from pathlib import Path
 
-PLANT = next(line.split()[1] for line in Path(sys.argv[1]).read_text().splitlines() if line.startswith("plant:"))
+PLANT = next(
+    line.split()[1]
+    for line in Path(sys.argv[1]).read_text().splitlines()
+    if line.startswith("plant:")
+)
 PLANTED = os.environ.get("PLANT") == "planted"
 
 
 def main() -> None:
     report = {"words": ["adam", "sgd"], "finished": 0.0, "scratch": "", "child": 0.0}
     if PLANT == "order":
-        report["words"] = list({"adam", "sgd", "rmsprop", "adagrad", "lion", "muon", "lamb", "lars"})
+        report["words"] = list(
+            {"adam", "sgd", "rmsprop", "adagrad", "lion", "muon", "lamb", "lars"}
+        )
     if PLANT == "time":
         report["finished"] = time.time()
     if PLANT == "temporary":
         report["scratch"] = tempfile.mkdtemp()
     if PLANT == "escaped":
         done = subprocess.run(
-            [sys.executable, "-I", "-c", "import random; print(random.random())"], capture_output=True, check=True
+            [sys.executable, "-I", "-c", "import random; print(random.random())"],
+            capture_output=True,
+            check=True,
         )
         report["child"] = float(done.stdout)
     Path("report.json").write_text(json.dumps(report))

@@ -1,6 +1,8 @@
-"""A plain torch training: reads its config, trains a small network on 8x8 digits, writes a checkpoint, metrics and a plot.
+"""A plain torch training: reads its config, trains a small network on 8x8 digits, writes a
+checkpoint, metrics and a plot.
 
-It knows nothing of reprobox: `python train.py config.yaml` works anywhere torch, numpy, matplotlib and pyyaml do.
+It knows nothing of reprobox: `python train.py config.yaml` works anywhere torch, numpy, matplotlib
+    and pyyaml do.
 """
 
 import json
@@ -68,7 +70,9 @@ def main() -> None:
     results = Path("results")
     results.mkdir(exist_ok=True)
     torch.save(model.state_dict(), results / "model.pt")
-    (results / "metrics.json").write_text(json.dumps({"loss": losses, "accuracy": accuracies}, indent=1))
+    (results / "metrics.json").write_text(
+        json.dumps({"loss": losses, "accuracy": accuracies}, indent=1)
+    )
     figure, axis = plt.subplots()
     axis.plot(losses, label="training loss")
     axis.plot(accuracies, label="test accuracy")

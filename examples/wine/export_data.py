@@ -1,4 +1,6 @@
-"""Wrote data/wine.csv, once, from scikit-learn's copy of the UCI wine data. Kept to show where the bytes came from."""
+"""Wrote data/wine.csv, once, from scikit-learn's copy of the UCI wine data. Kept to show where the
+bytes came from.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,6 @@
-"""A plain scikit-learn script: a random forest on the UCI wine data; writes the model, metrics and predictions."""
+"""A plain scikit-learn script: a random forest on the UCI wine data; writes the model, metrics and
+predictions.
+"""
 
 import argparse
 import csv
@@ -21,15 +23,21 @@ def main() -> None:
     arguments = parser.parse_args()
     config = yaml.safe_load(arguments.config.read_text())
     table = np.loadtxt(config["data"], delimiter=",", skiprows=1)
-    train_x, test_x, train_y, test_y = train_test_split(table[:, :-1], table[:, -1].astype(int), test_size=config["test_fraction"])
+    train_x, test_x, train_y, test_y = train_test_split(
+        table[:, :-1], table[:, -1].astype(int), test_size=config["test_fraction"]
+    )
     model = make_pipeline(StandardScaler(), RandomForestClassifier(n_estimators=arguments.trees))
     scores = cross_val_score(model, train_x, train_y, cv=config["folds"])
     model.fit(train_x, train_y)
     predicted = model.predict_proba(test_x)
     joblib.dump(model, "model.joblib")
-    Path("metrics.json").write_text(json.dumps({"cv": scores.tolist(), "test": model.score(test_x, test_y)}))
+    Path("metrics.json").write_text(
+        json.dumps({"cv": scores.tolist(), "test": model.score(test_x, test_y)})
+    )
     with Path("predictions.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([*row, label] for row, label in zip(predicted.tolist(), test_y.tolist(), strict=True))
+        csv.writer(file).writerows(
+            [*row, label] for row, label in zip(predicted.tolist(), test_y.tolist(), strict=True)
+        )
     print(f"cross-validated {scores.mean():.4f}, test {model.score(test_x, test_y):.4f}")
 
 

@@ -1,1 +1,3 @@
-"""Statements about runs that others can check with tools that are not ours: in-toto, SLSA, SSH signatures, RO-Crate, CycloneDX."""
+"""Statements about runs that others can check with tools that are not ours: in-toto, SLSA, SSH
+signatures, RO-Crate, CycloneDX.
+"""

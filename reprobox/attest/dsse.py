@@ -1,4 +1,6 @@
-"""DSSE envelopes (secure-systems-lab/dsse, protocol v1.0.2): a payload, its type, and signatures over both."""
+"""DSSE envelopes (secure-systems-lab/dsse, protocol v1.0.2): a payload, its type, and signatures
+over both.
+"""
 
 from __future__ import annotations
 
@@ -41,13 +43,18 @@ class Envelope:
             {
                 "payloadType": self.payload_type,
                 "payload": base64.b64encode(self.payload).decode("ascii"),
-                "signatures": [{"keyid": one.key, "sig": base64.b64encode(one.raw).decode("ascii")} for one in self.signatures],
+                "signatures": [
+                    {"keyid": one.key, "sig": base64.b64encode(one.raw).decode("ascii")}
+                    for one in self.signatures
+                ],
             }
         )
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
-    """The pre-authentication encoding: type and payload with their lengths, so that neither can pass for the other."""
+    """The pre-authentication encoding: type and payload with their lengths, so that neither can
+    pass for the other.
+    """
     kind = payload_type.encode("utf-8")
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
@@ -62,12 +69,17 @@ def read(data: bytes) -> Envelope:
         if len(data) > _LARGEST:
             raise ValueError(f"more than {_LARGEST} bytes")
         value: Any = canon.parse(data)
-        signatures = tuple(Signature(key=str(one.get("keyid", "")), raw=_bytes(one["sig"])) for one in value["signatures"])
+        signatures = tuple(
+            Signature(key=str(one.get("keyid", "")), raw=_bytes(one["sig"]))
+            for one in value["signatures"]
+        )
         kind, payload = value["payloadType"], _bytes(value["payload"])
         if not isinstance(kind, str):
             raise TypeError("the payload's type is not text")
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
-        raise SignatureRefused("this is no signed statement (a DSSE envelope)", why=str(fault)) from fault
+        raise SignatureRefused(
+            "this is no signed statement (a DSSE envelope)", why=str(fault)
+        ) from fault
     return Envelope(payload_type=kind, payload=payload, signatures=signatures)
 
 

@@ -1,7 +1,9 @@
-"""What a record says, as an in-toto Statement v1 with SLSA provenance v1; and what a replay found, as a statement of our own.
+"""What a record says, as an in-toto Statement v1 with SLSA provenance v1; and what a replay found,
+as a statement of our own.
 
-Sources: in-toto attestation framework spec v1 (statement, resource descriptor), slsa.dev/spec/v1.0/provenance. What comes out is a
-function of its arguments, so the same record gives the same bytes. A local run reaches SLSA Build L1; more is never claimed.
+Sources: in-toto attestation framework spec v1 (statement, resource descriptor),
+slsa.dev/spec/v1.0/provenance. What comes out is a function of its arguments, so the same record
+gives the same bytes. A local run reaches SLSA Build L1; more is never claimed.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ _NOT_EXTERNAL = (
 
 
 def provenance(record: Record, record_digest: str, outputs: Sequence[OutputFile]) -> dict[str, Any]:
-    """The statement of a run: these outputs came from this commit, in this image, with these inputs.
+    """The statement of a run: these outputs came from this commit, in this image, with these
+    inputs.
 
     Args:
         record_digest: digest of the record's stored bytes.
@@ -50,14 +53,24 @@ def provenance(record: Record, record_digest: str, outputs: Sequence[OutputFile]
         "_type": STATEMENT,
         "subject": subjects(record, record_digest, outputs),
         "predicateType": PROVENANCE,
-        "predicate": {"buildDefinition": _definition(record), "runDetails": _details(record, record_digest)},
+        "predicate": {
+            "buildDefinition": _definition(record),
+            "runDetails": _details(record, record_digest),
+        },
     }
 
 
-def subjects(record: Record, record_digest: str, outputs: Sequence[OutputFile]) -> list[dict[str, Any]]:
-    """The record and every output by digest; above MAX_SUBJECTS, or with a name that is not UTF-8, the outputs' manifest."""
+def subjects(
+    record: Record, record_digest: str, outputs: Sequence[OutputFile]
+) -> list[dict[str, Any]]:
+    """The record and every output by digest; above MAX_SUBJECTS, or with a name that is not UTF-8,
+    the outputs' manifest.
+    """
     files = [file for file in outputs if file.kind != "dir"]
-    own = [_descriptor("record.json", record_digest), _descriptor("outputs.jsonl", record.outputs.manifest)]
+    own = [
+        _descriptor("record.json", record_digest),
+        _descriptor("outputs.jsonl", record.outputs.manifest),
+    ]
     if len(files) > MAX_SUBJECTS or not all(_is_text(file.path) for file in files):
         return own
     return own + [_descriptor(f"outputs/{file.path}", file.sha256) for file in files]
@@ -72,7 +85,9 @@ def _is_text(path: str) -> bool:
 
 
 def _descriptor(name: str, digest: str, **more: Any) -> dict[str, Any]:
-    """A resource descriptor; a name that is not UTF-8 with its stray bytes as escapes, because protobuf strings are UTF-8."""
+    """A resource descriptor; a name that is not UTF-8 with its stray bytes as escapes, because
+    protobuf strings are UTF-8.
+    """
     safe = os.fsencode(name).decode("utf-8", "backslashreplace")
     return {"name": safe, "digest": {"sha256": canon.hex_of(digest)}, **more}
 
@@ -89,15 +104,24 @@ def _definition(record: Record) -> dict[str, Any]:
             "seed": asked.seed,
             "profile": asked.profile,
         },
-        "internalParameters": {key: value for key, value in spec.items() if key not in _NOT_EXTERNAL},
+        "internalParameters": {
+            key: value for key, value in spec.items() if key not in _NOT_EXTERNAL
+        },
         "resolvedDependencies": list(_dependencies(record)),
     }
 
 
 def _dependencies(record: Record) -> Iterator[dict[str, Any]]:
     intent, asked = record.intent, record.intent.runspec
-    source = {"name": "source", "digest": {"gitCommit": intent.source.commit, "gitTree": intent.source.tree}}
-    yield {**source, "uri": f"git+{intent.source.remote}@{intent.source.commit}"} if intent.source.remote else source
+    source = {
+        "name": "source",
+        "digest": {"gitCommit": intent.source.commit, "gitTree": intent.source.tree},
+    }
+    yield (
+        {**source, "uri": f"git+{intent.source.remote}@{intent.source.commit}"}
+        if intent.source.remote
+        else source
+    )
     yield _descriptor("image config", intent.image.config)
     yield _descriptor("image manifest", intent.image.manifest)
     yield _descriptor("lock", asked.lock)
@@ -108,16 +132,25 @@ def _dependencies(record: Record) -> Iterator[dict[str, Any]]:
     for wheel in intent.lock.wheels:
         yield _descriptor(wheel.filename, wheel.sha256, annotations={"kind": "wheel"})
     for package in (*intent.lock.base.packages, *intent.lock.debs):
-        yield _descriptor(package.filename.rpartition("/")[2], package.sha256, annotations={"kind": "deb"})
+        yield _descriptor(
+            package.filename.rpartition("/")[2], package.sha256, annotations={"kind": "deb"}
+        )
 
 
 def _details(record: Record, record_digest: str) -> dict[str, Any]:
     engine = record.intent.engine
-    versions = {name: str(engine[name]) for name in ("name", "version", "runc", "containerd") if engine.get(name)}
+    versions = {
+        name: str(engine[name])
+        for name in ("name", "version", "runc", "containerd")
+        if engine.get(name)
+    }
     return {
         "builder": {
             "id": builder(record),
-            "version": {"reprobox": record.intent.reprobox, **{f"engine {name}": value for name, value in versions.items()}},
+            "version": {
+                "reprobox": record.intent.reprobox,
+                **{f"engine {name}": value for name, value in versions.items()},
+            },
         },
         "metadata": {
             "invocationId": record.id,
@@ -127,7 +160,11 @@ def _details(record: Record, record_digest: str) -> dict[str, Any]:
         "byproducts": [
             _descriptor("stdout", record.stdout),
             _descriptor("stderr", record.stderr),
-            _descriptor("record.json", record_digest, annotations={"exit": record.exit.code, "reason": record.exit.reason}),
+            _descriptor(
+                "record.json",
+                record_digest,
+                annotations={"exit": record.exit.code, "reason": record.exit.reason},
+            ),
         ],
     }
 
@@ -145,13 +182,19 @@ def when(seconds: float) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def confirmation(original: Record, replay: Record, replay_digest: str, verdict: Verdict) -> dict[str, Any]:
+def confirmation(
+    original: Record, replay: Record, replay_digest: str, verdict: Verdict
+) -> dict[str, Any]:
     """The statement of a replay: who ran this record again, where, when, and what came out.
 
     Raises:
         ValueError: the verdict is not about these two.
     """
-    if (verdict.left, verdict.right, verdict.right_record) != (original.id, replay.id, replay_digest):
+    if (verdict.left, verdict.right, verdict.right_record) != (
+        original.id,
+        replay.id,
+        replay_digest,
+    ):
         raise ValueError("the verdict is about other runs")
     return {
         "_type": STATEMENT,

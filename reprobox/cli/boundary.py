@@ -1,4 +1,6 @@
-"""The error boundary: whatever went wrong becomes one message on stderr, one exit code, and under --json one object on stdout."""
+"""The error boundary: whatever went wrong becomes one message on stderr, one exit code, and under
+--json one object on stdout.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ import traceback
 
 import click
 
-from reprobox.cli.talk import Talk
+from reprobox.cli.messages import Talk
 from reprobox.errors import ReproboxError, StoreError, UsageError
 from reprobox.version import __version__
 
@@ -27,14 +29,22 @@ _MACHINE = {
 """What is the machine's doing and no bug of ours, wherever it happens, and what to do then."""
 
 ENGINE_FAILED = 125
-"""What `reprobox run` answers when reprobox or the engine failed, as docker does; other codes are the experiment's."""
+"""What `reprobox run` answers when reprobox or the engine failed, as docker does; other codes are
+the experiment's.
+"""
 _INTERRUPTED = 130
 
 
 def told(error: BaseException, arguments: list[str]) -> int:
     """Tells an error; the exit code."""
     failure = _foreseen(error)
-    code = _INTERRUPTED if isinstance(error, KeyboardInterrupt) else failure.code if failure else ReproboxError.code
+    code = (
+        _INTERRUPTED
+        if isinstance(error, KeyboardInterrupt)
+        else failure.code
+        if failure
+        else ReproboxError.code
+    )
     if isinstance(error, click.ClickException):
         error.show()
         code = error.exit_code
@@ -59,17 +69,33 @@ def _foreseen(error: BaseException) -> ReproboxError | None:
     if isinstance(error, click.ClickException):
         return UsageError(error.format_message(), next_step="reprobox --help")
     if isinstance(error, OSError) and error.errno in _MACHINE:
-        return StoreError("this machine could not read or write", why=str(error), next_step=_MACHINE[error.errno])
+        return StoreError(
+            "this machine could not read or write", why=str(error), next_step=_MACHINE[error.errno]
+        )
     return None
 
 
-def _as_data(error: BaseException, failure: ReproboxError | None, code: int, answer: int) -> dict[str, object]:
+def _as_data(
+    error: BaseException, failure: ReproboxError | None, code: int, answer: int
+) -> dict[str, object]:
     """An error for programs, with stable keys."""
     if failure is None:
         stopped = isinstance(error, KeyboardInterrupt)
-        what = "interrupted" if stopped else f"a bug in reprobox {__version__}: {type(error).__name__}: {error}"
-        failure = ReproboxError(what, next_step="" if stopped else "report it with what was written to stderr")
-    return {"error": failure.what, "why": failure.why, "next": failure.next_step, "code": code, "exit_code": answer}
+        what = (
+            "interrupted"
+            if stopped
+            else f"a bug in reprobox {__version__}: {type(error).__name__}: {error}"
+        )
+        failure = ReproboxError(
+            what, next_step="" if stopped else "report it with what was written to stderr"
+        )
+    return {
+        "error": failure.what,
+        "why": failure.why,
+        "next": failure.next_step,
+        "code": code,
+        "exit_code": answer,
+    }
 
 
 def _wants_json(arguments: list[str]) -> bool:
@@ -90,6 +116,7 @@ def _bug(error: BaseException) -> str:
     """Everything that a report needs, to paste."""
     trace = "".join(traceback.format_exception(error))
     return (
-        f"{trace}\nThis is a bug in reprobox {__version__} (Python {sys.version.split()[0]}, {sys.platform}). "
+        f"{trace}\nThis is a bug in reprobox {__version__} (Python {sys.version.split()[0]}, "
+        f"{sys.platform}). "
         "Nothing that was recorded is lost.\nnext: report it with the lines above\n"
     )

@@ -1,6 +1,7 @@
 """`reprobox`: the commands, and the one place where a failure becomes an exit code.
 
-Heavy imports (docker, rich tables, git) happen inside the commands that need them, so that `--help` and a no-op stay quick.
+Heavy imports (docker, rich tables, git) happen inside the commands that need them, so that `--help`
+and a no-op stay quick.
 """
 
 from __future__ import annotations
@@ -14,18 +15,46 @@ from typing import Annotated
 import typer
 from typer import core
 
-from reprobox.cli import boundary, care, images, look, make, runs, share, tend, why
-from reprobox.cli.talk import Talk
+from reprobox.cli import (
+    attest,
+    boundary,
+    build,
+    check,
+    diff,
+    doctor,
+    explain,
+    export,
+    fsck,
+    gc,
+    get,
+    image,
+    import_,
+    init,
+    lock,
+    logs,
+    ls,
+    pull,
+    push,
+    replay,
+    rm,
+    run,
+    show,
+    stop,
+    verify,
+)
+from reprobox.cli.messages import Talk
 from reprobox.errors import UsageError
 from reprobox.version import __version__
 
-# typer asks rich to escape each line of plain help; importing it for that costs three quarters of `--help`.
+# typer asks rich to escape each line of plain help; importing it for that costs three quarters of
+# `--help`.
 core.HAS_RICH = False
 
 app = typer.Typer(
     name="reprobox",
     help="Run a past machine-learning experiment again, bit for bit, from its record.\n\n"
-    "A first time:  reprobox lock, reprobox build, git commit, reprobox run config.yaml, reprobox replay latest",
+    "A first time:  reprobox lock, reprobox build, git commit, reprobox run config.yaml, reprobox "
+    "replay latest",
     no_args_is_help=True,
     rich_markup_mode=None,  # plain help: importing rich for it doubles the time of --help
     pretty_exceptions_enable=False,
@@ -43,12 +72,20 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    context: typer.Context,
+    ctx: typer.Context,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")] = False,
-    no_color: Annotated[bool, typer.Option("--no-color", envvar="NO_COLOR", help="No colours.")] = False,
-    debug: Annotated[bool, typer.Option("--debug", envvar="REPROBOX_DEBUG", help="Show tracebacks.")] = False,
-    directory: Annotated[Path | None, typer.Option("-C", help="Start in this directory.", metavar="DIR")] = None,
-    _version_wanted: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    no_color: Annotated[
+        bool, typer.Option("--no-color", envvar="NO_COLOR", help="No colours.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="REPROBOX_DEBUG", help="Show tracebacks.")
+    ] = False,
+    directory: Annotated[
+        Path | None, typer.Option("-C", help="Start in this directory.", metavar="DIR")
+    ] = None,
+    _version_wanted: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Options of every command."""
     try:
@@ -56,16 +93,43 @@ def options(
     except OSError as error:
         place = f"the directory {directory}" if directory else "the current directory"
         raise UsageError(
-            f"{place} cannot be entered", why=error.strerror or "", next_step="go to a directory that is there"
+            f"{place} cannot be entered",
+            why=error.strerror or "",
+            next_step="go to a directory that is there",
         ) from error
-    context.obj = Talk(quiet=quiet, color=not no_color and sys.stderr.isatty(), debug=debug)
+    ctx.obj = Talk(quiet=quiet, color=not no_color and sys.stderr.isatty(), debug=debug)
 
 
-for module in (make, runs, look, why, tend):
-    module.register(app)
-images.register(app)
-share.register(app)
-care.register(app)
+COMMANDS = (
+    ("init", init.init),
+    ("lock", lock.lock),
+    ("build", build.build),
+    ("run", run.run),
+    ("replay", replay.replay),
+    ("ls", ls.list_runs),
+    ("show", show.show),
+    ("logs", logs.logs),
+    ("get", get.get),
+    ("diff", diff.diff),
+    ("check", check.check),
+    ("explain", explain.explain),
+    ("stop", stop.stop),
+    ("rm", rm.remove),
+    ("verify", verify.verify),
+    ("doctor", doctor.doctor),
+    ("export", export.export),
+    ("import", import_.import_),
+    ("push", push.push),
+    ("pull", pull.pull),
+    ("attest", attest.attest),
+    ("fsck", fsck.fsck),
+    ("gc", gc.gc),
+)
+"""The commands, in the order of `--help`; each is a file of its name."""
+
+for name, function in COMMANDS:
+    app.command(name=name)(function)
+app.add_typer(image.images, name="image")
 
 
 def main() -> None:
@@ -73,7 +137,9 @@ def main() -> None:
     arguments = _hoisted(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # where the locale is ASCII, a name is shown as escapes
+            stream.reconfigure(
+                errors="backslashreplace"
+            )  # where the locale is ASCII, a name is shown as escapes
     try:
         sys.exit(_answer(arguments))
     except BrokenPipeError:

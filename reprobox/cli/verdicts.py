@@ -1,14 +1,16 @@
-"""A verdict for people: what was compared, what differs and how far, what may be why, and one sentence."""
+"""A verdict for people: what was compared, what differs and how far, what may be why, and one
+sentence.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from reprobox.cli import render
-from reprobox.cli.talk import Talk, human
+from reprobox.cli import tables
+from reprobox.cli.messages import Talk, human
 from reprobox.errors import NotComparable
-from reprobox.judge.verdict import NOTHING
+from reprobox.judge.fold import NOTHING
 from reprobox.kit.units import counted
 
 if TYPE_CHECKING:
@@ -31,11 +33,16 @@ def show(talk: Talk, found: Verdict) -> None:
     """Prints a verdict."""
     shown = sorted(found.files, key=lambda file: (file.state == "identical", file.path))
     rows = [
-        (_name(file), "" if file.size is None else human(file.size), _short(file), _paint(talk, file.state, file.state))
+        (
+            _name(file),
+            "" if file.size is None else human(file.size),
+            _short(file),
+            _paint(talk, file.state, file.state),
+        )
         for file in shown[:_MANY]
     ]
     if rows:
-        render.table(talk, ("output", "size", "sha256", "verdict"), rows, right=("size",))
+        tables.table(talk, ("output", "size", "sha256", "verdict"), rows, right=("size",))
     if len(shown) > _MANY:
         talk.line(f"... and {len(shown) - _MANY} more (--json lists all)")
     for line in story(found):
@@ -46,7 +53,12 @@ def show(talk: Talk, found: Verdict) -> None:
 def story(found: Verdict) -> Iterator[str]:
     """What differs and how far, where the trails part, what may be why."""
     shown = sorted(found.files, key=lambda file: (file.state == "identical", file.path))
-    yield from (*_differences(shown), *trail(found.trail), *_causes(found), *(note for note in found.notes if note != NOTHING))
+    yield from (
+        *_differences(shown),
+        *trail(found.trail),
+        *_causes(found),
+        *(note for note in found.notes if note != NOTHING),
+    )
 
 
 def _short(file: FileVerdict) -> str:
@@ -54,13 +66,15 @@ def _short(file: FileVerdict) -> str:
 
 
 def _paint(talk: Talk, state: str, text: str) -> str:
-    return render.Painted(f"\033[{_COLORS.get(state, _RED)}m{text}\033[0m") if talk.color else text
+    return tables.Painted(f"\033[{_COLORS.get(state, _RED)}m{text}\033[0m") if talk.color else text
 
 
 def _differences(files: list[FileVerdict]) -> Iterator[str]:
     """A line for each different file whose content could be read."""
     for file in files[:_MANY]:
-        if file.state in ("different", "equal-under-rule", "not-checked") and (text := _detail(file.detail)):
+        if file.state in ("different", "equal-under-rule", "not-checked") and (
+            text := _detail(file.detail)
+        ):
             yield f"  {_name(file)}: {text}"
 
 
@@ -68,13 +82,19 @@ def _name(file: FileVerdict) -> str:
     """The path; both names, where the replay's is another one."""
     other = str(file.detail.get("other_name") or file.path)
     beside = other.rpartition("/")[0] == file.path.rpartition("/")[0]
-    return file.path if other == file.path else f"{file.path} -> {other.rpartition('/')[2] if beside else other}"
+    return (
+        file.path
+        if other == file.path
+        else f"{file.path} -> {other.rpartition('/')[2] if beside else other}"
+    )
 
 
 def _detail(detail: dict[str, Any]) -> str:
     parts = ["the same bytes under another name"] if detail.get("differs") == ["name"] else []
     if detail.get("content") == "equal":
-        parts.append(f"the {detail.get('format', 'file')} content is equal, only its packing differs")
+        parts.append(
+            f"the {detail.get('format', 'file')} content is equal, only its packing differs"
+        )
     if first := detail.get("first"):
         parts.append(f"{detail.get('format', 'file')}: first at {_place(first)}: {_values(first)}")
     if detail.get("count") and detail.get("total"):
@@ -92,7 +112,9 @@ def _place(first: dict[str, Any]) -> str:
 
 def _values(first: dict[str, Any]) -> str:
     ulp = first.get("ulp")
-    return f"{first.get('left')!r} there, {first.get('right')!r} here" + (f" ({ulp:,} ulp)" if isinstance(ulp, int) else "")
+    return f"{first.get('left')!r} there, {first.get('right')!r} here" + (
+        f" ({ulp:,} ulp)" if isinstance(ulp, int) else ""
+    )
 
 
 def trail(found: dict[str, Any] | None) -> Iterator[str]:
@@ -101,9 +123,16 @@ def trail(found: dict[str, Any] | None) -> Iterator[str]:
         return
     if found.get("state") == "different":
         first, last = found["window"]
-        where = f"step {last}" if last - first == 1 else f"between step {first}, which agrees, and step {last}"
+        where = (
+            f"step {last}"
+            if last - first == 1
+            else f"between step {first}, which agrees, and step {last}"
+        )
         tensors = ", ".join(str(name) for name in found.get("tensors") or ())
-        yield f"first divergence: {where}, {' '.join(filter(None, (found.get('kind', 'parameters'), tensors)))}" + _many(found)
+        yield (
+            f"first divergence: {where}, "
+            f"{' '.join(filter(None, (found.get('kind', 'parameters'), tensors)))}" + _many(found)
+        )
     elif found.get("state") == "equal":
         many = found.get("compared") or 0
         yield f"the trails agree at {'the one step' if many == 1 else f'all {many:,} steps'} they name"
@@ -130,21 +159,31 @@ def exit_code(found: Verdict) -> int:
 
 def _sentence(found: Verdict) -> str:
     if found.result == "not-checked":
-        said = NOTHING if NOTHING in found.notes else "not checked: something could not be compared, so nothing is promised"
+        said = (
+            NOTHING
+            if NOTHING in found.notes
+            else "not checked: something could not be compared, so nothing is promised"
+        )
     elif found.files:
         said = _of_files(found)
     else:
         said = f"{found.result}: no outputs"
     streams = {True: ", stdout identical", False: ", stdout differs", None: ""}[found.stdout_equal]
     ended = found.ended or ("" if found.exit_equal else "the exit codes differ")
-    return said + ("" if found.result == "not-checked" else streams) + (f"; {ended}" if ended else "")
+    return (
+        said + ("" if found.result == "not-checked" else streams) + (f"; {ended}" if ended else "")
+    )
 
 
 def _of_files(found: Verdict) -> str:
-    counts = {state: sum(file.state == state for file in found.files) for state in ("identical", "equal-under-rule", "ignored")}
+    counts = {
+        state: sum(file.state == state for file in found.files)
+        for state in ("identical", "equal-under-rule", "ignored")
+    }
     if found.result == "equal-under-rule":
         return (
-            f"equal under a declared rule: {counts['identical']} of {len(found.files)} bit-identical, "
+            f"equal under a declared rule: {counts['identical']} of {len(found.files)} "
+            "bit-identical, "
             f"{counts['equal-under-rule']} equal under their rule, {counts['ignored']} ignored"
         )
     outputs = f"{counts['identical']:,} of {counted(len(found.files), 'output')}"

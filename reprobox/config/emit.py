@@ -1,4 +1,6 @@
-"""Writes a document: what nobody changed as the file had it, all else so that readers of YAML 1.1 and of 1.2 read the same."""
+"""Writes a document: what nobody changed as the file had it, all else so that readers of YAML 1.1
+and of 1.2 read the same.
+"""
 
 from __future__ import annotations
 
@@ -47,11 +49,20 @@ for _kind in (WrittenText, WrittenInt, WrittenFloat):
 
 
 def dump(document: dict[Any, Any]) -> bytes:
-    """The document as YAML, in its own order. The same document gives the same bytes. Lines are not folded.
+    """The document as YAML, in its own order. The same document gives the same bytes. Lines are not
+    folded.
 
-    Scalars that remember how the file wrote them are written so, and every reader sees in them what it saw in the file. All others
-    (those of an override) are the same value to both YAML versions: numbers are written so that both take them for numbers
-    (`1.0e-05`), and text that either would take for something else is quoted.
+    Scalars that remember how the file wrote them are written so, and every reader sees in them what
+    it saw in the file. All others (those of an override) are the same value to both YAML versions:
+    numbers are written so that both take them for numbers (`1.0e-05`), and text that either would
+    take for something else is quoted.
     """
-    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 20, default_flow_style=False)
+    text: str = yaml.dump(
+        document,
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=1 << 20,
+        default_flow_style=False,
+    )
     return text.encode("utf-8")

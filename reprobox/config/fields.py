@@ -1,4 +1,6 @@
-"""Typed access to a section of the config: a wrong type is noted with its line, and reading goes on with the default."""
+"""Typed access to a section of the config: a wrong type is noted with its line, and reading goes on
+with the default.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from reprobox.config.document import Document, Keys, dotted
 from reprobox.config.problems import Problems, described, nearest
 from reprobox.config.scalars import spelled
+from reprobox.config.yaml_document import Document, Keys, dotted
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -42,7 +44,9 @@ class Section:
         return Section(self._document, (*self.keys, name), self._problems, self.value.get(name))
 
     def written(self, *inner: Any) -> str | None:
-        """A scalar as text: text itself, numbers and booleans as they were written; None when it is no scalar."""
+        """A scalar as text: text itself, numbers and booleans as they were written; None when it is
+        no scalar.
+        """
         value: Any = self.value
         for key in inner:
             value = value[key]
@@ -53,7 +57,9 @@ class Section:
         return self._document.texts.get((*self.keys, *inner), spelled(value))
 
     def read(self, name: str, default: T, expected: str, convert: Callable[[Any], V]) -> T | V:
-        """A value by a conversion that raises ValueError or TypeError for what it does not take; absent or null is the default."""
+        """A value by a conversion that raises ValueError or TypeError for what it does not take;
+        absent or null is the default.
+        """
         value = self.value.get(name)
         if value is None:
             return default

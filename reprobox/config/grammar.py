@@ -1,4 +1,6 @@
-"""The small grammars of single settings; each gives the value back or raises ValueError with what is wrong."""
+"""The small grammars of single settings; each gives the value back or raises ValueError with what
+is wrong.
+"""
 
 from __future__ import annotations
 
@@ -72,11 +74,15 @@ def variable(name: str, value: str) -> str:
 def secret(name: str, value: str) -> str:
     """Where a secret comes from: `env:NAME` or `file:PATH`."""
     if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is not a name for a secret; use letters, digits, '_', '.' and '-'")
+        raise ValueError(
+            f"{name!r} is not a name for a secret; use letters, digits, '_', '.' and '-'"
+        )
     kind, _, rest = value.partition(":")
     if kind not in ("env", "file") or not rest or (kind == "env" and not _VARIABLE.fullmatch(rest)):
         # The value may be the secret itself, so it is not repeated.
-        raise ValueError("write env:NAME or file:PATH; the secret itself does not belong into the config")
+        raise ValueError(
+            "write env:NAME or file:PATH; the secret itself does not belong into the config"
+        )
     return no_nul(value)
 
 
@@ -93,10 +99,14 @@ def run_name(text: str) -> str:
 
 
 def tellable(text: str) -> str:
-    """Text by which a run could be told: `latest` and `latest~2` always mean the last ones, and eight digits are how ids begin."""
+    """Text by which a run could be told: `latest` and `latest~2` always mean the last ones, and
+    eight digits are how ids begin.
+    """
     if re.fullmatch(r"latest(~\d+)?", text):
         raise ValueError(
-            f"{text!r} already means the last run" if "~" not in text else f"{text!r} already means one of the last runs"
+            f"{text!r} already means the last run"
+            if "~" not in text
+            else f"{text!r} already means one of the last runs"
         )
     if re.match(r"\d{8}(-|$)", text):
         raise ValueError(f"{text!r} reads like the beginning of an id")

@@ -17,7 +17,9 @@ def filled(text: str, document: dict[Any, Any]) -> str:
     Raises:
         ValueError: for a key that is not there, or that is a list, a mapping or nothing.
     """
-    return _USE.sub(lambda match: "${" if match[1] is None else _value(match[1].strip(), document), text)
+    return _USE.sub(
+        lambda match: "${" if match[1] is None else _value(match[1].strip(), document), text
+    )
 
 
 def _value(key: str, document: dict[Any, Any]) -> str:
@@ -29,7 +31,8 @@ def _value(key: str, document: dict[Any, Any]) -> str:
         names = {str(name): name for name in value} if isinstance(value, dict) else {}
         if part not in names:
             raise ValueError(
-                f"there is no {key!r} for ${{{key}}}{nearest(part, names)}; write $${{{key}}} for the characters themselves"
+                f"there is no {key!r} for ${{{key}}}{nearest(part, names)}; write $${{{key}}} for "
+                "the characters themselves"
             )
         value = value[names[part]]
     if value is None or isinstance(value, (dict, list)):

@@ -1,6 +1,7 @@
 """Config file and command line become a Spec.
 
-The file is the user's own: the script reads it unmodified, and `reprobox:` is the only key in it that belongs to reprobox.
+The file is the user's own: the script reads it unmodified, and `reprobox:` is the only key in it
+that belongs to reprobox.
 """
 
 from __future__ import annotations
@@ -11,18 +12,20 @@ from typing import Any
 
 from reprobox.config import emit, settings, yaml12
 from reprobox.config import overrides as overrides_
-from reprobox.config.document import Document, Keys, leaves
 from reprobox.config.fields import Section
 from reprobox.config.problems import COMMAND_LINE, Problems
 from reprobox.config.scalars import spelled
 from reprobox.config.written import plain
+from reprobox.config.yaml_document import Document, Keys, leaves
 from reprobox.model.spec import Spec
 
 OURS = overrides_.OURS
 _TEXTUAL = frozenset(("python", "env", "name", "tags", "command", "secrets", "inputs"))
 
 
-def load(text: bytes, *, config_path: str, overrides: Sequence[str], where: str | None = None) -> Spec:
+def load(
+    text: bytes, *, config_path: str, overrides: Sequence[str], where: str | None = None
+) -> Spec:
     """Reads a config with its overrides.
 
     Args:
@@ -54,7 +57,9 @@ def load(text: bytes, *, config_path: str, overrides: Sequence[str], where: str 
 
 
 def recordable(document: dict[str, Any]) -> dict[str, Any]:
-    """The document as JSON can hold it: infinities and NaN become the text by which YAML writes them, keys become text."""
+    """The document as JSON can hold it: infinities and NaN become the text by which YAML writes
+    them, keys become text.
+    """
     made: dict[str, Any] = _plain(document)
     return made
 
@@ -67,7 +72,8 @@ def template() -> str:
 def _settings(document: Document, config_path: str, problems: Problems) -> dict[str, Any]:
     if OURS not in document.value:
         problems.add(
-            f"there is no `{OURS}:` section; it says how the experiment is run, and the rest of the file is the experiment's"
+            f"there is no `{OURS}:` section; it says how the experiment is run, and the rest of "
+            "the file is the experiment's"
         )
         problems.throw("reprobox init writes a config to start from")
     section = Section(document, (OURS,), problems, document.value[OURS])
@@ -75,9 +81,11 @@ def _settings(document: Document, config_path: str, problems: Problems) -> dict[
 
 
 def _keep_written(document: Document, file: dict[Any, Any]) -> None:
-    """Settings that are text stay as they were written (python: 3.10), so that the document can be read again.
+    """Settings that are text stay as they were written (python: 3.10), so that the document can be
+    read again.
 
-    What is written for the script (`file`) keeps what its file says by itself; only what an override gave is put right in it.
+    What is written for the script (`file`) keeps what its file says by itself; only what an
+    override gave is put right in it.
     """
     for keys, text in document.texts.items():
         if keys[:1] == (OURS,) and _TEXTUAL.intersection(keys):

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from reprobox.config.document import Document, Key, Keys, dotted
 from reprobox.config.problems import COMMAND_LINE, Problems, described, nearest
 from reprobox.config.written import in_place_of, marked, plain
 from reprobox.config.yaml12 import MAX_DEPTH, read_flow
+from reprobox.config.yaml_document import Document, Key, Keys, dotted
 from reprobox.errors import UsageError
 from reprobox.kit.text import shown
 
@@ -44,7 +44,9 @@ class Override:
 
 
 def apply(document: Document, overrides: Sequence[str], problems: Problems) -> dict[str, str]:
-    """Changes the document, in order; gives the origin (`command line`) of each dotted key that was touched."""
+    """Changes the document, in order; gives the origin (`command line`) of each dotted key that was
+    touched.
+    """
     origins: dict[str, str] = {}
     for text in overrides:
         try:
@@ -53,7 +55,9 @@ def apply(document: Document, overrides: Sequence[str], problems: Problems) -> d
         except _Refused as refusal:
             problems.add(f"override {text!r}: {refusal}")
         else:
-            origins.update((key, "command line") for key in map(dotted, _places(override.value, keys)))
+            origins.update(
+                (key, "command line") for key in map(dotted, _places(override.value, keys))
+            )
     return origins
 
 
@@ -69,7 +73,9 @@ def pair(text: str) -> tuple[tuple[str, ...], Any, str]:
             raise _Refused("it must look like a.b=1")
     except _Refused as refusal:
         raise UsageError(
-            f"{shown(text)} is no setting of a config", why=str(refusal), next_step="write KEY=VALUE, as in lr=0.1"
+            f"{shown(text)} is no setting of a config",
+            why=str(refusal),
+            next_step="write KEY=VALUE, as in lr=0.1",
         ) from None
     return asked.parts, plain(asked.value), text.partition("=")[2].strip()
 
@@ -86,7 +92,14 @@ def parse(text: str) -> Override:
     if raw is None and sign != "~":
         raise _Refused(f"it has no value; write {text}=VALUE")
     value, texts = _value(sign + match["key"], raw) if raw is not None else (None, {})
-    return Override(text=text, sign=sign, parts=_split(match["key"]), has_value=raw is not None, value=value, texts=texts)
+    return Override(
+        text=text,
+        sign=sign,
+        parts=_split(match["key"]),
+        has_value=raw is not None,
+        value=value,
+        texts=texts,
+    )
 
 
 def _encodable(text: str) -> bool:
@@ -106,7 +119,8 @@ def _several(key: str, text: str) -> str:
     """Hydra would make several runs of it."""
     words = " ".join(shlex.quote(value.strip()) for value in text.split(","))
     return (
-        f'a run has one value; for a run each: for value in {words}; do reprobox run CONFIG {key}="$value"; done; '
+        f"a run has one value; for a run each: for value in {words}; do reprobox run CONFIG "
+        f'{key}="$value"; done; '
         f"""for a list: "{key}=[{text}]"; for text: "{key}='{text}'\""""
     )
 
@@ -172,7 +186,9 @@ def _places(value: Any, keys: Keys) -> list[Keys]:
 
 
 def _forget(document: Document, holder: Any, keys: Keys, value: Any) -> None:
-    """What the document knew of the places that changed; after a list, where items may have moved, of the whole list."""
+    """What the document knew of the places that changed; after a list, where items may have moved,
+    of the whole list.
+    """
     if isinstance(holder, list):
         document.forget(keys[:-1])
     elif isinstance(value, dict) and value:
@@ -201,7 +217,9 @@ def _walk(top: dict[Key, Any], parts: tuple[str, ...], *, create: bool) -> tuple
 def _key_in(holder: Any, part: str, keys: Keys) -> Key:
     if isinstance(holder, list):
         if not re.fullmatch(r"\d{1,9}", part):
-            raise _Refused(f"{dotted(keys)} is a list; its items are {dotted(keys)}.0, {dotted(keys)}.1, ...")
+            raise _Refused(
+                f"{dotted(keys)} is a list; its items are {dotted(keys)}.0, {dotted(keys)}.1, ..."
+            )
         return int(part)
     if not isinstance(holder, dict):
         raise _Refused(f"{dotted(keys)} is {described(plain(holder))} and has no keys")
@@ -222,10 +240,14 @@ def _absent(holder: Any, keys: Keys, parts: tuple[str, ...]) -> str:
 
 def _remove(holder: Any, keys: Keys, override: Override) -> None:
     if not _has(holder, keys[-1]):
-        near = nearest(str(keys[-1]), [str(key) for key in holder]) if isinstance(holder, dict) else ""
+        near = (
+            nearest(str(keys[-1]), [str(key) for key in holder]) if isinstance(holder, dict) else ""
+        )
         raise _Refused(f"there is no {dotted(keys)}{near}")
     if override.has_value and holder[keys[-1]] != override.value:
-        raise _Refused(f"{dotted(keys)} is {described(plain(holder[keys[-1]]))}, so it is not removed")
+        raise _Refused(
+            f"{dotted(keys)} is {described(plain(holder[keys[-1]]))}, so it is not removed"
+        )
     del holder[keys[-1]]
 
 
@@ -245,7 +267,10 @@ def _set(holder: Any, keys: Keys, override: Override, sign: Sign) -> None:
 
 def _append(holder: list[Any], keys: Keys, value: Any) -> None:
     if keys[-1] != len(holder):
-        raise _Refused(f"{dotted(keys[:-1])} has {len(holder)} items, so the next one is {dotted((*keys[:-1], len(holder)))}")
+        raise _Refused(
+            f"{dotted(keys[:-1])} has {len(holder)} items, so the next one is "
+            f"{dotted((*keys[:-1], len(holder)))}"
+        )
     holder.append(value)
 
 
@@ -253,7 +278,10 @@ def _merge(ours: dict[Key, Any], new: dict[Key, Any], keys: Keys, sign: Sign) ->
     for key, value in new.items():
         place = (*keys, key)
         if key not in ours and sign == "":
-            raise _Refused(f"there is no {dotted(place)}{nearest(str(key), map(str, ours))}; write +{dotted(place)}=... to add it")
+            raise _Refused(
+                f"there is no {dotted(place)}{nearest(str(key), map(str, ours))}; write "
+                f"+{dotted(place)}=... to add it"
+            )
         if isinstance(ours.get(key), dict) and isinstance(value, dict):
             _merge(ours[key], value, place, sign)
         else:

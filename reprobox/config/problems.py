@@ -55,6 +55,8 @@ def described(value: object) -> str:
         return "a mapping"
     if isinstance(value, list):
         return "a list"
-    kind = {bool: "", int: "the number ", float: "the number ", str: "the text "}.get(type(value), "")
+    kind = {bool: "", int: "the number ", float: "the number ", str: "the text "}.get(
+        type(value), ""
+    )
     text = repr(value) if not isinstance(value, bool) else str(value).lower()
     return kind + (text if len(text) <= 60 else text[:57] + "...")

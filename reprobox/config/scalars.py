@@ -1,7 +1,7 @@
 """What a plain YAML scalar means: the core schema of YAML 1.2 (YAML 1.2.2, chapter 10.3).
 
-So `yes`, `off`, `1:30` and `2026-01-01` are text, `017` is seventeen and `1e-3` is a number, whatever PyYAML, which reads by
-YAML 1.1, makes of them.
+So `yes`, `off`, `1:30` and `2026-01-01` are text, `017` is seventeen and `1e-3` is a number,
+whatever PyYAML, which reads by YAML 1.1, makes of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ _HEX = re.compile(r"0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _INFINITY = re.compile(r"[-+]?\.(inf|Inf|INF)")
 _MAX_DIGITS = 1000
-"""Far below the length at which Python refuses to convert (4300), which is a setting of the process."""
+"""Far below the length at which Python refuses to convert (4300), which is a setting of the
+process.
+"""
 
 
 def resolve(text: str) -> Scalar:

@@ -26,8 +26,32 @@ from reprobox.model.spec import (
 )
 
 TOP = (
-    *("command", "workdir", "environment", "lock", "inputs", "outputs", "seed", "profile", "threads", "trail", "gpus", "cpus"),
-    *("memory", "shm_size", "pids", "tmp_size", "timeout", "network", "env", "secrets", "writable_root", "capabilities"),
+    *(
+        "command",
+        "workdir",
+        "environment",
+        "lock",
+        "inputs",
+        "outputs",
+        "seed",
+        "profile",
+        "threads",
+        "trail",
+        "gpus",
+        "cpus",
+    ),
+    *(
+        "memory",
+        "shm_size",
+        "pids",
+        "tmp_size",
+        "timeout",
+        "network",
+        "env",
+        "secrets",
+        "writable_root",
+        "capabilities",
+    ),
     *("name", "tags"),
 )
 _ENVIRONMENT = ("base", "python", "apt", "requirements", "bytecode", "env")
@@ -49,25 +73,41 @@ class Place:
 
     def lock(self, path: str) -> str:
         """The lock, given relative to the config."""
-        return grammar.within(path, self.directory, "the lock is committed beside the code, so name a place in the repository")
+        return grammar.within(
+            path,
+            self.directory,
+            "the lock is committed beside the code, so name a place in the repository",
+        )
 
     def workdir(self, path: str) -> str:
         """The working directory, given relative to the config."""
-        return grammar.within(path, self.directory, "only what is in the commit can run, so name a directory of it")
+        return grammar.within(
+            path, self.directory, "only what is in the commit can run, so name a directory of it"
+        )
 
     def both(self, path: str) -> str:
-        """An input that is named once, relative to the config: it is at the same place on the host as in the run."""
+        """An input that is named once, relative to the config: it is at the same place on the host
+        as in the run.
+        """
         grammar.plain(path)
         if path.startswith("~"):
             raise ValueError(f"{path!r} is a place on this host; write PATH_IN_RUN: {path}")
         if path.startswith("/"):
             return posixpath.normpath(path)
         name = posixpath.basename(posixpath.normpath(path)).strip(".") or "data"
-        return grammar.within(path, self.directory, f"say where the run sees it, too, as in `inputs: {{{name}: {path}}}`")
+        return grammar.within(
+            path,
+            self.directory,
+            f"say where the run sees it, too, as in `inputs: {{{name}: {path}}}`",
+        )
 
     def host(self, path: str) -> str:
         """A place on this host, given relative to the config."""
-        return path if path.startswith(("/", "~")) else posixpath.normpath(posixpath.join(self.directory, path))
+        return (
+            path
+            if path.startswith(("/", "~"))
+            else posixpath.normpath(posixpath.join(self.directory, path))
+        )
 
 
 def read(section: Section, place: Place, document: dict[Any, Any]) -> dict[str, Any]:
@@ -111,11 +151,13 @@ def _variables(section: Section, threads: int) -> dict[str, str]:
     def check(name: str, value: str) -> str:
         if name.startswith(OWN_VARIABLES):
             raise ValueError(
-                f"names that begin with {OWN_VARIABLES} are reprobox's own; seed, profile and trail are settings of a run"
+                f"names that begin with {OWN_VARIABLES} are reprobox's own; seed, profile and "
+                "trail are settings of a run"
             )
         if name in THREADS and value != str(threads):
             raise ValueError(
-                f"it is {value!r}, and reprobox.threads is {threads}; take it away and write `threads: N`, which sets it and "
+                f"it is {value!r}, and reprobox.threads is {threads}; take it away and write "
+                "`threads: N`, which sets it and "
                 "those of the other libraries"
             )
         return grammar.variable(name, value)
@@ -130,7 +172,10 @@ def _command(section: Section, document: dict[Any, Any]) -> tuple[str, ...]:
     else:
         parts = list(section.texts("command", grammar.no_nul)) if isinstance(value, list) else []
     if not parts and not (isinstance(value, (str, list)) and value):
-        section.fault(("command",), f"expected a list or text, such as [python, train.py], found {described(value)}")
+        section.fault(
+            ("command",),
+            f"expected a list or text, such as [python, train.py], found {described(value)}",
+        )
     try:
         return tuple(filled(part, document) for part in parts)
     except ValueError as error:
@@ -162,7 +207,11 @@ def _base(section: Section) -> BaseIntent:
     if reference is None:
         return DEFAULT_BASE
     suite = grammar.suite(reference)
-    return BaseIntent(kind="debian", reference=suite) if suite else BaseIntent(kind="registry", reference=reference)
+    return (
+        BaseIntent(kind="debian", reference=suite)
+        if suite
+        else BaseIntent(kind="registry", reference=reference)
+    )
 
 
 def _base_mapping(section: Section) -> BaseIntent:
@@ -177,13 +226,20 @@ def _base_mapping(section: Section) -> BaseIntent:
     if reference is None:
         section.fault((named[0],), "expected text, found nothing")
         return DEFAULT_BASE
-    return BaseIntent(kind=kind, reference=reference, context=str(section.text("context", ".", grammar.plain)))
+    return BaseIntent(
+        kind=kind, reference=reference, context=str(section.text("context", ".", grammar.plain))
+    )
 
 
 def _inputs(section: Section, workdir: str, place: Place) -> tuple[InputIntent, ...]:
     if isinstance(section.value.get("inputs"), dict):
-        mapped = section.text_map("inputs", lambda path, source: grammar.plain(source) and _seen(path, workdir) and source)
-        return tuple(InputIntent(path=posixpath.normpath(path), source=place.host(source)) for path, source in mapped.items())
+        mapped = section.text_map(
+            "inputs", lambda path, source: grammar.plain(source) and _seen(path, workdir) and source
+        )
+        return tuple(
+            InputIntent(path=posixpath.normpath(path), source=place.host(source))
+            for path, source in mapped.items()
+        )
     listed = section.texts("inputs", place.both)
     return tuple(InputIntent(path=_from(workdir, path), source=path) for path in listed)
 
@@ -191,12 +247,22 @@ def _inputs(section: Section, workdir: str, place: Place) -> tuple[InputIntent, 
 def _seen(path: str, workdir: str) -> str:
     """Where a run sees an input: absolute, or below the top when taken from the working directory."""
     grammar.plain(path)
-    return path if path.startswith("/") else grammar.within(path, workdir, "a run sees its inputs inside, or at an absolute path")
+    return (
+        path
+        if path.startswith("/")
+        else grammar.within(path, workdir, "a run sees its inputs inside, or at an absolute path")
+    )
 
 
 def _from(workdir: str, path: str) -> str:
-    """A path relative to the working directory, where both are relative to the top; absolute ones stay."""
-    return path if path.startswith("/") else posixpath.relpath(f"/{path}", posixpath.join("/", workdir))
+    """A path relative to the working directory, where both are relative to the top; absolute ones
+    stay.
+    """
+    return (
+        path
+        if path.startswith("/")
+        else posixpath.relpath(f"/{path}", posixpath.join("/", workdir))
+    )
 
 
 def _outputs(section: Section) -> tuple[OutputRule, ...]:

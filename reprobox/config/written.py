@@ -1,8 +1,10 @@
-"""Values that remember how the file wrote them, so that what nobody changed is written again as it was.
+"""Values that remember how the file wrote them, so that what nobody changed is written again as it
+was.
 
-To a reader of YAML 1.1, such as PyYAML, `1e-3`, `yes`, `017` and `2026-01-01` are other values than to one of 1.2. It is not for us
-to guess which one the user's script has: a scalar that no override touched keeps its text and its quotes. The marks travel with the
-values through aliases, merges and lists whose items move.
+To a reader of YAML 1.1, such as PyYAML, `1e-3`, `yes`, `017` and `2026-01-01` are other values than
+to one of 1.2. It is not for us to guess which one the user's script has: a scalar that no override
+touched keeps its text and its quotes. The marks travel with the values through aliases, merges and
+lists whose items move.
 """
 
 from __future__ import annotations
@@ -59,7 +61,9 @@ def _matters(value: Scalar, text: str) -> bool:
 
 
 def kind(text: str) -> str:
-    """The type that PyYAML, a reader of YAML 1.1, gives a plain scalar: `bool`, `int`, `timestamp`, ... or `str`."""
+    """The type that PyYAML, a reader of YAML 1.1, gives a plain scalar: `bool`, `int`, `timestamp`,
+    ... or `str`.
+    """
     for tag, pattern in yaml.SafeLoader.yaml_implicit_resolvers.get(text[:1], []):
         if pattern.match(text):
             return str(tag).rpartition(":")[2]
@@ -72,14 +76,23 @@ def plain(value: Any) -> Any:
         return {plain(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [plain(inner) for inner in value]
-    return next((type_(value) for type_, marked_ in _KINDS.items() if isinstance(value, marked_)), value)
+    return next(
+        (type_(value) for type_, marked_ in _KINDS.items() if isinstance(value, marked_)), value
+    )
 
 
 def in_place_of(old: Any, new: Any) -> Any:
-    """What an override writes: its value, and where it is a plain word of the very type that PyYAML sees in the file, that word.
+    """What an override writes: its value, and where it is a plain word of the very type that PyYAML
+    sees in the file, that word.
 
-    So `debug=no` over `debug: yes` is what an editor would have made of it, and not the text 'no', which counts as true in Python.
+    So `debug=no` over `debug: yes` is what an editor would have made of it, and not the text 'no',
+    which counts as true in Python.
     """
-    if isinstance(old, WrittenText) and isinstance(new, WrittenText) and old.style is None and new.style is None:
+    if (
+        isinstance(old, WrittenText)
+        and isinstance(new, WrittenText)
+        and old.style is None
+        and new.style is None
+    ):
         return new if kind(old.text) == kind(new.text) else str(new)
     return plain(new)

@@ -1,8 +1,10 @@
-"""Reads YAML strictly: values of YAML 1.2's core schema, no tags, no duplicate keys, bounded size, depth and expansion.
+"""Reads YAML strictly: values of YAML 1.2's core schema, no tags, no duplicate keys, bounded size,
+depth and expansion.
 
-PyYAML parses (CSafeLoader where libyaml is there), and its events are composed here, because its own composer resolves by YAML 1.1,
-takes the last of duplicate keys and expands aliases without bound. Merge keys (`<<`), which YAML 1.2 dropped, are honoured, because
-configs use them and the reader in the user's script does too.
+PyYAML parses (CSafeLoader where libyaml is there), and its events are composed here, because its
+own composer resolves by YAML 1.1, takes the last of duplicate keys and expands aliases without
+bound. Merge keys (`<<`), which YAML 1.2 dropped, are honoured, because configs use them and the
+reader in the user's script does too.
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ from typing import Any
 
 import yaml
 
-from reprobox.config.document import Document, Key, Keys
 from reprobox.config.problems import Problems
 from reprobox.config.written import marked
+from reprobox.config.yaml_document import Document, Key, Keys
 from reprobox.errors import ConfigError
 
 MAX_BYTES = 1 << 20
@@ -32,17 +34,23 @@ def read(text: bytes, problems: Problems) -> Document:
         ConfigError: for what cannot be read further; lesser faults are added to `problems`.
     """
     if len(text) > MAX_BYTES:
-        raise ConfigError(f"{problems.where} is larger than 1 MiB", next_step="keep data in files and name them in the config")
+        raise ConfigError(
+            f"{problems.where} is larger than 1 MiB",
+            next_step="keep data in files and name them in the config",
+        )
     try:
         decoded = text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = text.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"{problems.where} is not UTF-8", why=f"line {line}: {error.reason}") from error
+        raise ConfigError(
+            f"{problems.where} is not UTF-8", why=f"line {line}: {error.reason}"
+        ) from error
     return _Builder(problems).document(decoded)
 
 
 def read_flow(text: str) -> tuple[Any, dict[Keys, str]]:
-    """Reads one value in flow style, as it is written on a command line; with its plain scalars as written.
+    """Reads one value in flow style, as it is written on a command line; with its plain scalars as
+    written.
 
     Raises:
         ValueError: when it is not one.
@@ -87,17 +95,24 @@ class _Builder:
         return ConfigError(
             f"{self._problems.where} is not YAML",
             why=line + reason,
-            next_step="correct that place; `reprobox init example.yaml` writes a file to compare with",
+            next_step="correct that place; `reprobox init example.yaml` writes a file to compare "
+            "with",
         )
 
     def _stop(self, event: Any, reason: str) -> ConfigError:
-        return ConfigError(f"{self._problems.where} cannot be read", why=f"line {event.start_mark.line + 1}: {reason}")
+        return ConfigError(
+            f"{self._problems.where} cannot be read",
+            why=f"line {event.start_mark.line + 1}: {reason}",
+        )
 
     def _top(self) -> None:
         next(self._events)
         start = next(self._events)
         if isinstance(start, yaml.StreamEndEvent):
-            raise ConfigError(f"{self._problems.where} is empty", next_step="reprobox init writes a config to start from")
+            raise ConfigError(
+                f"{self._problems.where} is empty",
+                next_step="reprobox init writes a config to start from",
+            )
         if start.tags or (start.version and start.version not in ((1, 1), (1, 2))):
             raise self._stop(start, "directives are not supported")
         event = next(self._events)
@@ -173,7 +188,11 @@ class _Builder:
             line = event.start_mark.line + 1
             key = self._key(event, keys)
             if str(key) in seen:
-                self._problems.add(f"the key {str(key)!r} is here a second time; it was first in line {seen[str(key)]}", line=line)
+                self._problems.add(
+                    f"the key {str(key)!r} is here a second time; it was first in line "
+                    f"{seen[str(key)]}",
+                    line=line,
+                )
             if key is _MERGE:
                 self._merge(next(self._events), keys, merged)
                 continue
@@ -184,15 +203,26 @@ class _Builder:
         return {**{key: value for key, value in merged.items() if str(key) not in seen}, **own}
 
     def _key(self, event: Any, keys: Keys) -> Any:
-        """The key; `_MERGE` for a merge key. A key that is neither text nor a whole number is a fault."""
-        if isinstance(event, yaml.ScalarEvent) and event.implicit[0] and event.value == "<<" and event.tag is None:
+        """The key; `_MERGE` for a merge key. A key that is neither text nor a whole number is a
+        fault.
+        """
+        if (
+            isinstance(event, yaml.ScalarEvent)
+            and event.implicit[0]
+            and event.value == "<<"
+            and event.tag is None
+        ):
             return _MERGE
         key = self._node(event, (*keys, ""))
         self._made.texts.pop((*keys, ""), None)
         if isinstance(key, str) or (isinstance(key, int) and not isinstance(key, bool)):
             return key
         line = event.start_mark.line + 1
-        self._problems.add(f"a key must be text or a whole number; put {getattr(event, 'value', 'it')!r} in quotes", line=line)
+        self._problems.add(
+            f"a key must be text or a whole number; put {getattr(event, 'value', 'it')!r} in "
+            "quotes",
+            line=line,
+        )
         return str(key)
 
     def _merge(self, event: Any, keys: Keys, merged: dict[Key, Any]) -> None:

@@ -1,1 +1,3 @@
-"""The container engine behind two small protocols (`model.ports`): the only room that imports docker-py."""
+"""The container engine behind two small protocols (`model.ports`): the only room that imports
+docker-py.
+"""

@@ -1,4 +1,6 @@
-"""The run side of an engine: create, start, wait, remove. Never attached, never auto-removed, so a run outlives its supervisor."""
+"""The run side of an engine: create, start, wait, remove. Never attached, never auto-removed, so a
+run outlives its supervisor.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +10,24 @@ import time
 from collections.abc import Iterator
 from typing import Any, cast
 
-from reprobox.engine import devices, flags, state
+from reprobox.engine import container_state, create_body
 from reprobox.engine.faults import speaking, status_of
-from reprobox.engine.gpus import GpuProbe
+from reprobox.engine.gpu import requests
+from reprobox.engine.gpu.nvidia import GpuProbe
 from reprobox.engine.link import Link
 from reprobox.errors import EngineError, EngineUnavailable, GpuUnavailable, ReproboxError
 from reprobox.model.outcome import Container, ContainerState
 
 _LIVE = ("running", "paused", "restarting", "removing")
 _GONE = (404, 409)
-"""Answers to a call about a container that is not there, is being removed, or is not running any more."""
+"""Answers to a call about a container that is not there, is being removed, or is not running any
+more.
+"""
 
 _LISTENS = 0.5
-"""Seconds after the start when the shim surely listens: an interpreter starts in 0.02 s here, on a loaded machine in 0.2 s."""
+"""Seconds after the start when the shim surely listens: an interpreter starts in 0.02 s here, on a
+loaded machine in 0.2 s.
+"""
 
 
 class Containers:
@@ -37,8 +44,9 @@ class Containers:
         """How GPUs can be handed over here: `nvidia` (--gpus), `cdi`, or None."""
         return self._gpus.offered()
 
-    def create(self, container: Container, *, log_size: str | None = flags.LOG_SIZE) -> str:
-        """Creates a named, labelled container; its ID. One of that name and these labels that exists already is taken.
+    def create(self, container: Container, *, log_size: str | None = create_body.LOG_SIZE) -> str:
+        """Creates a named, labelled container; its ID. One of that name and these labels that
+        exists already is taken.
 
         Args:
             log_size: how much of the container's own output the engine keeps; None for all of it.
@@ -48,7 +56,9 @@ class Containers:
             ImageMissing: the image is not in the engine.
             EngineError: the engine refuses, or the name belongs to somebody else.
         """
-        body = flags.create_body(container, devices=self._devices(container.gpus), log_size=log_size)
+        body = create_body.create_body(
+            container, devices=self._devices(container.gpus), log_size=log_size
+        )
         try:
             with speaking(f"create the container {container.name}"):
                 client = self._link.quick()
@@ -61,14 +71,16 @@ class Containers:
     def _devices(self, asked: str | None) -> tuple[dict[str, Any], ...]:
         if asked is None:
             return ()
-        request = devices.parse(asked)
+        request = requests.parse(asked)
         offered = self.gpus_offered()
         if offered is None:
             raise self._gpus.refusal(asked)
-        return devices.device_requests(request, offered)
+        return requests.device_requests(request, offered)
 
     def _take(self, container: Container, refused: EngineError) -> str:
-        """The container that holds our name already, when it is ours: the first request of a process that died was executed."""
+        """The container that holds our name already, when it is ours: the first request of a
+        process that died was executed.
+        """
         there = self.state(container.name)
         if there is None or not container.labels or container.labels.items() - there.labels.items():
             raise refused
@@ -77,7 +89,8 @@ class Containers:
     def start(self, container_id: str) -> None:
         """Starts it; already running is fine.
 
-        A program that is not in the image is not an error of the engine: `state` then gives exit code 127 or 126 and the reason.
+        A program that is not in the image is not an error of the engine: `state` then gives exit
+            code 127 or 126 and the reason.
 
         Raises:
             GpuUnavailable: the GPUs cannot be handed over.
@@ -95,22 +108,24 @@ class Containers:
 
     def state(self, container_id: str) -> ContainerState | None:
         """By ID or name; None when there is none."""
-        if not state.is_name(container_id):
+        if not container_state.is_name(container_id):
             return None
         try:
             with speaking(f"look at the container {container_id[:64]}"):
-                return state.read(self._link.quick().inspect_container(container_id))
+                return container_state.read(self._link.quick().inspect_container(container_id))
         except ReproboxError as refused:
             if status_of(refused) != 404:
                 raise
             return None
 
     def wait(self, container_id: str, timeout: float | None = None) -> ContainerState:
-        """Blocks until it has ended (reconnecting when the engine restarts), or `timeout` seconds; the state either way.
+        """Blocks until it has ended (reconnecting when the engine restarts), or `timeout` seconds;
+        the state either way.
 
         Raises:
             EngineError: the container is gone.
-            EngineUnavailable: the engine has been away for longer than `patience` seconds, or to the end of `timeout`.
+            EngineUnavailable: the engine has been away for longer than `patience` seconds, or to
+                the end of `timeout`.
         """
         deadline = math.inf if timeout is None else time.monotonic() + timeout
         away_since: float | None = None
@@ -131,16 +146,22 @@ class Containers:
     def _present(self, container_id: str) -> ContainerState:
         there = self.state(container_id)
         if there is None:
-            raise EngineError(f"the container {container_id[:12]} is gone", why="Somebody removed it.")
+            raise EngineError(
+                f"the container {container_id[:12]} is gone", why="Somebody removed it."
+            )
         return there
 
     def _block(self, container_id: str, deadline: float) -> None:
-        """One blocking question; returns when the container has ended, its removal is done, or time is up."""
+        """One blocking question; returns when the container has ended, its removal is done, or time
+        is up.
+        """
         left = None if deadline == math.inf else max(0.01, deadline - time.monotonic())
         try:
             with speaking(f"wait for the container {container_id[:12]}"):
                 # The stubs say int; requests takes seconds as a float.
-                self._link.quick().wait(container_id, timeout=cast("Any", left), condition="not-running")
+                self._link.quick().wait(
+                    container_id, timeout=cast("Any", left), condition="not-running"
+                )
         except EngineUnavailable:
             if time.monotonic() < deadline:
                 raise
@@ -149,34 +170,38 @@ class Containers:
                 raise
 
     def stop(self, container_id: str, grace: float) -> None:
-        """TERM, then KILL after `grace` seconds (rounded up to whole ones); absent or already stopped is fine.
+        """TERM, then KILL after `grace` seconds (rounded up to whole ones); absent or already
+        stopped is fine.
 
-        A container that has just started is given the moment that its first process needs to listen: until then the kernel drops
-        TERM (a process 1 without a handler), and the whole grace would pass in vain.
+        A container that has just started is given the moment that its first process needs to
+        listen: until then the kernel drops TERM (a process 1 without a handler), and the whole
+        grace would pass in vain.
         """
         there = self.state(container_id)
         if there is None or there.status not in _LIVE:
             return
-        time.sleep(max(0.0, _LISTENS - state.age(there, time.time())))
+        time.sleep(max(0.0, _LISTENS - container_state.age(there, time.time())))
         with self._tolerant(f"stop the container {container_id[:12]}"):
             self._link.quick().stop(container_id, timeout=math.ceil(grace))
 
     def kill(self, container_id: str) -> None:
         """KILL at once; absent or already stopped is fine."""
-        if not state.is_name(container_id):
+        if not container_state.is_name(container_id):
             return
         with self._tolerant(f"kill the container {container_id[:12]}"):
             self._link.quick().kill(container_id)
 
     def remove(self, container_id: str) -> None:
         """Forgets it and its anonymous volumes, running or not; absent or being removed is fine."""
-        if not state.is_name(container_id):
+        if not container_state.is_name(container_id):
             return  # no container has it; put into an address, `a/../b` would mean another one
         with self._tolerant(f"remove the container {container_id[:12]}"):
             self._link.quick().remove_container(container_id, v=True, force=True)
 
     def find(self, labels: dict[str, str]) -> list[ContainerState]:
-        """All containers with these labels, running or not; those that vanish while we look are left out."""
+        """All containers with these labels, running or not; those that vanish while we look are
+        left out.
+        """
         wanted = [f"{name}={value}" for name, value in labels.items()]
         with speaking("list containers"):
             listed = self._link.quick().containers(all=True, filters={"label": wanted})
@@ -184,7 +209,9 @@ class Containers:
         return [there for there in found if there is not None]
 
     def logs(self, container_id: str) -> bytes:
-        """What the engine has of its output: for build steps and for the shim's own words. Not byte-exact."""
+        """What the engine has of its output: for build steps and for the shim's own words. Not
+        byte-exact.
+        """
         with speaking(f"read the log of the container {container_id[:12]}"):
             return self._link.quick().logs(container_id, stdout=True, stderr=True)
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from reprobox.engine.containers import Containers
+from reprobox.engine.engine_images import FinishedStep, Images
 from reprobox.engine.faults import speaking
-from reprobox.engine.images import FinishedStep, Images
 from reprobox.engine.link import Link
 from reprobox.model.image import EngineImage
 from reprobox.model.outcome import Container
@@ -17,7 +17,8 @@ from reprobox.model.ports import Progress
 
 
 class DockerEngine(Containers):
-    """An engine at `base_url`, or where DOCKER_HOST says, or at the usual socket; connected when first asked something.
+    """An engine at `base_url`, or where DOCKER_HOST says, or at the usual socket; connected when
+    first asked something.
 
     Implements `ImageEngine` and `RunEngine`. Safe to use from several threads.
     """
@@ -49,7 +50,9 @@ class DockerEngine(Containers):
         return self._images.containerd_store()
 
     def chains(self, label: str | None = None, family: str = "") -> list[tuple[str, ...]]:
-        """Diff IDs, bottom first, of every image here (that carries the label, and has only RepoDigests of a family)."""
+        """Diff IDs, bottom first, of every image here (that carries the label, and has only
+        RepoDigests of a family).
+        """
         return self._images.chains(label, family)
 
     def load(self, chunks: Iterable[bytes]) -> None:
@@ -76,7 +79,9 @@ class DockerEngine(Containers):
         """The image as an archive."""
         return self._images.save(reference)
 
-    def build(self, context: Path, dockerfile: str, tag: str, say: Callable[[str], None]) -> EngineImage:
+    def build(
+        self, context: Path, dockerfile: str, tag: str, say: Callable[[str], None]
+    ) -> EngineImage:
         """Builds a user's Dockerfile."""
         return self._images.build(context, dockerfile, tag, say)
 
@@ -94,8 +99,12 @@ def _facts(version: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
         "containerd": parts.get("containerd", ""),
         "runc": parts.get("runc", ""),
         "storage": info.get("Driver", ""),
-        "containerd_store": ["driver-type", "io.containerd.snapshotter.v1"] in (info.get("DriverStatus") or []),
-        "cgroup": {"version": info.get("CgroupVersion", "1"), "driver": info.get("CgroupDriver", "")},
+        "containerd_store": ["driver-type", "io.containerd.snapshotter.v1"]
+        in (info.get("DriverStatus") or []),
+        "cgroup": {
+            "version": info.get("CgroupVersion", "1"),
+            "driver": info.get("CgroupDriver", ""),
+        },
         "runtimes": sorted(info.get("Runtimes") or {}),
         "default_runtime": info.get("DefaultRuntime", ""),
         "cdi": list(info.get("CDISpecDirs") or ()),

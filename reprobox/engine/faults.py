@@ -1,8 +1,9 @@
-"""Docker-py's exceptions become ours here, once, by what went wrong on the wire and never by the wording of docker-py's classes.
+"""Docker-py's exceptions become ours here, once, by what went wrong on the wire and never by the
+wording of docker-py's classes.
 
-docker-py chooses some of its 404 classes by message text, and a lost connection reaches us as any of requests', urllib3's and the
-system's own exceptions, nested in each other's arguments. So: status codes where there was an answer, the innermost system error
-where there was none.
+docker-py chooses some of its 404 classes by message text, and a lost connection reaches us as any
+of requests', urllib3's and the system's own exceptions, nested in each other's arguments. So:
+status codes where there was an answer, the innermost system error where there was none.
 """
 
 from __future__ import annotations
@@ -15,7 +16,13 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from reprobox.errors import EngineError, EngineUnavailable, GpuUnavailable, ImageMissing, ReproboxError
+from reprobox.errors import (
+    EngineError,
+    EngineUnavailable,
+    GpuUnavailable,
+    ImageMissing,
+    ReproboxError,
+)
 
 _GPU_WORDS = (
     "could not select device driver",
@@ -26,13 +33,15 @@ _GPU_WORDS = (
     "unresolvable cdi",
 )
 _GPU_NEXT = (
-    "install the NVIDIA driver and the NVIDIA Container Toolkit and restart Docker (`nvidia-smi` must work on this host), "
+    "install the NVIDIA driver and the NVIDIA Container Toolkit and restart Docker (`nvidia-smi` "
+    "must work on this host), "
     "or leave `--gpus` out"
 )
 
 
 def spare_ssh() -> None:
-    """Keeps docker-py from importing paramiko, which it does wherever that is installed, for ssh:// alone.
+    """Keeps docker-py from importing paramiko, which it does wherever that is installed, for ssh://
+    alone.
 
     That would be half of the time of its import, so this comes before the first one.
     """
@@ -66,7 +75,9 @@ def speaking(what: str) -> Iterator[None]:
 
 
 def raise_for_status(response: Any) -> None:
-    """Raises docker-py's error for a refusal, inside `speaking`, for calls that docker-py has no method for."""
+    """Raises docker-py's error for a refusal, inside `speaking`, for calls that docker-py has no
+    method for.
+    """
     from docker.errors import create_api_error_from_http_exception
 
     try:
@@ -89,9 +100,15 @@ def _explanation(fault: object) -> str:
 def _refused(what: str, status: int, why: str) -> ReproboxError:
     said = why.lower()
     if gpu_refusal(said):
-        return GpuUnavailable(f"Could not {what}: the engine cannot hand over GPUs", why=why, next_step=_GPU_NEXT)
-    if status == 404 and any(word in said for word in ("image", "manifest", "repository", "reference")):
-        return ImageMissing(f"Could not {what}: the image is not there", why=why, next_step="reprobox build")
+        return GpuUnavailable(
+            f"Could not {what}: the engine cannot hand over GPUs", why=why, next_step=_GPU_NEXT
+        )
+    if status == 404 and any(
+        word in said for word in ("image", "manifest", "repository", "reference")
+    ):
+        return ImageMissing(
+            f"Could not {what}: the image is not there", why=why, next_step="reprobox build"
+        )
     return EngineError(f"Could not {what}: the engine refused", why=why, next_step=_advice(said))
 
 
@@ -112,7 +129,9 @@ def gpu_refusal(message: str) -> bool:
 
 
 def _chain(fault: BaseException) -> Iterator[BaseException]:
-    """The error and everything nested in it; requests and urllib3 nest in arguments, Python in __cause__ and __context__."""
+    """The error and everything nested in it; requests and urllib3 nest in arguments, Python in
+    __cause__ and __context__.
+    """
     todo: list[BaseException] = [fault]
     seen: set[int] = set()
     while todo:
@@ -127,7 +146,10 @@ def _chain(fault: BaseException) -> Iterator[BaseException]:
 
 def timed_out(fault: BaseException) -> bool:
     """Whether the engine was there but did not answer in time."""
-    return any(isinstance(error, TimeoutError) or type(error).__name__ == "ReadTimeoutError" for error in _chain(fault))
+    return any(
+        isinstance(error, TimeoutError) or type(error).__name__ == "ReadTimeoutError"
+        for error in _chain(fault)
+    )
 
 
 def unavailable(what: str, fault: BaseException) -> EngineUnavailable:
@@ -142,15 +164,29 @@ def unavailable(what: str, fault: BaseException) -> EngineUnavailable:
             next_step="sudo usermod -aG docker $USER, then log in again",
         )
     if any(isinstance(error, FileNotFoundError | ConnectionRefusedError) for error in found):
-        return EngineUnavailable(f"Could not {what}: Docker is not running{where}", why=str(fault), next_step=_start_it(host))
+        return EngineUnavailable(
+            f"Could not {what}: Docker is not running{where}",
+            why=str(fault),
+            next_step=_start_it(host),
+        )
     if timed_out(fault):
         return EngineUnavailable(
-            f"Could not {what}: Docker{where} does not answer", why=str(fault), next_step="sudo systemctl restart docker"
+            f"Could not {what}: Docker{where} does not answer",
+            why=str(fault),
+            next_step="sudo systemctl restart docker",
         )
-    if host and (any(isinstance(error, socket.gaierror) for error in found) or "bind address" in str(fault)):
-        return EngineUnavailable(f"Could not {what}: DOCKER_HOST is wrong", why=f"{host}: {fault}", next_step="unset DOCKER_HOST")
+    if host and (
+        any(isinstance(error, socket.gaierror) for error in found) or "bind address" in str(fault)
+    ):
+        return EngineUnavailable(
+            f"Could not {what}: DOCKER_HOST is wrong",
+            why=f"{host}: {fault}",
+            next_step="unset DOCKER_HOST",
+        )
     return EngineUnavailable(
-        f"Could not {what}: the connection to Docker{where} failed", why=str(fault), next_step="docker version"
+        f"Could not {what}: the connection to Docker{where} failed",
+        why=str(fault),
+        next_step="docker version",
     )
 
 

@@ -1,7 +1,9 @@
-"""The connection to the engine: opened when first needed, with a short first question, its API version asked once.
+"""The connection to the engine: opened when first needed, with a short first question, its API
+version asked once.
 
-Why docker-py's low-level client: `docker.from_env` and the object layer on top cost more imports and one more inspect per call,
-and an unchanged `build` is one inspect, which needs no docker-py at all (`glance`).
+Why docker-py's low-level client: `docker.from_env` and the object layer on top cost more imports
+and one more inspect per call, and an unchanged `build` is one inspect, which needs no docker-py at
+all (`glance`).
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ DEFAULT_URL = "unix:///var/run/docker.sock"
 FIRST_SECONDS = 5
 """How long the engine may take to say its version before we call it absent."""
 CALL_SECONDS = 120
-"""How long one ordinary call may take; an engine under heavy disk load was seen to take tens of seconds for a create."""
+"""How long one ordinary call may take; an engine under heavy disk load was seen to take tens of
+seconds for a create.
+"""
 OLDEST_API = (1, 40)
 """Docker 19.03: the first with device requests, that is `--gpus`."""
 
@@ -38,7 +42,9 @@ class Link:
         self._patient: APIClient | None = None
 
     def get_ready(self) -> None:
-        """Begins to import docker-py beside what the caller does meanwhile, which is mostly waiting for git."""
+        """Begins to import docker-py beside what the caller does meanwhile, which is mostly waiting
+        for git.
+        """
 
         def begin() -> None:
             spare_ssh()
@@ -50,7 +56,8 @@ class Link:
         """The client for calls that answer soon.
 
         Raises:
-            EngineUnavailable: no engine, not permitted, wrong DOCKER_HOST, or an engine that is too old.
+            EngineUnavailable: no engine, not permitted, wrong DOCKER_HOST, or an engine that is too
+                old.
         """
         self._knock()
         with self._lock:
@@ -67,7 +74,9 @@ class Link:
             return self._patient
 
     def unused_socket(self) -> str | None:
-        """The path of the engine's unix socket, as long as docker-py was not needed; for the one call that can do without it."""
+        """The path of the engine's unix socket, as long as docker-py was not needed; for the one
+        call that can do without it.
+        """
         return self._socket_path() if self._quick is None else None
 
     def _socket_path(self) -> str | None:
@@ -75,7 +84,9 @@ class Link:
         return url.removeprefix("unix://") if url.startswith("unix:///") else None
 
     def _knock(self) -> None:
-        """Sees whether anybody listens, before docker-py does: it leaves a socket open for each time that nobody does."""
+        """Sees whether anybody listens, before docker-py does: it leaves a socket open for each
+        time that nobody does.
+        """
         path = self._socket_path()
         if path is None:
             return
@@ -88,7 +99,9 @@ class Link:
                 raise unavailable("reach the container engine", fault) from fault
 
     def _version(self) -> str:
-        """The engine's API version, asked over a connection of its own (docker-py's `auto` leaves its one open when that fails)."""
+        """The engine's API version, asked over a connection of its own (docker-py's `auto` leaves
+        its one open when that fails).
+        """
         asking = self._connect(".".join(map(str, OLDEST_API)), FIRST_SECONDS)
         try:
             with speaking("reach the container engine"):
@@ -113,7 +126,9 @@ def _new_enough(said: object) -> str:
     version = str(said.get("ApiVersion", "")) if isinstance(said, dict) else ""
     if not re.fullmatch(r"\d{1,4}\.\d{1,4}", version):
         raise EngineUnavailable(
-            "What listens there is not Docker Engine", why=f"It says {str(said)[:200]!r}.", next_step="docker version"
+            "What listens there is not Docker Engine",
+            why=f"It says {str(said)[:200]!r}.",
+            next_step="docker version",
         )
     if tuple(map(int, version.split("."))) < OLDEST_API:
         raise EngineUnavailable(

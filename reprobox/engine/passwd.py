@@ -1,7 +1,8 @@
 """The two files that give the caller's number a name inside the container.
 
-Without a line of its own a uid has no name and the home directory `/`: `getpass.getuser`, `os.path.expanduser` and programs that
-keep a cache (torch, matplotlib, triton) then fail or write where they may not.
+Without a line of its own a uid has no name and the home directory `/`: `getpass.getuser`,
+`os.path.expanduser` and programs that keep a cache (torch, matplotlib, triton) then fail or write
+where they may not.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ _NOBODY = 65534
 def passwd(uid: int, gid: int) -> str:
     """/etc/passwd with the caller first, then root and nobody.
 
-    The caller comes first because the first line of a number names it: a caller that is root is `reprobox` at HOME there too, so
-    that a run does not depend on who started it.
+    The caller comes first because the first line of a number names it: a caller that is root is
+    `reprobox` at HOME there too, so that a run does not depend on who started it.
     """
     return (
         f"{USER}:x:{uid}:{gid}:reprobox:{HOME}:/bin/sh\n"

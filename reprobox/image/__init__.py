@@ -1,1 +1,3 @@
-"""Lock to image: layers as our own bytes, one archive for every engine, verified after loading, restored by digest."""
+"""Lock to image: layers as our own bytes, one archive for every engine, verified after loading,
+restored by digest.
+"""

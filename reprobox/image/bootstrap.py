@@ -1,8 +1,9 @@
 """A Debian base from pinned packages: no debootstrap, no mmdebstrap, no root on this host.
 
-The packages are unpacked here into a first layer (that is what makes a shell and dpkg run), and one container step then installs
-them properly: the second stage of debootstrap(8), with the packages at hand as a layer of a temporary image. What comes out is
-normalised into one layer and kept, found again by the packages' hashes.
+The packages are unpacked here into a first layer (that is what makes a shell and dpkg run), and one
+container step then installs them properly: the second stage of debootstrap(8), with the packages at
+hand as a layer of a temporary image. What comes out is normalised into one layer and kept, found
+again by the packages' hashes.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import IO, cast
 
 from reprobox.errors import ImageError
 from reprobox.image import deb, normalise, step
-from reprobox.image.debs import NOTHING_STARTS, STARTS_AGAIN, carry, newest
 from reprobox.image.layer import Layer, Sink, check_objects, memo_key, spooled, stored
+from reprobox.image.package_step import NOTHING_STARTS, STARTS_AGAIN, carry, newest
 from reprobox.kit.tar import TarStream, entry
 from reprobox.kit.units import counted
 from reprobox.model.lock import Deb, Lock
@@ -25,7 +26,9 @@ _MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 """Top-level directories that are links into usr (usrmerge, mandatory since Debian 12)."""
 
 _FIRST = ("base-passwd", "base-files", "dpkg", "libc6", "perl-base", "mawk", "debconf")
-"""Installed one after another before all others, as debootstrap does: maintainer scripts use them without saying so."""
+"""Installed one after another before all others, as debootstrap does: maintainer scripts use them
+without saying so.
+"""
 
 _SCRIPT = f"""\
 umask 022
@@ -48,18 +51,23 @@ dpkg --audit
 """
 
 
-def layer(lock: Lock, *, objects: Objects, engine: ImageEngine, progress: Progress, again: bool = False) -> Layer:
+def layer(
+    lock: Lock, *, objects: Objects, engine: ImageEngine, progress: Progress, again: bool = False
+) -> Layer:
     """The base layer.
 
     Args:
-        again: make it also where it is in the store (for `build --check`); nothing is remembered then.
+        again: make it also where it is in the store (for `build --check`); nothing is remembered
+            then.
 
     Raises:
         ImageError: the packages do not make a system.
         FetchError, HashMismatch: a package is absent or damaged.
     """
     name = name_of(lock)
-    packages = tuple(sorted(lock.base.packages, key=lambda package: (package.name, package.architecture)))
+    packages = tuple(
+        sorted(lock.base.packages, key=lambda package: (package.name, package.architecture))
+    )
     key = key_of(lock)
     known = objects.memo(key)
     if isinstance(known, str) and objects.has(known) and not again:
@@ -82,22 +90,42 @@ def key_of(lock: Lock) -> str:
     return memo_key("base", [[package.name, package.sha256] for package in packages])
 
 
-def _make(packages: tuple[Deb, ...], platform: str, *, objects: Objects, engine: ImageEngine, progress: Progress) -> str:
+def _make(
+    packages: tuple[Deb, ...],
+    platform: str,
+    *,
+    objects: Objects,
+    engine: ImageEngine,
+    progress: Progress,
+) -> str:
     if not packages:
         raise ImageError(
-            "the lock's base has no packages", why="A Debian base is made of them.", next_step="reprobox lock --upgrade"
+            "the lock's base has no packages",
+            why="A Debian base is made of them.",
+            next_step="reprobox lock --upgrade",
         )
     check_objects("base packages", (package.sha256 for package in packages), objects)
     epoch = newest(packages, objects)
     with tempfile.TemporaryDirectory(prefix="reprobox-base-") as folder:
         layers = (
-            spooled("unpacked packages", lambda sink: _unpack(packages, objects, sink), Path(folder)),
+            spooled(
+                "unpacked packages", lambda sink: _unpack(packages, objects, sink), Path(folder)
+            ),
             spooled("packages", lambda sink: carry(packages, objects, sink), Path(folder)),
         )
         with step.run(
-            "base", layers, _SCRIPT, epoch=epoch, platform=platform, objects=objects, engine=engine, progress=progress
+            "base",
+            layers,
+            _SCRIPT,
+            epoch=epoch,
+            platform=platform,
+            objects=objects,
+            engine=engine,
+            progress=progress,
         ) as done:
-            digest, _ = normalise.keep(done.export(), lambda files: (list(files.members), ()), clamp=epoch, objects=objects)
+            digest, _ = normalise.keep(
+                done.export(), lambda files: (list(files.members), ()), clamp=epoch, objects=objects
+            )
     return digest
 
 
@@ -116,12 +144,21 @@ def _unpack(packages: tuple[Deb, ...], objects: Objects, target: Sink) -> None:
     stream.close()
 
 
-def _add(stream: TarStream, archive: tarfile.TarFile, member: tarfile.TarInfo, written: set[str]) -> None:
+def _add(
+    stream: TarStream, archive: tarfile.TarFile, member: tarfile.TarInfo, written: set[str]
+) -> None:
     name = _merged(member.name)
     if name in ("", *_MERGED) or normalise.dropped(name) or (member.isdir() and name in written):
         return
     written.add(name)
-    info = entry(name, mode=member.mode, size=member.size, kind=member.type, link=member.linkname, mtime=int(member.mtime))
+    info = entry(
+        name,
+        mode=member.mode,
+        size=member.size,
+        kind=member.type,
+        link=member.linkname,
+        mtime=int(member.mtime),
+    )
     info.uid, info.gid = member.uid, member.gid
     if member.islnk():
         info.linkname = _merged(member.linkname)

@@ -1,7 +1,8 @@
-"""The optional layer of compiled Python: made by the image's own interpreter, because bytecode belongs to its patch release.
+"""The optional layer of compiled Python: made by the image's own interpreter, because bytecode
+belongs to its patch release.
 
-The files are `unchecked-hash` ones (PEP 552): they hold no time, and the interpreter does not look at the sources again. Measured:
-`import torch` takes about half the CPU time with them.
+The files are `unchecked-hash` ones (PEP 552): they hold no time, and the interpreter does not look
+at the sources again. Measured: `import torch` takes about half the CPU time with them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 
 from reprobox.image import normalise, step
 from reprobox.image.layer import Layer, memo_key, stored
-from reprobox.image.layout import PYTHON, site_packages
+from reprobox.image.paths import PYTHON, site_packages
 from reprobox.kit.tar import EPOCH_1980
 from reprobox.model.lock import Lock
 from reprobox.model.ports import ImageEngine, Objects, Progress
@@ -26,12 +27,20 @@ NAME = "bytecode"
 
 
 def layer(
-    lock: Lock, below: tuple[Layer, ...], *, objects: Objects, engine: ImageEngine, progress: Progress, again: bool = False
+    lock: Lock,
+    below: tuple[Layer, ...],
+    *,
+    objects: Objects,
+    engine: ImageEngine,
+    progress: Progress,
+    again: bool = False,
 ) -> Layer:
-    """The bytecode layer on top of everything. A source that does not compile (a template, a Python 2 file) has none.
+    """The bytecode layer on top of everything. A source that does not compile (a template, a Python
+    2 file) has none.
 
     Args:
-        again: make it also where it is in the store (for `build --check`); nothing is remembered then.
+        again: make it also where it is in the store (for `build --check`); nothing is remembered
+            then.
 
     Raises:
         ImageError: the image's interpreter does not run.
@@ -57,7 +66,10 @@ def layer(
     ):
         changes = [change for change in done.changes() if change[1].startswith(f"/{folder}/")]
         diff_id, _ = normalise.keep(
-            done.export(), lambda files: normalise.layer_names(files, changes), clamp=EPOCH_1980, objects=objects
+            done.export(),
+            lambda files: normalise.layer_names(files, changes),
+            clamp=EPOCH_1980,
+            objects=objects,
         )
     if not again:
         objects.remember(key, diff_id)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reprobox.errors import ImageMismatch
-from reprobox.image.layout import settings_of
-from reprobox.image.verify import verify
+from reprobox.image.engine_check import verify
+from reprobox.image.paths import settings_of
 from reprobox.model.image import Image, tag_of
 from reprobox.model.lock import Expected, Lock
 
 if TYPE_CHECKING:
-    from reprobox.image.document import Composition
+    from reprobox.image.oci_documents import Composition
     from reprobox.model.ports import ImageEngine, Objects, Progress
 
 
 def find(lock: Lock, lock_digest: str, engine: ImageEngine) -> Image | None:
-    """The image, where the lock says what it must be and the engine has exactly that; otherwise None."""
+    """The image, where the lock says what it must be and the engine has exactly that; otherwise
+    None.
+    """
     if lock.image is None:
         return None
     image = Image(
@@ -34,11 +36,14 @@ def find(lock: Lock, lock_digest: str, engine: ImageEngine) -> Image | None:
     return image
 
 
-def compose(lock: Lock, lock_digest: str, *, objects: Objects, engine: ImageEngine, progress: Progress) -> Image:
+def compose(
+    lock: Lock, lock_digest: str, *, objects: Objects, engine: ImageEngine, progress: Progress
+) -> Image:
     """Composes the lock's image and makes the engine hold it.
 
     Raises:
-        ImageMismatch: it is not what the lock expects, naming the layer; or the engine holds something else after the load.
+        ImageMismatch: it is not what the lock expects, naming the layer; or the engine holds
+            something else after the load.
         ImageError: a package cannot be installed, or the engine refuses the image.
         FetchError, HashMismatch: bytes that the lock names are absent or damaged.
     """
@@ -52,12 +57,15 @@ def compose(lock: Lock, lock_digest: str, *, objects: Objects, engine: ImageEngi
     )
 
 
-def draw(lock: Lock, lock_digest: str, *, objects: Objects, engine: ImageEngine, progress: Progress) -> Composition:
-    """The image on paper, held against what the lock expects; the engine is used only for derived layers not yet in the store.
+def draw(
+    lock: Lock, lock_digest: str, *, objects: Objects, engine: ImageEngine, progress: Progress
+) -> Composition:
+    """The image on paper, held against what the lock expects; the engine is used only for derived
+    layers not yet in the store.
 
     Raises: as `compose`, without the load.
     """
-    from reprobox.image.plan import plan
+    from reprobox.image.layer_plan import plan
 
     composition = plan(lock, lock_digest, objects=objects, engine=engine, progress=progress)
     if lock.image is not None:
@@ -72,7 +80,8 @@ def check_expected(composition: Composition, expected: Expected) -> None:
         raise ImageMismatch(
             "the lock does not give the image that it names",
             why="\n".join(found),
-            next_step="`reprobox build --check` tells whether composing repeats here; if the lock was edited, lock again",
+            next_step="`reprobox build --check` tells whether composing repeats here; if the lock "
+            "was edited, lock again",
         )
 
 
@@ -81,11 +90,15 @@ def expected_differences(composition: Composition, expected: Expected) -> list[s
     image = composition.image
     found = [
         f"layer {number} '{layer.name}': expected {other}, composed {layer.diff_id}"
-        for number, (layer, other) in enumerate(zip(composition.layers, expected.diff_ids, strict=False), start=1)
+        for number, (layer, other) in enumerate(
+            zip(composition.layers, expected.diff_ids, strict=False), start=1
+        )
         if layer.diff_id != other
     ]
     if len(composition.layers) != len(expected.diff_ids):
-        found.append(f"layers: expected {len(expected.diff_ids)}, composed {len(composition.layers)}")
+        found.append(
+            f"layers: expected {len(expected.diff_ids)}, composed {len(composition.layers)}"
+        )
     if image.config != expected.config:
         found.append(f"config: expected {expected.config}, composed {image.config}")
     if image.manifest != expected.manifest:

@@ -1,4 +1,6 @@
-"""Debian binary packages, read without dpkg (deb(5): an ar archive of debian-binary, control.tar and data.tar)."""
+"""Debian binary packages, read without dpkg (deb(5): an ar archive of debian-binary, control.tar
+and data.tar).
+"""
 
 from __future__ import annotations
 
@@ -78,7 +80,9 @@ def _part(header: bytes, offset: int, path: Path) -> Part:
 
 
 def built(path: Path) -> int:
-    """When the package was built (its changelog's time, which dpkg-deb gives to every member); seconds since 1970."""
+    """When the package was built (its changelog's time, which dpkg-deb gives to every member);
+    seconds since 1970.
+    """
     return max(part.mtime for part in parts(path))
 
 
@@ -123,4 +127,6 @@ def _plain(part: Part, file: IO[bytes]) -> io.RawIOBase | io.BufferedReader:
 
 
 def _broken(path: Path, why: str) -> ImageError:
-    return ImageError(f"{path.name} is not a Debian package", why=why, next_step="lock again to fetch it anew")
+    return ImageError(
+        f"{path.name} is not a Debian package", why=why, next_step="lock again to fetch it anew"
+    )

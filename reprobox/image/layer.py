@@ -1,4 +1,6 @@
-"""A layer: its digest, its size, and how to write it again. Wheel layers are never files; only their digests are remembered."""
+"""A layer: its digest, its size, and how to write it again. Wheel layers are never files; only
+their digests are remembered.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from reprobox.errors import HashMismatch
-from reprobox.image.layout import FORMAT
+from reprobox.image.paths import FORMAT
 from reprobox.kit.canon import Digest, digest_of
 from reprobox.model.ports import Progress
 
@@ -97,7 +99,8 @@ class Layer:
         if (hashing.digest, hashing.size) != (self.diff_id, self.size):
             raise HashMismatch(
                 f"layer '{self.name}' came out as {hashing.digest} ({hashing.size} bytes)",
-                why=f"It was {self.diff_id} ({self.size} bytes) before: an object that it is made of has changed in the store.",
+                why=f"It was {self.diff_id} ({self.size} bytes) before: an object that it is made "
+                "of has changed in the store.",
                 next_step="reprobox doctor checks the store's bytes",
             )
 
@@ -109,16 +112,22 @@ def stored(name: str, diff_id: str, objects: Inputs) -> Layer:
         FetchError: when it is not in the store.
     """
     path = objects.path(diff_id)
-    return Layer(name=name, diff_id=diff_id, size=path.stat().st_size, needs=(diff_id,), write=_copier(path))
+    return Layer(
+        name=name, diff_id=diff_id, size=path.stat().st_size, needs=(diff_id,), write=_copier(path)
+    )
 
 
 def spooled(name: str, write: Callable[[Sink], None], folder: Path) -> Layer:
-    """A layer that is written once, into a file of the folder; for temporary images, whose bytes are worth no memo."""
+    """A layer that is written once, into a file of the folder; for temporary images, whose bytes
+    are worth no memo.
+    """
     path = folder / f"{len(list(folder.iterdir()))}.tar"
     with path.open("wb") as file:
         hashing = Hashing(file)
         write(hashing)
-    return Layer(name=name, diff_id=hashing.digest, size=hashing.size, needs=(), write=_copier(path))
+    return Layer(
+        name=name, diff_id=hashing.digest, size=hashing.size, needs=(), write=_copier(path)
+    )
 
 
 def _copier(path: Path) -> Callable[[Sink], None]:
@@ -148,11 +157,18 @@ def measure(recipes: Iterable[Recipe], objects: Inputs, progress: Progress) -> l
     facts = [_remembered(recipe, objects) for recipe in wanted]
     missing = [number for number, fact in enumerate(facts) if fact is None]
     if missing:
-        with progress.task("hash layers", len(missing)) as bar, ThreadPoolExecutor(_THREADS) as pool:
-            for number, fact in zip(missing, pool.map(lambda at: _measured(wanted[at], objects), missing), strict=True):
+        with (
+            progress.task("hash layers", len(missing)) as bar,
+            ThreadPoolExecutor(_THREADS) as pool,
+        ):
+            for number, fact in zip(
+                missing, pool.map(lambda at: _measured(wanted[at], objects), missing), strict=True
+            ):
                 facts[number] = fact
                 bar.update(1)
-    return [_layer(recipe, fact) for recipe, fact in zip(wanted, facts, strict=True) if fact is not None]
+    return [
+        _layer(recipe, fact) for recipe, fact in zip(wanted, facts, strict=True) if fact is not None
+    ]
 
 
 def _remembered(recipe: Recipe, objects: Inputs) -> tuple[str, int] | None:
@@ -166,12 +182,16 @@ def _measured(recipe: Recipe, objects: Inputs) -> tuple[str, int]:
     check_objects(recipe.name, recipe.needs, objects)
     hashing = Hashing()
     recipe.write(hashing)
-    objects.remember(memo_key("layer", recipe.key), {"diff_id": hashing.digest, "size": hashing.size})
+    objects.remember(
+        memo_key("layer", recipe.key), {"diff_id": hashing.digest, "size": hashing.size}
+    )
     return hashing.digest, hashing.size
 
 
 def _layer(recipe: Recipe, fact: tuple[str, int]) -> Layer:
-    return Layer(name=recipe.name, diff_id=fact[0], size=fact[1], needs=recipe.needs, write=recipe.write)
+    return Layer(
+        name=recipe.name, diff_id=fact[0], size=fact[1], needs=recipe.needs, write=recipe.write
+    )
 
 
 def check_objects(name: str, digests: Iterable[str], objects: Inputs) -> None:
@@ -187,5 +207,6 @@ def check_objects(name: str, digests: Iterable[str], objects: Inputs) -> None:
             raise HashMismatch(
                 f"'{name}' needs {digest}, and the store's copy has other bytes",
                 why=f"The file was damaged or changed: {path}",
-                next_step="delete that file, then `reprobox lock --vendor` fetches it again (`build` makes a derived layer again)",
+                next_step="delete that file, then `reprobox lock --vendor` fetches it again "
+                "(`build` makes a derived layer again)",
             )

@@ -1,7 +1,8 @@
 """A container's file system as one layer that is the same on every run and every engine.
 
-What differs between two installs of the same packages was measured: caches, logs, machine ids, times. All of that is dropped or
-clamped; owners, modes, hard links and file capabilities are kept; members are sorted.
+What differs between two installs of the same packages was measured: caches, logs, machine ids,
+times. All of that is dropped or clamped; owners, modes, hard links and file capabilities are kept;
+members are sorted.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ _DROPPED = (
     "var/lib/dpkg/triggers/Lock", "var/lib/systemd/random-seed", "var/lib/systemd/catalog/database",
     DEBS, DEBS + "/*",
 )  # fmt: skip
-_DROP = re.compile("|".join(fnmatch.translate(pattern) for pattern in (*_DROPPED_CONTENT, *_DROPPED)))
+_DROP = re.compile(
+    "|".join(fnmatch.translate(pattern) for pattern in (*_DROPPED_CONTENT, *_DROPPED))
+)
 _TRIMMED = re.compile(r"usr/share/(?:doc|locale)/.+")
 _KEPT_DOC = re.compile(r"usr/share/doc/[^/]+(?:/copyright)?|usr/share/locale/locale\.alias")
 _CAPABILITY = "SCHILY.xattr.security.capability"
@@ -53,7 +56,9 @@ def dropped(path: str) -> bool:
 
 
 class FileSystem:
-    """An exported root file system, spooled to a temporary file so that it can be written in another order."""
+    """An exported root file system, spooled to a temporary file so that it can be written in
+    another order.
+    """
 
     def __init__(self, spool: IO[bytes]) -> None:
         self._spool = tarfile.open(fileobj=spool, mode="r:")  # noqa: SIM115
@@ -74,13 +79,16 @@ class FileSystem:
             seen.add(name)
         return name
 
-    def write(self, target: Sink, names: Iterable[str], *, clamp: int, removed: Iterable[str] = ()) -> None:
+    def write(
+        self, target: Sink, names: Iterable[str], *, clamp: int, removed: Iterable[str] = ()
+    ) -> None:
         """Writes members in sorted order, without what they had by accident.
 
         Args:
             names: the members that the layer has; what is dropped is left out here.
             clamp: seconds since 1970; nothing is younger, and every directory has this time.
-            removed: paths of the layers below that are gone, written as whiteouts (image-spec, layer.md).
+            removed: paths of the layers below that are gone, written as whiteouts (image-spec,
+                layer.md).
         """
         members: dict[str, str | None] = {name: name for name in names if not dropped(name)}
         members.update({_whiteout(path): None for path in removed if not dropped(path)})
@@ -131,7 +139,8 @@ def keep(
     clamp: int,
     objects: Objects,
 ) -> tuple[Digest, int]:
-    """Spools an export, writes the chosen members as a layer, and puts the layer into the store; its digest and size.
+    """Spools an export, writes the chosen members as a layer, and puts the layer into the store;
+    its digest and size.
 
     Args:
         choose: given the file system, the names to write and the paths that were removed.
@@ -155,7 +164,9 @@ Owned = tuple[int, int, int]
 
 
 def directories(layers: Iterable[Path]) -> dict[str, Owned]:
-    """The directories that some layers leave, to tell a changed mode from a changed content; whiteouts do not matter for that."""
+    """The directories that some layers leave, to tell a changed mode from a changed content;
+    whiteouts do not matter for that.
+    """
     found: dict[str, Owned] = {}
     for layer in layers:
         with tarfile.open(layer, "r:") as tar:
@@ -174,10 +185,12 @@ def _owned(member: tarfile.TarInfo) -> Owned:
 def layer_names(
     files: FileSystem, changes: Iterable[tuple[int, str]], below: Mapping[str, Owned] | None = None
 ) -> tuple[list[str], list[str]]:
-    """Of `docker diff` (0 modified, 1 added, 2 deleted): the members to write, and the deleted paths.
+    """Of `docker diff` (0 modified, 1 added, 2 deleted): the members to write, and the deleted
+    paths.
 
-    Every directory above a member is written with it. A directory that is only "modified" is written for itself where its mode or
-    owner is another than below: engines say "modified" of each directory in which anything changed, dropped things too.
+    Every directory above a member is written with it. A directory that is only "modified" is
+    written for itself where its mode or owner is another than below: engines say "modified" of each
+    directory in which anything changed, dropped things too.
 
     Args:
         below: from `directories`, of the layers below; None where no step changes modes.
@@ -188,7 +201,11 @@ def layer_names(
         name = path.strip("/")
         if kind == 2:
             removed.append(name)
-        elif name in files.members and not dropped(name) and (kind == 1 or _changed(name, files, below)):
+        elif (
+            name in files.members
+            and not dropped(name)
+            and (kind == 1 or _changed(name, files, below))
+        ):
             names.update(_with_parents(name))
     return [name for name in names if name in files.members], removed
 

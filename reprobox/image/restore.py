@@ -1,6 +1,8 @@
-"""The image of a record, brought back: local, by digest from a registry, from an archive in the store, or composed again.
+"""The image of a record, brought back: local, by digest from a registry, from an archive in the
+store, or composed again.
 
-Each way must give the same config digest. A tag is never a way: what it names may have changed since.
+Each way must give the same config digest. A tag is never a way: what it names may have changed
+since.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from reprobox.errors import FetchError, ImageMismatch, ImageMissing, ReproboxError
-from reprobox.image.verify import verify_recorded
+from reprobox.image.engine_check import verify_recorded
 from reprobox.kit import canon
 from reprobox.model.image import Image, tag_of
 from reprobox.model.lock import Expected, Lock
@@ -27,7 +29,8 @@ def restore(
     complete: Callable[[], None] | None = None,
     known: Callable[[], tuple[str, ...]] = tuple,
 ) -> tuple[Image, str]:
-    """Makes the engine hold exactly this image; the image, and which way it came: `local`, `registry`, `archive` or `composed`.
+    """Makes the engine hold exactly this image; the image, and which way it came: `local`,
+    `registry`, `archive` or `composed`.
 
     Args:
         complete: fetches the lock's bytes that are absent; called when composing lacks some.
@@ -35,12 +38,14 @@ def restore(
 
     Raises:
         ImageMissing: no way led to it; `why` says what each of them met.
-        ImageMismatch: composing gave another image than the record names, or the tag is not the lock's.
+        ImageMismatch: composing gave another image than the record names, or the tag is not the
+            lock's.
     """
     if image.tag != tag_of(image.lock):
         # A tag is put onto what comes back, so it must be none that means something else here.
         raise ImageMismatch(
-            f"the record gives its image the name {image.tag}, which is not its lock's", next_step="do not trust it"
+            f"the record gives its image the name {image.tag}, which is not its lock's",
+            next_step="do not trust it",
         )
     proven = partial(follows, image, lock)
     met: list[str] = []
@@ -48,7 +53,12 @@ def restore(
         ("local", lambda: _local(image, engine, proven)),
         ("registry", lambda: _registry(image, known, engine, progress, proven)),
         ("archive", lambda: _archive(image, objects, engine, progress)),
-        ("composed", lambda: _composed(image, lock, complete, objects=objects, engine=engine, progress=progress)),
+        (
+            "composed",
+            lambda: _composed(
+                image, lock, complete, objects=objects, engine=engine, progress=progress
+            ),
+        ),
     )
     for way, attempt in ways:
         try:
@@ -69,12 +79,14 @@ def restore(
 
 
 def follows(image: Image, lock: Lock) -> bool:
-    """Whether layers and settings of a record are those that its config digest is over: the config is written again from the lock.
+    """Whether layers and settings of a record are those that its config digest is over: the config
+    is written again from the lock.
 
-    The manifest's digest is over the sizes of layers too, which no record has, so of that it says nothing.
+    The manifest's digest is over the sizes of layers too, which no record has, so of that it says
+    nothing.
     """
-    from reprobox.image.document import config_of
-    from reprobox.image.plan import names
+    from reprobox.image.layer_plan import names
+    from reprobox.image.oci_documents import config_of
 
     called = names(lock)
     if len(called) != len(image.diff_ids):
@@ -85,7 +97,9 @@ def follows(image: Image, lock: Lock) -> bool:
 
 
 def _local(image: Image, engine: ImageEngine, proven: Callable[[], bool]) -> None:
-    """By our tag or by either digest; tagged again where only a digest is left, or a later prune would take it."""
+    """By our tag or by either digest; tagged again where only a digest is left, or a later prune
+    would take it.
+    """
     met = [f"the engine has neither {image.tag} nor the digests"]
     for reference in (image.tag, image.config, image.manifest):
         there = engine.inspect(reference)
@@ -101,7 +115,11 @@ def _local(image: Image, engine: ImageEngine, proven: Callable[[], bool]) -> Non
 
 
 def _registry(
-    image: Image, known: Callable[[], tuple[str, ...]], engine: ImageEngine, progress: Progress, proven: Callable[[], bool]
+    image: Image,
+    known: Callable[[], tuple[str, ...]],
+    engine: ImageEngine,
+    progress: Progress,
+    proven: Callable[[], bool],
 ) -> None:
     met = []
     for reference in _addresses(image, known):
@@ -128,8 +146,8 @@ def _addresses(image: Image, known: Callable[[], tuple[str, ...]]) -> Iterator[s
 
 
 def _archive(image: Image, objects: Objects, engine: ImageEngine, progress: Progress) -> None:
-    from reprobox.image import kept
-    from reprobox.image.archive import archive_key
+    from reprobox.image import stored_archive
+    from reprobox.image.load_archive import archive_key
     from reprobox.image.send import send
 
     digest = objects.memo(archive_key(image.config))
@@ -137,7 +155,12 @@ def _archive(image: Image, objects: Objects, engine: ImageEngine, progress: Prog
         raise ImageMissing("the store has no archive of it")
     if not objects.verify(digest):
         raise ImageMissing(f"the archive in the store is damaged: {objects.path(digest)}")
-    send(kept.read(objects.path(digest), image), objects=objects, engine=engine, progress=progress)
+    send(
+        stored_archive.read(objects.path(digest), image),
+        objects=objects,
+        engine=engine,
+        progress=progress,
+    )
 
 
 def _composed(

@@ -1,18 +1,22 @@
-"""From paper into the engine: leave out what it has, load, verify; where the engine did not keep its word, send everything once."""
+"""From paper into the engine: leave out what it has, load, verify; where the engine did not keep
+its word, send everything once.
+"""
 
 from __future__ import annotations
 
 from reprobox.errors import EngineError, ImageError, ImageMismatch
-from reprobox.image import archive
-from reprobox.image.document import Composition
-from reprobox.image.layout import LABEL_FORMAT
+from reprobox.image import load_archive
+from reprobox.image.engine_check import verify
+from reprobox.image.oci_documents import Composition
+from reprobox.image.paths import LABEL_FORMAT
 from reprobox.image.stream import chunks
-from reprobox.image.verify import verify
 from reprobox.model.image import FAMILY, Image
 from reprobox.model.ports import ImageEngine, Objects, Progress
 
 
-def send(composition: Composition, *, objects: Objects, engine: ImageEngine, progress: Progress) -> Image:
+def send(
+    composition: Composition, *, objects: Objects, engine: ImageEngine, progress: Progress
+) -> Image:
     """Makes the engine hold the image under its tag.
 
     Raises:
@@ -44,34 +48,59 @@ def differences(engine: ImageEngine, image: Image) -> list[str]:
     return [f"the engine has no image {image.tag}"] if there is None else verify(there, image)
 
 
-def _try(composition: Composition, skip: int, *, objects: Objects, engine: ImageEngine, progress: Progress) -> list[str]:
-    """A load without the layers that the engine seems to have. Its failure is an answer: then everything is sent."""
+def _try(
+    composition: Composition,
+    skip: int,
+    *,
+    objects: Objects,
+    engine: ImageEngine,
+    progress: Progress,
+) -> list[str]:
+    """A load without the layers that the engine seems to have. Its failure is an answer: then
+    everything is sent.
+    """
     try:
         _load(composition, skip, objects=objects, engine=engine, progress=progress)
     except ImageError as error:
-        progress.note(f"the engine lacks layers that it seemed to have; sending all of them ({' '.join(error.why.split())})")
+        progress.note(
+            "the engine lacks layers that it seemed to have; sending all of them "
+            f"({' '.join(error.why.split())})"
+        )
         return [error.what]
     return differences(engine, composition.image)
 
 
-def _load(composition: Composition, skip: int, *, objects: Objects, engine: ImageEngine, progress: Progress) -> None:
+def _load(
+    composition: Composition,
+    skip: int,
+    *,
+    objects: Objects,
+    engine: ImageEngine,
+    progress: Progress,
+) -> None:
     try:
-        with chunks(lambda sink: archive.write(composition, sink, objects=objects, progress=progress, skip=skip)) as parts:
+        with chunks(
+            lambda sink: load_archive.write(
+                composition, sink, objects=objects, progress=progress, skip=skip
+            )
+        ) as parts:
             engine.load(parts)
     except EngineError as error:
         raise ImageError(
             "the engine did not take the image",
             why=str(error),
-            next_step="if its disk is full, free some there (a load needs twice the image's size for a while), then build again",
+            next_step="if its disk is full, free some there (a load needs twice the image's size "
+            "for a while), then build again",
         ) from error
 
 
 def _held(engine: ImageEngine, diff_ids: tuple[str, ...]) -> int:
     """How many layers from the bottom the engine has.
 
-    A graph driver knows a layer only by the chain below it. A containerd store knows blobs, and an image that was pulled has
-    compressed ones: a partial load over it would run but could be neither saved nor pushed; so only images that we loaded count,
-    and of those none that came through a registry.
+    A graph driver knows a layer only by the chain below it. A containerd store knows blobs, and an
+    image that was pulled has compressed ones: a partial load over it would run but could be neither
+    saved nor pushed; so only images that we loaded count, and of those none that came through a
+    registry.
     """
     chains = engine.chains(LABEL_FORMAT, FAMILY) if engine.containerd_store() else engine.chains()
     return max((_common(chain, diff_ids) for chain in chains), default=0)

@@ -1,4 +1,6 @@
-"""Runs one step in a container of a temporary image. Nothing is mounted, so it works on any engine, remote ones too."""
+"""Runs one step in a container of a temporary image. Nothing is mounted, so it works on any engine,
+remote ones too.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,9 @@ import secrets
 from collections.abc import Iterator
 
 from reprobox.errors import ImageError
-from reprobox.image.document import of_layers
 from reprobox.image.layer import Layer
-from reprobox.image.layout import FORMAT, LABEL_FORMAT
+from reprobox.image.oci_documents import of_layers
+from reprobox.image.paths import FORMAT, LABEL_FORMAT
 from reprobox.image.send import send
 from reprobox.model.image import FAMILY
 from reprobox.model.outcome import Container
@@ -41,7 +43,8 @@ def run(
     engine: ImageEngine,
     progress: Progress,
 ) -> Iterator[Step]:
-    """Runs a shell script on top of some layers, without network; image and container are removed afterwards.
+    """Runs a shell script on top of some layers, without network; image and container are removed
+    afterwards.
 
     Args:
         epoch: SOURCE_DATE_EPOCH, seconds since 1970.
@@ -50,8 +53,15 @@ def run(
         ImageError: the script failed, with the end of its log.
     """
     token = secrets.token_hex(6)
-    settings = {"Cmd": ["/bin/sh"], "Env": [], "Labels": {LABEL_FORMAT: str(FORMAT)}, "WorkingDir": "/"}
-    composition = of_layers(layers, settings, timestamp=epoch, platform=platform, tag=f"{FAMILY}step:{token}")
+    settings = {
+        "Cmd": ["/bin/sh"],
+        "Env": [],
+        "Labels": {LABEL_FORMAT: str(FORMAT)},
+        "WorkingDir": "/",
+    }
+    composition = of_layers(
+        layers, settings, timestamp=epoch, platform=platform, tag=f"{FAMILY}step:{token}"
+    )
     container = Container(
         image=composition.image.tag,
         argv=("/bin/sh", "-euc", script),
@@ -69,7 +79,8 @@ def run(
                 raise ImageError(
                     f"the step '{name}' failed in the container with code {step.code}",
                     why=step.log[-_LOG_TAIL:].decode("utf-8", "replace").strip(),
-                    next_step="the packages do not install together as they were locked; lock again, or report this",
+                    next_step="the packages do not install together as they were locked; lock "
+                    "again, or report this",
                 )
             yield step
     finally:

@@ -1,4 +1,6 @@
-"""Turns "write to a sink" into "iterate over chunks", which is what an engine's load wants: one thread, a short queue, no file."""
+"""Turns "write to a sink" into "iterate over chunks", which is what an engine's load wants: one
+thread, a short queue, no file.
+"""
 
 from __future__ import annotations
 
@@ -70,9 +72,11 @@ class _Pipe:
 
 @contextlib.contextmanager
 def chunks(write: Callable[[Sink], None]) -> Iterator[Iterator[bytes]]:
-    """Runs a writer in a thread while its bytes are iterated; leaving the context early ends the thread.
+    """Runs a writer in a thread while its bytes are iterated; leaving the context early ends the
+    thread.
 
-    An exception of the writer comes out of the context, also where the reader turned it into one of its own.
+    An exception of the writer comes out of the context, also where the reader turned it into one of
+    its own.
     """
     pipe = _Pipe()
     thread = threading.Thread(target=pipe.run, args=(write,), name="reprobox-archive", daemon=True)

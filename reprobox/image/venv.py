@@ -1,4 +1,6 @@
-"""The virtual environment layer: what `python -m venv --without-pip` would make, without running a Python of the image."""
+"""The virtual environment layer: what `python -m venv --without-pip` would make, without running a
+Python of the image.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import posixpath
 from typing import IO, cast
 
 from reprobox.image.layer import Recipe, Sink
-from reprobox.image.layout import site_packages
+from reprobox.image.paths import site_packages
 from reprobox.image.wheel import write_parents
 from reprobox.kit.tar import TarStream
 from reprobox.model.image import VENV
@@ -30,7 +32,9 @@ def recipe(python: Python) -> Recipe:
             stream.symlink(f"{VENV}/bin/{name}", "python")
         stream.close()
 
-    return Recipe(name=NAME, key={"venv": [python.version, python.executable]}, needs=(), write=write)
+    return Recipe(
+        name=NAME, key={"venv": [python.version, python.executable]}, needs=(), write=write
+    )
 
 
 def _pyvenv(python: Python) -> bytes:

@@ -1,7 +1,9 @@
-"""Wheels as layer bytes: the semantics are the `installer` library's (PEP 427, 491, 503), the bytes are ours.
+"""Wheels as layer bytes: the semantics are the `installer` library's (PEP 427, 491, 503), the bytes
+are ours.
 
-Same bytes on every host Python: members in zip order, fixed times and owners, modes 0644 or 0755, parent directories written once,
-RECORD rewritten in sorted order, scripts started by the image's own interpreter.
+Same bytes on every host Python: members in zip order, fixed times and owners, modes 0644 or 0755,
+parent directories written once, RECORD rewritten in sorted order, scripts started by the image's
+own interpreter.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from installer.utils import Scheme, construct_record_file, fix_shebang
 
 from reprobox.errors import ImageError
 from reprobox.image.layer import Sink
-from reprobox.image.layout import PYTHON, site_packages
+from reprobox.image.paths import PYTHON, site_packages
 from reprobox.kit import tar
 from reprobox.model.image import VENV
 from reprobox.model.lock import Wheel
@@ -47,9 +49,13 @@ _HASHES = {"sha256", "sha384", "sha512"}
 
 
 class _Member:
-    """A file of a wheel: its size is known beforehand, and what RECORD says of it is held against it when all was read."""
+    """A file of a wheel: its size is known beforehand, and what RECORD says of it is held against
+    it when all was read.
+    """
 
-    def __init__(self, stream: IO[bytes], info: zipfile.ZipInfo, record: tuple[str, str, str]) -> None:
+    def __init__(
+        self, stream: IO[bytes], info: zipfile.ZipInfo, record: tuple[str, str, str]
+    ) -> None:
         self._stream, self._path, self.size = stream, info.filename, info.file_size
         name, _, self._expected = record[1].partition("=")
         self._said = hashlib.new(name) if name in _HASHES and name != "sha256" else None
@@ -65,7 +71,9 @@ class _Member:
 
     def check(self) -> None:
         """Raises ValueError when RECORD names other bytes."""
-        if self._check and _base64((self._said or self.sha256).digest()) != self._expected.rstrip("="):
+        if self._check and _base64((self._said or self.sha256).digest()) != self._expected.rstrip(
+            "="
+        ):
             raise ValueError(f"{self._path} is not what the wheel's RECORD says")
 
 
@@ -98,7 +106,9 @@ class _Source(WheelFile):
 class _Destination(WheelDestination):
     """Writes what `installer` decides into a tar."""
 
-    def __init__(self, stream: tar.TarStream, directories: set[str], python_version: str, distribution: str) -> None:
+    def __init__(
+        self, stream: tar.TarStream, directories: set[str], python_version: str, distribution: str
+    ) -> None:
         self._tar, self._directories = stream, directories
         self._site = site_packages(python_version)
         self._roots = {
@@ -109,11 +119,15 @@ class _Destination(WheelDestination):
             "headers": f"{VENV}/include/site/python{python_version}/{distribution}",
         }
 
-    def write_script(self, name: str, module: str, attr: str, section: Literal["console", "gui"]) -> RecordEntry:
+    def write_script(
+        self, name: str, module: str, attr: str, section: Literal["console", "gui"]
+    ) -> RecordEntry:
         path, data = Script(name, module, attr, section).generate(PYTHON, "posix")
         return self._bytes(Scheme("scripts"), path, data, 0o755)
 
-    def write_file(self, scheme: Scheme, path: str | Any, stream: BinaryIO, is_executable: bool) -> RecordEntry:
+    def write_file(
+        self, scheme: Scheme, path: str | Any, stream: BinaryIO, is_executable: bool
+    ) -> RecordEntry:
         name = str(path)
         if scheme == "scripts":
             with fix_shebang(io.BytesIO(stream.read()), PYTHON) as fixed:
@@ -128,7 +142,9 @@ class _Destination(WheelDestination):
         stream.check()
         return RecordEntry(name, Hash("sha256", _base64(stream.sha256.digest())), stream.size)
 
-    def finalize_installation(self, scheme: Scheme, record_file_path: str, records: Iterable[tuple[Scheme, RecordEntry]]) -> None:
+    def finalize_installation(
+        self, scheme: Scheme, record_file_path: str, records: Iterable[tuple[Scheme, RecordEntry]]
+    ) -> None:
         with construct_record_file(records, self._prefix) as text:
             self._tar.file(self._target(scheme, record_file_path), text.read())
 
@@ -191,6 +207,7 @@ def write_wheels(wheels: Iterable[tuple[Wheel, Path]], python_version: str, targ
             raise ImageError(
                 f"{wheel.filename} cannot be installed",
                 why=f"{type(error).__name__}: {error}",
-                next_step="the file is as it was locked; report this to whoever published it, or lock another version",
+                next_step="the file is as it was locked; report this to whoever published it, or "
+                "lock another version",
             ) from error
     stream.close()

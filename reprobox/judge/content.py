@@ -16,17 +16,26 @@ MAX_LEAVES = 2_000_000
 
 _LIKE_OURS = re.compile(r"[][<>]|\((column \d+|nulls)\)$")
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|\b1[5-9]\d{8}(\.\d+)?\b|\b2\d{9}(\.\d+)?\b|\b1[5-9]\d{11}\b")
+_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|\b1[5-9]\d{8}(\.\d+)?\b|\b2\d{9}(\.\d+)?\b|\b1[5-9]\d{11}\b"
+)
 _LOOKS = (
     ("a time", _TIME),
     ("a temporary path", re.compile(r"/tm[p]/|tmp[a-z0-9_]{8}")),
     ("a memory address", re.compile(r"0x[0-9a-f]{6,}")),
-    ("a random identifier", re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32,}\b")),
+    (
+        "a random identifier",
+        re.compile(
+            r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32,}\b"
+        ),
+    ),
 )
 
 
 class Blob(str):
-    """A text that stands for bytes which nobody looked into. They may hold numbers, so they count under the rule `tensors` too."""
+    """A text that stands for bytes which nobody looked into. They may hold numbers, so they count
+    under the rule `tensors` too.
+    """
 
 
 class Unreadable(Exception):
@@ -56,13 +65,16 @@ def once(names: Iterable[str]) -> None:
 
 
 def columns(names: Sequence[str]) -> list[str]:
-    """A name for each column of a table, no two alike: where its own says too little, its place is added.
+    """A name for each column of a table, no two alike: where its own says too little, its place is
+    added.
 
     What readers put behind a name, `[row]` and ` (nulls)`, no column's own name ends with.
     """
     count = Counter(names)
     return [
-        f"{name} (column {place})" if not name or count[name] > 1 or _LIKE_OURS.search(name) else name
+        f"{name} (column {place})"
+        if not name or count[name] > 1 or _LIKE_OURS.search(name)
+        else name
         for place, name in enumerate(names)
     ]
 
@@ -90,22 +102,33 @@ class _Sum:
     pairs: list[tuple[Any, Any]] = field(default_factory=list)
 
 
-def compare(left: Content, right: Content, tolerance: Tolerance, *, only_numbers: bool = False) -> dict[str, Any]:
+def compare(
+    left: Content, right: Content, tolerance: Tolerance, *, only_numbers: bool = False
+) -> dict[str, Any]:
     """Compares two contents.
 
     Args:
         only_numbers: leave texts aside (rule `tensors`), but for bytes that may hold numbers.
 
     Returns:
-        `same` (bits of every leaf), `within` (the tolerance), and the details of FileVerdict.detail.
+        `same` (bits of every leaf), `within` (the tolerance), and the details of
+        FileVerdict.detail.
     """
     if left.format != right.format:
-        return {"same": False, "within": False, "format": left.format, "why": f"the other side is {right.format}"}
+        return {
+            "same": False,
+            "within": False,
+            "format": left.format,
+            "why": f"the other side is {right.format}",
+        }
     ours, theirs = _kept(left.leaves, only_numbers), _kept(right.leaves, only_numbers)
     if only_numbers and not ours and not theirs:
         raise Unreadable("there is no number in it to compare")
     result = _Sum()
-    missing, extra = [name for name in ours if name not in theirs], [name for name in theirs if name not in ours]
+    missing, extra = (
+        [name for name in ours if name not in theirs],
+        [name for name in theirs if name not in ours],
+    )
     for name, leaf in ours.items():
         if name in theirs:
             _leaf(result, name, leaf, theirs[name], tolerance)
@@ -115,7 +138,11 @@ def compare(left: Content, right: Content, tolerance: Tolerance, *, only_numbers
 def _kept(leaves: Mapping[str, Leaf], only_numbers: bool) -> Mapping[str, Leaf]:
     if not only_numbers:
         return leaves
-    return {name: leaf for name, leaf in leaves.items() if isinstance(leaf, Blob) or not (leaf is None or isinstance(leaf, str))}
+    return {
+        name: leaf
+        for name, leaf in leaves.items()
+        if isinstance(leaf, Blob) or not (leaf is None or isinstance(leaf, str))
+    }
 
 
 def _leaf(result: _Sum, name: str, left: Leaf, right: Leaf, tolerance: Tolerance) -> None:
@@ -156,13 +183,29 @@ def _tensor(result: _Sum, name: str, left: Tensor, right: Tensor, tolerance: Tol
         size = max(_size(left.shape), _size(right.shape), 1)
         result.total += size
         _differs(
-            result, name, {"left": f"{left.dtype}{list(left.shape)}", "right": f"{right.dtype}{list(right.shape)}"}, size, size
+            result,
+            name,
+            {
+                "left": f"{left.dtype}{list(left.shape)}",
+                "right": f"{right.dtype}{list(right.shape)}",
+            },
+            size,
+            size,
         )
         return
     found = distance(left, right, tolerance)
     result.total += found.total
     if found.count:
-        _add(result, name, found, {"index": _index(found.index or 0, left.shape), "dtype": left.dtype, "shape": list(left.shape)})
+        _add(
+            result,
+            name,
+            found,
+            {
+                "index": _index(found.index or 0, left.shape),
+                "dtype": left.dtype,
+                "shape": list(left.shape),
+            },
+        )
 
 
 def _add(result: _Sum, name: str, found: Distance, where: dict[str, Any]) -> None:
@@ -190,7 +233,9 @@ def _differs(result: _Sum, name: str, place: dict[str, Any], count: int, beyond:
         result.first = {"name": name, **place}
 
 
-def _report(kind: str, result: _Sum, missing: list[str], extra: list[str], reordered: bool) -> dict[str, Any]:
+def _report(
+    kind: str, result: _Sum, missing: list[str], extra: list[str], reordered: bool
+) -> dict[str, Any]:
     """The details; absent keys are absent facts."""
     whole = not missing and not extra
     detail: dict[str, Any] = {
@@ -212,7 +257,9 @@ def _report(kind: str, result: _Sum, missing: list[str], extra: list[str], reord
 
 
 def _looks(pairs: list[tuple[Any, Any]], whole: bool, reordered: bool, count: int) -> str | None:
-    """What a difference between texts or single numbers looks like: order, time, path, address, identifier."""
+    """What a difference between texts or single numbers looks like: order, time, path, address,
+    identifier.
+    """
     if count == 0:
         return "the order of keys" if whole and reordered else None
     if (

@@ -1,4 +1,6 @@
-"""Seeds that the programs gave themselves, as the injected runtime noted them: two that differ are a cause by themselves."""
+"""Seeds that the programs gave themselves, as the injected runtime noted them: two that differ are
+a cause by themselves.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,20 @@ def differ(left: Markers, right: Markers) -> Iterable[Cause]:
         one, other = ours[what, place], theirs[what, place]
         if one != other:
             advice = "the program takes this seed from something that changes, such as the clock: take it from the config"
-            yield Cause(what=f"seed of {what} at {place}", ours=_few(one), theirs=_few(other), advice=advice, weight=_WEIGHT)
+            yield Cause(
+                what=f"seed of {what} at {place}",
+                ours=_few(one),
+                theirs=_few(other),
+                advice=advice,
+                weight=_WEIGHT,
+            )
 
 
 def _given(markers: Markers) -> dict[tuple[str, str], frozenset[str]]:
     found: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for marker in markers:
-        # A seed drawn from the system's entropy on the same line: that draw is the cause, and is told as such.
+        # A seed drawn from the system's entropy on the same line: that draw is the cause, and is
+        # told as such.
         drawn = {note["place"] for note in marker.get("entropy") or ()}
         for note in marker.get("seeds") or ():
             if note["place"] not in drawn:

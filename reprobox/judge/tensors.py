@@ -1,7 +1,9 @@
-"""How far two arrays are from each other: how many elements differ, by how many ulp, and where first.
+"""How far two arrays are from each other: how many elements differ, by how many ulp, and where
+first.
 
-An ulp distance counts the representable numbers between two values of one type: the sign and magnitude of IEEE 754 are laid on one
-line of integers, where -0.0 and 0.0 are the same point. This module is imported in the reader's process only.
+An ulp distance counts the representable numbers between two values of one type: the sign and
+magnitude of IEEE 754 are laid on one line of integers, where -0.0 and 0.0 are the same point. This
+module is imported in the reader's process only.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Tensor:
-    """An array that is read when it is needed. bfloat16 is carried as uint16, types that NumPy lacks as unsigned integers."""
+    """An array that is read when it is needed. bfloat16 is carried as uint16, types that NumPy
+    lacks as unsigned integers.
+    """
 
     dtype: str
     shape: tuple[int, ...]
@@ -39,7 +43,9 @@ class Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """What a rule lets pass; zeros let equal numbers pass only. An infinity or a NaN is near to nothing, whatever a rule says."""
+    """What a rule lets pass; zeros let equal numbers pass only. An infinity or a NaN is near to
+    nothing, whatever a rule says.
+    """
 
     ulp: int = 0
     atol: float = 0.0
@@ -72,12 +78,21 @@ def distance(left: Tensor, right: Tensor, tolerance: Tolerance) -> Distance:
     ours, theirs = left.load().reshape(-1), right.load().reshape(-1)
     dtype = "whole" if left.whole and right.whole else left.dtype
     for start in range(0, ours.size, _CHUNK):
-        _chunk(found, ours[start : start + _CHUNK], theirs[start : start + _CHUNK], dtype, start, tolerance)
+        _chunk(
+            found,
+            ours[start : start + _CHUNK],
+            theirs[start : start + _CHUNK],
+            dtype,
+            start,
+            tolerance,
+        )
     found.total = int(ours.size)
     return found
 
 
-def _chunk(found: Distance, left: Array, right: Array, dtype: str, start: int, tolerance: Tolerance) -> None:
+def _chunk(
+    found: Distance, left: Array, right: Array, dtype: str, start: int, tolerance: Tolerance
+) -> None:
     differ = np.flatnonzero(_unlike(left, right))
     if not differ.size:
         return
@@ -85,7 +100,9 @@ def _chunk(found: Distance, left: Array, right: Array, dtype: str, start: int, t
     found.count += int(differ.size)
     if found.index is None:
         found.index = start + int(differ[0])
-        found.left, found.right = (_plain(_value(side[:1], dtype)[0], whole=dtype == "whole") for side in (ours, theirs))
+        found.left, found.right = (
+            _plain(_value(side[:1], dtype)[0], whole=dtype == "whole") for side in (ours, theirs)
+        )
     if left.dtype.kind in "OUSVb":
         found.beyond += int(differ.size)
         return
@@ -104,7 +121,8 @@ def _measure(found: Distance, ours: Array, theirs: Array, dtype: str, tolerance:
         steps = ulps(ours, theirs, dtype)
         found.ulp = max(found.ulp or 0, int(steps.max()))
         passed |= steps <= tolerance.ulp
-    # The gap to an infinity is one, and so is what a relative tolerance makes of it; the last finite number is one ulp away.
+    # The gap to an infinity is one, and so is what a relative tolerance makes of it; the last
+    # finite number is one ulp away.
     passed = (passed & np.isfinite(gap)) | (left == right)
     found.beyond += int(np.count_nonzero(~passed))
     found.abs = _largest(found.abs, gap)
@@ -114,10 +132,16 @@ def _measure(found: Distance, ours: Array, theirs: Array, dtype: str, tolerance:
 def ulps(left: Array, right: Array, dtype: str) -> npt.NDArray[np.uint64]:
     """Representable numbers between two arrays of a float type, element by element."""
     kind, top = _FLOATS[dtype]
-    return _between(left.view(kind).astype(np.uint64), right.view(kind).astype(np.uint64), np.uint64(1) << np.uint64(top))
+    return _between(
+        left.view(kind).astype(np.uint64),
+        right.view(kind).astype(np.uint64),
+        np.uint64(1) << np.uint64(top),
+    )
 
 
-def _between(left: npt.NDArray[np.uint64], right: npt.NDArray[np.uint64], sign: np.uint64) -> npt.NDArray[np.uint64]:
+def _between(
+    left: npt.NDArray[np.uint64], right: npt.NDArray[np.uint64], sign: np.uint64
+) -> npt.NDArray[np.uint64]:
     size_left, size_right = left & (sign - np.uint64(1)), right & (sign - np.uint64(1))
     apart = (left & sign) != (right & sign)
     same = np.maximum(size_left, size_right) - np.minimum(size_left, size_right)
@@ -126,7 +150,9 @@ def _between(left: npt.NDArray[np.uint64], right: npt.NDArray[np.uint64], sign: 
 
 
 def _unlike(left: Array, right: Array) -> Array:
-    """Which elements differ as bits; of a long double some bits say nothing, so they are compared by value and sign."""
+    """Which elements differ as bits; of a long double some bits say nothing, so they are compared
+    by value and sign.
+    """
     if left.dtype.kind in "OUSV":
         return np.asarray(left != right)
     if left.dtype.kind == "f" and left.dtype.itemsize > 8:
@@ -138,7 +164,11 @@ def _unlike(left: Array, right: Array) -> Array:
 def _bits(array: Array) -> Array:
     if array.dtype.kind == "c":
         return np.ascontiguousarray(array).view(np.dtype((np.void, array.dtype.itemsize)))
-    width = {2: np.uint16, 4: np.uint32, 8: np.uint64}.get(array.dtype.itemsize) if array.dtype.kind == "f" else None
+    width = (
+        {2: np.uint16, 4: np.uint32, 8: np.uint64}.get(array.dtype.itemsize)
+        if array.dtype.kind == "f"
+        else None
+    )
     return np.ascontiguousarray(array).view(width) if width is not None else array
 
 
@@ -154,11 +184,15 @@ def _value(array: Array, dtype: str) -> Array:
 
 @functools.cache
 def _e4m3fn() -> Array:
-    """The value of each of the 256 codes: exponents biased by 7, no infinity, NaN where all bits are set (OCP OFP8 1.0)."""
+    """The value of each of the 256 codes: exponents biased by 7, no infinity, NaN where all bits
+    are set (OCP OFP8 1.0).
+    """
     code = np.arange(256)
     exponent, fraction = (code >> 3) & 15, (code & 7) / 8
     size = np.where(exponent == 0, fraction * 2.0**-6, (1 + fraction) * 2.0 ** (exponent - 7))
-    return np.where(code & 127 == 127, np.nan, np.where(code >= 128, -size, size)).astype(np.float32)
+    return np.where(code & 127 == 127, np.nan, np.where(code >= 128, -size, size)).astype(
+        np.float32
+    )
 
 
 def _gap(left: Array, right: Array) -> Array:
@@ -173,7 +207,9 @@ def _gap(left: Array, right: Array) -> Array:
 
 def _wide(array: Array) -> Array:
     """At least double precision; long doubles stay what they are."""
-    return array.astype(np.result_type(array.dtype, np.complex128 if array.dtype.kind == "c" else np.float64))
+    return array.astype(
+        np.result_type(array.dtype, np.complex128 if array.dtype.kind == "c" else np.float64)
+    )
 
 
 def _largest(before: float | None, values: Array) -> float | None:

@@ -1,6 +1,8 @@
-"""Two trails: the first step and tensor that differ. Two operation traces: the first operation, and whether it is to blame.
+"""Two trails: the first step and tensor that differ. Two operation traces: the first operation, and
+whether it is to blame.
 
-The formats are written by runtime/payload/reprobox_trail.py and reprobox_optrace.py and described there.
+The formats are written by runtime/payload/reprobox_trail.py and reprobox_optrace.py and described
+there.
 """
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ def read(path: Path) -> Trail:
         NotComparable: not a trail of a version that this reprobox reads.
     """
     lines, cut = _lines(path, "reprobox.trail/1", _Line)
-    found = Trail(process=str(lines[0].get("process", "")), every={}, names={}, buffers={}, steps={}, cut=cut)
+    found = Trail(
+        process=str(lines[0].get("process", "")), every={}, names={}, buffers={}, steps={}, cut=cut
+    )
     asked = int(lines[0].get("every") or 0)
     for line in lines[1:]:
         optimizer = str(line.get("o"))
@@ -74,7 +78,9 @@ class _Line:
     r: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        if (self.p is not None and self.s is None) or (self.g is not None and len(self.g) != len(self.p or ())):
+        if (self.p is not None and self.s is None) or (
+            self.g is not None and len(self.g) != len(self.p or ())
+        ):
             raise ValueError("a step without its number, or with other gradients than parameters")
 
 
@@ -89,7 +95,11 @@ def _lines(path: Path, expected: str, kind: type[Any]) -> tuple[list[dict[str, A
         lines = [canon.parse(line) for line in raw[:-1] if line]
     except ValueError as error:
         raise NotComparable(f"{path.name} is damaged", why=str(error)) from error
-    if not lines or not all(isinstance(line, dict) for line in lines) or lines[0].get("format") != expected:
+    if (
+        not lines
+        or not all(isinstance(line, dict) for line in lines)
+        or lines[0].get("format") != expected
+    ):
         raise NotComparable(f"{path.name} is not a {expected}")
     for number, line in enumerate(lines if kind is _Line else lines[1:], 1):
         codec.from_json(kind, line, where=f"{path.name}, line {number}", error=NotComparable)
@@ -100,14 +110,20 @@ def compare(left: Trail, right: Trail) -> dict[str, Any]:
     """The first difference between two trails, or that there is none.
 
     Returns:
-        `state`, `compared` (steps that both have), and when different: `optimizer`, `step`, `window` (last step that
-        agreed, step that does not: the difference arose after the first and not after the second), `tensors` (names, the first
-        few), `differ`, `of`, `kind` (parameters, gradients, buffers, loss, random state), `optimizers` (how many there are), and
+        `state`, `compared` (steps that both have), and when different: `optimizer`, `step`,
+        `window` (last step that agreed, step that does not: the difference arose after the first
+        and not after the second), `tensors` (names, the first few), `differ`, `of`, `kind`
+        (parameters, gradients, buffers, loss, random state), `optimizers` (how many there are), and
         `position`, the step counted over all optimizers, or None where not every step was written.
     """
     common = [key for key in left.steps if key in right.steps]
     if not common:
-        return {"state": "not-checked", "process": left.process, "compared": 0, "why": "the trails have no step in common"}
+        return {
+            "state": "not-checked",
+            "process": left.process,
+            "compared": 0,
+            "why": "the trails have no step in common",
+        }
     agreed: dict[str, int] = {}
     for optimizer, step in common:
         pair = left.steps[optimizer, step], right.steps[optimizer, step]
@@ -119,25 +135,43 @@ def compare(left: Trail, right: Trail) -> dict[str, Any]:
                 "window": [agreed.get(optimizer, 0), step],
                 **_count(left, optimizer, step),
             }
-            return {"state": "different", "process": left.process, "compared": len(common), **place, **found}
+            return {
+                "state": "different",
+                "process": left.process,
+                "compared": len(common),
+                **place,
+                **found,
+            }
         agreed[optimizer] = step
     return {"state": "equal", "process": left.process, "compared": len(common)}
 
 
 def _count(trail: Trail, optimizer: str, step: int) -> dict[str, Any]:
     whole = all(every == 1 for every in trail.every.values())
-    return {"optimizers": len(trail.names), "position": list(trail.steps).index((optimizer, step)) + 1 if whole else None}
+    return {
+        "optimizers": len(trail.names),
+        "position": list(trail.steps).index((optimizer, step)) + 1 if whole else None,
+    }
 
 
 _KINDS = (("p", "parameters"), ("g", "gradients"), ("b", "buffers"), ("l", "loss"))
 
 
 def _step(
-    ours: Mapping[str, Any], theirs: Mapping[str, Any], names: tuple[str, ...], buffers: tuple[str, ...]
+    ours: Mapping[str, Any],
+    theirs: Mapping[str, Any],
+    names: tuple[str, ...],
+    buffers: tuple[str, ...],
 ) -> dict[str, Any] | None:
     """Random state alone is a difference too: it shows before the parameters do."""
     if ours.get("names") != theirs.get("names") or len(ours["p"]) != len(theirs["p"]):
-        return {"kind": "parameters", "tensors": [], "differ": len(ours["p"]), "of": len(ours["p"]), "why": "other tensors"}
+        return {
+            "kind": "parameters",
+            "tensors": [],
+            "differ": len(ours["p"]),
+            "of": len(ours["p"]),
+            "why": "other tensors",
+        }
     names = tuple(ours.get("names") or names)
     generators = _generators(ours, theirs)
     random = {"random_state_differs": bool(generators)}
@@ -145,37 +179,65 @@ def _step(
         left, right = ours.get(key), theirs.get(key)
         if left is None or right is None:
             continue
-        places = [place for place, pair in enumerate(zip_longest(left, right)) if pair[0] != pair[1]]
+        places = [
+            place for place, pair in enumerate(zip_longest(left, right)) if pair[0] != pair[1]
+        ]
         if places:
             called = {"b": buffers, "l": ()}.get(key, names)
-            tensors = [called[place] if place < len(called) else str(place) for place in places[:_SHOWN]]
-            return {"kind": kind, "tensors": tensors, "differ": len(places), "of": len(left), **random}
+            tensors = [
+                called[place] if place < len(called) else str(place) for place in places[:_SHOWN]
+            ]
+            return {
+                "kind": kind,
+                "tensors": tensors,
+                "differ": len(places),
+                "of": len(left),
+                **random,
+            }
     if not generators:
         return None
-    named = generators if ours.get("r") and theirs.get("r") else []  # else there is only one that they could be
+    named = (
+        generators if ours.get("r") and theirs.get("r") else []
+    )  # else there is only one that they could be
     return {"kind": "random state", "tensors": named, "differ": 0, "of": 0, **random}
 
 
 def _generators(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
-    """Which generators are in another state: torch's own always, the others where both trails have them."""
+    """Which generators are in another state: torch's own always, the others where both trails have
+    them.
+    """
     left, right = ours.get("r") or {}, theirs.get("r") or {}
     differ = [name for name in left if name in right and left[name] != right[name]]
     return [*(["torch"] if ours.get("rng") != theirs.get("rng") else []), *differ]
 
 
 def compare_runs(left: Path, right: Path) -> dict[str, Any] | None:
-    """Compares the trails in two run directories, process by process; the earliest difference counts. None when neither has one."""
-    ours, theirs = ({path.name: path for path in sorted(side.glob("trail*.jsonl"))} for side in (left, right))
+    """Compares the trails in two run directories, process by process; the earliest difference
+    counts. None when neither has one.
+    """
+    ours, theirs = (
+        {path.name: path for path in sorted(side.glob("trail*.jsonl"))} for side in (left, right)
+    )
     if not ours and not theirs:
         return None
     alone = sorted(ours.keys() ^ theirs.keys())
     found = [compare(read(ours[name]), read(theirs[name])) for name in ours if name in theirs]
-    different = sorted((one for one in found if one["state"] == "different"), key=lambda one: int(one["step"]))
+    different = sorted(
+        (one for one in found if one["state"] == "different"), key=lambda one: int(one["step"])
+    )
     if different:
         return {**different[0], "only_on_one_side": alone}
     if alone or not found or any(one["state"] == "not-checked" for one in found):
-        return {"state": "not-checked", "compared": sum(one["compared"] for one in found), "only_on_one_side": alone}
-    return {"state": "equal", "compared": sum(one["compared"] for one in found), "only_on_one_side": []}
+        return {
+            "state": "not-checked",
+            "compared": sum(one["compared"] for one in found),
+            "only_on_one_side": alone,
+        }
+    return {
+        "state": "equal",
+        "compared": sum(one["compared"] for one in found),
+        "only_on_one_side": [],
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,8 +246,10 @@ class Operation:
 
     state: State
     cause: Literal["kernel", "inputs", "draws", "sequence", "none"]
-    """`kernel`: same inputs, another output. `inputs`: other inputs though every call before agreed (data, NumPy, Python, or
-    weights from before the window). `draws`: another state of the random generator. `sequence`: the program took another way."""
+    """`kernel`: same inputs, another output. `inputs`: other inputs though every call before agreed
+    (data, NumPy, Python, or weights from before the window). `draws`: another state of the random
+    generator. `sequence`: the program took another way.
+    """
     compared: int
     call: int | None = None
     step: int | None = None
@@ -200,7 +264,8 @@ class Operation:
             return f"{counted(self.compared, 'operation')} compared, all the same"
         meaning = {
             "kernel": "same inputs, another output: the kernel differs",
-            "inputs": "other inputs, although every operation before agrees: data, NumPy, Python or the weights before the window",
+            "inputs": "other inputs, although every operation before agrees: data, NumPy, Python "
+            "or the weights before the window",
             "draws": "the random generator is in another state",
             "sequence": "the program runs another operation here",
             "none": "",
@@ -228,7 +293,9 @@ def compare_operations(left: Path, right: Path) -> Operation:
     return Operation(state="equal" if calls else "not-checked", cause="none", compared=len(calls))
 
 
-def _blame(one: Mapping[str, Any], other: Mapping[str, Any]) -> Literal["kernel", "inputs", "draws", "sequence"] | None:
+def _blame(
+    one: Mapping[str, Any], other: Mapping[str, Any]
+) -> Literal["kernel", "inputs", "draws", "sequence"] | None:
     if one["op"] != other["op"] or len(one["in"]) != len(other["in"]):
         return "sequence"
     if one["in"] != other["in"]:
@@ -239,7 +306,10 @@ def _blame(one: Mapping[str, Any], other: Mapping[str, Any]) -> Literal["kernel"
 
 
 def _operation(
-    number: int, cause: Literal["kernel", "inputs", "draws", "sequence"], one: Mapping[str, Any], other: Mapping[str, Any]
+    number: int,
+    cause: Literal["kernel", "inputs", "draws", "sequence"],
+    one: Mapping[str, Any],
+    other: Mapping[str, Any],
 ) -> Operation:
     return Operation(
         state="different",

@@ -1,1 +1,3 @@
-"""Tools without a domain word: canonical JSON and digests, atomic files, deterministic tar, processes."""
+"""Tools without a domain word: canonical JSON and digests, atomic files, deterministic tar,
+processes.
+"""

@@ -1,8 +1,9 @@
 """Canonical JSON and digests.
 
-A digest is written `sha256:<64 hex>`, as OCI does (image-spec, descriptor.md). The canonical form is JSON with sorted keys, no
-spaces, ASCII only (lone surrogates, which stand for the non-UTF-8 bytes of a path, survive as escapes), and finite numbers only;
-floats are written in Python's shortest round-trip form, which is the same on every platform since Python 3.1.
+A digest is written `sha256:<64 hex>`, as OCI does (image-spec, descriptor.md). The canonical form
+is JSON with sorted keys, no spaces, ASCII only (lone surrogates, which stand for the non-UTF-8
+bytes of a path, survive as escapes), and finite numbers only; floats are written in Python's
+shortest round-trip form, which is the same on every platform since Python 3.1.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ def canonical(value: Any) -> bytes:
     Raises:
         ValueError: for NaN, infinities, or values that are not JSON.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode("ascii")
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    ).encode("ascii")
 
 
 def digest_bytes(data: bytes) -> Digest:
@@ -100,7 +103,9 @@ def _finite(token: str) -> float:
 def _check_depth(value: Any, depth: int = 0) -> None:
     if depth > _MAX_DEPTH:
         raise ValueError("JSON nested too deeply")
-    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    children = (
+        value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    )
     for child in children:
         _check_depth(child, depth + 1)
 
@@ -112,7 +117,9 @@ def parse(data: bytes | str) -> Any:
         ValueError: for anything else (RecursionError and encoding errors included).
     """
     try:
-        value = json.loads(data, object_pairs_hook=_no_duplicates, parse_constant=_refuse, parse_float=_finite)
+        value = json.loads(
+            data, object_pairs_hook=_no_duplicates, parse_constant=_refuse, parse_float=_finite
+        )
         _check_depth(value)
     except RecursionError as error:
         raise ValueError("JSON nested too deeply") from error

@@ -1,8 +1,9 @@
 """Files that are either whole or not there.
 
-Publish = temporary file in the same file system, write, fsync, `link` to the final name, fsync of the directory, unlink of the
-temporary name. `link` never replaces, so of two writers one wins and the other is told; the order is the one that survives a power
-cut at any point (see docs/reliability.md).
+Publish = temporary file in the same file system, write, fsync, `link` to the final name, fsync of
+the directory, unlink of the temporary name. `link` never replaces, so of two writers one wins and
+the other is told; the order is the one that survives a power cut at any point (see
+docs/reliability.md).
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ def locked(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[N
 
 
 def sync_filesystem(path: Path) -> None:
-    """Makes everything written so far on the file system of `path` durable: one call instead of an fsync for each of many files.
+    """Makes everything written so far on the file system of `path` durable: one call instead of an
+    fsync for each of many files.
 
     Raises:
         OSError: the kernel could not write something back (Linux 5.8 and later say so).
@@ -98,11 +100,13 @@ def sync_filesystem(path: Path) -> None:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         try:
-            import ctypes  # here, because it costs every command's start and only the end of a run needs it
+            # here, because it costs every command's start and only the end of a run needs it
+            import ctypes
 
             library = ctypes.CDLL(None, use_errno=True)
         except (ImportError, OSError):
-            # Loading it needs a descriptor and a healthy disk; the end of a run must not depend on that.
+            # Loading it needs a descriptor and a healthy disk; the end of a run must not depend on
+            # that.
             os.sync()
             return
         if library.syncfs(fd) != 0:

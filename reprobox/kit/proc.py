@@ -1,4 +1,6 @@
-"""The one door to other programs: argument lists only, never a shell, the environment given in full."""
+"""The one door to other programs: argument lists only, never a shell, the environment given in
+full.
+"""
 
 from __future__ import annotations
 
@@ -63,13 +65,24 @@ def run(
         check=False,
         stdin=subprocess.DEVNULL if stdin is None else None,
     )
-    return Done(argv=tuple(os.fsdecode(part) for part in argv), code=done.returncode, out=done.stdout, err=done.stderr)
+    return Done(
+        argv=tuple(os.fsdecode(part) for part in argv),
+        code=done.returncode,
+        out=done.stdout,
+        err=done.stderr,
+    )
 
 
 class Piped:
     """A program that is being read from, or written to, while it runs."""
 
-    def __init__(self, argv: tuple[str, ...], process: subprocess.Popen[bytes], pipe: IO[bytes], errors: IO[bytes]) -> None:
+    def __init__(
+        self,
+        argv: tuple[str, ...],
+        process: subprocess.Popen[bytes],
+        pipe: IO[bytes],
+        errors: IO[bytes],
+    ) -> None:
         self.argv, self.pipe = argv, pipe
         self._process, self._errors = process, errors
 
@@ -91,7 +104,8 @@ def piped(
     cwd: Path | None = None,
     stdin: IO[bytes] | None = None,
 ) -> Iterator[Piped]:
-    """Runs a program whose output is read, or whose input is written, piece by piece; killed if the block is left before `finish`.
+    """Runs a program whose output is read, or whose input is written, piece by piece; killed if the
+    block is left before `finish`.
 
     Only one end is a pipe and stderr goes to a file, so that nothing can block on the other.
 

@@ -1,4 +1,6 @@
-"""The same tar for the same tree: fixed times and owners, PAX only where a field needs it, a fixed order given by the caller."""
+"""The same tar for the same tree: fixed times and owners, PAX only where a field needs it, a fixed
+order given by the caller.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,9 @@ import tarfile
 from typing import IO, cast
 
 EPOCH_1980 = 315532800
-"""1980-01-01T00:00:00Z: the oldest time that a zip file can hold, so wheels and layers agree (PEP 427 archives are zips)."""
+"""1980-01-01T00:00:00Z: the oldest time that a zip file can hold, so wheels and layers agree (PEP
+427 archives are zips).
+"""
 
 
 def entry(
@@ -28,7 +32,8 @@ def entry(
 class _Forward:
     """What tarfile needs of a file that is written forward only.
 
-    Its own stream mode ("w|") costs quadratic time for big members, and writes once more when a broken archive is collected.
+    Its own stream mode ("w|") costs quadratic time for big members, and writes once more when a
+    broken archive is collected.
     """
 
     def __init__(self, target: IO[bytes]) -> None:
@@ -47,8 +52,11 @@ class TarStream:
     """A tar that is written forward only, to any object with `write`."""
 
     def __init__(self, target: IO[bytes]) -> None:
-        self._tar = tarfile.TarFile(fileobj=cast("IO[bytes]", _Forward(target)), mode="w", format=tarfile.PAX_FORMAT)
-        # Documented argument of tarfile.open that typeshed does not know; 16 KiB copies cost 7.2 s where 1 MiB cost 4.1 s (torch).
+        self._tar = tarfile.TarFile(
+            fileobj=cast("IO[bytes]", _Forward(target)), mode="w", format=tarfile.PAX_FORMAT
+        )
+        # Documented argument of tarfile.open that typeshed does not know; 16 KiB copies cost 7.2 s
+        # where 1 MiB cost 4.1 s (torch).
         self._tar.copybufsize = 1 << 20  # type: ignore[attr-defined]
 
     def directory(self, name: str, mode: int = 0o755) -> None:

@@ -1,4 +1,6 @@
-"""Text for people: names may hold anything but a NUL byte and a slash, and must not look like more than one name."""
+"""Text for people: names may hold anything but a NUL byte and a slash, and must not look like more
+than one name.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +12,14 @@ _SHORT = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
 def shown(text: str) -> str:
     r"""Text that stays on its line and moves no cursor.
 
-    A line break is `\n`, a tab `\t`, another control `\x1b`, a mark that turns text around `\u202e`, and a byte that is not UTF-8
-    (a lone surrogate, PEP 383) `\xff`.
+    A line break is `\n`, a tab `\t`, another control `\x1b`, a mark that turns text around
+    `\u202e`, and a byte that is not UTF-8 (a lone surrogate, PEP 383) `\xff`.
     """
-    return text if text.isprintable() else "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
+    return (
+        text
+        if text.isprintable()
+        else "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
+    )
 
 
 def _escaped(letter: str) -> str:
@@ -32,6 +38,10 @@ def shortened(text: str, most: int = 300) -> str:
 
 def in_a_line(fault: Exception) -> str:
     """What happened and why, where other work goes on and the whole would be too much."""
-    parts = (fault.what, fault.why) if isinstance(fault, ReproboxError) else (str(fault) or type(fault).__name__, "")
+    parts = (
+        (fault.what, fault.why)
+        if isinstance(fault, ReproboxError)
+        else (str(fault) or type(fault).__name__, "")
+    )
     what, why = (shortened(" ".join(part.split("\n"))) for part in parts)
     return f"{what} ({why})" if why else what

@@ -28,7 +28,8 @@ def lasting(seconds: float) -> str:
 
 
 def bytes_of(text: str) -> int:
-    """A size in bytes: `512`, `64k`, `1.5g`, `2GiB`; every unit is a power of 1024, as docker reads them (go-units, RAMInBytes).
+    """A size in bytes: `512`, `64k`, `1.5g`, `2GiB`; every unit is a power of 1024, as docker reads
+    them (go-units, RAMInBytes).
 
     Raises:
         ValueError: when the text is not a size.
@@ -61,7 +62,8 @@ def seconds_of(text: str) -> float:
 def moments_of(text: str, now: float) -> tuple[float, float]:
     """The beginning and the end (not included) of what a date or time means, in seconds since 1970.
 
-    A date is its whole day, a time is itself; without an offset both are UTC. A duration (`2d`, `12h`) is so long before `now`.
+    A date is its whole day, a time is itself; without an offset both are UTC. A duration (`2d`,
+    `12h`) is so long before `now`.
 
     Raises:
         ValueError: when the text is neither.
@@ -74,7 +76,8 @@ def moments_of(text: str, now: float) -> tuple[float, float]:
             before = now - seconds_of("" if text.strip().isdigit() else text)
         except ValueError:
             raise ValueError(
-                f"not a date: {text!r}; write 2026-11-21, '2026-11-21 14:00' (UTC), or how long ago, as in 2d"
+                f"not a date: {text!r}; write 2026-11-21, '2026-11-21 14:00' (UTC), or how long "
+                "ago, as in 2d"
             ) from None
         return before, before
     start = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()

@@ -1,4 +1,6 @@
-"""zstd streams. The one door to python-zstandard: the standard library reads zstd from Python 3.14 on only."""
+"""zstd streams. The one door to python-zstandard: the standard library reads zstd from Python 3.14
+on only.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,16 @@ import zstandard
 
 ZstdError = zstandard.ZstdError
 MAX_WINDOW = 128 << 20
-"""Bytes of memory that a stream may ask for: `zstd --ultra -22` and Ubuntu's packages need no more (zstd(1), --memory)."""
+"""Bytes of memory that a stream may ask for: `zstd --ultra -22` and Ubuntu's packages need no more
+(zstd(1), --memory).
+"""
 
 
 def compress(plain: bytes, level: int) -> bytes:
     """One frame, with its checksum and the size of its content."""
-    return zstandard.ZstdCompressor(level=level, write_checksum=True, write_content_size=True).compress(plain)
+    return zstandard.ZstdCompressor(
+        level=level, write_checksum=True, write_content_size=True
+    ).compress(plain)
 
 
 def plain(source: object, *, window: int = MAX_WINDOW, read_size: int = 1 << 20) -> IO[bytes]:
@@ -28,7 +34,9 @@ def plain(source: object, *, window: int = MAX_WINDOW, read_size: int = 1 << 20)
         ZstdError: damaged, or over the window.
     """
     reader = zstandard.ZstdDecompressor(max_window_size=window)
-    return cast("IO[bytes]", reader.stream_reader(source, read_size=read_size, read_across_frames=True))  # type: ignore[arg-type]
+    stream = cast("IO[bytes]", source)
+    frames = reader.stream_reader(stream, read_size=read_size, read_across_frames=True)
+    return cast("IO[bytes]", frames)
 
 
 def buffered(source: object) -> io.BufferedReader:

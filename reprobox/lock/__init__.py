@@ -1,1 +1,3 @@
-"""Spec to lock: bases, system packages and wheels, each by hash, and the bytes of all of them fetched into the store."""
+"""Spec to lock: bases, system packages and wheels, each by hash, and the bytes of all of them
+fetched into the store.
+"""

@@ -26,14 +26,21 @@ class Candidate:
     size: int | None = None
 
 
-def offered(url: str | None, filename: str, sha256: str, size: int | None = None) -> Candidate | None:
+def offered(
+    url: str | None, filename: str, sha256: str, size: int | None = None
+) -> Candidate | None:
     """A candidate from an index's words; None when the name is not a wheel's."""
     try:
         name, version, _, _ = parse_wheel_filename(filename)
     except InvalidWheelFilename:
         return None
     return Candidate(
-        name=canonicalize_name(name), version=str(version), filename=filename, digest=f"sha256:{sha256.lower()}", url=url, size=size
+        name=canonicalize_name(name),
+        version=str(version),
+        filename=filename,
+        digest=f"sha256:{sha256.lower()}",
+        url=url,
+        size=size,
     )
 
 
@@ -43,8 +50,14 @@ def filename_of(url: str) -> str:
 
 
 def best(candidates: Iterable[Candidate], target: Target) -> Candidate | None:
-    """The wheel that an installer would take: the best tag, then the highest build number; None when none fits."""
-    fitting = [(rank, candidate) for candidate in candidates if (rank := _rank(candidate, target)) is not None]
+    """The wheel that an installer would take: the best tag, then the highest build number; None
+    when none fits.
+    """
+    fitting = [
+        (rank, candidate)
+        for candidate in candidates
+        if (rank := _rank(candidate, target)) is not None
+    ]
     return min(fitting, key=lambda pair: (pair[0], pair[1].filename))[1] if fitting else None
 
 

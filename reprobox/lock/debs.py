@@ -1,4 +1,6 @@
-"""Debian packages: a base made of nothing but packages, and packages on top of any base that has dpkg."""
+"""Debian packages: a base made of nothing but packages, and packages on top of any base that has
+dpkg.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,18 @@ from pathlib import Path
 
 from reprobox.errors import ResolveError
 from reprobox.kit import proc
-from reprobox.lock import apt
-from reprobox.lock.apt import Apt, Offer, Sources
-from reprobox.lock.tree import Tree
+from reprobox.lock import host_apt
+from reprobox.lock.host_apt import Apt, Offer, Sources
+from reprobox.lock.image_tree import Tree
 from reprobox.model.lock import BaseLock, Deb
 from reprobox.model.ports import Objects, Progress
 
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-_MIRROR, _SECURITY, _KEYS = "REPROBOX_DEBIAN_MIRROR", "REPROBOX_DEBIAN_SECURITY_MIRROR", "REPROBOX_DEBIAN_KEYRING"
+_MIRROR, _SECURITY, _KEYS = (
+    "REPROBOX_DEBIAN_MIRROR",
+    "REPROBOX_DEBIAN_SECURITY_MIRROR",
+    "REPROBOX_DEBIAN_KEYRING",
+)
 _ROLLING = ("sid", "unstable", "experimental")
 """Suites without updates and security suites of their own."""
 _PYTHONS = {"bullseye": "3.9", "bookworm": "3.11", "trixie": "3.13"}
@@ -58,14 +64,23 @@ def _mirrors() -> tuple[str, str | None]:
         raise ResolveError(
             "no Debian mirror is known here",
             why="The host's apt has no source of a Debian suite.",
-            next_step=f"name one in {_MIRROR} (and {_SECURITY}), such as the URL of your distribution's mirror",
+            next_step=f"name one in {_MIRROR} (and {_SECURITY}), such as the URL of your "
+            "distribution's mirror",
         )
     return main[0], os.environ.get(_SECURITY, security[0] if security else None)
 
 
 def _host_targets() -> list[tuple[str, str]]:
     try:
-        done = proc.run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages"])
+        done = proc.run(
+            [
+                "apt-get",
+                "indextargets",
+                "--format",
+                "$(REPO_URI) $(RELEASE) $(COMPONENT)",
+                "Created-By: Packages",
+            ]
+        )
     except FileNotFoundError:
         return []
     lines = [line.split() for line in done.out.decode().splitlines()]
@@ -79,12 +94,15 @@ def _host_id() -> str:
 
 def os_release(data: bytes) -> dict[str, str]:
     """os-release(5) as a mapping."""
-    pairs = re.findall(r"^([A-Z_]+)=[\"']?([^\"'\n]*)[\"']?$", data.decode("utf-8", "replace"), re.MULTILINE)
+    pairs = re.findall(
+        r"^([A-Z_]+)=[\"']?([^\"'\n]*)[\"']?$", data.decode("utf-8", "replace"), re.MULTILINE
+    )
     return dict(pairs)
 
 
 def tree_sources(tree: Tree, reference: str) -> Sources:
-    """The archive that an image's packages come from: the host's mirror for Debian, else the image's own sources and keys.
+    """The archive that an image's packages come from: the host's mirror for Debian, else the
+    image's own sources and keys.
 
     Raises:
         ResolveError: the image has no apt.
@@ -93,47 +111,77 @@ def tree_sources(tree: Tree, reference: str) -> Sources:
     if release.get("ID") == "debian" and "VERSION_CODENAME" in release:
         return suite_sources(release["VERSION_CODENAME"])
     texts = {path: tree.read(path) or b"" for path in tree.paths("etc/apt/sources.list")}
-    sources = {Path(path).name: data.decode() for path, data in texts.items() if path.endswith((".list", ".sources"))}
+    sources = {
+        Path(path).name: data.decode()
+        for path, data in texts.items()
+        if path.endswith((".list", ".sources"))
+    }
     if not sources:
         raise ResolveError(
             f"the base {reference} has no Debian packages to resolve against",
             why="It has no apt sources.",
             next_step="leave out `apt`, or choose a Debian or Ubuntu base",
         )
-    trusted = {Path(path).name: tree.read(path) or b"" for directory in _KEY_DIRECTORIES for path in tree.paths(directory + "/")}
-    return Sources(files=sources, trusted={name: data for name, data in trusted.items() if name.endswith((".gpg", ".asc"))})
+    trusted = {
+        Path(path).name: tree.read(path) or b""
+        for directory in _KEY_DIRECTORIES
+        for path in tree.paths(directory + "/")
+    }
+    return Sources(
+        files=sources,
+        trusted={name: data for name, data in trusted.items() if name.endswith((".gpg", ".asc"))},
+    )
 
 
 def status_of(tree: Tree) -> bytes:
     """dpkg's status of what is installed in an image (distroless images keep one file a package)."""
     pieces = [
         tree.read("var/lib/dpkg/status"),
-        *(tree.read(path) for path in tree.paths("var/lib/dpkg/status.d/") if ".md5sums" not in path),
+        *(
+            tree.read(path)
+            for path in tree.paths("var/lib/dpkg/status.d/")
+            if ".md5sums" not in path
+        ),
     ]
     return b"\n\n".join(piece.strip() for piece in pieces if piece) + b"\n"
 
 
 def archive_of(
-    base: BaseLock, objects: Objects, progress: Progress, prefer: Iterable[Deb] = (), tree: Tree | None = None
+    base: BaseLock,
+    objects: Objects,
+    progress: Progress,
+    prefer: Iterable[Deb] = (),
+    tree: Tree | None = None,
 ) -> AbstractContextManager[Apt]:
-    """A private apt that offers what a locked base's packages come from; its state is what is installed in the base."""
+    """A private apt that offers what a locked base's packages come from; its state is what is
+    installed in the base.
+    """
     if base.kind == "debian":
-        return apt.private(suite_sources(base.reference), prefer=prefer, objects=objects, progress=progress)
+        return host_apt.private(
+            suite_sources(base.reference), prefer=prefer, objects=objects, progress=progress
+        )
     tree = tree or Tree(objects.path(diff_id) for diff_id in base.diff_ids)
-    return apt.private(
-        tree_sources(tree, base.reference), status=status_of(tree), prefer=prefer, objects=objects, progress=progress
+    return host_apt.private(
+        tree_sources(tree, base.reference),
+        status=status_of(tree),
+        prefer=prefer,
+        objects=objects,
+        progress=progress,
     )
 
 
 def debian_base(archive: Apt, suite: str, python: str) -> list[Offer]:
-    """Packages of a base: Essential and required (Debian Policy 2.5, 3.8), and the interpreter with its standard library.
+    """Packages of a base: Essential and required (Debian Policy 2.5, 3.8), and the interpreter with
+    its standard library.
 
     Raises:
         ResolveError: the suite has another Python.
     """
     package = f"python{python}"
     if package not in archive.names("python3."):
-        offered = sorted({name for name in archive.names("python3.") if re.fullmatch(r"python3\.\d+", name)})
+        offered = sorted(
+            {name for name in archive.names("python3.") if re.fullmatch(r"python3\.\d+", name)}
+        )
         has = ", ".join(name.removeprefix("python") for name in offered) or "none"
         other = [name for name, version in _PYTHONS.items() if version == python]
         step = (
@@ -141,7 +189,9 @@ def debian_base(archive: Apt, suite: str, python: str) -> list[Offer]:
             if other
             else f"say `python: '{has.split(', ')[0]}'`, or use a registry base with {python}"
         )
-        raise ResolveError(f"Debian {suite} has no Python {python}", why=f"It has {has}.", next_step=step)
+        raise ResolveError(
+            f"Debian {suite} has no Python {python}", why=f"It has {has}.", next_step=step
+        )
     return archive.plan(["?essential", "?priority(required)", package])
 
 
@@ -150,7 +200,8 @@ def on_top(archive: Apt, packages: Iterable[str], base: Iterable[Deb] = ()) -> l
 
     Args:
         packages: `name` or `name=version`.
-        base: packages that a Debian base consists of; none where the archive knows what is installed.
+        base: packages that a Debian base consists of; none where the archive knows what is
+            installed.
     """
     names = list(packages)
     if not names:
@@ -165,7 +216,9 @@ def glibc_minor(tree: Tree | None, packages: Iterable[Deb]) -> int | None:
     """The minor version of the image's glibc as dpkg knows it; None when it does not."""
     versions = [deb.version for deb in packages if deb.name == "libc6"]
     if tree is not None:
-        match = re.search(rb"^Package: libc6\n(?:.+\n)*?Version: (\S+)", status_of(tree), re.MULTILINE)
+        match = re.search(
+            rb"^Package: libc6\n(?:.+\n)*?Version: (\S+)", status_of(tree), re.MULTILINE
+        )
         versions += [match[1].decode()] if match else []
     numbers = [re.match(r"2\.(\d+)", version) for version in versions]
     return next((int(number[1]) for number in numbers if number), None)

@@ -1,4 +1,5 @@
-"""Bytes by hash from http(s) and file URLs: in parallel, resumed where they were cut, hashed while they are written.
+"""Bytes by hash from http(s) and file URLs: in parallel, resumed where they were cut, hashed while
+they are written.
 
 requests, because proxies, certificates, netrc and redirects then behave as users have set them up.
 """
@@ -20,7 +21,7 @@ import requests
 
 from reprobox.errors import FetchError, HashMismatch, ReproboxError
 from reprobox.kit import files
-from reprobox.lock.pip import Settings, origin
+from reprobox.lock.pip_settings import Settings, origin
 from reprobox.model.ports import Bar, Objects, Progress
 
 _PARALLEL = 8
@@ -72,14 +73,20 @@ class Transport:
         )
 
 
-def fetch(items: Sequence[Item], *, objects: Objects, transport: Transport, progress: Progress, what: str) -> None:
+def fetch(
+    items: Sequence[Item], *, objects: Objects, transport: Transport, progress: Progress, what: str
+) -> None:
     """Brings everything into the store.
 
     Raises:
         HashMismatch: a server gave other bytes, and no address the right ones.
         FetchError: something could not be had; `why` names each.
     """
-    wanted = [item for item in {item.digest: item for item in items}.values() if not objects.has(item.digest)]
+    wanted = [
+        item
+        for item in {item.digest: item for item in items}.values()
+        if not objects.has(item.digest)
+    ]
     if not wanted:
         return
     sizes = [item.size for item in wanted]
@@ -87,18 +94,29 @@ def fetch(items: Sequence[Item], *, objects: Objects, transport: Transport, prog
     stop = threading.Event()
     with progress.task(what, total) as bar, ThreadPoolExecutor(_PARALLEL) as pool:
         try:
-            failures = list(pool.map(lambda item: _Download(item, objects, transport, bar, stop).run(), wanted))
+            failures = list(
+                pool.map(lambda item: _Download(item, objects, transport, bar, stop).run(), wanted)
+            )
         except BaseException:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)
             raise
-    _raise([(item, failure) for item, failure in zip(wanted, failures, strict=True) if failure is not None])
+    _raise(
+        [
+            (item, failure)
+            for item, failure in zip(wanted, failures, strict=True)
+            if failure is not None
+        ]
+    )
 
 
 def _raise(failed: list[tuple[Item, ReproboxError]]) -> None:
     if not failed:
         return
-    why = "\n".join(f"{item.label}: {error.what}" + (f" ({error.why})" if error.why else "") for item, error in failed)
+    why = "\n".join(
+        f"{item.label}: {error.what}" + (f" ({error.why})" if error.why else "")
+        for item, error in failed
+    )
     wrong = [error for _, error in failed if isinstance(error, HashMismatch)]
     if wrong:
         raise HashMismatch(
@@ -107,7 +125,9 @@ def _raise(failed: list[tuple[Item, ReproboxError]]) -> None:
             next_step="find out who changed the file; `reprobox lock --upgrade` accepts it",
         )
     raise FetchError(
-        f"{len(failed)} file(s) could not be fetched", why=why, next_step="check network and index settings, and try again"
+        f"{len(failed)} file(s) could not be fetched",
+        why=why,
+        next_step="check network and index settings, and try again",
     )
 
 
@@ -118,8 +138,16 @@ class _Cut(Exception):
 class _Download:
     """One item. What was written stays in the partial file, so a later try goes on from there."""
 
-    def __init__(self, item: Item, objects: Objects, transport: Transport, bar: Bar, stop: threading.Event) -> None:
-        self.item, self.objects, self.transport, self.bar, self.stop = item, objects, transport, bar, stop
+    def __init__(
+        self, item: Item, objects: Objects, transport: Transport, bar: Bar, stop: threading.Event
+    ) -> None:
+        self.item, self.objects, self.transport, self.bar, self.stop = (
+            item,
+            objects,
+            transport,
+            bar,
+            stop,
+        )
         self.session = requests.Session()
         self.session.proxies.update(transport.proxies)
 
@@ -149,7 +177,9 @@ class _Download:
             return
         partial = self.objects.partial(self.item.digest)
         with files.locked(partial):
-            if not self.objects.has(self.item.digest):  # another process had the lock before and finished
+            if not self.objects.has(
+                self.item.digest
+            ):  # another process had the lock before and finished
                 self._into(url, partial)
 
     def _into(self, url: str, partial: Path) -> None:
@@ -160,7 +190,10 @@ class _Download:
             found = self._complete(url, partial)
         if found != self.item.digest:
             partial.write_bytes(b"")
-            raise HashMismatch("the server's bytes have another digest", why=f"expected {self.item.digest}, got {found}")
+            raise HashMismatch(
+                "the server's bytes have another digest",
+                why=f"expected {self.item.digest}, got {found}",
+            )
         self.objects.put_file(partial, expect=self.item.digest, move=True)
 
     def _complete(self, url: str, partial: Path) -> str:
@@ -205,7 +238,9 @@ class _Download:
         if offset:
             headers["Range"] = f"bytes={offset}-"
         try:
-            response = self.session.get(url, headers=headers, stream=True, timeout=_TIMEOUT, **self._options(url))
+            response = self.session.get(
+                url, headers=headers, stream=True, timeout=_TIMEOUT, **self._options(url)
+            )
         except _TRANSIENT as error:
             raise _Cut(type(error).__name__) from error
         if offset and response.status_code == requests.codes.requested_range_not_satisfiable:

@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Literal
 
 from reprobox.errors import FetchError, HashMismatch
-from reprobox.lock import debs, download, index, pip
+from reprobox.lock import debs, download, pip_settings, wheel_index
 from reprobox.lock.target import Target
 from reprobox.model.lock import Lock
 from reprobox.model.ports import Objects, Progress
 
-_ELSEWHERE = (
-    "connect to the network, pull from a store that has it (`reprobox pull`), or make a new lock with `reprobox lock --upgrade`"
-)
+_ELSEWHERE = "connect to the network, pull from a store that has it (`reprobox pull`), or make a new lock with `reprobox lock --upgrade`"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +35,30 @@ def needed(lock: Lock) -> Iterator[Needed]:
     """Everything that a lock names by hash; what garbage collection must keep."""
     for wheel in lock.wheels:
         yield Needed(
-            kind="wheel", name=wheel.name, version=wheel.version, filename=wheel.filename, digest=wheel.sha256, size=wheel.size
+            kind="wheel",
+            name=wheel.name,
+            version=wheel.version,
+            filename=wheel.filename,
+            digest=wheel.sha256,
+            size=wheel.size,
         )
     for deb in (*lock.base.packages, *lock.debs):
-        yield Needed(kind="deb", name=deb.name, version=deb.version, filename=deb.filename, digest=deb.sha256, size=deb.size)
+        yield Needed(
+            kind="deb",
+            name=deb.name,
+            version=deb.version,
+            filename=deb.filename,
+            digest=deb.sha256,
+            size=deb.size,
+        )
     for diff_id in lock.base.diff_ids:
-        yield Needed(kind="layer", name=lock.base.reference, version="", filename=f"of {lock.base.reference}", digest=diff_id)
+        yield Needed(
+            kind="layer",
+            name=lock.base.reference,
+            version="",
+            filename=f"of {lock.base.reference}",
+            digest=diff_id,
+        )
 
 
 def missing(lock: Lock, objects: Objects) -> list[Needed]:
@@ -50,8 +66,15 @@ def missing(lock: Lock, objects: Objects) -> list[Needed]:
     return [piece for piece in needed(lock) if not objects.has(piece.digest)]
 
 
-def complete(lock: Lock, objects: Objects, progress: Progress, offline: bool = False, root: Path | None = None) -> None:
-    """Makes every wheel and deb of a lock present, from the user's own indexes and mirrors, by hash.
+def complete(
+    lock: Lock,
+    objects: Objects,
+    progress: Progress,
+    offline: bool = False,
+    root: Path | None = None,
+) -> None:
+    """Makes every wheel and deb of a lock present, from the user's own indexes and mirrors, by
+    hash.
 
     Args:
         root: where uv looks for its project configuration; the current directory by default.
@@ -67,7 +90,9 @@ def complete(lock: Lock, objects: Objects, progress: Progress, offline: bool = F
     if offline or any(piece.kind == "layer" for piece in absent):
         gone = absent if offline else [piece for piece in absent if piece.kind == "layer"]
         raise FetchError(
-            _count(gone) + (" and this is offline" if offline else ""), why="\n".join(map(str, gone)), next_step=_ELSEWHERE
+            _count(gone) + (" and this is offline" if offline else ""),
+            why="\n".join(map(str, gone)),
+            next_step=_ELSEWHERE,
         )
     _fetch_wheels(lock, absent, objects, progress, root or Path.cwd())
     _fetch_debs(lock, absent, objects, progress)
@@ -86,7 +111,9 @@ def check_sizes(lock: Lock, objects: Objects) -> None:
     wrong = [
         piece
         for piece in needed(lock)
-        if piece.size is not None and objects.has(piece.digest) and objects.path(piece.digest).stat().st_size != piece.size
+        if piece.size is not None
+        and objects.has(piece.digest)
+        and objects.path(piece.digest).stat().st_size != piece.size
     ]
     _refuse(wrong, objects)
 
@@ -100,10 +127,17 @@ def verify(lock: Lock, objects: Objects, progress: Progress) -> None:
     """
     absent = missing(lock, objects)
     if absent:
-        raise FetchError(_count(absent), why="\n".join(map(str, absent)), next_step="fetch them with `reprobox lock --vendor`")
+        raise FetchError(
+            _count(absent),
+            why="\n".join(map(str, absent)),
+            next_step="fetch them with `reprobox lock --vendor`",
+        )
     pieces = list(needed(lock))
     wrong = []
-    with progress.task("verifying the lock's files", sum(objects.path(piece.digest).stat().st_size for piece in pieces)) as bar:
+    with progress.task(
+        "verifying the lock's files",
+        sum(objects.path(piece.digest).stat().st_size for piece in pieces),
+    ) as bar:
         for piece in pieces:
             if not objects.verify(piece.digest):
                 wrong.append(piece)
@@ -120,15 +154,23 @@ def _refuse(wrong: list[Needed], objects: Objects) -> None:
         )
 
 
-def _fetch_wheels(lock: Lock, absent: list[Needed], objects: Objects, progress: Progress, root: Path) -> None:
+def _fetch_wheels(
+    lock: Lock, absent: list[Needed], objects: Objects, progress: Progress, root: Path
+) -> None:
     pieces = [piece for piece in absent if piece.kind == "wheel"]
     if not pieces:
         return
-    settings = pip.read()
+    settings = pip_settings.read()
     digests = {piece.digest for piece in pieces}
     pins = {(piece.name, piece.version) for piece in pieces}
     target = Target(python=lock.python.version)
-    found = index.find(pins, root=root, target=target, settings=settings, accept=lambda wheel: wheel.digest in digests)
+    found = wheel_index.find(
+        pins,
+        root=root,
+        target=target,
+        settings=settings,
+        accept=lambda wheel: wheel.digest in digests,
+    )
     urls: dict[str, list[str]] = {}
     for wheel in (wheel for wheels in found.values() for wheel in wheels if wheel.url):
         urls.setdefault(wheel.digest, []).append(str(wheel.url))
@@ -140,12 +182,19 @@ def _fetch_debs(lock: Lock, absent: list[Needed], objects: Objects, progress: Pr
     if not pieces:
         return
     with debs.archive_of(lock.base, objects, progress) as apt:
-        urls = apt.addresses({piece.digest: (piece.name, piece.version, piece.filename) for piece in pieces})
+        urls = apt.addresses(
+            {piece.digest: (piece.name, piece.version, piece.filename) for piece in pieces}
+        )
         _fetch(pieces, urls, objects, apt.transport(), progress, "Debian packages")
 
 
 def _fetch(
-    pieces: list[Needed], urls: dict[str, list[str]], objects: Objects, transport: download.Transport, progress: Progress, what: str
+    pieces: list[Needed],
+    urls: dict[str, list[str]],
+    objects: Objects,
+    transport: download.Transport,
+    progress: Progress,
+    what: str,
 ) -> None:
     nowhere = [piece for piece in pieces if piece.digest not in urls]
     if nowhere:
@@ -155,7 +204,14 @@ def _fetch(
             next_step=_ELSEWHERE,
         )
     items = [
-        download.Item(label=piece.filename, digest=piece.digest, urls=tuple(urls[piece.digest]), size=piece.size)
+        download.Item(
+            label=piece.filename,
+            digest=piece.digest,
+            urls=tuple(urls[piece.digest]),
+            size=piece.size,
+        )
         for piece in pieces
     ]
-    download.fetch(items, objects=objects, transport=transport, progress=progress, what=f"fetching {what}")
+    download.fetch(
+        items, objects=objects, transport=transport, progress=progress, what=f"fetching {what}"
+    )

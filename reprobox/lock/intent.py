@@ -1,4 +1,6 @@
-"""What a lock answers: the environment section of the config and the bytes of every file that it names."""
+"""What a lock answers: the environment section of the config and the bytes of every file that it
+names.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from pathlib import Path
 
 from reprobox.errors import ConfigError
 from reprobox.kit import canon
-from reprobox.lock import requirements
+from reprobox.lock.formats import requirements
 from reprobox.model import codec
 from reprobox.model.spec import Environment
 
@@ -14,12 +16,15 @@ _SUFFIXES = (".txt", ".in", ".pip", ".toml", ".lock")
 
 
 def is_file(entry: str, root: Path) -> bool:
-    """Whether an entry of `requirements` means a file. `requirements.txt` is a valid package name too, so the ending decides."""
+    """Whether an entry of `requirements` means a file. `requirements.txt` is a valid package name
+    too, so the ending decides.
+    """
     return entry.endswith(_SUFFIXES) or (root / entry).is_file()
 
 
 def requirement_files(env: Environment, root: Path) -> dict[str, Path]:
-    """Every requirement file, and the files these include, by the name as written (includes: relative to root).
+    """Every requirement file, and the files these include, by the name as written (includes:
+    relative to root).
 
     Raises:
         ConfigError: one is missing.
@@ -31,7 +36,8 @@ def requirement_files(env: Environment, root: Path) -> dict[str, Path]:
         elif requirements.parse(entry) is None:
             raise ConfigError(
                 f"requirements: {entry!r} is neither a file nor a requirement",
-                next_step="write a requirement such as 'numpy>=2', or the path of a requirements file relative to the config",
+                next_step="write a requirement such as 'numpy>=2', or the path of a requirements "
+                "file relative to the config",
             )
     return found
 
@@ -42,7 +48,9 @@ def _collect(name: str, root: Path, *, named_by: str, found: dict[str, Path]) ->
         return
     if not path.is_file():
         raise ConfigError(
-            f"{name} does not exist", why=f"It is named by {named_by}.", next_step=f"create {path} or take it out of {named_by}"
+            f"{name} does not exist",
+            why=f"It is named by {named_by}.",
+            next_step=f"create {path} or take it out of {named_by}",
         )
     found[name] = path
     if path.suffix in (".txt", ".in", ".pip"):
@@ -61,7 +69,8 @@ def base_file(env: Environment, root: Path) -> Path | None:
     path = root / env.base.reference
     if not path.is_file():
         raise ConfigError(
-            f"the {env.base.kind} of the base, {env.base.reference}, does not exist", next_step=f"create {path} or change the base"
+            f"the {env.base.kind} of the base, {env.base.reference}, does not exist",
+            next_step=f"create {path} or change the base",
         )
     return path
 

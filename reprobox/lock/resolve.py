@@ -1,4 +1,6 @@
-"""Environment to lock: the base, the system packages and the wheels, each pinned by hash and fetched."""
+"""Environment to lock: the base, the system packages and the wheels, each pinned by hash and
+fetched.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +11,19 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from reprobox.errors import ResolveError
-from reprobox.lock import base as bases
-from reprobox.lock import debs, download, fetch, intent, pip, wheels
-from reprobox.lock.apt import Apt, Offer
+from reprobox.lock import bases, debs, download, fetch, intent, pip_settings, wheels
 from reprobox.lock.candidate import Candidate
+from reprobox.lock.host_apt import Apt, Offer
+from reprobox.lock.image_tree import Tree
 from reprobox.lock.target import Target
-from reprobox.lock.tree import Tree
 from reprobox.model.lock import BaseLock, Deb, Lock, Python, Wheel
 from reprobox.model.ports import ImageEngine, Objects, Progress
 from reprobox.model.spec import Environment
 
 _OLD_GLIBC = 28
-"""What is assumed of a base that does not say: manylinux_2_28, the oldest that current wheels are made for."""
+"""What is assumed of a base that does not say: manylinux_2_28, the oldest that current wheels are
+made for.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +61,9 @@ def resolve(
 ) -> Lock:
     """Makes the lock; everything that it names is in the store afterwards.
 
-    A previous lock for the same intent is only completed. Otherwise its pins are preferred, unless they are to be upgraded. Its
-    timestamp is kept when nothing but the intent's wording has changed, and its `image` when nothing has.
+    A previous lock for the same intent is only completed. Otherwise its pins are preferred, unless
+    they are to be upgraded. Its timestamp is kept when nothing but the intent's wording has
+    changed, and its `image` when nothing has.
 
     Args:
         root: directory of the config, which all names are relative to.
@@ -68,12 +72,21 @@ def resolve(
         now: seconds since 1970, for a new lock's timestamp.
 
     Raises:
-        ConfigError, ResolveError, FetchError, HashMismatch, ImageError, EngineUnavailable, EngineError.
+        ConfigError, ResolveError, FetchError, HashMismatch, ImageError, EngineUnavailable,
+        EngineError.
     """
     wanted = intent.digest(env, root)
     kept = None if upgrade else previous
     released = frozenset(str(canonicalize_name(name)) for name in upgrade_packages)
-    request = _Request(env=env, root=root, previous=kept, released=released, objects=objects, engine=engine, progress=progress)
+    request = _Request(
+        env=env,
+        root=root,
+        previous=kept,
+        released=released,
+        objects=objects,
+        engine=engine,
+        progress=progress,
+    )
     _check_released(kept, released)
     if kept is not None and kept.intent == wanted and not released:
         _refill_base(kept, request)
@@ -96,11 +109,16 @@ def resolve(
 def _check_released(previous: Lock | None, released: Iterable[str]) -> None:
     if previous is None:
         return
-    known = {str(canonicalize_name(piece.name)) for piece in fetch.needed(previous) if piece.kind != "layer"}
+    known = {
+        str(canonicalize_name(piece.name))
+        for piece in fetch.needed(previous)
+        if piece.kind != "layer"
+    }
     unknown = sorted(set(released) - known)
     if unknown:
         raise ResolveError(
-            f"the lock has no package {', '.join(unknown)}", next_step="see `reprobox.lock` for the names, or use --upgrade"
+            f"the lock has no package {', '.join(unknown)}",
+            next_step="see `reprobox.lock` for the names, or use --upgrade",
         )
 
 
@@ -110,11 +128,15 @@ def _keep(lock: Lock, previous: Lock | None) -> Lock:
     same = replace(lock, intent=previous.intent, timestamp=previous.timestamp)
     if same != previous.without_image():
         return lock
-    return previous if lock.intent == previous.intent else replace(lock, timestamp=previous.timestamp)
+    return (
+        previous if lock.intent == previous.intent else replace(lock, timestamp=previous.timestamp)
+    )
 
 
 def _refill_base(lock: Lock, request: _Request) -> None:
-    """Layers of a base that left the store come back from where they came from, if they are the same."""
+    """Layers of a base that left the store come back from where they came from, if they are the
+    same.
+    """
     if lock.base.kind == "debian" or all(map(request.objects.has, lock.base.diff_ids)):
         return
     found = bases.pin(request.env.base, _work(request))
@@ -122,14 +144,18 @@ def _refill_base(lock: Lock, request: _Request) -> None:
         raise ResolveError(
             f"the base {lock.base.reference} now has other layers than the lock names",
             why="Its layers have left the store, and cannot be made again.",
-            next_step="pull them from a store that has them (`reprobox pull`), or take the new base with `reprobox lock --upgrade`",
+            next_step="pull them from a store that has them (`reprobox pull`), or take the new "
+            "base with `reprobox lock --upgrade`",
         )
 
 
 def _work(request: _Request) -> bases.Work:
     previous = request.previous.base if request.previous is not None else None
     intended = request.env.base
-    same = previous is not None and (previous.kind, previous.reference) == (intended.kind, intended.reference)
+    same = previous is not None and (previous.kind, previous.reference) == (
+        intended.kind,
+        intended.reference,
+    )
     return bases.Work(
         root=request.root,
         objects=request.objects,
@@ -156,7 +182,9 @@ def _system(request: _Request) -> _System:
 def _composed(request: _Request) -> _System:
     env, suite = request.env, request.env.base.reference
     bare = BaseLock(kind="debian", reference=suite)
-    with debs.archive_of(bare, request.objects, request.progress, prefer=_preferred(request)) as archive:
+    with debs.archive_of(
+        bare, request.objects, request.progress, prefer=_preferred(request)
+    ) as archive:
         with request.progress.task("resolving Debian packages"):
             base = debs.debian_base(archive, suite, env.python)
             packages = tuple(offer.deb for offer in base)
@@ -176,12 +204,19 @@ def _existing(request: _Request) -> _System:
     tree = Tree(request.objects.path(diff_id) for diff_id in base.diff_ids)
     extra: list[Offer] = []
     if env.apt:
-        with debs.archive_of(base, request.objects, request.progress, prefer=_preferred(request), tree=tree) as archive:
+        with debs.archive_of(
+            base, request.objects, request.progress, prefer=_preferred(request), tree=tree
+        ) as archive:
             with request.progress.task("resolving Debian packages"):
                 extra = debs.on_top(archive, env.apt)
             _fetch_debs(extra, archive, request)
     python = bases.find_python(base, tree, env.python, tuple(offer.deb.name for offer in extra))
-    return _System(base=base, debs=tuple(offer.deb for offer in extra), python=python, target=_target(env.python, tree, extra))
+    return _System(
+        base=base,
+        debs=tuple(offer.deb for offer in extra),
+        python=python,
+        target=_target(env.python, tree, extra),
+    )
 
 
 def _target(python: str, tree: Tree, extra: Iterable[Offer]) -> Target:
@@ -193,17 +228,27 @@ def _target(python: str, tree: Tree, extra: Iterable[Offer]) -> Target:
 
 def _fetch_debs(offers: Iterable[Offer], archive: Apt, request: _Request) -> None:
     items = [
-        download.Item(label=offer.deb.filename, digest=offer.deb.sha256, urls=(offer.url,), size=offer.deb.size) for offer in offers
+        download.Item(
+            label=offer.deb.filename,
+            digest=offer.deb.sha256,
+            urls=(offer.url,),
+            size=offer.deb.size,
+        )
+        for offer in offers
     ]
     download.fetch(
-        items, objects=request.objects, transport=archive.transport(), progress=request.progress, what="fetching Debian packages"
+        items,
+        objects=request.objects,
+        transport=archive.transport(),
+        progress=request.progress,
+        what="fetching Debian packages",
     )
 
 
 def _wheels(request: _Request, target: Target) -> tuple[Wheel, ...]:
     if not request.env.requirements:
         return ()
-    settings = pip.read()
+    settings = pip_settings.read()
     job = wheels.Job(root=request.root, target=target, settings=settings)
     previous = request.previous.wheels if request.previous is not None else ()
     with request.progress.task("resolving wheels"):
@@ -218,14 +263,31 @@ def _wheels(request: _Request, target: Target) -> tuple[Wheel, ...]:
     absent = [wheel for wheel in chosen if not request.objects.has(wheel.digest)]
     urls = wheels.addressed(absent, job)
     items = [
-        download.Item(label=wheel.filename, digest=wheel.digest, urls=urls.get(wheel.digest, ()), size=wheel.size)
+        download.Item(
+            label=wheel.filename,
+            digest=wheel.digest,
+            urls=urls.get(wheel.digest, ()),
+            size=wheel.size,
+        )
         for wheel in absent
     ]
     transport = download.Transport.of(settings)
-    download.fetch(items, objects=request.objects, transport=transport, progress=request.progress, what="fetching wheels")
+    download.fetch(
+        items,
+        objects=request.objects,
+        transport=transport,
+        progress=request.progress,
+        what="fetching wheels",
+    )
     return tuple(_wheel(wheel, request.objects) for wheel in chosen)
 
 
 def _wheel(candidate: Candidate, objects: Objects) -> Wheel:
     size = objects.path(candidate.digest).stat().st_size
-    return Wheel(name=candidate.name, version=candidate.version, filename=candidate.filename, sha256=candidate.digest, size=size)
+    return Wheel(
+        name=candidate.name,
+        version=candidate.version,
+        filename=candidate.filename,
+        sha256=candidate.digest,
+        size=size,
+    )

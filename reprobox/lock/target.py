@@ -54,11 +54,16 @@ class Target:
         """Every tag that fits, with its rank; 0 fits best."""
         platforms = list(self._platforms())
         interpreter = f"cp{self.python.replace('.', '')}"
-        tags = [*cpython_tags(self.version, platforms=platforms), *compatible_tags(self.version, interpreter, platforms)]
+        tags = [
+            *cpython_tags(self.version, platforms=platforms),
+            *compatible_tags(self.version, interpreter, platforms),
+        ]
         return {tag: rank for rank, tag in reversed(list(enumerate(tags)))}
 
     def markers(self) -> dict[str, str]:
-        """The values of environment markers (PyPA, "Environment Markers"); the kernel is not known when locking."""
+        """The values of environment markers (PyPA, "Environment Markers"); the kernel is not known
+        when locking.
+        """
         return {
             "implementation_name": "cpython",
             "implementation_version": f"{self.python}.0",

@@ -1,4 +1,6 @@
-"""Requirements to wheels: locks that people already have are taken as they are, everything else is uv's to resolve."""
+"""Requirements to wheels: locks that people already have are taken as they are, everything else is
+uv's to resolve.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,10 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from reprobox.errors import HashMismatch, ResolveError
-from reprobox.lock import conda, index, intent, poetry, pylock, requirements, uv
+from reprobox.lock import intent, resolver_uv, wheel_index
 from reprobox.lock.candidate import Candidate, best
-from reprobox.lock.pip import Settings
+from reprobox.lock.formats import conda, poetry, pylock, requirements
+from reprobox.lock.pip_settings import Settings
 from reprobox.lock.target import Target
 from reprobox.model.lock import Wheel
 
@@ -27,18 +30,26 @@ class Job:
 
 
 def _pylock(path: Path, job: Job) -> list[Candidate]:
-    packages = pylock.parse(path.read_text("utf-8"), where=path.name, directory=path.parent, target=job.target)
+    packages = pylock.parse(
+        path.read_text("utf-8"), where=path.name, directory=path.parent, target=job.target
+    )
     return pylock.select(packages, job.target, where=path.name)
 
 
 def _uv_lock(path: Path, job: Job) -> list[Candidate]:
-    return pylock.select(uv.export(path, target=job.target, settings=job.settings), job.target, where=path.name)
+    return pylock.select(
+        resolver_uv.export(path, target=job.target, settings=job.settings),
+        job.target,
+        where=path.name,
+    )
 
 
 def _poetry(path: Path, job: Job) -> list[Candidate]:
     project = path.with_name("pyproject.toml")
     direct = poetry.direct_names(project.read_text("utf-8")) if project.is_file() else set()
-    packages = poetry.parse(path.read_text("utf-8"), where=path.name, target=job.target, direct=direct)
+    packages = poetry.parse(
+        path.read_text("utf-8"), where=path.name, target=job.target, direct=direct
+    )
     return pylock.select(packages, job.target, where=path.name)
 
 
@@ -46,8 +57,12 @@ def _conda(path: Path, job: Job) -> list[Candidate]:
     packages = conda.parse(path.read_text("utf-8"), where=path.name, python=job.target.python)
     pins = {package: (package.name, _version(package.version)) for package in packages}
     target = job.target
-    found = index.find(
-        pins.values(), root=job.root, target=target, settings=job.settings, accept=lambda w: best([w], target) is not None
+    found = wheel_index.find(
+        pins.values(),
+        root=job.root,
+        target=target,
+        settings=job.settings,
+        accept=lambda w: best([w], target) is not None,
     )
     refused = [package for package, pin in pins.items() if pin not in found]
     if refused:
@@ -78,7 +93,13 @@ def reader_of(path: Path) -> _Reader | None:
 
 
 def choose(
-    entries: Sequence[str], *, root: Path, target: Target, settings: Settings, previous: Iterable[Wheel], released: Iterable[str]
+    entries: Sequence[str],
+    *,
+    root: Path,
+    target: Target,
+    settings: Settings,
+    previous: Iterable[Wheel],
+    released: Iterable[str],
 ) -> list[Candidate]:
     """The wheels of an environment, by name.
 
@@ -103,9 +124,15 @@ def choose(
             _merge(chosen, reader(root / entry, job), entry)
     if resolvable:
         free = {canonicalize_name(name) for name in released}
-        pins = {wheel.name: wheel.version for wheel in previous if canonicalize_name(wheel.name) not in free}
+        pins = {
+            wheel.name: wheel.version
+            for wheel in previous
+            if canonicalize_name(wheel.name) not in free
+        }
         given = {name: candidate.version for name, candidate in chosen.items()}
-        packages = uv.compile_packages(resolvable, root=root, target=target, settings=settings, pins=pins, constraints=given)
+        packages = resolver_uv.compile_packages(
+            resolvable, root=root, target=target, settings=settings, pins=pins, constraints=given
+        )
         resolved = pylock.select(packages, target, where="the requirements")
         _merge(chosen, _with_allowed_hashes(resolved, resolvable, job), "the requirements")
     return [chosen[name] for name in sorted(chosen)]
@@ -116,28 +143,45 @@ def _merge(chosen: dict[str, Candidate], more: Iterable[Candidate], where: str) 
         other = chosen.setdefault(candidate.name, candidate)
         if other.version != candidate.version:
             raise ResolveError(
-                f"{where} asks for {candidate.name} {candidate.version}, another requirement file for {other.version}",
+                f"{where} asks for {candidate.name} {candidate.version}, another requirement file "
+                f"for {other.version}",
                 next_step="make the files agree, or name only one of them",
             )
 
 
-def _with_allowed_hashes(resolved: list[Candidate], entries: Sequence[str], job: Job) -> list[Candidate]:
+def _with_allowed_hashes(
+    resolved: list[Candidate], entries: Sequence[str], job: Job
+) -> list[Candidate]:
     """uv resolves by version; where a line has hashes, the wheel must have one of them."""
     allowed = _allowed(entries, job.root)
-    wrong = [wheel for wheel in resolved if wheel.name in allowed and wheel.digest not in allowed[wheel.name]]
+    wrong = [
+        wheel
+        for wheel in resolved
+        if wheel.name in allowed and wheel.digest not in allowed[wheel.name]
+    ]
     if not wrong:
         return resolved
     pins = [(wheel.name, wheel.version) for wheel in wrong]
-    found = index.find(
-        pins, root=job.root, target=job.target, settings=job.settings, accept=lambda wheel: wheel.digest in allowed[wheel.name]
+    found = wheel_index.find(
+        pins,
+        root=job.root,
+        target=job.target,
+        settings=job.settings,
+        accept=lambda wheel: wheel.digest in allowed[wheel.name],
     )
-    instead = {name: wheel for (name, _), wheels in found.items() if (wheel := best(wheels, job.target))}
+    instead = {
+        name: wheel for (name, _), wheels in found.items() if (wheel := best(wheels, job.target))
+    }
     refused = [wheel for wheel in wrong if wheel.name not in instead]
     if refused:
         raise HashMismatch(
             f"{len(refused)} package(s) have no wheel with a hash that the requirements allow",
-            why="\n".join(f"{wheel.name} {wheel.version}: on offer is {wheel.filename} with {wheel.digest}" for wheel in refused),
-            next_step="find out why the index has other bytes; if they are right, write the new hash into the requirements file",
+            why="\n".join(
+                f"{wheel.name} {wheel.version}: on offer is {wheel.filename} with {wheel.digest}"
+                for wheel in refused
+            ),
+            next_step="find out why the index has other bytes; if they are right, write the new "
+            "hash into the requirements file",
         )
     return [instead.get(wheel.name, wheel) for wheel in resolved]
 
@@ -151,19 +195,29 @@ def _allowed(entries: Sequence[str], root: Path) -> Mapping[str, frozenset[str]]
         text = path.read_text("utf-8", "surrogateescape")
         nested = [(Path(entry).parent / name).as_posix() for name in requirements.includes(text)]
         for source in (requirements.allowed_hashes(text), _allowed(nested, root)):
-            allowed |= {name: allowed.get(name, frozenset()) | hashes for name, hashes in source.items()}
+            allowed |= {
+                name: allowed.get(name, frozenset()) | hashes for name, hashes in source.items()
+            }
     return allowed
 
 
 def addressed(candidates: list[Candidate], job: Job) -> dict[str, tuple[str, ...]]:
     """Addresses by digest; wheels that a lock file named by hash alone are looked for."""
-    urls: dict[str, tuple[str, ...]] = {wheel.digest: (wheel.url,) for wheel in candidates if wheel.url}
+    urls: dict[str, tuple[str, ...]] = {
+        wheel.digest: (wheel.url,) for wheel in candidates if wheel.url
+    }
     bare = [wheel for wheel in candidates if wheel.url is None]
     if bare:
         digests = {wheel.digest for wheel in bare}
         pins = [(wheel.name, wheel.version) for wheel in bare]
-        found = index.find(
-            pins, root=job.root, target=job.target, settings=job.settings, accept=lambda wheel: wheel.digest in digests
+        found = wheel_index.find(
+            pins,
+            root=job.root,
+            target=job.target,
+            settings=job.settings,
+            accept=lambda wheel: wheel.digest in digests,
         )
-        urls |= {wheel.digest: (wheel.url,) for wheels in found.values() for wheel in wheels if wheel.url}
+        urls |= {
+            wheel.digest: (wheel.url,) for wheels in found.values() for wheel in wheels if wheel.url
+        }
     return urls

@@ -1,8 +1,9 @@
 """One codec for every stored document, with a version gate.
 
-A document says `"format": "reprobox.<noun>/<major>"`. Another major is refused; fields that this version does not know are ignored
-when read, and never lost, because a stored document is copied as bytes and never written again.
-Why msgspec: strict conversion of plain dataclasses with the path of the first error, in C; nothing of it shows in the types.
+A document says `"format": "reprobox.<noun>/<major>"`. Another major is refused; fields that this
+version does not know are ignored when read, and never lost, because a stored document is copied as
+bytes and never written again. Why msgspec: strict conversion of plain dataclasses with the path of
+the first error, in C; nothing of it shows in the types.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ def digest(value: Any) -> canon.Digest:
     return canon.digest_bytes(encode(value))
 
 
-def from_json(kind: type[T], value: Any, *, where: str, error: type[ReproboxError] = StoreDamaged) -> T:
+def from_json(
+    kind: type[T], value: Any, *, where: str, error: type[ReproboxError] = StoreDamaged
+) -> T:
     """Reads plain JSON values into a dataclass, strictly.
 
     Raises:
@@ -45,11 +48,14 @@ def from_json(kind: type[T], value: Any, *, where: str, error: type[ReproboxErro
     try:
         return msgspec.convert(value, kind, strict=True)
     except (msgspec.ValidationError, UnicodeEncodeError) as fault:
-        # UnicodeEncodeError: a lone surrogate where a number or a list was expected, which msgspec cannot look at.
+        # UnicodeEncodeError: a lone surrogate where a number or a list was expected, which msgspec
+        # cannot look at.
         raise error(f"{where} is not a valid {kind.__name__}", why=str(fault)) from fault
 
 
-def decode(kind: type[T], data: bytes, *, where: str, error: type[ReproboxError] = StoreDamaged) -> T:
+def decode(
+    kind: type[T], data: bytes, *, where: str, error: type[ReproboxError] = StoreDamaged
+) -> T:
     """Reads stored bytes into a dataclass; see `from_json`."""
     try:
         value = canon.parse(data)
@@ -59,13 +65,16 @@ def decode(kind: type[T], data: bytes, *, where: str, error: type[ReproboxError]
 
 
 def peek(kind: type[T], data: bytes, *, where: str, error: type[ReproboxError] = StoreDamaged) -> T:
-    """Reads some fields of a document that is already trusted (its digest was checked), ten times faster than `decode`."""
+    """Reads some fields of a document that is already trusted (its digest was checked), ten times
+    faster than `decode`.
+    """
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as fault:
         raise error(f"{where} is not as expected", why=str(fault)) from fault
     except msgspec.DecodeError:
-        # The C reader refuses lone surrogates, which stand for bytes of a path; the strict reader knows them.
+        # The C reader refuses lone surrogates, which stand for bytes of a path; the strict reader
+        # knows them.
         return decode(kind, data, where=where, error=error)
 
 
@@ -74,7 +83,11 @@ def _check_format(value: Any, ours: str, where: str, error: type[ReproboxError])
     if found == ours:
         return
     name, _, major = str(found).partition("/")
-    if name == ours.partition("/")[0] and major.isdigit() and int(major) > int(ours.partition("/")[2]):
+    if (
+        name == ours.partition("/")[0]
+        and major.isdigit()
+        and int(major) > int(ours.partition("/")[2])
+    ):
         raise NewerFormat(
             f"{where} has format {found}, this reprobox reads {ours}",
             why="It was written by a newer reprobox.",

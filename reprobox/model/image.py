@@ -8,9 +8,13 @@ from typing import Any
 from reprobox.kit.canon import hex_of
 
 VENV = "opt/venv"
-"""Where our virtual environment is, relative to the root of the image as tar members are; what a base has there is laid over."""
-ARCHIVE_MEMO = "image/archive/"
-"""With the hexadecimal config digest of an image: the memo that holds the digest of its whole archive in the store."""
+"""Where our virtual environment is, relative to the root of the image as tar members are; what a
+base has there is laid over.
+"""
+ARCHIVE_MEMO = "image/load_archive/"
+"""With the hexadecimal config digest of an image: the memo that holds the digest of its whole
+archive in the store.
+"""
 FAMILY = "reprobox/"
 """What the names of all images begin with that we load."""
 
@@ -27,7 +31,9 @@ class Image:
     config: str
     """Digest of the config JSON: the image ID on graph-driver engines. The identity."""
     manifest: str
-    """Digest of our OCI manifest (uncompressed layers): the image ID on engines with the containerd store."""
+    """Digest of our OCI manifest (uncompressed layers): the image ID on engines with the containerd
+    store.
+    """
     diff_ids: tuple[str, ...]
     lock: str
     """Digest of the lock."""
@@ -36,9 +42,13 @@ class Image:
     base: str = ""
     """The base as the lock names it, for people."""
     settings: dict[str, Any] = field(default_factory=dict)
-    """The `config` object of the image (Env, Labels, ...): what is compared where an engine's ID is neither digest above."""
+    """The `config` object of the image (Env, Labels, ...): what is compared where an engine's ID is
+    neither digest above.
+    """
     addresses: tuple[str, ...] = ()
-    """Where registries had it when the run was made (`name@sha256:...`): addresses, not identities, since engines compress anew."""
+    """Where registries had it when the run was made (`name@sha256:...`): addresses, not identities,
+    since engines compress anew.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,9 @@ class Wheel:
 
 @dataclass(frozen=True, kw_only=True)
 class BaseLock:
-    """The base, pinned. `debian`: composed from `packages`, so rebuildable; the other kinds: by the digests of their layers."""
+    """The base, pinned. `debian`: composed from `packages`, so rebuildable; the other kinds: by the
+    digests of their layers.
+    """
 
     kind: BaseKind
     reference: str
@@ -70,16 +72,22 @@ class Expected:
 
 @dataclass(frozen=True, kw_only=True)
 class Lock:
-    """`reprobox.lock`. The digest that names a lock leaves out `image`, which is a consequence of the rest."""
+    """`reprobox.lock`. The digest that names a lock leaves out `image`, which is a consequence of
+    the rest.
+    """
 
     FORMAT: ClassVar[str] = "reprobox.lock/1"
 
     format: str = FORMAT
     intent: str
-    """Digest of the intent that this lock answers (Environment and the bytes of the requirement files)."""
+    """Digest of the intent that this lock answers (Environment and the bytes of the requirement
+    files).
+    """
     platform: str = "linux/amd64"
     timestamp: int
-    """Seconds since 1970; the image's `created`. Kept when a lock is made again with the same content."""
+    """Seconds since 1970; the image's `created`. Kept when a lock is made again with the same
+    content.
+    """
     python: Python
     base: BaseLock
     debs: tuple[Deb, ...] = ()

@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Reason = Literal["exited", "signal", "oom", "timeout", "interrupted", "not-found", "not-executable", "engine", "lost"]
+Reason = Literal[
+    "exited",
+    "signal",
+    "oom",
+    "timeout",
+    "interrupted",
+    "not-found",
+    "not-executable",
+    "engine",
+    "lost",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +81,9 @@ class Exit:
 
     @property
     def by_the_moment(self) -> bool:
-        """Whether the program was ended from outside, so that what it left depends on when that was."""
+        """Whether the program was ended from outside, so that what it left depends on when that
+        was.
+        """
         return self.reason in ("interrupted", "timeout", "engine", "lost")
 
 

@@ -30,7 +30,9 @@ class Progress(Protocol):
 
 
 class Objects(Protocol):
-    """Bytes by digest. What is put is synced before the digest is given; what is read can be trusted only as far as `verify`."""
+    """Bytes by digest. What is put is synced before the digest is given; what is read can be
+    trusted only as far as `verify`.
+    """
 
     def has(self, digest: str) -> bool:
         """Whether the bytes are here."""
@@ -42,13 +44,16 @@ class Objects(Protocol):
         """Stores bytes."""
 
     def put_file(self, path: Path, *, expect: str | None = None, move: bool = False) -> Digest:
-        """Stores a file's bytes (a copy, or the file itself). Raises HashMismatch, storing nothing, when they are not `expect`."""
+        """Stores a file's bytes (a copy, or the file itself). Raises HashMismatch, storing nothing,
+        when they are not `expect`.
+        """
 
     def put_stream(self, stream: IO[bytes], *, expect: str | None = None) -> tuple[Digest, int]:
         """Stores a stream, hashing while writing; digest and size. Raises HashMismatch as above."""
 
     def partial(self, digest: str) -> Path:
-        """Where an unfinished download of these bytes waits: in the store's file system, so that `put_file(move=True)` is a rename.
+        """Where an unfinished download of these bytes waits: in the store's file system, so that
+        `put_file(move=True)` is a rename.
 
         The directory exists; the file may not.
         """
@@ -57,7 +62,9 @@ class Objects(Protocol):
         """Reads the bytes again and compares."""
 
     def memo(self, key: str) -> Any | None:
-        """A derived fact kept beside the bytes (JSON), such as the diff ID of a wheel's layer; None when unknown. A cache only."""
+        """A derived fact kept beside the bytes (JSON), such as the diff ID of a wheel's layer; None
+        when unknown. A cache only.
+        """
 
     def remember(self, key: str, value: Any) -> None:
         """Keeps a derived fact."""
@@ -88,13 +95,16 @@ class ImageEngine(Protocol):
         """An image by ID, tag or digest; None when the engine does not have it."""
 
     def containerd_store(self) -> bool:
-        """Whether images live in the containerd store, where a layer counts as present only under our own manifest."""
+        """Whether images live in the containerd store, where a layer counts as present only under
+        our own manifest.
+        """
 
     def chains(self, label: str | None = None, family: str = "") -> list[tuple[str, ...]]:
         """Diff IDs, bottom first, of every image that the engine holds.
 
-        Only of those that carry the label, when one is given, and whose RepoDigests all begin with `family`, when that is: an image
-        that was pulled or pushed has the digests of other repositories.
+        Only of those that carry the label, when one is given, and whose RepoDigests all begin with
+        `family`, when that is: an image that was pulled or pushed has the digests of other
+        repositories.
         """
 
     def load(self, chunks: Iterable[bytes]) -> None:
@@ -115,7 +125,9 @@ class ImageEngine(Protocol):
     def save(self, reference: str) -> Iterator[bytes]:
         """The image as an archive."""
 
-    def build(self, context: Path, dockerfile: str, tag: str, say: Callable[[str], None]) -> EngineImage:
+    def build(
+        self, context: Path, dockerfile: str, tag: str, say: Callable[[str], None]
+    ) -> EngineImage:
         """Builds a user's Dockerfile."""
 
     def step(self, container: Container) -> AbstractContextManager[Step]:
@@ -123,13 +135,19 @@ class ImageEngine(Protocol):
 
 
 class RunEngine(Protocol):
-    """What `flow` needs of an engine to execute a container. Never attached, never auto-removed: create, start, wait, remove."""
+    """What `flow` needs of an engine to execute a container. Never attached, never auto-removed:
+    create, start, wait, remove.
+    """
 
     def info(self) -> dict[str, Any]:
-        """Engine name and version, API, runtimes, runc and containerd versions, storage driver, cgroup version, id, boot facts."""
+        """Engine name and version, API, runtimes, runc and containerd versions, storage driver,
+        cgroup version, id, boot facts.
+        """
 
     def create(self, container: Container) -> str:
-        """Creates a named, labelled container; its ID. A container of that name that exists already is taken (idempotent)."""
+        """Creates a named, labelled container; its ID. A container of that name that exists already
+        is taken (idempotent).
+        """
 
     def start(self, container_id: str) -> None:
         """Starts it. Raises EngineError, or GpuUnavailable, with the engine's reason."""
@@ -138,7 +156,9 @@ class RunEngine(Protocol):
         """By ID or name; None when there is none."""
 
     def wait(self, container_id: str, timeout: float | None = None) -> ContainerState:
-        """Blocks until it has ended (reconnecting when the engine restarts), or `timeout` seconds; the state either way."""
+        """Blocks until it has ended (reconnecting when the engine restarts), or `timeout` seconds;
+        the state either way.
+        """
 
     def stop(self, container_id: str, grace: float) -> None:
         """TERM, then KILL after `grace` seconds; absent or already stopped is fine."""

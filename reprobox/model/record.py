@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from reprobox.model import met
+from reprobox.model import observed
 from reprobox.model.image import Image
 from reprobox.model.lock import Lock
 from reprobox.model.outcome import Exit
@@ -30,7 +30,9 @@ class OutputSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class Intent:
-    """intent.json: written before the container is created, so that a run that died has said what it wanted."""
+    """intent.json: written before the container is created, so that a run that died has said what
+    it wanted.
+    """
 
     FORMAT: ClassVar[str] = "reprobox.intent/1"
 
@@ -82,8 +84,11 @@ class Record:
     met: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        met.check(self.met)
-        if not all(0 <= one < LATEST for one in (self.intent.created, self.started, self.finished, self.duration)):
+        observed.check(self.met)
+        if not all(
+            0 <= one < LATEST
+            for one in (self.intent.created, self.started, self.finished, self.duration)
+        ):
             raise ValueError("no clock shows that")
 
     @property

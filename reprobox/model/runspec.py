@@ -26,7 +26,9 @@ class InputPin:
     kind: str
     """`file` or `tree`."""
     digest: str
-    """sha256 of the file, or of the tree's manifest (canonical JSON lines of path, mode, size and sha256, sorted)."""
+    """sha256 of the file, or of the tree's manifest (canonical JSON lines of path, mode, size and
+    sha256, sorted).
+    """
     size: int
     files: int = 1
     tracked: bool = False
@@ -49,7 +51,9 @@ class RunSpec:
     tree: str
     config_path: str
     config_digest: str
-    """Digest of the config file that the script sees (the commit's own when nothing was overridden)."""
+    """Digest of the config file that the script sees (the commit's own when nothing was
+    overridden).
+    """
     image: str
     """Config digest of the image."""
     lock: str

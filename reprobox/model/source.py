@@ -24,7 +24,9 @@ class Source:
     submodules: dict[str, str] = field(default_factory=dict)
     """Path to commit."""
     ignored_hints: tuple[str, ...] = ()
-    """Files hidden from git's own status by assume-unchanged or skip-worktree that do match the commit."""
+    """Files hidden from git's own status by assume-unchanged or skip-worktree that do match the
+    commit.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,14 +15,18 @@ class BaseIntent:
 
     kind: BaseKind
     reference: str
-    """Suite (`bookworm`), registry reference, path of a Dockerfile, or path of an image archive; paths relative to the config."""
+    """Suite (`bookworm`), registry reference, path of a Dockerfile, or path of an image archive;
+    paths relative to the config.
+    """
     context: str = "."
     """Build context of a Dockerfile."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """What the lock is made from. Its digest, with the bytes of the requirement files, tells whether a lock is stale."""
+    """What the lock is made from. Its digest, with the bytes of the requirement files, tells
+    whether a lock is stale.
+    """
 
     base: BaseIntent
     python: str = "3.11"
@@ -30,7 +34,9 @@ class Environment:
     apt: tuple[str, ...] = ()
     """Debian packages: `name` or `name=version`."""
     requirements: tuple[str, ...] = ()
-    """Files relative to the config (requirements*.txt, pyproject.toml, uv.lock, poetry.lock, pylock*.toml), or `name==1.0`."""
+    """Files relative to the config (requirements*.txt, pyproject.toml, uv.lock, poetry.lock,
+    pylock*.toml), or `name==1.0`.
+    """
     bytecode: bool = False
     """Add a layer of unchecked-hash .pyc files, compiled by the image's own interpreter."""
     image_env: dict[str, str] = field(default_factory=dict)
@@ -77,7 +83,14 @@ class OutputRule:
 
 
 THREADS = (
-    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NPROC", "PJRT_NPROC"),
+    *(
+        "OMP_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+        "NPROC",
+        "PJRT_NPROC",
+    ),
     *("TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS"),
 )
 """The variables that a run's `threads` sets."""
@@ -88,7 +101,9 @@ TRAIL_ALSO = ("buffers", "loss", "generators")
 
 @dataclass(frozen=True, kw_only=True)
 class Trail:
-    """Fingerprints of the parameters each `every` optimizer steps (0: the cheap default is chosen by measuring)."""
+    """Fingerprints of the parameters each `every` optimizer steps (0: the cheap default is chosen
+    by measuring).
+    """
 
     every: int = 0
     gradients: bool = False
@@ -97,7 +112,9 @@ class Trail:
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """The resolved config. `params` is the user's own part; `document` the whole YAML document as the script will read it."""
+    """The resolved config. `params` is the user's own part; `document` the whole YAML document as
+    the script will read it.
+    """
 
     config_path: str
     """The config file, relative to the top of the repository, `/`-separated."""
@@ -112,10 +129,14 @@ class Spec:
     seed: int = 0
     profile: Profile = "same-machine"
     threads: int = 1
-    """Threads of OpenMP, MKL and OpenBLAS. Part of the numbers, so it is a number and never the host's core count."""
+    """Threads of OpenMP, MKL and OpenBLAS. Part of the numbers, so it is a number and never the
+    host's core count.
+    """
     trail: Trail = field(default_factory=Trail)
     trail_also: tuple[str, ...] = ()
-    """What else a step of the trail holds: `TRAIL_ALSO`. In a run's identity it is a variable of the environment."""
+    """What else a step of the trail holds: `TRAIL_ALSO`. In a run's identity it is a variable of
+    the environment.
+    """
     gpus: str | None = None
     resources: Resources = field(default_factory=Resources)
     network: str = "none"
@@ -128,7 +149,11 @@ class Spec:
     tags: tuple[str, ...] = ()
     document: dict[str, Any] = field(default_factory=dict)
     text: str | None = None
-    """The config file as the script reads it, where an override changed the user's own part; None: the file's own bytes."""
+    """The config file as the script reads it, where an override changed the user's own part; None:
+    the file's own bytes.
+    """
     overrides: tuple[str, ...] = ()
     origins: dict[str, str] = field(default_factory=dict)
-    """Dotted key to where its value came from: `file`, `command line`; keys that are not here are defaults."""
+    """Dotted key to where its value came from: `file`, `command line`; keys that are not here are
+    defaults.
+    """

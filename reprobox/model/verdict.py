@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-FileState = Literal["identical", "different", "missing", "extra", "equal-under-rule", "ignored", "not-checked"]
+FileState = Literal[
+    "identical", "different", "missing", "extra", "equal-under-rule", "ignored", "not-checked"
+]
 Class = Literal["identical", "equal-under-rule", "different", "not-checked"]
 
 
@@ -56,7 +58,9 @@ class Verdict:
     """First step and tensor that differ, where both runs have a trail."""
     notes: tuple[str, ...] = ()
     forecast: dict[str, Any] | None = None
-    """Of a replay: `sameness` that was expected here, `reasons`, and whether it `held` (null where nothing was promised)."""
+    """Of a replay: `sameness` that was expected here, `reasons`, and whether it `held` (null where
+    nothing was promised).
+    """
     checked: float = 0.0
     """When, seconds since 1970."""
 

@@ -1,4 +1,6 @@
-"""The host's processor and GPUs, as far as a profile and a forecast need them; under the names that a record has them."""
+"""The host's processor and GPUs, as far as a profile and a forecast need them; under the names that
+a record has them.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ _GPU_SECONDS = 30.0
 
 
 def cpu_flags() -> frozenset[str]:
-    """Flags of the first processor, as Linux names them (`/proc/cpuinfo`); empty where there is no such file."""
+    """Flags of the first processor, as Linux names them (`/proc/cpuinfo`); empty where there is no
+    such file.
+    """
     return frozenset(_cpu()["flags"])
 
 
@@ -38,12 +42,16 @@ def met(*, gpus: bool) -> dict[str, Any]:
 
 
 def room() -> tuple[int, int]:
-    """How many CPUs this process may use, and bytes of memory that can be taken without swapping (0 where that is not told)."""
+    """How many CPUs this process may use, and bytes of memory that can be taken without swapping (0
+    where that is not told).
+    """
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
     except OSError:
         lines = []
-    free = next((int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:")), 0)
+    free = next(
+        (int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:")), 0
+    )
     return len(os.sched_getaffinity(0)), free
 
 
@@ -69,9 +77,16 @@ def _gpus() -> list[dict[str, str]]:
     if program is None:
         return []
     try:
-        done = proc.run([program, f"--query-gpu={','.join(_GPU_FIELDS)}", "--format=csv,noheader,nounits"], timeout=_GPU_SECONDS)
+        done = proc.run(
+            [program, f"--query-gpu={','.join(_GPU_FIELDS)}", "--format=csv,noheader,nounits"],
+            timeout=_GPU_SECONDS,
+        )
     except proc.TooLong:
         return []
     names = [field.replace(".", "_") for field in _GPU_FIELDS]
     lines = done.out.decode("utf-8", "replace").splitlines() if done.ok else []
-    return [dict(zip(names, (value.strip() for value in line.split(",")), strict=False)) for line in lines if line.strip()]
+    return [
+        dict(zip(names, (value.strip() for value in line.split(",")), strict=False))
+        for line in lines
+        if line.strip()
+    ]

@@ -1,7 +1,9 @@
-"""Determinism profiles: the whole environment of a run, what each profile promises, and what to expect on another host.
+"""Determinism profiles: the whole environment of a run, what each profile promises, and what to
+expect on another host.
 
-Pure: no I/O. Every value is the result of a measurement or a vendor's word, see docs/determinism.md; a part that is left out of a
-portable profile moves results between CPU models, which `benchmarks/determinism.py --only ablate` shows part by part.
+Pure: no I/O. Every value is the result of a measurement or a vendor's word, see
+docs/determinism.md; a part that is left out of a portable profile moves results between CPU models,
+which `benchmarks/determinism.py --only ablate` shows part by part.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ PROFILES: tuple[Profile, ...] = ("observe", "same-machine", "portable-avx2", "po
 _AVX512 = "AVX512F AVX512CD AVX512_KNL AVX512_KNM AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR X86_V4"
 _AVX2 = "AVX2 FMA3 X86_V3"
 
-# Names that NumPy does not know are a hidden ImportWarning, so the union for 1.26 to 2.4 serves them all.
+# Names that NumPy does not know are a hidden ImportWarning, so the union for 1.26 to 2.4 serves
+# them all.
 _CLASSES: dict[str, dict[str, str]] = {
     "intel-avx512": {
         "ATEN_CPU_CAPABILITY": "avx512",
@@ -82,15 +85,24 @@ _PORTABLE: dict[str, dict[str, str]] = {
     },
 }
 _PROMISES: dict[str, str] = {
-    "observe": "No numeric change and no promise of equal bits; record and trail can explain a divergence.",
-    "same-machine": "Same bits on the same CPU dispatch class or the same GPU model, SM count, driver and libraries, with the same "
-    "number of threads; not on other GPU models, not for code that reads the clock, draws without a seed or races.",
-    "portable-avx2": "CPU runs: same bits on any x86-64 with AVX2 and FMA, Intel or AMD (shown on a real one of each and on "
-    "emulated ones); not for GPU kernels, torch.compile or aarch64, and for JAX as far as one small training shows.",
-    "portable-any": "CPU runs: same bits on any x86-64 from v2 up, two to three times slower (shown on a real one of "
-    "Intel's and of AMD's and on emulated ones); not for GPU kernels, torch.compile, JAX matrix products or aarch64.",
+    "observe": "No numeric change and no promise of equal bits; record and trail can explain a "
+    "divergence.",
+    "same-machine": "Same bits on the same CPU dispatch class or the same GPU model, SM count, "
+    "driver and libraries, with the same "
+    "number of threads; not on other GPU models, not for code that reads the clock, draws without "
+    "a seed or races.",
+    "portable-avx2": "CPU runs: same bits on any x86-64 with AVX2 and FMA, Intel or AMD (shown on "
+    "a real one of each and on "
+    "emulated ones); not for GPU kernels, torch.compile or aarch64, and for JAX as far as one "
+    "small training shows.",
+    "portable-any": "CPU runs: same bits on any x86-64 from v2 up, two to three times slower "
+    "(shown on a real one of "
+    "Intel's and of AMD's and on emulated ones); not for GPU kernels, torch.compile, JAX matrix "
+    "products or aarch64.",
 }
-_NARROW = frozenset({"avx_vnni", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8", "amx_fp16"})
+_NARROW = frozenset(
+    {"avx_vnni", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_bf16", "amx_int8", "amx_fp16"}
+)
 _NEEDS: dict[str, frozenset[str]] = {
     "portable-avx2": frozenset({"avx2", "fma"}),
     "portable-any": frozenset({"ssse3", "sse4_1", "sse4_2", "popcnt", "cx16"}),
@@ -110,29 +122,38 @@ def env(
     box: str = BOX,
     out: str = OUT,
 ) -> dict[str, str]:
-    """The whole environment that reprobox gives a run, besides the image's own and the declared part of the config.
+    """The whole environment that reprobox gives a run, besides the image's own and the declared
+    part of the config.
 
     Args:
         commit_time: committer time in seconds since 1970, becomes SOURCE_DATE_EPOCH.
         also: what else a step of the trail holds (`model.spec.TRAIL_ALSO`).
-        as_recorded: dispatch knobs from `as_recorded`, for a replay of an unpinned record on another CPU.
+        as_recorded: dispatch knobs from `as_recorded`, for a replay of an unpinned record on
+            another CPU.
         python_path: PYTHONPATH of the image, kept behind the payload.
         box: where the payload is mounted.
         out: where the payload writes markers and trail.
 
     Raises:
-        UsageError: unknown profile, threads below 1, or `as_recorded` with a profile that pins the dispatch itself.
+        UsageError: unknown profile, threads below 1, or `as_recorded` with a profile that pins the
+            dispatch itself.
     """
     if profile not in PROFILES:
         raise UsageError(f"unknown profile {profile!r}", next_step="one of: " + ", ".join(PROFILES))
     if threads < 1:
         raise UsageError(f"threads must be at least 1, not {threads}")
     if as_recorded and profile in _PORTABLE:
-        raise UsageError(f"--as-recorded means nothing with {profile}", why="The profile pins the dispatch class itself.")
+        raise UsageError(
+            f"--as-recorded means nothing with {profile}",
+            why="The profile pins the dispatch class itself.",
+        )
     values = _base(threads, commit_time, python_path, box)
     values |= {"REPROBOX_PROFILE": profile, "REPROBOX_SEED": str(seed), "REPROBOX_OUT": out}
     if trail.enabled:
-        values |= {"REPROBOX_TRAIL": str(trail.every), "REPROBOX_TRAIL_GRADIENTS": str(int(trail.gradients))}
+        values |= {
+            "REPROBOX_TRAIL": str(trail.every),
+            "REPROBOX_TRAIL_GRADIENTS": str(int(trail.gradients)),
+        }
         values |= {"REPROBOX_TRAIL_ALSO": ",".join(also)} if also else {}
     if profile != "observe":
         values |= _SAME_MACHINE | {"PL_GLOBAL_SEED": str(seed)}
@@ -154,14 +175,22 @@ def _base(threads: int, commit_time: int, python_path: str, box: str) -> dict[st
         "PYTHONUNBUFFERED": "1",
         "SOURCE_DATE_EPOCH": str(commit_time),
         "TZ": "UTC",
-        **dict.fromkeys(THREADS, str(threads)),  # XLA takes the host's cores else, by which it splits sums
+        **dict.fromkeys(
+            THREADS, str(threads)
+        ),  # XLA takes the host's cores else, by which it splits sums
     }
 
 
 def switches(profile: str) -> dict[str, str]:
-    """The variables by which a profile reaches into libraries: with other values of them it is not that profile."""
+    """The variables by which a profile reaches into libraries: with other values of them it is not
+    that profile.
+    """
     fixed = {"OMP_DYNAMIC": "FALSE", "MKL_DYNAMIC": "FALSE", "PYTHONHASHSEED": "0"}
-    return {**fixed, **(_SAME_MACHINE if profile != "observe" else {}), **_PORTABLE.get(profile, {})}
+    return {
+        **fixed,
+        **(_SAME_MACHINE if profile != "observe" else {}),
+        **_PORTABLE.get(profile, {}),
+    }
 
 
 def refuse(profile: str, cpu_flags: Iterable[str], arch: str) -> str | None:
@@ -177,7 +206,11 @@ def refuse(profile: str, cpu_flags: Iterable[str], arch: str) -> str | None:
     if arch not in ("x86_64", "amd64"):
         return f"{profile} is for x86-64 CPUs and this one is {arch}"
     missing = sorted(needs - set(cpu_flags))
-    return f"{profile} needs a CPU with {', '.join(missing)}, which this one does not offer" if missing else None
+    return (
+        f"{profile} needs a CPU with {', '.join(missing)}, which this one does not offer"
+        if missing
+        else None
+    )
 
 
 def promise(profile: str) -> str:
@@ -198,17 +231,25 @@ class Cpu:
         """From the `cpu` and `kernel` that the shim wrote; what is absent is empty."""
         cpu = met.get("cpu") or {}
         machine = (met.get("kernel") or {}).get("machine")
-        return cls(vendor=str(cpu.get("vendor") or ""), flags=frozenset(cpu.get("flags") or ()), arch=str(machine or "x86_64"))
+        return cls(
+            vendor=str(cpu.get("vendor") or ""),
+            flags=frozenset(cpu.get("flags") or ()),
+            arch=str(machine or "x86_64"),
+        )
 
 
 def dispatch_class(met: Mapping[str, Any]) -> str:
-    """The class of CPU code that unpinned libraries choose, such as `intel-avx512` or `amd-avx2`; `unknown` without flags."""
+    """The class of CPU code that unpinned libraries choose, such as `intel-avx512` or `amd-avx2`;
+    `unknown` without flags.
+    """
     cpu = Cpu.of(met)
     if cpu.arch not in ("x86_64", "amd64"):
         return cpu.arch
     if not cpu.flags:
         return "unknown"
-    maker = {"GenuineIntel": "intel", "AuthenticAMD": "amd", "HygonGenuine": "amd"}.get(cpu.vendor, "other")
+    maker = {"GenuineIntel": "intel", "AuthenticAMD": "amd", "HygonGenuine": "amd"}.get(
+        cpu.vendor, "other"
+    )
     return f"{maker}-{_level(cpu.flags)}"
 
 
@@ -221,7 +262,8 @@ def _level(flags: frozenset[str]) -> str:
 
 
 def as_recorded(dispatch: str) -> dict[str, str]:
-    """The knobs that make this CPU take the code of a recorded dispatch class; for `env(..., as_recorded=...)`.
+    """The knobs that make this CPU take the code of a recorded dispatch class; for `env(...,
+    as_recorded=...)`.
 
     Raises:
         UsageError: no knobs are known for that class.
@@ -238,9 +280,10 @@ def as_recorded(dispatch: str) -> dict[str, str]:
 def can_play(dispatch: str, met: Mapping[str, Any]) -> str | None:
     """Why the CPU here cannot execute a recorded class's code, or None when it can."""
     here = Cpu.of(met)
-    need = {"avx512": {"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"}, "avx2": {"avx2", "fma"}}.get(
-        dispatch.partition("-")[2]
-    )
+    need = {
+        "avx512": {"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"},
+        "avx2": {"avx2", "fma"},
+    }.get(dispatch.partition("-")[2])
     if need is None or dispatch not in _CLASSES:
         return f"no knobs are known for class {dispatch}"
     missing = sorted(need - here.flags)
@@ -260,7 +303,9 @@ class Forecast:
     reasons: tuple[str, ...]
 
 
-def forecast(profile: str, recorded: Mapping[str, Any], here: Mapping[str, Any], *, uses_gpu: bool = False) -> Forecast:
+def forecast(
+    profile: str, recorded: Mapping[str, Any], here: Mapping[str, Any], *, uses_gpu: bool = False
+) -> Forecast:
     """What to expect of a replay on this host, before it starts.
 
     Args:
@@ -271,21 +316,32 @@ def forecast(profile: str, recorded: Mapping[str, Any], here: Mapping[str, Any],
     gpu = _gpu_reasons(recorded, here) if uses_gpu else []
     cpu = _cpu_reasons(profile, recorded, here)
     if gpu or (cpu and cpu[0].startswith("!")):
-        return Forecast(sameness="numbers-may-differ", reasons=tuple(reason.lstrip("!") for reason in (*gpu, *cpu)))
+        return Forecast(
+            sameness="numbers-may-differ",
+            reasons=tuple(reason.lstrip("!") for reason in (*gpu, *cpu)),
+        )
     if "unknown" in (dispatch_class(recorded), dispatch_class(here)):
         return Forecast(sameness="unknown", reasons=("the CPU of one side was not recorded",))
     if profile == "observe":
         return Forecast(sameness="unknown", reasons=(promise("observe"), *cpu))
-    return Forecast(sameness="same-bits", reasons=tuple(cpu) or (f"same dispatch class: {dispatch_class(here)}",))
+    return Forecast(
+        sameness="same-bits",
+        reasons=tuple(cpu) or (f"same dispatch class: {dispatch_class(here)}",),
+    )
 
 
 def forecast_as_recorded(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> Forecast:
-    """What to expect where `as_recorded` sets the class of the record: on another CPU equal bits were shown for one class only."""
+    """What to expect where `as_recorded` sets the class of the record: on another CPU equal bits
+    were shown for one class only.
+    """
     dispatch = dispatch_class(recorded)
     reason = f"the CPU code of {dispatch} is set by --as-recorded"
     if dispatch in _SHOWN or dispatch == dispatch_class(here):
         return Forecast(sameness="same-bits-as-recorded", reasons=(reason,))
-    return Forecast(sameness="unknown", reasons=(f"{reason}, which has not been shown to give equal bits for that class",))
+    return Forecast(
+        sameness="unknown",
+        reasons=(f"{reason}, which has not been shown to give equal bits for that class",),
+    )
 
 
 def _cpu_reasons(profile: str, recorded: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
@@ -293,20 +349,34 @@ def _cpu_reasons(profile: str, recorded: Mapping[str, Any], here: Mapping[str, A
     cpu = Cpu.of(here)
     if profile in _PORTABLE:
         reason = refuse(profile, cpu.flags, cpu.arch)
-        return [f"!{reason}"] if reason else [f"{profile} pins the CPU code; recorded on {was}, here {now}"]
+        return (
+            [f"!{reason}"]
+            if reason
+            else [f"{profile} pins the CPU code; recorded on {was}, here {now}"]
+        )
     if was == now or "unknown" in (was, now):
         return _narrow_reasons(now, Cpu.of(recorded).flags, cpu.flags) if was == now else []
     hint = can_play(was, here)
-    way = "replay --as-recorded may reach it" if hint is None else f"--as-recorded cannot help: {hint}"
+    way = (
+        "replay --as-recorded may reach it"
+        if hint is None
+        else f"--as-recorded cannot help: {hint}"
+    )
     return [f"!recorded on {was}, this CPU is {now}; {way}"]
 
 
 def _narrow_reasons(dispatch: str, recorded: frozenset[str], here: frozenset[str]) -> list[str]:
-    """Where CPUs of one class differ all the same: instructions that only numbers narrower than 32 bits use (measured: docs)."""
+    """Where CPUs of one class differ all the same: instructions that only numbers narrower than 32
+    bits use (measured: docs).
+    """
     differ = sorted(_NARROW & (recorded ^ here))
     if not differ or not recorded or not here:
         return []
-    numbers = "8-bit integers" if all(flag.endswith("vnni") for flag in differ) else "bfloat16, float16 and 8-bit integers"
+    numbers = (
+        "8-bit integers"
+        if all(flag.endswith("vnni") for flag in differ)
+        else "bfloat16, float16 and 8-bit integers"
+    )
     sides = [f"{flag} only {'in the record' if flag in recorded else 'here'}" for flag in differ]
     return [f"same dispatch class: {dispatch}, except for {numbers} ({', '.join(sides)})"]
 

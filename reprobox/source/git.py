@@ -1,11 +1,13 @@
 """The one door to git: the program itself, told to run nothing that a repository names.
 
-Why not GitPython: importing it costs 60 to 100 ms of every command, and what is needed is plumbing with exact flags (batch reads,
-fast-import, pack-objects), which it would only pass on to the same program, with the caller's environment.
+Why not GitPython: importing it costs 60 to 100 ms of every command, and what is needed is plumbing
+with exact flags (batch reads, fast-import, pack-objects), which it would only pass on to the same
+program, with the caller's environment.
 
-A repository can name programs in its configuration, hooks and attributes. The flags below turn off those that the commands used
-here could start; filters are never started because no command is used that applies them (see `worktree`). What the user's own
-environment and global configuration say (safe.directory, user.name, excludes) stays in force.
+A repository can name programs in its configuration, hooks and attributes. The flags below turn off
+those that the commands used here could start; filters are never started because no command is used
+that applies them (see `worktree`). What the user's own environment and global configuration say
+(safe.directory, user.name, excludes) stays in force.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ _FIXED = {
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_GRAFT_FILE": os.devnull,
-    # No transport at all: a missing object of a partial clone must not be fetched, least of all through `ext::`.
+    # No transport at all: a missing object of a partial clone must not be fetched, least of all
+    # through `ext::`.
     "GIT_ALLOW_PROTOCOL": "none",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_PAGER": "cat",
@@ -71,8 +74,12 @@ _FLAGS = ("--no-pager", "--no-optional-locks", "--no-replace-objects", "--litera
 
 
 def _environment() -> dict[str, str]:
-    """The user's configuration, and nothing that would point git at another repository, index or object store."""
-    kept = {name: value for name, value in os.environ.items() if name in _KEPT or _is_given_config(name)}
+    """The user's configuration, and nothing that would point git at another repository, index or
+    object store.
+    """
+    kept = {
+        name: value for name, value in os.environ.items() if name in _KEPT or _is_given_config(name)
+    }
     return {**kept, **_FIXED}
 
 
@@ -81,7 +88,9 @@ def _is_given_config(name: str) -> bool:
 
 
 def _with_settings(environment: dict[str, str], settings: Mapping[str, str]) -> dict[str, str]:
-    """Settings through the environment, after those that the user gave there: unlike `-c`, any character may be in a key."""
+    """Settings through the environment, after those that the user gave there: unlike `-c`, any
+    character may be in a key.
+    """
     given = environment.get("GIT_CONFIG_COUNT", "0")
     first = int(given) if given.isdigit() else 0
     made = {"GIT_CONFIG_COUNT": str(first + len(settings))}
@@ -92,7 +101,9 @@ def _with_settings(environment: dict[str, str], settings: Mapping[str, str]) -> 
 
 @dataclass(frozen=True, kw_only=True)
 class Git:
-    """Git at one place: a directory inside a repository, or (`git_dir`) a repository without its work tree."""
+    """Git at one place: a directory inside a repository, or (`git_dir`) a repository without its
+    work tree.
+    """
 
     at: Path
     git_dir: bool = False
@@ -104,11 +115,17 @@ class Git:
         return ["git", "-C", str(self.at), *place, *_FLAGS, *args]
 
     def _env(self, settings: Mapping[str, str]) -> dict[str, str]:
-        # A submodule's repository names its work tree, which may be gone; any directory that exists will do.
+        # A submodule's repository names its work tree, which may be gone; any directory that exists
+        # will do.
         place = {"GIT_WORK_TREE": str(self.at)} if self.git_dir else {}
         return {**_with_settings(_environment(), {**_SETTINGS, **settings}), **place, **self.extra}
 
-    def run(self, *args: str | bytes, stdin: bytes | None = None, settings: Mapping[str, str] | None = None) -> proc.Done:
+    def run(
+        self,
+        *args: str | bytes,
+        stdin: bytes | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> proc.Done:
         """Runs a command to its end, whatever its exit code.
 
         Raises:
@@ -117,7 +134,12 @@ class Git:
         with _starting():
             return proc.run(self._argv(args), env=self._env(settings or {}), stdin=stdin)
 
-    def out(self, *args: str | bytes, stdin: bytes | None = None, settings: Mapping[str, str] | None = None) -> bytes:
+    def out(
+        self,
+        *args: str | bytes,
+        stdin: bytes | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> bytes:
         """What a command says.
 
         Raises:
@@ -130,12 +152,21 @@ class Git:
 
     @contextmanager
     def piped(
-        self, *args: str | bytes, direction: Literal["read", "write"], stdin: IO[bytes] | None = None
+        self,
+        *args: str | bytes,
+        direction: Literal["read", "write"],
+        stdin: IO[bytes] | None = None,
     ) -> Iterator[proc.Piped]:
-        """A command that is read or written piece by piece. Raises SourceError when it cannot be started."""
+        """A command that is read or written piece by piece. Raises SourceError when it cannot be
+        started.
+        """
         with ExitStack() as stack:
             with _starting():
-                process = stack.enter_context(proc.piped(self._argv(args), direction=direction, env=self._env({}), stdin=stdin))
+                process = stack.enter_context(
+                    proc.piped(
+                        self._argv(args), direction=direction, env=self._env({}), stdin=stdin
+                    )
+                )
             yield process
 
 
@@ -146,7 +177,9 @@ def _starting() -> Iterator[None]:
     except FileNotFoundError as error:
         raise no_git() from error
     except OSError as error:  # no descriptors, no memory, no processes left
-        raise SourceError("git cannot be started", why=str(error), next_step="try again; see ulimit -a") from error
+        raise SourceError(
+            "git cannot be started", why=str(error), next_step="try again; see ulimit -a"
+        ) from error
 
 
 def no_git() -> SourceError:
@@ -157,4 +190,6 @@ def no_git() -> SourceError:
 def failed(done: proc.Done, at: Path) -> SourceError:
     """What git said when it failed."""
     command = next((part for part in done.argv[3:] if not part.startswith("-")), "")
-    return SourceError(f"git {command} failed in {at}", why=done.error_text or f"exit code {done.code}")
+    return SourceError(
+        f"git {command} failed in {at}", why=done.error_text or f"exit code {done.code}"
+    )

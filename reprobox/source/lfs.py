@@ -1,7 +1,8 @@
-"""Git LFS: pointers in the commit, content beside the object database. The content is found and checked here; git-lfs never runs.
+"""Git LFS: pointers in the commit, content beside the object database. The content is found and
+checked here; git-lfs never runs.
 
-What is a pointer is decided by the blob's own bytes (git-lfs, docs/spec.md), not by `.gitattributes`, so that the answer is a
-function of the commit alone.
+What is a pointer is decided by the blob's own bytes (git-lfs, docs/spec.md), not by
+`.gitattributes`, so that the answer is a function of the commit alone.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ def stored_at(directory: Path, sha256: str) -> Path:
 
 
 def find(repo: Repo, wanted: Pointer) -> Path | None:
-    """The file that should hold the content; its bytes are yet to be checked. None when it was not fetched."""
+    """The file that should hold the content; its bytes are yet to be checked. None when it was not
+    fetched.
+    """
     for directory in dict.fromkeys((repo.common_dir, repo.git_dir)):
         path = stored_at(directory, wanted.sha256)
         if path.is_file() and not path.is_symlink():

@@ -1,4 +1,6 @@
-"""Submodules: which commit names which, and where their objects are on this disk. Nothing is ever fetched."""
+"""Submodules: which commit names which, and where their objects are on this disk. Nothing is ever
+fetched.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reprobox.errors import SourceError
-from reprobox.source import objects, tree
+from reprobox.source import commit_tree, git_objects
 from reprobox.source.repo import Repo, open_repo, text
 
 MAX_NESTING = 16
@@ -22,21 +24,30 @@ class Module:
     """Its name in `.gitmodules`, when that is there and harmless."""
 
 
-def of(repo: Repo, snapshot: tree.Snapshot) -> list[Module]:
+def of(repo: Repo, snapshot: commit_tree.Snapshot) -> list[Module]:
     """The submodules of a commit."""
-    entries = [entry for entry in snapshot.entries if entry.mode == tree.SUBMODULE]
+    entries = [entry for entry in snapshot.entries if entry.mode == commit_tree.SUBMODULE]
     if not entries:
         return []
     names = _names(repo, snapshot)
     return [Module(entry.path, entry.oid, names.get(entry.path)) for entry in entries]
 
 
-def _names(repo: Repo, snapshot: tree.Snapshot) -> dict[bytes, str]:
+def _names(repo: Repo, snapshot: commit_tree.Snapshot) -> dict[bytes, str]:
     """Path to name, from the commit's own `.gitmodules`."""
-    blob = next((entry.oid for entry in snapshot.entries if entry.path == b".gitmodules" and entry.mode == tree.FILE), None)
+    blob = next(
+        (
+            entry.oid
+            for entry in snapshot.entries
+            if entry.path == b".gitmodules" and entry.mode == commit_tree.FILE
+        ),
+        None,
+    )
     if blob is None:
         return {}
-    done = repo.git.run("config", "--file", "-", "--null", "--list", stdin=objects.one(repo.git, blob, "blob"))
+    done = repo.git.run(
+        "config", "--file", "-", "--null", "--list", stdin=git_objects.one(repo.git, blob, "blob")
+    )
     found: dict[bytes, str] = {}
     for item in done.out.split(b"\0") if done.ok else ():
         key, _, value = item.partition(b"\n")
@@ -48,7 +59,9 @@ def _names(repo: Repo, snapshot: tree.Snapshot) -> dict[bytes, str]:
 
 def _is_harmless(name: str) -> bool:
     """A name becomes a directory below `.git/modules` (git's own rule, check_submodule_name)."""
-    return bool(name) and not name.startswith("/") and ".." not in name.replace("\\", "/").split("/")
+    return (
+        bool(name) and not name.startswith("/") and ".." not in name.replace("\\", "/").split("/")
+    )
 
 
 def checked_out(repo: Repo, path: bytes) -> Repo | None:
@@ -70,23 +83,30 @@ def open_module(repo: Repo, module: Module) -> Repo:
     found = next((place for place in _candidates(repo, module) if place.has(module.commit)), None)
     if found is None:
         raise SourceError(
-            f"the submodule {text(module.path)!r} is not fetched: its commit {module.commit} is not on this disk",
+            f"the submodule {text(module.path)!r} is not fetched: its commit {module.commit} is "
+            "not on this disk",
             next_step="git submodule update --init --recursive",
         )
     return found
 
 
 def _candidates(repo: Repo, module: Module) -> Iterator[Repo]:
-    """Its own repository below ours, the one in the work tree, and ours itself (a store that was unpacked holds everything)."""
+    """Its own repository below ours, the one in the work tree, and ours itself (a store that was
+    unpacked holds everything).
+    """
     if module.name is not None:
-        places = dict.fromkeys(directory / "modules" / module.name for directory in (repo.git_dir, repo.common_dir))
+        places = dict.fromkeys(
+            directory / "modules" / module.name for directory in (repo.git_dir, repo.common_dir)
+        )
         yield from (open_repo(place) for place in places if (place / "HEAD").is_file())
     if (place := checked_out(repo, module.path)) is not None:
         yield place
     yield repo
 
 
-def every(repo: Repo, snapshot: tree.Snapshot, prefix: bytes = b"", depth: int = 0) -> Iterator[tuple[bytes, Repo, tree.Snapshot]]:
+def every(
+    repo: Repo, snapshot: commit_tree.Snapshot, prefix: bytes = b"", depth: int = 0
+) -> Iterator[tuple[bytes, Repo, commit_tree.Snapshot]]:
     """The commit and, below it, every submodule's: prefix of the paths, repository, content.
 
     Raises:
@@ -97,4 +117,9 @@ def every(repo: Repo, snapshot: tree.Snapshot, prefix: bytes = b"", depth: int =
     yield prefix, repo, snapshot
     for module in of(repo, snapshot):
         inner = open_module(repo, module)
-        yield from every(inner, tree.read_commit(inner, module.commit), prefix + module.path + b"/", depth + 1)
+        yield from every(
+            inner,
+            commit_tree.read_commit(inner, module.commit),
+            prefix + module.path + b"/",
+            depth + 1,
+        )

@@ -8,8 +8,8 @@ from pathlib import Path
 from reprobox.errors import DirtyTree
 from reprobox.kit.units import counted
 from reprobox.model.source import Source
-from reprobox.source import check, modules, tree
-from reprobox.source.remote import chosen
+from reprobox.source import clean_check, commit_tree, modules
+from reprobox.source.remote_urls import chosen
 from reprobox.source.repo import Repo, open_repo, text
 
 _SHOWN = 20
@@ -27,13 +27,15 @@ def pin(top: Path, *, allow_dirty: bool = False) -> Source:
         SourceError: git cannot read it, or objects are missing or damaged.
     """
     repo = open_repo(top)
-    state = check.look(repo)
+    state = clean_check.look(repo)
     if state.reasons and not allow_dirty:
         raise _dirty(state.reasons)
     return describe(repo, state.snapshot, hints=state.hints)
 
 
-def describe(repo: Repo, snapshot: tree.Snapshot, *, hints: list[bytes], snapshotted: bool = False) -> Source:
+def describe(
+    repo: Repo, snapshot: commit_tree.Snapshot, *, hints: list[bytes], snapshotted: bool = False
+) -> Source:
     """A Source for a commit of a repository."""
     branch = _branch(repo)
     return Source(
@@ -49,13 +51,16 @@ def describe(repo: Repo, snapshot: tree.Snapshot, *, hints: list[bytes], snapsho
     )
 
 
-def _dirty(reasons: list[check.Reason]) -> DirtyTree:
+def _dirty(reasons: list[clean_check.Reason]) -> DirtyTree:
     shown = [str(reason) for reason in reasons[:_SHOWN]]
     if len(reasons) > _SHOWN:
         shown.append(f"and {len(reasons) - _SHOWN} more")
-    cures = check.cures(reasons)
-    if not all(check.cures([reason]) for reason in reasons):
-        cures.append("git commit, or git stash -u, or run with --snapshot, which records the tree as it is without touching it")
+    cures = clean_check.cures(reasons)
+    if not all(clean_check.cures([reason]) for reason in reasons):
+        cures.append(
+            "git commit, or git stash -u, or run with --snapshot, which records the tree as it is "
+            "without touching it"
+        )
     return DirtyTree(
         f"the work tree is not the commit, for {counted(len(reasons), 'reason')}",
         why="\n".join(shown),

@@ -1,4 +1,6 @@
-"""Hidden refs `refs/reprobox/<run-id>`: they keep a run's commit when its branch is deleted and git collects garbage."""
+"""Hidden refs `refs/reprobox/<run-id>`: they keep a run's commit when its branch is deleted and git
+collects garbage.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import re
 from pathlib import Path
 
 from reprobox.errors import SourceError
-from reprobox.source import modules, tree
+from reprobox.source import commit_tree, modules
 from reprobox.source.repo import Repo, open_repo, resolve
 
 PREFIX = "refs/reprobox/"
@@ -31,7 +33,9 @@ def keep(top: Path, run_id: str, commit: str) -> None:
         SourceError: the commit, or a submodule's, is not here.
     """
     ref, repo = name(run_id), open_repo(top)
-    for _, inner, snapshot in modules.every(repo, tree.read_commit(repo, resolve(repo, commit))):
+    for _, inner, snapshot in modules.every(
+        repo, commit_tree.read_commit(repo, resolve(repo, commit))
+    ):
         inner.git.out("update-ref", "--end-of-options", ref, snapshot.commit)
 
 
@@ -50,9 +54,13 @@ def forget(top: Path, run_id: str) -> None:
 
 
 def _places(repo: Repo, commit: str) -> list[Repo]:
-    """Repositories to forget in: submodules first where they can still be found, then the repository itself."""
+    """Repositories to forget in: submodules first where they can still be found, then the
+    repository itself.
+    """
     try:
-        found = [inner for _, inner, _ in modules.every(repo, tree.read_commit(repo, commit))]
+        found = [
+            inner for _, inner, _ in modules.every(repo, commit_tree.read_commit(repo, commit))
+        ]
     except SourceError:
         found = [repo]
     return found[::-1]
@@ -60,6 +68,10 @@ def _places(repo: Repo, commit: str) -> list[Repo]:
 
 def kept(top: Path) -> dict[str, str]:
     """Run id to commit, for all hidden refs."""
-    said = open_repo(top).git.out("for-each-ref", "--format=%(objectname) %(refname)", PREFIX).decode("utf-8", "replace")
+    said = (
+        open_repo(top)
+        .git.out("for-each-ref", "--format=%(objectname) %(refname)", PREFIX)
+        .decode("utf-8", "replace")
+    )
     pairs = (line.partition(" ") for line in said.splitlines())
     return {ref.removeprefix(PREFIX): commit for commit, _, ref in pairs}

@@ -24,7 +24,9 @@ class Repo:
 
     @cached_property
     def config(self) -> dict[str, str]:
-        """The configuration in force; keys in lower case but for their middle, the last value of each."""
+        """The configuration in force; keys in lower case but for their middle, the last value of
+        each.
+        """
         listed = self.git.out("config", "--null", "--list").split(b"\0")
         pairs = (item.partition(b"\n") for item in listed if item)
         return {text(key): text(value) if mark else "true" for key, mark, value in pairs}
@@ -36,8 +38,12 @@ class Repo:
 
     def reading_also(self, stores: list[Path]) -> Repo:
         """The same repository with more object stores to read from."""
-        joined = ":".join('"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"' for path in stores)
-        return replace(self, git=replace(self.git, extra={"GIT_ALTERNATE_OBJECT_DIRECTORIES": joined}))
+        joined = ":".join(
+            '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"' for path in stores
+        )
+        return replace(
+            self, git=replace(self.git, extra={"GIT_ALTERNATE_OBJECT_DIRECTORIES": joined})
+        )
 
     def has(self, commit: str) -> bool:
         """Whether the commit is here."""
@@ -70,18 +76,22 @@ def find_top(start: Path) -> Path:
         raise _foreign(start, said)
     if "must be run in a work tree" in said:
         raise NotARepository(
-            f"{start} is a bare repository, or inside .git", next_step="go to a work tree: git clone or git worktree add"
+            f"{start} is a bare repository, or inside .git",
+            next_step="go to a work tree: git clone or git worktree add",
         )
     if "not a git repository" in said:
-        raise NotARepository(f"{start} is not in a git repository", next_step="git init, then commit the code")
+        raise NotARepository(
+            f"{start} is not in a git repository", next_step="git init, then commit the code"
+        )
     raise NotARepository(f"git cannot read the repository around {start}", why=said)
 
 
 def main_top(top: Path) -> Path:
-    """The directory that all work trees of a repository have in common: its main one, or the parent of a bare `.git`.
+    """The directory that all work trees of a repository have in common: its main one, or the parent
+    of a bare `.git`.
 
-    `top` itself where it is no linked work tree, or where its repository is a bare one of another name: what lies beside that may
-    be anybody's.
+    `top` itself where it is no linked work tree, or where its repository is a bare one of another
+    name: what lies beside that may be anybody's.
     """
     if not (top / ".git").is_file():
         return top
@@ -92,17 +102,20 @@ def main_top(top: Path) -> Path:
 
 def _foreign(start: Path, said: str) -> NotARepository:
     why = (
-        "Git refuses to read repositories of other users, because their configuration could run programs.\n" + said.splitlines()[0]
+        "Git refuses to read repositories of other users, because their configuration could run "
+        "programs.\n" + said.splitlines()[0]
     )
     return NotARepository(
         f"the repository around {start} belongs to another user",
         why=why,
-        next_step="if you trust it, name it to git: git config --global --add safe.directory DIRECTORY",
+        next_step="if you trust it, name it to git: git config --global --add safe.directory "
+        "DIRECTORY",
     )
 
 
 def open_repo(path: Path) -> Repo:
-    """Opens the repository at a directory: the top of a work tree, a bare repository, or a `.git/modules/...` directory.
+    """Opens the repository at a directory: the top of a work tree, a bare repository, or a
+    `.git/modules/...` directory.
 
     Raises:
         SourceError: when git cannot read it.
@@ -118,7 +131,9 @@ def _path(git: Git, question: str) -> Path:
 
 
 def _is_git_dir(path: Path) -> bool:
-    return (path / "HEAD").is_file() and (path / "objects").is_dir() and not (path / ".git").exists()
+    return (
+        (path / "HEAD").is_file() and (path / "objects").is_dir() and not (path / ".git").exists()
+    )
 
 
 def head(repo: Repo) -> str:
@@ -134,14 +149,18 @@ def head(repo: Repo) -> str:
         if not unborn(repo.git.at):
             raise
     raise NotARepository(
-        f"{repo.git.at} has no commit yet", next_step="git add the code and git commit it; a run is the run of a commit"
+        f"{repo.git.at} has no commit yet",
+        next_step="git add the code and git commit it; a run is the run of a commit",
     )
 
 
 def unborn(top: Path) -> bool:
     """Whether a repository is as `git init` made it: HEAD names a branch that has no commit."""
     git = Git(at=top)
-    return not git.run("rev-parse", "--verify", "--quiet", "HEAD").ok and git.run("symbolic-ref", "--quiet", "HEAD").ok
+    return (
+        not git.run("rev-parse", "--verify", "--quiet", "HEAD").ok
+        and git.run("symbolic-ref", "--quiet", "HEAD").ok
+    )
 
 
 def resolve(repo: Repo, revision: str) -> str:
@@ -150,7 +169,9 @@ def resolve(repo: Repo, revision: str) -> str:
     Raises:
         SourceError: when there is no such commit here.
     """
-    done = repo.git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    done = repo.git.run(
+        "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
+    )
     if not done.ok:
         raise SourceError(
             f"the commit {revision} is not in {repo.git.at}",

@@ -1,7 +1,9 @@
-"""Every byte of a commit, read once more by other code than git's: GitPython's object database, which is Python.
+"""Every byte of a commit, read once more by other code than git's: GitPython's object database,
+which is Python.
 
-`export` checks each object against its name, and still everything it sees passes through one program. What `verify --deep` says of
-a commit is said by a second reader of the same files. Its import takes 60 ms, which is nothing here and too much for every command.
+`export` checks each object against its name, and still everything it sees passes through one
+program. What `verify --deep` says of a commit is said by a second reader of the same files. Its
+import takes 60 ms, which is nothing here and too much for every command.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from reprobox.errors import SourceError
-from reprobox.source import lfs, modules, objects, tree
-from reprobox.source.check import shown
+from reprobox.source import commit_tree, git_objects, lfs, modules
+from reprobox.source.clean_check import shown
 from reprobox.source.repo import Repo, open_repo, resolve
 
 
@@ -36,20 +38,22 @@ def reread(top: Path, commit: str, tell: Callable[[int], None]) -> Reread:
     """
     try:
         repo = open_repo(top)
-        parts = list(modules.every(repo, tree.read_commit(repo, resolve(repo, commit))))
+        parts = list(modules.every(repo, commit_tree.read_commit(repo, resolve(repo, commit))))
     except SourceError as error:
         return Reread(files=0, damage=(error.what,))
     damage: list[str] = []
     files = 0
     for prefix, inner, content in parts:
-        entries = [entry for entry in content.entries if entry.mode != tree.SUBMODULE]
+        entries = [entry for entry in content.entries if entry.mode != commit_tree.SUBMODULE]
         files += len(entries)
         for entry, fault in _faults(inner, entries, tell):
             damage.append(f"{shown(prefix + entry.path)}: {fault}")
     return Reread(files=files, damage=tuple(damage))
 
 
-def _faults(repo: Repo, entries: list[tree.Entry], tell: Callable[[int], None]) -> Iterator[tuple[tree.Entry, str]]:
+def _faults(
+    repo: Repo, entries: list[commit_tree.Entry], tell: Callable[[int], None]
+) -> Iterator[tuple[commit_tree.Entry, str]]:
     read = _by_gitpython(repo) if all(len(entry.oid) == 40 for entry in entries) else _by_git(repo)
     for entry in entries:
         try:
@@ -67,7 +71,9 @@ class _Unreadable(Exception):
 
 
 Reader = Callable[[str, Callable[[int], None]], tuple[bytes, int]]
-"""Reads an object whole and checks it; its first bytes (at least those of an LFS pointer) and its size."""
+"""Reads an object whole and checks it; its first bytes (at least those of an LFS pointer) and its
+size.
+"""
 
 
 def _by_gitpython(repo: Repo) -> Reader:
@@ -83,8 +89,19 @@ def _by_gitpython(repo: Repo) -> Reader:
             start, name = _hashed(oid, kind, found.size, found.read, tell)
         except BadObject as error:
             raise _Unreadable(f"the git object {oid} is missing") from error
-        except (ODBError, zlib.error, struct.error, OSError, ValueError, AssertionError, IndexError, EOFError) as error:
-            raise _Unreadable(f"the git object {oid} cannot be read: {type(error).__name__}: {error}") from error
+        except (
+            ODBError,
+            zlib.error,
+            struct.error,
+            OSError,
+            ValueError,
+            AssertionError,
+            IndexError,
+            EOFError,
+        ) as error:
+            raise _Unreadable(
+                f"the git object {oid} cannot be read: {type(error).__name__}: {error}"
+            ) from error
         if name != oid:
             raise _Unreadable(f"the git object {oid} is damaged: its bytes have the name {name}")
         return start, found.size
@@ -92,11 +109,13 @@ def _by_gitpython(repo: Repo) -> Reader:
     return read
 
 
-def _hashed(oid: str, kind: str, size: int, read: Callable[[int], bytes], tell: Callable[[int], None]) -> tuple[bytes, str]:
+def _hashed(
+    oid: str, kind: str, size: int, read: Callable[[int], bytes], tell: Callable[[int], None]
+) -> tuple[bytes, str]:
     """The first bytes of a stream, and the name that git gives to all of it."""
-    hasher = objects.Hasher(oid, kind, size)
+    hasher = git_objects.Hasher(oid, kind, size)
     start = b""
-    while chunk := read(objects.CHUNK):
+    while chunk := read(git_objects.CHUNK):
         start = start or chunk
         hasher.update(chunk)
         tell(len(chunk))
@@ -108,7 +127,7 @@ def _by_git(repo: Repo) -> Reader:
 
     def read(oid: str, tell: Callable[[int], None]) -> tuple[bytes, int]:
         try:
-            data = objects.one(repo.git, oid, "blob")
+            data = git_objects.one(repo.git, oid, "blob")
         except SourceError as error:
             raise _Unreadable(error.what) from error
         tell(len(data))
@@ -123,4 +142,8 @@ def _content(repo: Repo, pointer: lfs.Pointer) -> str | None:
     if place is None:
         return "its LFS content was not fetched"
     with place.open("rb") as file:
-        return None if hashlib.file_digest(file, "sha256").hexdigest() == pointer.sha256 else "its LFS content is damaged"
+        return (
+            None
+            if hashlib.file_digest(file, "sha256").hexdigest() == pointer.sha256
+            else "its LFS content is damaged"
+        )

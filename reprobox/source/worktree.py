@@ -1,11 +1,13 @@
-"""Compares files on disk with a commit by their bytes. The stat data in git's index is never believed.
+"""Compares files on disk with a commit by their bytes. The stat data in git's index is never
+believed.
 
 The rule for files whose bytes differ from the blob though git may call them equal:
 
-- line endings, `ident` and `working-tree-encoding` (built into git): git is asked for the name of the converted bytes, with every
-  configured filter turned off;
+- line endings, `ident` and `working-tree-encoding` (built into git): git is asked for the name of
+  the converted bytes, with every configured filter turned off;
 - `filter=lfs`: the content's SHA-256 is compared with the pointer, here;
-- any other filter: never run, because the repository chooses the program; such a file counts as different (`filtered`).
+- any other filter: never run, because the repository chooses the program; such a file counts as
+  different (`filtered`).
 """
 
 from __future__ import annotations
@@ -16,10 +18,10 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reprobox.source import lfs, objects
-from reprobox.source.objects import CHUNK, Hasher
+from reprobox.source import git_objects, lfs
+from reprobox.source.commit_tree import EXECUTABLE, FILE, LINK, Entry
+from reprobox.source.git_objects import CHUNK, Hasher
 from reprobox.source.repo import Repo, raw
-from reprobox.source.tree import EXECUTABLE, FILE, LINK, Entry
 
 _SMALL = 1 << 20
 _ATTRIBUTES = ("filter", "text", "eol", "crlf", "ident", "working-tree-encoding")
@@ -37,10 +39,12 @@ class _Rules:
 def differences(repo: Repo, entries: Sequence[Entry]) -> dict[bytes, str]:
     """Path to kind of difference, for the files and links that are not what the entries say.
 
-    Kinds: `deleted`, `type changed`, `mode changed`, `modified`, `filtered`, `unreadable`, `LFS pointer without content`,
-    `LFS content not in .git/lfs`.
+    Kinds: `deleted`, `type changed`, `mode changed`, `modified`, `filtered`, `unreadable`, `LFS
+    pointer without content`, `LFS content not in .git/lfs`.
     """
-    rules = _Rules(file_mode=repo.flag("core.filemode", True), symlinks=repo.flag("core.symlinks", True))
+    rules = _Rules(
+        file_mode=repo.flag("core.filemode", True), symlinks=repo.flag("core.symlinks", True)
+    )
     top = raw(str(repo.top)) + b"/"
     found: dict[bytes, str] = {}
     parents: dict[bytes, bool] = {b"": True}
@@ -48,7 +52,11 @@ def differences(repo: Repo, entries: Sequence[Entry]) -> dict[bytes, str]:
         kind = _compare(top, entry, rules) if _in_directory(top, entry.path, parents) else "deleted"
         if kind is not None:
             found[entry.path] = kind
-    suspects = {entry.path: entry for entry in entries if found.get(entry.path) == "modified" and entry.mode != LINK}
+    suspects = {
+        entry.path: entry
+        for entry in entries
+        if found.get(entry.path) == "modified" and entry.mode != LINK
+    }
     for path, kind in _asked(repo, suspects).items():
         del found[path]
         if kind:
@@ -81,7 +89,11 @@ def _compare(top: bytes, entry: Entry, rules: _Rules) -> str | None:
         return _compare_link(path, entry)
     if not stat.S_ISREG(status.st_mode) or (entry.mode == LINK and rules.symlinks):
         return "type changed"
-    if rules.file_mode and entry.mode != LINK and (entry.mode == EXECUTABLE) != bool(status.st_mode & 0o100):
+    if (
+        rules.file_mode
+        and entry.mode != LINK
+        and (entry.mode == EXECUTABLE) != bool(status.st_mode & 0o100)
+    ):
         return "mode changed"
     return _compare_bytes(path, entry.oid)
 
@@ -114,7 +126,9 @@ def _compare_bytes(path: bytes, oid: str) -> str | None:
         os.close(fd)
     if _name(data, oid) != oid:
         return "modified"
-    return "LFS pointer without content" if data.startswith(lfs.MAGIC) and lfs.pointer(data) else None
+    return (
+        "LFS pointer without content" if data.startswith(lfs.MAGIC) and lfs.pointer(data) else None
+    )
 
 
 def _long_name(fd: int, size: int, like: str) -> str:
@@ -125,7 +139,9 @@ def _long_name(fd: int, size: int, like: str) -> str:
 
 
 def _asked(repo: Repo, suspects: dict[bytes, Entry]) -> dict[bytes, str]:
-    """A second look at files that differ byte for byte; the kind of difference, empty where there is none after all."""
+    """A second look at files that differ byte for byte; the kind of difference, empty where there
+    is none after all.
+    """
     attributes = _attributes(repo, list(suspects)) if suspects else {}
     converts = repo.config.get("core.autocrlf", "false").lower() not in ("false", "no", "off", "0")
     result: dict[bytes, str] = {}
@@ -140,8 +156,12 @@ def _asked(repo: Repo, suspects: dict[bytes, Entry]) -> dict[bytes, str]:
 
 
 def _attributes(repo: Repo, paths: list[bytes]) -> dict[bytes, dict[str, bytes]]:
-    """Per path, the attributes that make git convert it; those that are unset or unspecified are left out."""
-    said = repo.git.out("check-attr", "-z", "--stdin", *_ATTRIBUTES, stdin=b"".join(path + b"\0" for path in paths))
+    """Per path, the attributes that make git convert it; those that are unset or unspecified are
+    left out.
+    """
+    said = repo.git.out(
+        "check-attr", "-z", "--stdin", *_ATTRIBUTES, stdin=b"".join(path + b"\0" for path in paths)
+    )
     fields = said.split(b"\0")
     found: dict[bytes, dict[str, bytes]] = {}
     for path, name, value in zip(fields[0::3], fields[1::3], fields[2::3], strict=False):
@@ -151,12 +171,21 @@ def _attributes(repo: Repo, paths: list[bytes]) -> dict[bytes, dict[str, bytes]]
 
 
 def _converted(repo: Repo, entries: list[Entry]) -> dict[bytes, str]:
-    """Compares by the name that git gives the converted bytes; a path that its line format cannot say stays `modified`."""
+    """Compares by the name that git gives the converted bytes; a path that its line format cannot
+    say stays `modified`.
+    """
     if not entries:
         return {}
     off = _filters_off(repo)
-    lines = [entry for entry in entries if b"\n" not in entry.path and not entry.path.startswith(b'"')]
-    said = repo.git.run("hash-object", "--stdin-paths", stdin=b"".join(entry.path + b"\n" for entry in lines), settings=off)
+    lines = [
+        entry for entry in entries if b"\n" not in entry.path and not entry.path.startswith(b'"')
+    ]
+    said = repo.git.run(
+        "hash-object",
+        "--stdin-paths",
+        stdin=b"".join(entry.path + b"\n" for entry in lines),
+        settings=off,
+    )
     names = said.out.decode("ascii").split()
     same = {entry.path for entry, name in zip(lines, names, strict=False) if name == entry.oid}
     return {entry.path: "" if entry.path in same else "modified" for entry in entries}
@@ -173,8 +202,10 @@ def _filters_off(repo: Repo) -> dict[str, str]:
 
 
 def _lfs(repo: Repo, entry: Entry) -> str:
-    """Content in the work tree against the pointer in the commit; the content must be where an export will look for it, too."""
-    blob = objects.one(repo.git, entry.oid, "blob")
+    """Content in the work tree against the pointer in the commit; the content must be where an
+    export will look for it, too.
+    """
+    blob = git_objects.one(repo.git, entry.oid, "blob")
     pointer = lfs.pointer(blob)
     if pointer is None:
         return "modified"
@@ -185,7 +216,9 @@ def _lfs(repo: Repo, entry: Entry) -> str:
 
 
 def is_executable(repo: Repo, mode: int, before: int | None) -> int:
-    """The mode that git gives a file on disk, given what it was before where the file system does not know."""
+    """The mode that git gives a file on disk, given what it was before where the file system does
+    not know.
+    """
     if not repo.flag("core.filemode", True):
         return before if before in (FILE, EXECUTABLE) else FILE
     return EXECUTABLE if mode & 0o100 else FILE

@@ -1,9 +1,11 @@
-"""What a run left: found by directory descriptors, moved by rename, described as data, and never followed.
+"""What a run left: found by directory descriptors, moved by rename, described as data, and never
+followed.
 
-Two passes. The first moves everything that the commit does not have from the run's work tree to `outputs/`; the second describes
-what lies in `outputs/`. So a collection that was cut off is simply made again, with the same result.
-A program may leave anything: links to host files, devices, set-user-id files, directories without permissions, names that are not
-text. Links are recreated as text, special files are refused by name, set-id bits are stripped.
+Two passes. The first moves everything that the commit does not have from the run's work tree to
+`outputs/`; the second describes what lies in `outputs/`. So a collection that was cut off is simply
+made again, with the same result. A program may leave anything: links to host files, devices,
+set-user-id files, directories without permissions, names that are not text. Links are recreated as
+text, special files are refused by name, set-id bits are stripped.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reprobox.kit import canon, trees
+from reprobox.kit import canon, fd_trees
 from reprobox.model.outcome import OutputFile
 from reprobox.model.ports import Bar
 from reprobox.store import layout
@@ -24,20 +26,33 @@ from reprobox.store import layout
 MAX_DEPTH = 200
 """Directories below each other."""
 MAX_PATH = 3000
-"""Bytes of an output's path: with the place of nearly any store before it, it is a path that the kernel takes."""
+"""Bytes of an output's path: with the place of nearly any store before it, it is a path that the
+kernel takes.
+"""
 _KERNEL_TAKES, _ROOM = 4095, 128
-"""Bytes of a whole path; and of them so many for places that are named longer than a run's `outputs`, as while a run is removed."""
+"""Bytes of a whole path; and of them so many for places that are named longer than a run's
+`outputs`, as while a run is removed.
+"""
 _CHUNK = 1 << 20
 _OWNER_ALL = 0o700
-_SPECIAL = {stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket", stat.S_IFCHR: "character device", stat.S_IFBLK: "block device"}
+_SPECIAL = {
+    stat.S_IFIFO: "fifo",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "character device",
+    stat.S_IFBLK: "block device",
+}
 
 Exported = Mapping[str, tuple[str, int, str]]
-"""Path to (`file` or `link`, mode, `sha256:...` of the bytes or of the link's text), as the commit was exported."""
+"""Path to (`file` or `link`, mode, `sha256:...` of the bytes or of the link's text), as the commit
+was exported.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
-    """What was found: outputs in order of their path's bytes, `path: reason` of what was refused, tracked paths that are gone."""
+    """What was found: outputs in order of their path's bytes, `path: reason` of what was refused,
+    tracked paths that are gone.
+    """
 
     outputs: tuple[OutputFile, ...]
     refused: tuple[str, ...]
@@ -66,7 +81,7 @@ class _Target:
         """Its descriptor; created now if it was not."""
         if self._fd is None:
             try:
-                self._fd = self._stack.enter_context(trees.opened(self._outputs, self._parts))
+                self._fd = self._stack.enter_context(fd_trees.opened(self._outputs, self._parts))
             except FileNotFoundError:
                 for depth in range(1, len(self._parts) + 1):
                     self._make(self._parts[:depth])
@@ -75,12 +90,13 @@ class _Target:
 
     def _make(self, parts: list[str]) -> None:
         *above, name = parts
-        with trees.opened(self._outputs, above) as parent, contextlib.suppress(FileExistsError):
+        with fd_trees.opened(self._outputs, above) as parent, contextlib.suppress(FileExistsError):
             os.mkdir(name, dir_fd=parent)
-            with trees.opened(self._work, parts) as source:
+            with fd_trees.opened(self._work, parts) as source:
                 mode = os.fstat(source).st_mode
-            # After mkdir, because that one obeys the umask. The owner must be able to read what is there.
-            trees.chmod(parent, name, mode & 0o777 | _OWNER_ALL)
+            # After mkdir, because that one obeys the umask. The owner must be able to read what is
+            # there.
+            fd_trees.chmod(parent, name, mode & 0o777 | _OWNER_ALL)
 
     def __enter__(self) -> _Target:
         return self
@@ -89,18 +105,23 @@ class _Target:
         self._stack.close()
 
 
-def collect(work: Path, exported: Exported, mounted: Collection[str], outputs: Path, bar: Bar | None = None) -> Collected:
+def collect(
+    work: Path, exported: Exported, mounted: Collection[str], outputs: Path, bar: Bar | None = None
+) -> Collected:
     """Moves what the run created or changed to `outputs`, and describes it.
 
     Args:
-        work: the tree that the run had, no longer used by anybody; none when the run died before it was laid out.
+        work: the tree that the run had, no longer used by anybody; none when the run died before it
+            was laid out.
         exported: what was in it before the run.
-        mounted: paths in it that were mount points of inputs, which the engine may have created; left alone with all below.
+        mounted: paths in it that were mount points of inputs, which the engine may have created;
+            left alone with all below.
         outputs: a directory on the same file system; created if absent.
         bar: told of the bytes that are read.
 
     Raises:
-        StoreError: the operating system refused something; what was moved stays moved, and collecting again goes on.
+        StoreError: the operating system refused something; what was moved stays moved, and
+            collecting again goes on.
     """
     longest = min(MAX_PATH, _KERNEL_TAKES - _ROOM - len(os.fsencode(outputs.absolute())))
     walk = _Walk(exported, frozenset(path.strip("/") for path in mounted), longest, bar)
@@ -111,7 +132,9 @@ def collect(work: Path, exported: Exported, mounted: Collection[str], outputs: P
         found = sorted(_describe(outputs, bar), key=lambda file: os.fsencode(file.path))
     known = walk.seen | {file.path for file in found}
     unseen = walk.mounted | {line.rpartition(": ")[0] for line in walk.refused}
-    gone = sorted(path for path in exported.keys() - known if unseen.isdisjoint(trees.upwards(path)))
+    gone = sorted(
+        path for path in exported.keys() - known if unseen.isdisjoint(fd_trees.upwards(path))
+    )
     return Collected(outputs=tuple(found), refused=tuple(sorted(walk.refused)), deleted=tuple(gone))
 
 
@@ -123,7 +146,10 @@ def _move_changed(walk: _Walk, work: Path, outputs: Path) -> None:
     waiting = [""]
     while waiting:
         prefix = waiting.pop()
-        with trees.opened(work, _parts(prefix)) as source, _Target(work, outputs, _parts(prefix)) as target:
+        with (
+            fd_trees.opened(work, _parts(prefix)) as source,
+            _Target(work, outputs, _parts(prefix)) as target,
+        ):
             names = os.listdir(source)
             if not names and prefix:
                 target.fd()
@@ -182,13 +208,17 @@ def _enters(walk: _Walk, source: int, name: str, path: str, mode: int) -> bool:
     if _too_long(walk, path):
         return False
     if mode & _OWNER_ALL != _OWNER_ALL:
-        trees.chmod(source, name, stat.S_IMODE(mode) | _OWNER_ALL)
-    os.close(os.open(name, trees.DIRECTORY, dir_fd=source))
+        fd_trees.chmod(source, name, stat.S_IMODE(mode) | _OWNER_ALL)
+    os.close(os.open(name, fd_trees.DIRECTORY, dir_fd=source))
     return True
 
 
-def _as_exported(expected: tuple[str, int, str] | None, parent: int, name: str, mode: int, bar: Bar | None) -> bool:
-    """Whether an entry is what the commit has: kind, execute bit and bytes. Times and sizes prove nothing."""
+def _as_exported(
+    expected: tuple[str, int, str] | None, parent: int, name: str, mode: int, bar: Bar | None
+) -> bool:
+    """Whether an entry is what the commit has: kind, execute bit and bytes. Times and sizes prove
+    nothing.
+    """
     if expected is None:
         return False
     kind, mode_then, sha256 = expected
@@ -206,7 +236,7 @@ def _digest_of_link(parent: int, name: str) -> tuple[str, int]:
 def _digest_of_file(parent: int, name: str, mode: int, bar: Bar | None) -> tuple[str, int]:
     """Digest and size. A file without permission to read is given it first: the owner is us."""
     if not mode & stat.S_IRUSR:
-        trees.chmod(parent, name, mode & 0o777 | stat.S_IRUSR)
+        fd_trees.chmod(parent, name, mode & 0o777 | stat.S_IRUSR)
     hasher = hashlib.sha256()
     size = 0
     fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
@@ -226,11 +256,13 @@ def _describe(outputs: Path, bar: Bar | None) -> Iterator[OutputFile]:
     waiting = [""]
     while waiting:
         prefix = waiting.pop()
-        with trees.opened(outputs, _parts(prefix)) as folder:
+        with fd_trees.opened(outputs, _parts(prefix)) as folder:
             names = os.listdir(folder)
             if not names and prefix:
                 mode = os.fstat(folder).st_mode & 0o777
-                yield OutputFile(path=prefix[:-1], kind="dir", size=0, mode=mode, sha256=canon.digest_bytes(b""))
+                yield OutputFile(
+                    path=prefix[:-1], kind="dir", size=0, mode=mode, sha256=canon.digest_bytes(b"")
+                )
             for name in names:
                 mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
                 if stat.S_ISDIR(mode):
@@ -246,5 +278,5 @@ def _described(folder: int, name: str, path: str, mode: int, bar: Bar | None) ->
     sha256, size = _digest_of_file(folder, name, mode, bar)
     kept = mode & 0o777 | stat.S_IRUSR
     if stat.S_IMODE(mode) != kept:
-        trees.chmod(folder, name, kept)
+        fd_trees.chmod(folder, name, kept)
     return OutputFile(path=path, kind="file", size=size, mode=kept, sha256=sha256)

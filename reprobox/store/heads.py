@@ -1,7 +1,9 @@
-"""heads.log: every record's digest, in a chain, so that a record that was removed or put back to an older one is noticed.
+"""heads.log: every record's digest, in a chain, so that a record that was removed or put back to an
+older one is noticed.
 
-A line is canonical JSON and holds the digest of the line before. A record is announced here before it is published; so a record
-that is there has a line, and a line without a record is a run whose end was cut off and will be announced again, or a deletion.
+A line is canonical JSON and holds the digest of the line before. A record is announced here before
+it is published; so a record that is there has a line, and a line without a record is a run whose
+end was cut off and will be announced again, or a deletion.
 """
 
 from __future__ import annotations
@@ -35,14 +37,18 @@ class Head:
 
 
 def append(root: Path, run: str, event: Literal["record", "removed"], record: str = "") -> None:
-    """Adds a line, durably. A last line that a crash cut off is cut away first: it was never acknowledged."""
+    """Adds a line, durably. A last line that a crash cut off is cut away first: it was never
+    acknowledged.
+    """
     path = root / "heads.log"
     with layout.trouble(f"writing {path}"), files.locked(root / "heads.lock"):
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             end, previous = _tail(fd)
             os.ftruncate(fd, end)
-            line = codec.encode(Head(previous=previous, run=run, event=event, record=record)) + b"\n"
+            line = (
+                codec.encode(Head(previous=previous, run=run, event=event, record=record)) + b"\n"
+            )
             _write_all(fd, line, end)
             os.fsync(fd)
         finally:
@@ -62,13 +68,17 @@ def read(root: Path) -> Iterator[Head]:
     for number, line in enumerate(_lines(path), 1):
         head = codec.decode(Head, line, where=f"{path}, line {number}")
         if head.previous != previous:
-            raise StoreDamaged(f"{path} is not one chain", why=f"Line {number} does not follow the line before it.")
+            raise StoreDamaged(
+                f"{path} is not one chain", why=f"Line {number} does not follow the line before it."
+            )
         previous = canon.digest_bytes(line)
         yield head
 
 
 def _lines(path: Path) -> Iterator[bytes]:
-    """The lines without their ends, one at a time; not the last when a crash cut it off: it was never acknowledged."""
+    """The lines without their ends, one at a time; not the last when a crash cut it off: it was
+    never acknowledged.
+    """
     with layout.trouble(f"reading {path}"):
         try:
             file = path.open("rb")

@@ -1,8 +1,10 @@
-"""index.sqlite: a cache of the run directories, so that listing is fast with a million runs. Delete it and nothing is lost.
+"""index.sqlite: a cache of the run directories, so that listing is fast with a million runs. Delete
+it and nothing is lost.
 
-Writers never touch it. A reader first brings it up to date: if the time of `runs/` has changed, the names there are compared with
-the rows; rows without a record are read again. An index of another version, or a damaged one, is deleted and made again.
-A directory that cannot be read (EIO, EMFILE, ...) is an error: a run is never silently left out.
+Writers never touch it. A reader first brings it up to date: if the time of `runs/` has changed, the
+names there are compared with the rows; rows without a record are read again. An index of another
+version, or a damaged one, is deleted and made again. A directory that cannot be read (EIO, EMFILE,
+...) is an error: a run is never silently left out.
 """
 
 from __future__ import annotations
@@ -17,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from reprobox.kit import files
-from reprobox.store import ids, layout, settings, summary
-from reprobox.store.summary import DAMAGED, OPEN
-from reprobox.store.summary import RunRow as RunRow
+from reprobox.store import config_index, layout, run_ids, run_row
+from reprobox.store.run_row import DAMAGED, OPEN
+from reprobox.store.run_row import RunRow as RunRow
 
 VERSION = 1
 _COLUMNS = tuple(f'"{column.name}"' for column in fields(RunRow))
@@ -27,8 +29,16 @@ _NAMES = tuple(column.name for column in fields(RunRow))
 _TAGS = _NAMES.index("tags")
 _MARKS = ", ".join("?" for _ in _COLUMNS)
 _UNPROVEN = 2.0
-"""Seconds: a directory's time moves in the kernel's ticks, so one younger than this does not prove that nothing came after."""
-_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_CONSTRAINT)
+"""Seconds: a directory's time moves in the kernel's ticks, so one younger than this does not prove
+that nothing came after.
+"""
+_DAMAGE = (
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_ERROR,
+    sqlite3.SQLITE_MISMATCH,
+    sqlite3.SQLITE_CONSTRAINT,
+)
 _SCHEMA = (
     f"CREATE TABLE runs ({', '.join(_COLUMNS)}, PRIMARY KEY (id)) WITHOUT ROWID",
     "CREATE INDEX runs_created ON runs (created DESC, id DESC)",
@@ -54,7 +64,13 @@ class Index:
         self._path = root / "index.sqlite"
 
     def rows(
-        self, where: str = "", values: Iterable[Any] = (), limit: int | None = None, *, configs: bool = False, commits: bool = False
+        self,
+        where: str = "",
+        values: Iterable[Any] = (),
+        limit: int | None = None,
+        *,
+        configs: bool = False,
+        commits: bool = False,
     ) -> list[RunRow]:
         """Rows that fulfil a condition in SQL, newest first.
 
@@ -80,13 +96,15 @@ class Index:
         return self._ask(question)
 
     def _read_configs(self, database: sqlite3.Connection) -> None:
-        """Those that are not in the table yet; what is read is kept where a first question is cut off."""
-        database.execute(settings.TABLE)
-        absent = [name for (name,) in database.execute(settings.ABSENT)]
+        """Those that are not in the table yet; what is read is kept where a first question is cut
+        off.
+        """
+        database.execute(config_index.TABLE)
+        absent = [name for (name,) in database.execute(config_index.ABSENT)]
         for start in range(0, len(absent), _BATCH):
             database.execute("BEGIN IMMEDIATE")
             try:
-                found = settings.rows(self._runs, absent[start : start + _BATCH])
+                found = config_index.rows(self._runs, absent[start : start + _BATCH])
                 database.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", found)
             except BaseException:
                 database.execute("ROLLBACK")
@@ -94,7 +112,9 @@ class Index:
             database.execute("COMMIT")
 
     def _ask(self, question: Callable[[sqlite3.Connection], list[RunRow]]) -> list[RunRow]:
-        """Asks the database on disk, or where that cannot be used (read-only store, disk full) one in memory."""
+        """Asks the database on disk, or where that cannot be used (read-only store, disk full) one
+        in memory.
+        """
         with layout.trouble("reading the runs"):
             # A damaged index is deleted by the first try; the second finds none and makes it again.
             for _ in range(2):
@@ -105,15 +125,22 @@ class Index:
                 self._sync(database)
                 return question(database)
 
-    def _ask_on_disk(self, question: Callable[[sqlite3.Connection], list[RunRow]]) -> list[RunRow] | None:
+    def _ask_on_disk(
+        self, question: Callable[[sqlite3.Connection], list[RunRow]]
+    ) -> list[RunRow] | None:
         with contextlib.ExitStack() as stack:
             try:
-                # Deleting an SQLite file that somebody has open corrupts it (sqlite.org/howtocorrupt.html), hence a lock of ours.
+                # Deleting an SQLite file that somebody has open corrupts it
+                # (sqlite.org/howtocorrupt.html), hence a lock of ours.
                 stack.enter_context(files.locked(self._root / "index.lock", shared=True))
             except OSError:
                 return None
             try:
-                database = stack.enter_context(contextlib.closing(sqlite3.connect(self._path, timeout=30, isolation_level=None)))
+                database = stack.enter_context(
+                    contextlib.closing(
+                        sqlite3.connect(self._path, timeout=30, isolation_level=None)
+                    )
+                )
                 self._sync(database)
                 return question(database)
             except sqlite3.Error as fault:
@@ -122,7 +149,9 @@ class Index:
                 return None
 
     def _discard_damaged(self, fault: sqlite3.Error) -> None:
-        """Deletes the index when it is damaged or of another version; not when the disk is full, or another process writes."""
+        """Deletes the index when it is damaged or of another version; not when the disk is full, or
+        another process writes.
+        """
         if getattr(fault, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF not in _DAMAGE:
             return
         with contextlib.suppress(OSError), files.locked(self._root / "index.lock"):
@@ -130,7 +159,9 @@ class Index:
                 self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
 
     def _sync(self, database: sqlite3.Connection) -> None:
-        """Brings the rows up to date, in one transaction; the rollback journal works on network file systems too, WAL does not."""
+        """Brings the rows up to date, in one transaction; the rollback journal works on network
+        file systems too, WAL does not.
+        """
         before = time.time_ns()
         changed = _time_of(self._runs)
         database.execute("BEGIN IMMEDIATE")
@@ -153,7 +184,7 @@ class Index:
         known = {name for (name,) in database.execute("SELECT id FROM runs")}
         database.executemany("DELETE FROM runs WHERE id = ?", ((name,) for name in known - here))
         for name in here - known:
-            if ids.is_id(name):
+            if run_ids.is_id(name):
                 _store(database, self._read(name))
 
     def _read_again(self, database: sqlite3.Connection) -> None:
@@ -166,18 +197,25 @@ class Index:
 
     def _read(self, name: str) -> RunRow:
         # A directory without an intent may get one later, and the time of `runs/` does not tell.
-        return summary.read(self._runs / name) or RunRow(id=name, state=OPEN, created=-1.0)
+        return run_row.read(self._runs / name) or RunRow(id=name, state=OPEN, created=-1.0)
 
 
 def _store(database: sqlite3.Connection, row: RunRow) -> None:
     values = list(astuple(row))
     values[_TAGS] = "".join(f"\n{tag}\n" for tag in row.tags)
-    database.execute(f"INSERT OR REPLACE INTO runs VALUES ({_MARKS})", [_bindable(value) for value in values])  # noqa: S608  (question marks only)
+    statement = f"INSERT OR REPLACE INTO runs VALUES ({_MARKS})"  # noqa: S608 (question marks only)
+    database.execute(statement, [_bindable(value) for value in values])
 
 
 def _bindable(value: Any) -> Any:
-    """SQLite's text is UTF-8; the lone surrogates of a name that was not are written out, as a list would show them."""
-    return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
+    """SQLite's text is UTF-8; the lone surrogates of a name that was not are written out, as a list
+    would show them.
+    """
+    return (
+        value.encode("utf-8", "backslashreplace").decode("utf-8")
+        if isinstance(value, str)
+        else value
+    )
 
 
 def _facts(database: sqlite3.Connection) -> int:

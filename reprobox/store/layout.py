@@ -1,7 +1,9 @@
-"""Where things lie in a store, how a store is created, and how the operating system's errors are told.
+"""Where things lie in a store, how a store is created, and how the operating system's errors are
+told.
 
-Two stores have this layout: the project's `.reprobox` and the user's shared one. `VERSION` is published last, after every
-directory is durable: who sees it may rely on all of them, also after a power cut.
+Two stores have this layout: the project's `.reprobox` and the user's shared one. `VERSION` is
+published last, after every directory is durable: who sees it may rely on all of them, also after a
+power cut.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from reprobox.kit import files
 
 FORMAT = "reprobox.store/1"
 INPUTS = "inputs"
-"""Below a project's store: input trees that came with runs, laid out to be mounted; each named by the hexadecimal of its digest."""
+"""Below a project's store: input trees that came with runs, laid out to be mounted; each named by
+the hexadecimal of its digest.
+"""
 _FOLDERS = ("tmp", "objects", "objects/sha256", "memo", "runs", "roots")
 _ADVICE = {
     errno.ENOSPC: "free some space (`reprobox gc` shows what could go), then try again",
@@ -33,7 +37,9 @@ _ADVICE = {
 
 @contextlib.contextmanager
 def trouble(doing: str) -> Iterator[None]:
-    """Tells an operating system error as StoreError; "not there" passes, because only the caller knows what it means."""
+    """Tells an operating system error as StoreError; "not there" passes, because only the caller
+    knows what it means.
+    """
     try:
         yield
     except (FileNotFoundError, FileExistsError):
@@ -44,7 +50,8 @@ def trouble(doing: str) -> Iterator[None]:
 
 
 def ensure(root: Path) -> None:
-    """Creates the store if it is not there (or was not finished), durably; checks its version if it is.
+    """Creates the store if it is not there (or was not finished), durably; checks its version if it
+    is.
 
     Raises:
         NewerFormat: the store was made by a newer reprobox.
@@ -64,7 +71,9 @@ def ensure(root: Path) -> None:
 
 
 def _create(root: Path) -> None:
-    """Makes every directory durable first; a directory that exists may be another process's that is not synced yet."""
+    """Makes every directory durable first; a directory that exists may be another process's that is
+    not synced yet.
+    """
     files.make_dir(root)
     files.fsync_dir(root.parent)
     fan_out = tuple(f"objects/sha256/{byte:02x}" for byte in range(256))
@@ -73,20 +82,25 @@ def _create(root: Path) -> None:
     for name in ("objects/sha256", "objects", "."):
         files.fsync_dir(root / name)
     for name, text in ((".gitignore", "*\n"), ("VERSION", FORMAT + "\n")):
-        # FileExistsError: another process created the same store at the same moment, with the same bytes.
+        # FileExistsError: another process created the same store at the same moment, with the same
+        # bytes.
         with contextlib.suppress(FileExistsError):
             files.publish(root / name, text.encode("ascii"), 0o644)
 
 
 @contextlib.contextmanager
 def store_lock(root: Path, *, shared: bool) -> Iterator[None]:
-    """Publishing and touching hold it shared, removing holds it exclusive: nothing is removed that somebody just relied on."""
+    """Publishing and touching hold it shared, removing holds it exclusive: nothing is removed that
+    somebody just relied on.
+    """
     with files.locked(root / "lock", shared=shared):
         yield
 
 
 def exists(path: Path) -> bool:
-    """Whether the name is taken. `Path.exists` takes some errors for absence and follows links; this raises them."""
+    """Whether the name is taken. `Path.exists` takes some errors for absence and follows links;
+    this raises them.
+    """
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):

@@ -1,7 +1,8 @@
 """Bytes by their sha256: written once, whole or not at all, read-only.
 
-An object is written to `tmp/`, synced, and renamed to its name; the directory is synced before the digest is given. Putting bytes
-that are there already replaces them by the fresh copy: it costs nothing, and it heals an object that has rotted.
+An object is written to `tmp/`, synced, and renamed to its name; the directory is synced before the
+digest is given. Putting bytes that are there already replaces them by the fresh copy: it costs
+nothing, and it heals an object that has rotted.
 """
 
 from __future__ import annotations
@@ -24,12 +25,16 @@ from reprobox.kit.canon import Digest
 from reprobox.store import layout
 
 TOUCH_AFTER = 6 * 3600.0
-"""Seconds: an object that is found and older than this is touched, so that `gc`, which spares young objects, leaves it."""
+"""Seconds: an object that is found and older than this is touched, so that `gc`, which spares young
+objects, leaves it.
+"""
 _NAME = re.compile(r"[0-9a-f]{62}")
 
 
 class _Target(io.RawIOBase):
-    """A file whose write errors are the store's, so that errors of the stream that is read stay the stream's."""
+    """A file whose write errors are the store's, so that errors of the stream that is read stay the
+    stream's.
+    """
 
     def __init__(self, file: IO[bytes], name: str) -> None:
         self._file, self._name = file, name
@@ -71,7 +76,8 @@ class ObjectStore:
             raise FetchError(
                 f"the store does not have {digest}",
                 why=f"Looked in {self.root}.",
-                next_step="`reprobox lock` fetches what the lock names; `reprobox pull` gets it from another store",
+                next_step="`reprobox lock` fetches what the lock names; `reprobox pull` gets it "
+                "from another store",
             )
         return self._where(digest)
 
@@ -102,7 +108,9 @@ class ObjectStore:
         return digest, size
 
     def put_file(self, path: Path, *, expect: str | None = None, move: bool = False) -> Digest:
-        """Stores a file's bytes; with `move` the file itself where that is possible (same file system, no other name, ours)."""
+        """Stores a file's bytes; with `move` the file itself where that is possible (same file
+        system, no other name, ours).
+        """
         layout.ensure(self.root)
         with layout.trouble(f"storing {path}"):
             if move and self._movable(path):
@@ -114,13 +122,16 @@ class ObjectStore:
         return digest
 
     def partial(self, digest: str) -> Path:
-        """Where an unfinished download of these bytes waits to be resumed; `gc` removes it when it is old."""
+        """Where an unfinished download of these bytes waits to be resumed; `gc` removes it when it
+        is old.
+        """
         layout.ensure(self.root)
         return self.root / "tmp" / f"partial-{canon.hex_of(digest)}"
 
     @contextlib.contextmanager
     def claimed(self, digest: str) -> Iterator[Path]:
-        """The file of `partial`, made if need be, for this process alone: of two that want the same bytes, one waits for the other.
+        """The file of `partial`, made if need be, for this process alone: of two that want the same
+        bytes, one waits for the other.
 
         After waiting, the file may be empty, because the other has stored the bytes.
         """
@@ -151,18 +162,26 @@ class ObjectStore:
             found = canon.parse(data)
         except ValueError:
             return None
-        if not isinstance(found, dict) or found.get("key") != key or found.get("check") != _check_of(key, found.get("value")):
+        if (
+            not isinstance(found, dict)
+            or found.get("key") != key
+            or found.get("check") != _check_of(key, found.get("value"))
+        ):
             return None
         return found["value"]
 
     def remember(self, key: str, value: Any) -> None:
-        """Keeps a derived fact (JSON). Not synced: a fact that a power cut damages is unknown again."""
+        """Keeps a derived fact (JSON). Not synced: a fact that a power cut damages is unknown
+        again.
+        """
         layout.ensure(self.root)
         path = self._memo_path(key)
         temp = files.temp_beside(self.root / "tmp")
         with layout.trouble("keeping a derived fact"):
             try:
-                temp.write_bytes(canon.canonical({"key": key, "value": value, "check": _check_of(key, value)}))
+                temp.write_bytes(
+                    canon.canonical({"key": key, "value": value, "check": _check_of(key, value)})
+                )
                 os.replace(temp, path)
             finally:
                 temp.unlink(missing_ok=True)
@@ -176,7 +195,7 @@ class ObjectStore:
                         yield Digest(f"sha256:{folder}{name}")
 
     def remove(self, digest: str) -> None:
-        """Forgets the bytes; absent is fine. `store/gc.py` decides what may go."""
+        """Forgets the bytes; absent is fine. `store/garbage.py` decides what may go."""
         with layout.trouble(f"removing {digest}"):
             self._where(digest).unlink(missing_ok=True)
 
@@ -185,10 +204,16 @@ class ObjectStore:
         return self._base / hexadecimal[:2] / hexadecimal[2:]
 
     def _memo_path(self, key: str) -> Path:
-        return self.root / "memo" / (hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest() + ".json")
+        return (
+            self.root
+            / "memo"
+            / (hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest() + ".json")
+        )
 
     def _touch(self, path: Path, status: os.stat_result) -> None:
-        """Refreshes the time of an object somebody is about to use; a store that we may only read has no `gc` of ours."""
+        """Refreshes the time of an object somebody is about to use; a store that we may only read
+        has no `gc` of ours.
+        """
         if time.time() - status.st_mtime < TOUCH_AFTER or not os.access(path.parent, os.W_OK):
             return
         with layout.store_lock(self.root, shared=True):
@@ -210,7 +235,8 @@ class ObjectStore:
                 try:
                     temp.unlink(missing_ok=True)
                 finally:
-                    # What could not be written is tried once more here, and fails once more on a full disk.
+                    # What could not be written is tried once more here, and fails once more on a
+                    # full disk.
                     file.close()
 
     def _publish(self, temp: Path, digest: str) -> None:
@@ -223,7 +249,11 @@ class ObjectStore:
     def _movable(self, path: Path) -> bool:
         status = os.lstat(path)
         ours = status.st_uid == os.geteuid() and status.st_nlink == 1
-        return stat.S_ISREG(status.st_mode) and ours and status.st_dev == os.lstat(self.root / "tmp").st_dev
+        return (
+            stat.S_ISREG(status.st_mode)
+            and ours
+            and status.st_dev == os.lstat(self.root / "tmp").st_dev
+        )
 
     def _adopt(self, path: Path, expect: str | None) -> Digest:
         with path.open("rb") as file:
@@ -232,14 +262,17 @@ class ObjectStore:
             # The age of an object counts from when it was stored: `gc` spares the young.
             os.utime(file.fileno())
             os.fsync(file.fileno())
-            # Only now, because whoever goes on with a file that a kill left in `tmp/` has to write to it.
+            # Only now, because whoever goes on with a file that a kill left in `tmp/` has to write
+            # to it.
             os.fchmod(file.fileno(), 0o444)
             self._publish(path, digest)
         return digest
 
 
 def _locked_file(path: Path) -> int:
-    """A descriptor that holds the lock of the file that has this name now; another may have moved away the one that we opened."""
+    """A descriptor that holds the lock of the file that has this name now; another may have moved
+    away the one that we opened.
+    """
     while True:
         fd = _open_begun(path)
         try:
@@ -279,7 +312,8 @@ def _check(digest: str, expect: str | None) -> None:
         raise HashMismatch(
             "the bytes are not the ones that were asked for",
             why=f"expected {expect}\nfound    {digest}",
-            next_step="fetch them again; if it stays, the source has changed or is not to be trusted",
+            next_step="fetch them again; if it stays, the source has changed or is not to be "
+            "trusted",
         )
 
 

@@ -1,4 +1,6 @@
-"""The project's own store: `.reprobox` at the top of the main work tree, known to the shared store as one who needs its objects."""
+"""The project's own store: `.reprobox` at the top of the main work tree, known to the shared store
+as one who needs its objects.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ NAME = ".reprobox"
 
 
 def open_project(top: Path, *, shared: Path | None = None) -> Runs:
-    """Opens the store of a repository, creating it if needed, and registers it in the shared store's `roots/`.
+    """Opens the store of a repository, creating it if needed, and registers it in the shared
+    store's `roots/`.
 
     Args:
         top: top directory of the repository.
@@ -36,7 +39,9 @@ def has_store(top: Path) -> bool:
 
 
 def register(shared: Path, path: Path) -> None:
-    """Notes in the shared store that what a project store (a directory) or a lock file names is still needed."""
+    """Notes in the shared store that what a project store (a directory) or a lock file names is
+    still needed.
+    """
     layout.ensure(shared)
     target = os.path.abspath(path)
     link = shared / "roots" / hashlib.sha256(os.fsencode(target)).hexdigest()

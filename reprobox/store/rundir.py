@@ -1,8 +1,9 @@
 """One run's directory, held by its supervisor: what is written into it, and in which order.
 
-The order is the promise: intent, then the container is created, then `started`, then it is started; at the end outputs and
-streams, one `syncfs`, the announcement in heads.log, the record's own checksum, and last the record. Whoever dies at any point
-leaves a directory from which the next command can tell what happened and go on (see docs/reliability.md).
+The order is the promise: intent, then the container is created, then `started`, then it is started;
+at the end outputs and streams, one `syncfs`, the announcement in heads.log, the record's own
+checksum, and last the record. Whoever dies at any point leaves a directory from which the next
+command can tell what happened and go on (see docs/reliability.md).
 """
 
 from __future__ import annotations
@@ -18,15 +19,16 @@ from types import TracebackType
 from typing import ClassVar, Self
 
 from reprobox.errors import StoreError
-from reprobox.kit import canon, files, trees
+from reprobox.kit import canon, fd_trees, files
 from reprobox.kit.canon import Digest
 from reprobox.model import codec
 from reprobox.model.record import Intent, Record
 from reprobox.store import heads, layout
 
 SCRATCH = ("work", "box", "out", "etc")
-"""Directories for while the run goes: the commit, the injected runtime, what the shim writes, stand-ins for the image's passwd and
-group. Secrets are never here: they lie in memory."""
+"""Directories for while the run goes: the commit, the injected runtime, what the shim writes,
+stand-ins for the image's passwd and group. Secrets are never here: they lie in memory.
+"""
 KEPT = ("stdout", "stderr", "exit.json", "met.json")
 """Files of the shim that stay with the run."""
 
@@ -55,7 +57,12 @@ class RunDir:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.release()
 
     def release(self) -> None:
@@ -71,7 +78,7 @@ class RunDir:
         """Removes the scratch directories; after the record is written, nobody needs them."""
         with layout.trouble(f"clearing {self.path}"):
             for name in SCRATCH:
-                trees.remove(self.path / name)
+                fd_trees.remove(self.path / name)
 
     def started(self, container_id: str) -> None:
         """Notes the container, durably, before it is started. Noting the same run again is fine."""
@@ -80,15 +87,21 @@ class RunDir:
             files.replace(self.path / "started.json", data, 0o600)
 
     def not_started(self) -> None:
-        """Takes that note back, durably, before a container in which nothing ran goes: else the run would be lost, not unborn."""
+        """Takes that note back, durably, before a container in which nothing ran goes: else the run
+        would be lost, not unborn.
+        """
         with layout.trouble(f"writing to {self.path}"):
             (self.path / "started.json").unlink(missing_ok=True)
             files.fsync_dir(self.path)
 
-    def keep(self, name: str, source: Path, tell: Callable[[int], None] | None = None) -> Digest | None:
-        """Moves a file of the shim out of scratch and gives its digest; None when there is none, or it is not a regular file.
+    def keep(
+        self, name: str, source: Path, tell: Callable[[int], None] | None = None
+    ) -> Digest | None:
+        """Moves a file of the shim out of scratch and gives its digest; None when there is none, or
+        it is not a regular file.
 
-        The program could have put anything there, so a link is not followed. Made durable by `finish`.
+        The program could have put anything there, so a link is not followed. Made durable by
+        `finish`.
         """
         if name not in KEPT:
             raise ValueError(f"not a file that stays with a run: {name!r}")
@@ -104,7 +117,8 @@ class RunDir:
                 return None
 
     def finish(self, record: Record, manifest: bytes) -> Digest:
-        """Writes the end of the run and gives the record's digest. After a crash in here it is simply called again.
+        """Writes the end of the run and gives the record's digest. After a crash in here it is
+        simply called again.
 
         Args:
             record: the whole record; its `outputs.manifest` is the digest of `manifest`.
@@ -119,7 +133,10 @@ class RunDir:
         digest = canon.digest_bytes(data)
         with layout.trouble(f"writing the record of {self.id}"):
             if layout.exists(self.path / "record.json"):
-                raise StoreError(f"run {self.id} has a record already", why="Records are written once and never edited.")
+                raise StoreError(
+                    f"run {self.id} has a record already",
+                    why="Records are written once and never edited.",
+                )
             files.replace(self.path / "outputs.jsonl", manifest, 0o600)
             files.sync_filesystem(self.path)
             heads.append(self._root, self.id, "record", digest)
@@ -129,15 +146,21 @@ class RunDir:
 
 
 def unborn(path: Path) -> bool:
-    """Whether a run's directory is one that never became a run: the intent is its first document, so without it there is no other.
+    """Whether a run's directory is one that never became a run: the intent is its first document,
+    so without it there is no other.
 
-    Only such a directory may be removed unasked. With another document in it, it is a run that has lost its intent.
+    Only such a directory may be removed unasked. With another document in it, it is a run that has
+    lost its intent.
     """
-    return not any(layout.exists(path / name) for name in ("intent.json", "started.json", "record.json"))
+    return not any(
+        layout.exists(path / name) for name in ("intent.json", "started.json", "record.json")
+    )
 
 
 def create(root: Path, intent: Intent, extra: Mapping[str, bytes]) -> RunDir:
-    """Makes the directory of a new run, takes its lock, and writes the intent last. See `Runs.begin`."""
+    """Makes the directory of a new run, takes its lock, and writes the intent last. See
+    `Runs.begin`.
+    """
     path = root / "runs" / intent.id
     path.mkdir(mode=0o700)
     stack = contextlib.ExitStack()
@@ -149,8 +172,9 @@ def create(root: Path, intent: Intent, extra: Mapping[str, bytes]) -> RunDir:
         files.publish(path / "intent.json", codec.encode(intent))
     except BaseException:
         stack.close()
-        # What went wrong first is what the user has to know; a directory without an intent is swept later.
+        # What went wrong first is what the user has to know; a directory without an intent is swept
+        # later.
         with contextlib.suppress(OSError):
-            trees.remove(path)
+            fd_trees.remove(path)
         raise
     return RunDir(root, intent.id, stack)

@@ -10,18 +10,28 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from reprobox.errors import RunBusy, RunNotFound, StoreDamaged
-from reprobox.kit import canon, files, trees
+from reprobox.kit import canon, fd_trees, files
 from reprobox.kit.canon import Digest
 from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Intent, Record
 from reprobox.model.verdict import Verdict
-from reprobox.store import find, heads, ids, layout, listing, manifest, rundir, state, verdicts
+from reprobox.store import (
+    heads,
+    layout,
+    output_manifest,
+    run_ids,
+    run_list,
+    run_state,
+    rundir,
+    selectors,
+    verdict_files,
+)
+from reprobox.store.config_index import Setting
 from reprobox.store.index import Index
+from reprobox.store.run_row import OPEN, RunRow
+from reprobox.store.run_state import Containers, RunState
 from reprobox.store.rundir import RunDir
-from reprobox.store.settings import Setting
-from reprobox.store.state import Containers, RunState
-from reprobox.store.summary import OPEN, RunRow
 
 _LOOKING = 0.2
 """Seconds that a lock must be taken before its holder counts as one."""
@@ -39,10 +49,13 @@ class Runs:
 
     def new_id(self, now: float | None = None) -> str:
         """An id that no run has."""
-        return ids.new_id(time.time() if now is None else now, lambda run_id: (self.folder / run_id).exists())
+        return run_ids.new_id(
+            time.time() if now is None else now, lambda run_id: (self.folder / run_id).exists()
+        )
 
     def begin(self, intent: Intent, extra: Mapping[str, bytes]) -> RunDir:
-        """Makes a run: its directory, its lock, `extra` files such as `config.yaml`, and last the intent; all durable.
+        """Makes a run: its directory, its lock, `extra` files such as `config.yaml`, and last the
+        intent; all durable.
 
         Raises:
             RunBusy: the id is taken.
@@ -53,7 +66,9 @@ class Runs:
             try:
                 return rundir.create(self.root, intent, extra)
             except FileExistsError as fault:
-                raise RunBusy(f"there is a run {intent.id} already", next_step="try again: ids are random") from fault
+                raise RunBusy(
+                    f"there is a run {intent.id} already", next_step="try again: ids are random"
+                ) from fault
 
     def hold(self, run_id: str, *, wait: bool = False) -> RunDir:
         """Takes over a run whose supervisor is dead (the kernel freed its lock).
@@ -68,7 +83,10 @@ class Runs:
             try:
                 _lock(stack, path / "lock", wait)
             except BlockingIOError as fault:
-                raise RunBusy(f"run {run_id} is held by another process", next_step=f"reprobox logs -f {run_id}") from fault
+                raise RunBusy(
+                    f"run {run_id} is held by another process",
+                    next_step=f"reprobox logs -f {run_id}",
+                ) from fault
             except FileNotFoundError as fault:
                 raise _not_found(run_id) from fault
             try:
@@ -95,12 +113,16 @@ class Runs:
 
     def intent(self, run_id: str) -> Intent:
         """What the run wanted."""
-        return codec.decode(Intent, self._read(run_id, "intent.json"), where=f"the intent of {run_id}")
+        return codec.decode(
+            Intent, self._read(run_id, "intent.json"), where=f"the intent of {run_id}"
+        )
 
     def started(self, run_id: str) -> rundir.Started | None:
         """The container that was created for the run; None before that."""
         try:
-            return codec.decode(rundir.Started, self._read(run_id, "started.json"), where=f"the start of {run_id}")
+            return codec.decode(
+                rundir.Started, self._read(run_id, "started.json"), where=f"the start of {run_id}"
+            )
         except FileNotFoundError:
             return None
 
@@ -116,7 +138,9 @@ class Runs:
         return codec.decode(Record, data, where=f"the record of {run_id}"), canon.digest_bytes(data)
 
     def record_bytes(self, run_id: str) -> bytes:
-        """The stored bytes of a record, checked against the checksum beside them; errors as `record`."""
+        """The stored bytes of a record, checked against the checksum beside them; errors as
+        `record`.
+        """
         try:
             data = self._read(run_id, "record.json")
         except FileNotFoundError as fault:
@@ -130,7 +154,8 @@ class Runs:
             raise StoreDamaged(
                 f"the record of {run_id} is damaged",
                 why=f"It was written as {expected}, its bytes are {canon.digest_bytes(data)}.",
-                next_step=f"reprobox fsck names all damage; where a good copy is: reprobox rm {run_id}, then import or pull it",
+                next_step="reprobox fsck names all damage; where a good copy is: reprobox rm "
+                f"{run_id}, then import or pull it",
             )
         return data
 
@@ -142,24 +167,30 @@ class Runs:
         except FileNotFoundError:
             data = b""
         if canon.digest_bytes(data) != record.outputs.manifest:
-            raise StoreDamaged(f"the output manifest of {run_id} is damaged or gone", next_step="reprobox fsck")
-        return manifest.read_manifest(data)
+            raise StoreDamaged(
+                f"the output manifest of {run_id} is damaged or gone", next_step="reprobox fsck"
+            )
+        return output_manifest.read_manifest(data)
 
     def outputs_stayed(self, run_id: str) -> bool:
-        """Whether the run came from elsewhere without its outputs: their hashes are here, and their bytes never were."""
-        return self.started(run_id) is None and not layout.exists(self._existing(run_id) / "outputs")
+        """Whether the run came from elsewhere without its outputs: their hashes are here, and their
+        bytes never were.
+        """
+        return self.started(run_id) is None and not layout.exists(
+            self._existing(run_id) / "outputs"
+        )
 
     def state(self, run_id: str, containers: Containers) -> RunState:
-        """What became of the run; see `store/state.py`."""
+        """What became of the run; see `store/run_state.py`."""
         if self.finished(run_id):
-            return state.of_exit(self.record(run_id)[0].exit)
+            return run_state.of_exit(self.record(run_id)[0].exit)
         intent, started = self.intent(run_id), self.started(run_id)
         held = self.held(run_id)
         container = containers(started.container if started else intent.container)
         if self.finished(run_id):
             # It was finished while we looked.
-            return state.of_exit(self.record(run_id)[0].exit)
-        return state.of_open(supervised=held, started=started is not None, container=container)
+            return run_state.of_exit(self.record(run_id)[0].exit)
+        return run_state.of_open(supervised=held, started=started is not None, container=container)
 
     def path(self, run_id: str) -> Path:
         """The run's directory. Raises RunNotFound."""
@@ -172,7 +203,9 @@ class Runs:
             return layout.exists(path / "record.json")
 
     def unfinished(self) -> list[str]:
-        """Ids of the runs without a record, oldest first. Every command asks for them, hence from the index."""
+        """Ids of the runs without a record, oldest first. Every command asks for them, hence from
+        the index.
+        """
         return sorted(row.id for row in self.index.rows("state = ? AND created >= 0", (OPEN,)))
 
     def ids(self) -> list[str]:
@@ -182,7 +215,11 @@ class Runs:
                 names = os.listdir(self.folder)
             except FileNotFoundError:
                 return []
-        return sorted(name for name in names if ids.is_id(name) and layout.exists(self.folder / name / "intent.json"))
+        return sorted(
+            name
+            for name in names
+            if run_ids.is_id(name) and layout.exists(self.folder / name / "intent.json")
+        )
 
     def has(self, run_id: str) -> bool:
         """Whether there is such a run. Raises StoreError when that cannot be told."""
@@ -199,12 +236,18 @@ class Runs:
                 names = os.listdir(self.folder)
             except FileNotFoundError:
                 return []
-            found = (name for name in names if ids.is_id(name) and not layout.exists(self.folder / name / "intent.json"))
+            found = (
+                name
+                for name in names
+                if run_ids.is_id(name) and not layout.exists(self.folder / name / "intent.json")
+            )
             return sorted(name for name in found if not rundir.unborn(self.folder / name))
 
     def find(self, reference: str) -> str:
-        """The id that a reference means (id, unique prefix, name, words, `latest`, `latest~1`); see `store/find.py`."""
-        return find.find(self.index, reference)
+        """The id that a reference means (id, unique prefix, name, words, `latest`, `latest~1`); see
+        `store/selectors.py`.
+        """
+        return selectors.find(self.index, reference)
 
     def list(
         self,
@@ -226,19 +269,20 @@ class Runs:
             limit: how many at most; None for all.
             name: the name; `*` and `?` as in file names.
             tag: one of the tags.
-            state: one of the names in `store/state.py`.
+            state: one of the names in `store/run_state.py`.
             since: seconds since 1970; runs created then or later.
             until: runs created before then.
             commit: how the commit's name begins.
             settings: values in the run's config.
             replay_of: id of the original.
-            containers: for the state of runs without a record; without it the locks alone decide between `running`, `queued` and
-                `open` (nobody holds it; the engine would know more).
+            containers: for the state of runs without a record; without it the locks alone decide
+                between `running`, `queued` and `open` (nobody holds it; the engine would know
+                more).
         """
-        return listing.rows(
+        return run_list.rows(
             self.index,
             lambda row: self._state_name(row.id, containers),
-            listing.Filter(
+            run_list.Filter(
                 name=name,
                 tag=tag,
                 state=state,
@@ -260,11 +304,13 @@ class Runs:
 
     def add_verdict(self, run_id: str, verdict: Verdict) -> Path:
         """Keeps a verdict beside a run, under the next free number."""
-        return verdicts.add(self._existing(run_id), verdict)
+        return verdict_files.add(self._existing(run_id), verdict)
 
     def verdicts(self, run_id: str) -> tuple[Verdict, ...]:
         """A run's verdicts, oldest first."""
-        return tuple(verdicts.read(path) for path in verdicts.paths(self._existing(run_id)))
+        return tuple(
+            verdict_files.read(path) for path in verdict_files.paths(self._existing(run_id))
+        )
 
     def remove(self, run_id: str) -> None:
         """Forgets a run, its outputs included.
@@ -278,10 +324,11 @@ class Runs:
             doomed = self.root / "tmp" / f"removed-{run_id}-{secrets.token_hex(4)}"
             os.rename(held.path, doomed)
             files.fsync_dir(self.folder)
-            trees.remove(doomed)
+            fd_trees.remove(doomed)
 
     def sweep(self, dead: Collection[str] = ()) -> tuple[str, ...]:
-        """Removes run directories that have no intent: their creator died before the run existed. Gives their names.
+        """Removes run directories that have no intent: their creator died before the run existed.
+        Gives their names.
 
         Args:
             dead: ids whose creator is known to have died; the others must be old.
@@ -291,20 +338,20 @@ class Runs:
             for path in self._unborn(dead):
                 with contextlib.suppress(BlockingIOError), files.locked(path / "lock", wait=False):
                     if rundir.unborn(path):
-                        trees.remove(path)
+                        fd_trees.remove(path)
                         gone.append(path.name)
         return tuple(gone)
 
     def _unborn(self, dead: Collection[str]) -> Iterator[Path]:
         for path in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
             young = path.name not in dead and time.time() - path.stat().st_mtime < _SWEEP_AFTER
-            if ids.is_id(path.name) and not young and rundir.unborn(path):
+            if run_ids.is_id(path.name) and not young and rundir.unborn(path):
                 yield path
 
     def _existing(self, run_id: str) -> Path:
         path = self.folder / run_id
         with layout.trouble(f"looking for run {run_id}"):
-            if ids.is_id(run_id) and layout.exists(path / "intent.json"):
+            if run_ids.is_id(run_id) and layout.exists(path / "intent.json"):
                 return path
         raise _not_found(run_id)
 
@@ -321,11 +368,15 @@ class Runs:
 
 
 def _not_found(run_id: str) -> RunNotFound:
-    return RunNotFound(f"there is no run {run_id}", next_step="`reprobox ls` lists the runs of this project")
+    return RunNotFound(
+        f"there is no run {run_id}", next_step="`reprobox ls` lists the runs of this project"
+    )
 
 
 def _lock(stack: contextlib.ExitStack, path: Path, wait: bool) -> None:
-    """Takes a run's lock. A process that only looks whether it is held (`held`, gc) has it for microseconds and is no holder."""
+    """Takes a run's lock. A process that only looks whether it is held (`held`, gc) has it for
+    microseconds and is no holder.
+    """
     until = time.monotonic() + _LOOKING
     while True:
         try:

@@ -1,4 +1,6 @@
-"""The engine dies, with and without live-restore; what the shim wrote is there, and what happened can be told."""
+"""The engine dies, with and without live-restore; what the shim wrote is there, and what happened
+can be told.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ def until(path: Path, text: str) -> None:
 
 @pytest.fixture
 def on_second(
-    second_engine: Callable[..., SecondEngine], python_archive: Callable[[str], tuple[bytes, str]], tmp_path: Path
+    second_engine: Callable[..., SecondEngine],
+    python_archive: Callable[[str], tuple[bytes, str]],
+    tmp_path: Path,
 ) -> Callable[..., tuple[SecondEngine, ShimRunner]]:
     """An engine of our own with the image in it, and a runner on it."""
 
@@ -72,7 +76,12 @@ def test_a_run_that_ends_while_the_engine_is_dead(
     on_second: Callable[..., tuple[SecondEngine, ShimRunner]], live_restore: bool, tmp_path: Path
 ) -> None:
     own, shim = on_second(live_restore=live_restore)
-    run = shim("sh", "-c", "echo begun; while [ ! -e /.reprobox-out/go ]; do sleep 0.05; done; echo out; echo err >&2; exit 7")
+    run = shim(
+        "sh",
+        "-c",
+        "echo begun; while [ ! -e /.reprobox-out/go ]; do sleep 0.05; done; echo out; echo err "
+        ">&2; exit 7",
+    )
     until(run.out / "stdout", "begun")
     waiter = Waiter(run)
     own.die()
@@ -86,7 +95,9 @@ def test_a_run_that_ends_while_the_engine_is_dead(
     assert state.exit_code == 7
 
 
-def test_out_of_memory_while_the_engine_is_dead(on_second: Callable[..., tuple[SecondEngine, ShimRunner]]) -> None:
+def test_out_of_memory_while_the_engine_is_dead(
+    on_second: Callable[..., tuple[SecondEngine, ShimRunner]],
+) -> None:
     """The engine's own flag says false here; the shim's count does not."""
     own, shim = on_second(live_restore=True)
     run = shim(shim.image.python, "-c", AFTER_GO + "x = bytearray(200 << 20)", memory=64 << 20)
@@ -99,7 +110,9 @@ def test_out_of_memory_while_the_engine_is_dead(on_second: Callable[..., tuple[S
     assert (run.exit["reason"], run.exit["oom_kills"]) == ("oom", 1)
 
 
-def test_a_chatty_run_does_not_block_while_the_engine_is_dead(on_second: Callable[..., tuple[SecondEngine, ShimRunner]]) -> None:
+def test_a_chatty_run_does_not_block_while_the_engine_is_dead(
+    on_second: Callable[..., tuple[SecondEngine, ShimRunner]],
+) -> None:
     """Through the engine's pipe it would stop after some 130 kB."""
     own, shim = on_second(live_restore=True)
     run = shim(shim.image.python, "-c", AFTER_GO + "for i in range(30000): print('%0100d' % i)")
@@ -113,8 +126,12 @@ def test_a_chatty_run_does_not_block_while_the_engine_is_dead(on_second: Callabl
     assert run.ended().exit_code == 0
 
 
-def test_a_run_that_the_returning_engine_stops(on_second: Callable[..., tuple[SecondEngine, ShimRunner]]) -> None:
-    """Without live-restore the engine ends what it finds running; there is then no exit code of the program's own making."""
+def test_a_run_that_the_returning_engine_stops(
+    on_second: Callable[..., tuple[SecondEngine, ShimRunner]],
+) -> None:
+    """Without live-restore the engine ends what it finds running; there is then no exit code of the
+    program's own making.
+    """
     own, shim = on_second(live_restore=False)
     run = shim("sh", "-c", "echo begun; exec sleep 600")
     until(run.out / "stdout", "begun")
@@ -129,9 +146,13 @@ def test_a_run_that_the_returning_engine_stops(on_second: Callable[..., tuple[Se
         assert json.loads(report.read_bytes())["signal"] in (signal.SIGTERM, signal.SIGKILL)
 
 
-def test_a_run_outlives_a_restart_with_live_restore(on_second: Callable[..., tuple[SecondEngine, ShimRunner]]) -> None:
+def test_a_run_outlives_a_restart_with_live_restore(
+    on_second: Callable[..., tuple[SecondEngine, ShimRunner]],
+) -> None:
     own, shim = on_second(live_restore=True)
-    run = shim("sh", "-c", "echo begun; while [ ! -e /.reprobox-out/go ]; do sleep 0.05; done; exit 3")
+    run = shim(
+        "sh", "-c", "echo begun; while [ ! -e /.reprobox-out/go ]; do sleep 0.05; done; exit 3"
+    )
     until(run.out / "stdout", "begun")
     waiter = Waiter(run)
     own.die(signal.SIGTERM)

@@ -61,8 +61,12 @@ def test_loading_does_not_spool(engine: DockerEngine, tag: str) -> None:
     assert engine.inspect(tag)
 
 
-@pytest.mark.parametrize("fault", [RuntimeError("ours"), FileNotFoundError("ours"), KeyboardInterrupt()])
-def test_a_fault_of_the_maker_comes_out_as_it_is(engine: DockerEngine, tag: str, fault: BaseException) -> None:
+@pytest.mark.parametrize(
+    "fault", [RuntimeError("ours"), FileNotFoundError("ours"), KeyboardInterrupt()]
+)
+def test_a_fault_of_the_maker_comes_out_as_it_is(
+    engine: DockerEngine, tag: str, fault: BaseException
+) -> None:
     data = archive(tiny_layer(), tag)
 
     def fails() -> Iterator[bytes]:
@@ -82,8 +86,12 @@ def test_rubbish_is_refused(engine: DockerEngine) -> None:
         engine.load([b"rubbish" * 1000])
 
 
-def test_a_layer_that_is_not_what_the_config_says_is_refused(engine: DockerEngine, tag: str) -> None:
-    data = archive(tiny_layer(), tag).replace(digest_bytes(tiny_layer()).encode(), b"sha256:" + b"0" * 64)
+def test_a_layer_that_is_not_what_the_config_says_is_refused(
+    engine: DockerEngine, tag: str
+) -> None:
+    data = archive(tiny_layer(), tag).replace(
+        digest_bytes(tiny_layer()).encode(), b"sha256:" + b"0" * 64
+    )
     with pytest.raises(EngineError):
         engine.load([data])
     assert engine.inspect(tag) is None
@@ -98,7 +106,9 @@ def test_save_gives_the_layers_back(engine: DockerEngine, tiny_image: str) -> No
     assert entry["RepoTags"] == [tiny_image]
 
 
-def test_a_download_that_is_given_up_leaves_nothing_open(engine: DockerEngine, tiny_image: str) -> None:
+def test_a_download_that_is_given_up_leaves_nothing_open(
+    engine: DockerEngine, tiny_image: str
+) -> None:
     saved = engine.save(tiny_image)
     assert len(next(saved)) > 0
     saved.close()
@@ -116,7 +126,18 @@ def test_names(engine: DockerEngine, tiny_image: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["reprobox-tests/none:1", "sha256:" + "0" * 64, "UPPER/CASE:1", "a b", "", "-x", "../info", "ö", "x\n"]
+    "name",
+    [
+        "reprobox-tests/none:1",
+        "sha256:" + "0" * 64,
+        "UPPER/CASE:1",
+        "a b",
+        "",
+        "-x",
+        "../info",
+        "ö",
+        "x\n",
+    ],
 )
 def test_what_is_not_there_is_none(engine: DockerEngine, name: str) -> None:
     assert engine.inspect(name) is None
@@ -135,12 +156,22 @@ def test_absent_images_are_named(engine: DockerEngine) -> None:
 def step(tiny_image: str, script: str) -> Container:
     labels = {"reprobox-tests": "step"}
     return Container(
-        image=tiny_image, argv=("sh", "-c", script), name="step", read_only=False, capabilities=("all",), labels=labels
+        image=tiny_image,
+        argv=("sh", "-c", script),
+        name="step",
+        read_only=False,
+        capabilities=("all",),
+        labels=labels,
     )
 
 
 def test_a_step(engine: DockerEngine, tiny_image: str) -> None:
-    with engine.step(step(tiny_image, "echo out; echo err >&2; echo new > /made; echo x >> /bin/busybox.txt; exit 3")) as done:
+    with engine.step(
+        step(
+            tiny_image,
+            "echo out; echo err >&2; echo new > /made; echo x >> /bin/busybox.txt; exit 3",
+        )
+    ) as done:
         assert done.code == 3
         assert sorted(done.log.split()) == [b"err", b"out"]
         assert (1, "/made") in done.changes()
@@ -151,27 +182,38 @@ def test_a_step(engine: DockerEngine, tiny_image: str) -> None:
 
 def test_the_log_of_a_step_is_whole(engine: DockerEngine, tiny_image: str) -> None:
     with engine.step(
-        step(tiny_image, "i=0; while [ $i -lt 30000 ]; do echo line $i of a log that is longer than one MiB; i=$((i+1)); done")
+        step(
+            tiny_image,
+            "i=0; while [ $i -lt 30000 ]; do echo line $i of a log that is longer than one MiB; "
+            "i=$((i+1)); done",
+        )
     ) as done:
         lines = done.log.splitlines()
     assert (len(lines), lines[0][:8], lines[-1][:11]) == (30000, b"line 0 o", b"line 29999 ")
 
 
 def test_a_step_whose_program_is_missing(engine: DockerEngine, tiny_image: str) -> None:
-    with engine.step(Container(image=tiny_image, argv=("/none",), name="step", capabilities=("all",))) as done:
+    with engine.step(
+        Container(image=tiny_image, argv=("/none",), name="step", capabilities=("all",))
+    ) as done:
         assert done.code == 127
         assert b"no such file" in done.log
 
 
 @pytest.mark.parametrize("fault", [KeyboardInterrupt, RuntimeError, SystemExit])
-def test_a_step_is_removed_however_it_ends(engine: DockerEngine, tiny_image: str, fault: type[BaseException]) -> None:
+def test_a_step_is_removed_however_it_ends(
+    engine: DockerEngine, tiny_image: str, fault: type[BaseException]
+) -> None:
     with pytest.raises(fault), engine.step(step(tiny_image, "true")):
         raise fault
     assert engine.find({"reprobox-tests": "step"}) == []
 
 
 def test_two_steps_of_one_name(engine: DockerEngine, tiny_image: str) -> None:
-    with engine.step(step(tiny_image, "exit 1")) as one, engine.step(step(tiny_image, "exit 2")) as two:
+    with (
+        engine.step(step(tiny_image, "exit 1")) as one,
+        engine.step(step(tiny_image, "exit 2")) as two,
+    ):
         assert (one.code, two.code) == (1, 2)
 
 
@@ -205,7 +247,9 @@ def test_pull_reports_progress() -> None:
 
 
 def test_build(engine: DockerEngine, tiny_image: str, tag: str, tmp_path: Path) -> None:
-    (tmp_path / "Dockerfile.box").write_text(f"FROM {tiny_image}\nCOPY . /in\nRUN echo building && ls /in > /list\nENV A=b\n")
+    (tmp_path / "Dockerfile.box").write_text(
+        f"FROM {tiny_image}\nCOPY . /in\nRUN echo building && ls /in > /list\nENV A=b\n"
+    )
     (tmp_path / "kept").write_text("x")
     (tmp_path / "secret").write_text("x")
     (tmp_path / ".dockerignore").write_text("secret\n")
@@ -213,7 +257,9 @@ def test_build(engine: DockerEngine, tiny_image: str, tag: str, tmp_path: Path) 
     image = engine.build(tmp_path, "Dockerfile.box", tag, lines.append)
     assert "A=b" in image.config["Env"]
     assert "building" in lines
-    with engine.step(Container(image=tag, argv=("cat", "/list"), name="step", capabilities=("all",))) as done:
+    with engine.step(
+        Container(image=tag, argv=("cat", "/list"), name="step", capabilities=("all",))
+    ) as done:
         assert b"kept" in done.log
         assert b"secret" not in done.log
 
@@ -226,7 +272,9 @@ def test_build(engine: DockerEngine, tiny_image: str, tag: str, tmp_path: Path) 
         ("FROM {}\nRUN --mount=type=cache,target=/x true\n", "buildx"),
     ],
 )
-def test_a_build_that_fails(engine: DockerEngine, tiny_image: str, tag: str, tmp_path: Path, text: str, words: str) -> None:
+def test_a_build_that_fails(
+    engine: DockerEngine, tiny_image: str, tag: str, tmp_path: Path, text: str, words: str
+) -> None:
     (tmp_path / "Dockerfile").write_text(text.format(tiny_image))
     told: Callable[[str], None] = lambda _line: None  # noqa: E731
     with pytest.raises(EngineError) as caught:

@@ -1,4 +1,6 @@
-"""A real store, a real engine, and one Debian base for the whole session (kept between sessions in pytest's cache)."""
+"""A real store, a real engine, and one Debian base for the whole session (kept between sessions in
+pytest's cache).
+"""
 
 from __future__ import annotations
 
@@ -54,6 +56,12 @@ def debian(request: pytest.FixtureRequest) -> tuple[ObjectStore, Lock]:
     store = ObjectStore(request.config.cache.mkdir("reprobox-image") / "store")
     environment = Environment(base=BaseIntent(kind="debian", reference="bookworm"), python="3.11")
     lock = resolve.resolve(
-        environment, root=Path(store.root), previous=None, objects=store, engine=None, progress=Talk(), now=int(time.time())
+        environment,
+        root=Path(store.root),
+        previous=None,
+        objects=store,
+        engine=None,
+        progress=Talk(),
+        now=int(time.time()),
     )
     return store, lock

@@ -1,10 +1,12 @@
-"""Makes a file of a run as this version writes it, for later versions to read and replay (tests/flow/test_flow_kept.py).
+"""Makes a file of a run as this version writes it, for later versions to read and replay
+(tests/kept/test_kept.py).
 
     python tests/kept/make.py tests/kept/reprobox-VERSION.rbx
 
-At each release that changes a format: make one, commit it, and never change it again. It needs an engine and `scripts/setup
---tests`; the image of the run (busybox and Debian's Python) stays
-behind: nobody else's programs are committed here, so a later version reads, checks and explains the run, and cannot replay it.
+At each release that changes a format: make one, commit it, and never change it again. It needs an
+engine and `scripts/setup --tests`; the image of the run (busybox and Debian's Python) stays
+behind: nobody else's programs are committed here, so a later version reads, checks and explains the
+    run, and cannot replay it.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import tempfile
 from pathlib import Path
 
 TOP = Path(__file__).parents[2]
-sys.path[:0] = [str(TOP), str(TOP / "tests"), str(TOP / "tests/flow")]
+sys.path[:0] = [str(TOP), str(TOP / "tests/support")]
 
 import images_of_our_own  # noqa: E402
 from flow_project import Project, make_project  # noqa: E402
@@ -36,7 +38,9 @@ PACKAGES = (
     "libpython3.11-minimal",
     "libpython3.11-stdlib",
 )
-KEPT = re.compile(r"/(python3\.11(/|$)|ld-linux-x86-64|lib(c|m|dl|pthread|util|rt)\.so|lib(c|m)-2|lib(z|expat|ffi|crypto)\.so)")
+KEPT = re.compile(
+    r"/(python3\.11(/|$)|ld-linux-x86-64|lib(c|m|dl|pthread|util|rt)\.so|lib(c|m)-2|lib(z|expat|ffi|crypto)\.so)"
+)
 UNUSED = re.compile(
     r"/(share|doc|asyncio|unittest|pydoc_data|distutils|xml|xmlrpc|wsgiref|dbm|curses|tomllib|sqlite3|lib2to3|email|http|urllib"
     r"|multiprocessing|concurrent|logging|mailcap|turtle|_codecs_\w+|_ssl|_sqlite3|_curses|_test|engines-3|ossl-modules|etc)\b"
@@ -71,7 +75,9 @@ os.symlink("metrics.json", "out/link")
 
 
 def base(place: Path) -> bytes:
-    """A docker-archive: busybox and Debian's interpreter with what little of its library the run asks for."""
+    """A docker-archive: busybox and Debian's interpreter with what little of its library the run
+    asks for.
+    """
     for command in (
         ["apt-get", "download", "-qq", *PACKAGES],
         *(["dpkg-deb", "-x", f"./{name}*.deb", "root"] for name in PACKAGES),
@@ -81,9 +87,13 @@ def base(place: Path) -> bytes:
     tar = TarStream(out)
     images_of_our_own._base(tar)
     made = {"bin", "usr", "usr/bin"}
-    for path in sorted(path for path in root.rglob("*") if KEPT.search(str(path)) and not UNUSED.search(str(path))):
+    for path in sorted(
+        path for path in root.rglob("*") if KEPT.search(str(path)) and not UNUSED.search(str(path))
+    ):
         name = str(path.relative_to(root))
-        for parent in [str(one) for one in reversed(Path(name).parents) if str(one) not in made | {"."}]:
+        for parent in [
+            str(one) for one in reversed(Path(name).parents) if str(one) not in made | {"."}
+        ]:
             made.add(parent)
             tar.directory(parent)
         if path.is_symlink():
@@ -98,8 +108,16 @@ def base(place: Path) -> bytes:
 
 def experiment(home: Path) -> Project:
     """The project, locked, built and committed."""
-    (home / ".gitconfig").write_text("[user]\n\tname = A Researcher\n\temail = a@example.invalid\n[init]\n\tdefaultBranch = main\n")
-    env = {"HOME": str(home), "PATH": os.environ["PATH"], "REPROBOX_HOME": str(home / "store"), "PYTHONPATH": str(TOP)}
+    (home / ".gitconfig").write_text(
+        "[user]\n\tname = A Researcher\n\temail = a@example.invalid\n[init]\n\tdefaultBranch = "
+        "main\n"
+    )
+    env = {
+        "HOME": str(home),
+        "PATH": os.environ["PATH"],
+        "REPROBOX_HOME": str(home / "store"),
+        "PYTHONPATH": str(TOP),
+    }
     (home / "project").mkdir()
     project = make_project(home / "project", {**env, "PIP_NO_INDEX": "1", "UV_OFFLINE": "1"})
     (home / "base").mkdir()
@@ -122,7 +140,9 @@ def main() -> None:
         project = experiment(Path(place))
         first = project.run("model.depth=3", "--name", "kept", "--tag", "golden")["id"]
         assert project("replay", first).code == 0
-        said = project("export", *project.runs(), "--with", "code,inputs,outputs", "-o", str(target))
+        said = project(
+            "export", *project.runs(), "--with", "code,inputs,outputs", "-o", str(target)
+        )
         assert said.code == 0, said.err
     sys.stdout.write(f"{target.name}: run {first}, {target.stat().st_size} bytes\n")
 

@@ -1,4 +1,6 @@
-"""A real store, a real index on loopback, the machine's own package settings where a test asks the real registries."""
+"""A real store, a real index on loopback, the machine's own package settings where a test asks the
+real registries.
+"""
 
 from __future__ import annotations
 
@@ -60,9 +62,28 @@ def index(own_settings: pytest.MonkeyPatch) -> Iterator[Index]:
 def lock(root: Path, objects: ObjectStore, talk: Talk) -> Locker:
     """Locks requirements on the smallest base."""
 
-    def do(*requirements: str, previous: Lock | None = None, python: str = "3.11", now: int = NOW, **more: object) -> Lock:
-        env = Environment(base=BaseIntent(kind="archive", reference="base.tar"), python=python, requirements=requirements)
-        return resolve.resolve(env, root=root, previous=previous, objects=objects, engine=None, progress=talk, now=now, **more)
+    def do(
+        *requirements: str,
+        previous: Lock | None = None,
+        python: str = "3.11",
+        now: int = NOW,
+        **more: object,
+    ) -> Lock:
+        env = Environment(
+            base=BaseIntent(kind="archive", reference="base.tar"),
+            python=python,
+            requirements=requirements,
+        )
+        return resolve.resolve(
+            env,
+            root=root,
+            previous=previous,
+            objects=objects,
+            engine=None,
+            progress=talk,
+            now=now,
+            **more,
+        )
 
     return do
 

@@ -17,7 +17,14 @@ class Work:
         self.top = top
 
     def git(self, *args: str | bytes, stdin: bytes | None = None, check: bool = True) -> str:
-        done = subprocess.run(["git", *args], cwd=self.top, input=stdin or b"", capture_output=True, check=False, timeout=60)
+        done = subprocess.run(
+            ["git", *args],
+            cwd=self.top,
+            input=stdin or b"",
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
         assert not check or done.returncode == 0, done.stderr.decode(errors="replace")
         return done.stdout.decode("utf-8", "surrogateescape").strip()
 

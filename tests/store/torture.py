@@ -1,9 +1,10 @@
-"""Everything that the store promises, tried at full length; prints the table of docs/reliability.md.
+"""Everything that the store promises, tried at full length; prints the table of
+docs/reliability.md.
 
     python tests/store/torture.py [--quick] [SCENARIO...]
 
-With `--quick` the power cuts are a random part, and of the system calls every 16th is taken. Without names, all scenarios;
-`command` is `reprobox import` itself, at a sample of its calls.
+With `--quick` the power cuts are a random part, and of the system calls every 16th is taken.
+Without names, all scenarios; `command` is `reprobox import` itself, at a sample of its calls.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 import harness_command
 import harness_torture
@@ -59,33 +61,57 @@ def cuts(scenario: str) -> bool:
 
 
 def every(scenario: str) -> int:
-    """Each how many-th call is taken: all, but for `pull`, which writes as `import` does, every third."""
+    """Each how many-th call is taken: all, but for `pull`, which writes as `import` does, every
+    third.
+    """
     return 16 if QUICK else 3 if scenario == "pull" else 1
 
 
 def kills(scenario: str) -> bool:
     """SIGKILL."""
-    return line(f"SIGKILL at a system call: {WHAT[scenario]}", lambda: harness_torture.kills(scenario, every=every(scenario)))
+    return line(
+        f"SIGKILL at a system call: {WHAT[scenario]}",
+        lambda: harness_torture.kills(scenario, every=every(scenario)),
+    )
 
 
 def faults(scenario: str) -> bool:
     """Failing calls."""
-    return line(f"failing system calls: {WHAT[scenario]}", lambda: harness_torture.faults(scenario, every=every(scenario)))
+    return line(
+        f"failing system calls: {WHAT[scenario]}",
+        lambda: harness_torture.faults(scenario, every=every(scenario)),
+    )
 
 
 def main() -> int:
     """Everything; 0 when all is as promised."""
-    sys.stdout.write("| tried | how many | lost, damaged or wrongly answered | time |\n|---|---:|---:|---:|\n")
+    sys.stdout.write(
+        "| tried | how many | lost, damaged or wrongly answered | time |\n|---|---:|---:|---:|\n"
+    )
     right = []
     chosen = [scenario for scenario in WHAT if not ONLY or scenario in ONLY]
     for scenario in chosen:
-        right += [work(scenario) for work in (cuts, kills, faults) if work is not cuts or scenario in CUTS]
+        right += [
+            work(scenario) for work in (cuts, kills, faults) if work is not cuts or scenario in CUTS
+        ]
     if not ONLY or "command" in ONLY:
-        right.append(line("SIGKILL at a system call: `reprobox import`", lambda: harness_command.kills(6 if QUICK else 60)))
-        right.append(line("failing system calls: `reprobox import`", lambda: harness_command.faults(9 if QUICK else 120)))
+        right.append(
+            line(
+                "SIGKILL at a system call: `reprobox import`",
+                lambda: harness_command.kills(6 if QUICK else 60),
+            )
+        )
+        right.append(
+            line(
+                "failing system calls: `reprobox import`",
+                lambda: harness_command.faults(9 if QUICK else 120),
+            )
+        )
     for variant in [] if ONLY else filter(None, VARIANTS):
         found = line(
-            f"broken on purpose: {variant}", lambda v=variant: harness_torture.power_cuts(v, most=500, stop_at=1), broken=True
+            f"broken on purpose: {variant}",
+            lambda v=variant: harness_torture.power_cuts(v, most=500, stop_at=1),
+            broken=True,
         )
         right.append(found)
     return 0 if all(right) else 1

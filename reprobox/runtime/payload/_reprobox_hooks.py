@@ -1,4 +1,6 @@
-"""What is done when a watched module is imported: seeds, switches, interposed libraries, trail. See sitecustomize.py."""
+"""What is done when a watched module is imported: seeds, switches, interposed libraries, trail. See
+sitecustomize.py.
+"""
 
 import os
 import sys
@@ -47,7 +49,8 @@ def _random(state, module):
 
 
 def _numpy(state, module):
-    # NumPy warns of names in NPY_DISABLE_CPU_FEATURES that its version does not have; with -W error that would end the program.
+    # NumPy warns of names in NPY_DISABLE_CPU_FEATURES that its version does not have; with -W error
+    # that would end the program.
     import warnings
 
     text = "(?s)During parsing environment variable: 'NPY_DISABLE_CPU_FEATURES'"
@@ -56,7 +59,8 @@ def _numpy(state, module):
 
 def _numpy_random(state, module):
     global _system_bits
-    # A generator made without a seed takes its entropy here; it becomes a stream of the run's seed, or is noted.
+    # A generator made without a seed takes its entropy here; it becomes a stream of the run's seed,
+    # or is noted.
     bits = sys.modules.get("numpy.random.bit_generator")
     if bits is not None and hasattr(bits, "randbits"):
         _system_bits = _system_bits or bits.randbits
@@ -83,17 +87,26 @@ def _bits(state, count):
 
     _drawn += 1
     text = f"{state.seed}/{state.role}/{_drawn}"
-    return int.from_bytes(hashlib.shake_256(text.encode()).digest((count + 7) // 8), "little") % 2**count
+    return (
+        int.from_bytes(hashlib.shake_256(text.encode()).digest((count + 7) // 8), "little")
+        % 2**count
+    )
 
 
 def note_entropy(state, what, frame):
-    """Notes a draw that no seed fixes and the line that made it; the library's own (temporary names, keys) are left out."""
+    """Notes a draw that no seed fixes and the line that made it; the library's own (temporary
+    names, keys) are left out.
+    """
     if _quiet or len(state.marker["entropy"]) >= _MOST:
         return
     while frame is not None:
         name = frame.f_code.co_filename
         packages = "-packages" in name
-        if name.startswith(_LIBRARY) and not packages and os.path.basename(name) not in ("random.py", "uuid.py", "secrets.py"):
+        if (
+            name.startswith(_LIBRARY)
+            and not packages
+            and os.path.basename(name) not in ("random.py", "uuid.py", "secrets.py")
+        ):
             return
         if packages and any(own in name for own in ("/numpy/random/", "/torch/")):
             return  # they draw when they are imported, and nothing comes of it
@@ -115,7 +128,8 @@ def _interpose(state, module):
         return
     import ctypes
 
-    # Symbols that torch asks for are looked up among global libraries first, so these must be there before torch is.
+    # Symbols that torch asks for are looked up among global libraries first, so these must be there
+    # before torch is.
     for name in names.split(","):
         ctypes.CDLL(os.path.join(_HERE, f"portable_{name}.so"), mode=ctypes.RTLD_GLOBAL)
         state.applied(f"interposed portable_{name}.so")
@@ -128,7 +142,8 @@ def _torch(state, module):
     atexit.register(_torch_at_exit, state, module)
     if state.seeded:
         module.manual_seed(state.seed)
-        # The public function imports the compiler, which takes a second; the switch itself is this one.
+        # The public function imports the compiler, which takes a second; the switch itself is this
+        # one.
         module._C._set_deterministic_algorithms(True, warn_only=False)
         module.backends.cudnn.benchmark = False
         module.backends.cudnn.deterministic = True
@@ -155,9 +170,11 @@ def _torch(state, module):
 
 
 def _exact_int_mm(state, module):
-    """Replaces the product of 8-bit integer matrices on the CPU, whose value torch would get wrong under a portable profile.
+    """Replaces the product of 8-bit integer matrices on the CPU, whose value torch would get wrong
+    under a portable profile.
 
-    Where the CPU has VNNI, torch gives it to oneDNN; held to older instructions, oneDNN saturates sums of two products at 16 bits.
+    Where the CPU has VNNI, torch gives it to oneDNN; held to older instructions, oneDNN saturates
+    sums of two products at 16 bits.
     """
     import warnings
 
@@ -191,16 +208,27 @@ def _torch_facts(module):
 
 
 def _torch_at_exit(state, module):
-    """What the program made of it: threads as they were set in the end, and the GPUs where it used any."""
+    """What the program made of it: threads as they were set in the end, and the GPUs where it used
+    any.
+    """
     try:
         facts = state.marker["torch"]
         facts["threads_at_exit"] = module.get_num_threads()
         facts["deterministic_at_exit"] = bool(module._C._get_deterministic_algorithms())
         if module.cuda.is_available() and module.cuda.is_initialized():
-            seen = [module.cuda.get_device_properties(number) for number in range(module.cuda.device_count())]
-            facts["gpus"] = [[one.name, one.multi_processor_count, one.total_memory, one.major, one.minor] for one in seen]
+            seen = [
+                module.cuda.get_device_properties(number)
+                for number in range(module.cuda.device_count())
+            ]
+            facts["gpus"] = [
+                [one.name, one.multi_processor_count, one.total_memory, one.major, one.minor]
+                for one in seen
+            ]
             facts["sm_counts"] = [one.multi_processor_count for one in seen]
-            facts["tf32"] = [module.backends.cuda.matmul.allow_tf32, module.backends.cudnn.allow_tf32]
+            facts["tf32"] = [
+                module.backends.cuda.matmul.allow_tf32,
+                module.backends.cudnn.allow_tf32,
+            ]
     except Exception as error:
         state.fault("torch at exit", error)
     state.write()
@@ -218,7 +246,9 @@ def _note_torch_seed(state, module):
 
 
 def _hint_on_refusal(state):
-    """After the traceback of an operation without a deterministic form: which, where, and the ways out."""
+    """After the traceback of an operation without a deterministic form: which, where, and the ways
+    out.
+    """
     before = sys.excepthook
 
     def hook(kind, error, trace):
@@ -240,8 +270,10 @@ def _tell_refusal(state, text, trace):
     state.marker["refused"] = {"operation": operation, "place": place}
     state.write()
     sys.stderr.write(
-        f"reprobox: {operation} at {place} has no deterministic form, and profile {state.profile} refuses it.\n"
-        "  Ways out: compute it with other operations; run that part on the CPU if it is refused only on the GPU;\n"
+        f"reprobox: {operation} at {place} has no deterministic form, and profile {state.profile} "
+        "refuses it.\n"
+        "  Ways out: compute it with other operations; run that part on the CPU if it is refused "
+        "only on the GPU;\n"
         "  or set `profile: observe`, which promises no equal bits.\n"
     )
 
@@ -263,9 +295,16 @@ def _xla(state, module):
     for flag in asked:
         name = flag.lstrip("-").partition("=")[0]
         if name not in given and not _jaxlib_knows(name):
-            state.fault("jax", LookupError("this jaxlib has no " + name + ", so its code is not the same on every CPU"))
+            state.fault(
+                "jax",
+                LookupError(
+                    "this jaxlib has no " + name + ", so its code is not the same on every CPU"
+                ),
+            )
             continue
-        given += "" if name in given else " " + flag  # what the program's own environment says stays
+        given += (
+            "" if name in given else " " + flag
+        )  # what the program's own environment says stays
         state.applied("XLA_FLAGS " + flag if flag in given else "XLA_FLAGS of the program: " + name)
     if asked:
         os.environ["XLA_FLAGS"] = given.strip()
@@ -278,7 +317,10 @@ def _jaxlib_knows(name):
     for directory in importlib.util.find_spec("jaxlib").submodule_search_locations:
         for entry in os.scandir(directory):
             if entry.name.endswith(".so") and entry.stat().st_size:
-                with open(entry.path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                with (
+                    open(entry.path, "rb") as file,
+                    mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+                ):
                     if data.find(name.encode() + b"\0") >= 0:
                         return True
     return False
@@ -291,7 +333,9 @@ def _jax(state, module):
 
 
 def _subprocess(state, module):
-    """Notes which programs this process starts: one that is Python and leaves no marker has escaped the profile."""
+    """Notes which programs this process starts: one that is Python and leaves no marker has escaped
+    the profile.
+    """
     before = module.Popen._execute_child
 
     def execute(self, args, *rest, **named):
@@ -307,12 +351,16 @@ def _subprocess(state, module):
 def _note_child(state, pid, args):
     words = [args] if isinstance(args, (str, bytes, os.PathLike)) else list(args)
     if len(state.marker["children"]) < _MOST:
-        state.marker["children"].append({"pid": pid, "argv": [os.fsdecode(word)[:200] for word in words[:_MOST]]})
+        state.marker["children"].append(
+            {"pid": pid, "argv": [os.fsdecode(word)[:200] for word in words[:_MOST]]}
+        )
         state.write()
 
 
 def _spawn(state, module):
-    """Wraps `prepare`, which tells a fresh interpreter of multiprocessing (or loky) its name, such as SpawnPoolWorker-2."""
+    """Wraps `prepare`, which tells a fresh interpreter of multiprocessing (or loky) its name, such
+    as SpawnPoolWorker-2.
+    """
     prepare = module.prepare
 
     def prepared(data, *args, **kwargs):
@@ -326,7 +374,9 @@ def _spawn(state, module):
 
 
 def _be_child(state, name):
-    """Gives a worker draws of its own: with the parent's seed all workers would draw the same numbers."""
+    """Gives a worker draws of its own: with the parent's seed all workers would draw the same
+    numbers.
+    """
     ordinal = 0
     for part in "".join(char if char.isdigit() else " " for char in name).split():
         ordinal = ordinal * 65537 + int(part)

@@ -1,6 +1,8 @@
-"""What a container is, as seen from inside: processor, limits, packages, GPUs. Part of the shim; built-in modules only, Python 3.8.
+"""What a container is, as seen from inside: processor, limits, packages, GPUs. Part of the shim;
+built-in modules only, Python 3.8.
 
-Facts are read from files that may be absent, masked or of another kernel; what is not there is None or empty, never an error.
+Facts are read from files that may be absent, masked or of another kernel; what is not there is None
+or empty, never an error.
 """
 # ruff: noqa: SIM105 - contextlib is not a built-in module
 
@@ -16,7 +18,16 @@ except ImportError:
 GPU_SECONDS = 30.0
 """nvidia-smi wakes each GPU; it takes a second on most machines and many on those with 16."""
 CGROUP = "/sys/fs/cgroup"
-GPU_FIELDS = ("uuid", "name", "driver_version", "memory.total", "compute_cap", "mig.mode.current", "ecc.mode.current", "pci.bus_id")
+GPU_FIELDS = (
+    "uuid",
+    "name",
+    "driver_version",
+    "memory.total",
+    "compute_cap",
+    "mig.mode.current",
+    "ecc.mode.current",
+    "pci.bus_id",
+)
 
 
 def gather():
@@ -46,7 +57,8 @@ def gather():
 def cpu():
     """The first processor's words; all are read as they are, since a hypervisor may mask some."""
     said = {}
-    # One read gives the first processors only; the file of a large machine takes long, for each frequency is measured.
+    # One read gives the first processors only; the file of a large machine takes long, for each
+    # frequency is measured.
     for line in text_of("/proc/cpuinfo", 8192).split("\n\n")[0].splitlines():
         key, _, value = line.partition(":")
         said[key.strip()] = value.strip()
@@ -67,15 +79,21 @@ def cpu():
 
 
 def cgroup_file(old, new):
-    """The text of this container's own cgroup file, by its name in version 1 (controller/file) or version 2."""
+    """The text of this container's own cgroup file, by its name in version 1 (controller/file) or
+    version 2.
+    """
     if os.path.exists(CGROUP + "/cgroup.controllers"):
         return text_of(CGROUP + "/" + new) or text_of(CGROUP + own_group("") + "/" + new)
     controller = old.partition("/")[0]
-    return text_of(CGROUP + "/" + old) or text_of(CGROUP + "/" + controller + own_group(controller) + "/" + old.partition("/")[2])
+    return text_of(CGROUP + "/" + old) or text_of(
+        CGROUP + "/" + controller + own_group(controller) + "/" + old.partition("/")[2]
+    )
 
 
 def own_group(controller):
-    """This process's group in the hierarchy of a controller ("" for version 2), where the name space is the host's."""
+    """This process's group in the hierarchy of a controller ("" for version 2), where the name
+    space is the host's.
+    """
     for line in text_of("/proc/self/cgroup").splitlines():
         _, names, path = [*line.split(":", 2), "", ""][:3]
         if controller in names.split(","):
@@ -90,7 +108,10 @@ def limits():
     if two:
         quota, _, period = cgroup_file("", "cpu.max").strip().partition(" ")
     else:
-        quota, period = cgroup_file("cpu/cpu.cfs_quota_us", ""), cgroup_file("cpu/cpu.cfs_period_us", "")
+        quota, period = (
+            cgroup_file("cpu/cpu.cfs_quota_us", ""),
+            cgroup_file("cpu/cpu.cfs_period_us", ""),
+        )
     part, whole = count_of(quota), count_of(period)
     return {
         "version": 2 if two else 1,
@@ -108,7 +129,9 @@ def count_of(text):
 
 
 def oom_kills():
-    """How many processes of this container the kernel has killed for memory; None where nobody counts."""
+    """How many processes of this container the kernel has killed for memory; None where nobody
+    counts.
+    """
     for line in cgroup_file("memory/memory.oom_control", "memory.events").splitlines():
         name, _, value = line.partition(" ")
         if name == "oom_kill":
@@ -117,7 +140,9 @@ def oom_kills():
 
 
 def peak_memory():
-    """The most bytes that the whole container has held, page cache included; None before Linux 5.19 with cgroup version 2."""
+    """The most bytes that the whole container has held, page cache included; None before Linux 5.19
+    with cgroup version 2.
+    """
     return count_of(cgroup_file("memory/memory.max_usage_in_bytes", "memory.peak"))
 
 
@@ -162,7 +187,9 @@ def security():
 
 
 def python_packages():
-    """Distributions by their directories' names, in the environments that this interpreter and PATH's first one look into."""
+    """Distributions by their directories' names, in the environments that this interpreter and
+    PATH's first one look into.
+    """
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     prefixes = [
         os.environ.get("VIRTUAL_ENV", ""),
@@ -172,7 +199,12 @@ def python_packages():
         "/usr/local",
         "/usr",
     ]
-    places = [prefix + "/lib/" + version + kind for prefix in prefixes if prefix for kind in ("/site-packages", "/dist-packages")]
+    places = [
+        prefix + "/lib/" + version + kind
+        for prefix in prefixes
+        if prefix
+        for kind in ("/site-packages", "/dist-packages")
+    ]
     found = {}
     for place in dict.fromkeys([*places, "/usr/lib/python3/dist-packages"]):
         for name, version in distributions(place):
@@ -181,7 +213,9 @@ def python_packages():
 
 
 def first_on_path(program):
-    """The prefix of the first program of that name (links are not followed: a virtual environment's point out of it)."""
+    """The prefix of the first program of that name (links are not followed: a virtual environment's
+    point out of it).
+    """
     for directory in os.environ.get("PATH", "").split(":"):
         if directory and os.access(directory + "/" + program, os.X_OK):
             return os.path.dirname(directory)
@@ -202,7 +236,9 @@ def distributions(place):
 
 
 def word(stanza, field):
-    """The value of a field of a stanza that begins and ends with a newline; looking for three costs less than reading all."""
+    """The value of a field of a stanza that begins and ends with a newline; looking for three costs
+    less than reading all.
+    """
     _, found, after = stanza.partition("\n" + field + ": ")
     return after.partition("\n")[0] if found else ""
 
@@ -211,7 +247,10 @@ def debian_packages():
     """Installed packages, from dpkg's status file or, in images without dpkg, its directory."""
     texts = [text_of("/var/lib/dpkg/status")]
     try:
-        texts += [text_of("/var/lib/dpkg/status.d/" + name) for name in sorted(os.listdir("/var/lib/dpkg/status.d"))]
+        texts += [
+            text_of("/var/lib/dpkg/status.d/" + name)
+            for name in sorted(os.listdir("/var/lib/dpkg/status.d"))
+        ]
     except OSError:
         pass
     found = {}
@@ -250,19 +289,31 @@ def text_of(path, limit=None):
     return data.decode("utf-8", "replace")
 
 
-# --- GPUs -------------------------------------------------------------------------------------------------------------------------
+# --- GPUs
+# -------------------------------------------------------------------------------------------------------------------------
 
 
 def ask_gpus(fields=GPU_FIELDS):
-    """Starts nvidia-smi where there is one; the process and the end of the pipe that its answer comes from."""
-    if not (os.path.exists("/dev/nvidiactl") or os.path.exists("/dev/dxg") or first_on_path("nvidia-smi")):
+    """Starts nvidia-smi where there is one; the process and the end of the pipe that its answer
+    comes from.
+    """
+    if not (
+        os.path.exists("/dev/nvidiactl")
+        or os.path.exists("/dev/dxg")
+        or first_on_path("nvidia-smi")
+    ):
         return None
     reading, writing = os.pipe()
     command = ["nvidia-smi", "--query-gpu=" + ",".join(fields), "--format=csv,noheader,nounits"]
     environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-    actions = [(os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0), (os.POSIX_SPAWN_DUP2, writing, 1)]
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+        (os.POSIX_SPAWN_DUP2, writing, 1),
+    ]
     try:
-        child = os.posix_spawnp(command[0], command, environment, file_actions=actions, setsigmask=[])
+        child = os.posix_spawnp(
+            command[0], command, environment, file_actions=actions, setsigmask=[]
+        )
     except OSError:
         os.close(reading)
         return None
@@ -280,8 +331,14 @@ def told_gpus(asked):
     text = read_all(reading).decode("utf-8", "replace")
     if code != 0:
         # Drivers before 510 do not know compute_cap and refuse the whole question.
-        return told_gpus(ask_gpus(tuple(name for name in fields if name != "compute_cap"))) if "compute_cap" in fields else []
-    rows = [[value.strip() for value in line.split(",")] for line in text.splitlines() if line.strip()]
+        return (
+            told_gpus(ask_gpus(tuple(name for name in fields if name != "compute_cap")))
+            if "compute_cap" in fields
+            else []
+        )
+    rows = [
+        [value.strip() for value in line.split(",")] for line in text.splitlines() if line.strip()
+    ]
     names = [name.replace(".", "_") for name in fields]
     return [dict(zip(names, row)) for row in rows]  # noqa: B905 - strict is of Python 3.10
 
@@ -309,14 +366,26 @@ def driver_gpus():
         return found
     driver = text_of("/proc/driver/nvidia/version").partition("\n")[0]
     for bus in buses:
-        said = dict(line.partition(":")[::2] for line in text_of(f"/proc/driver/nvidia/gpus/{bus}/information").splitlines())
+        said = dict(
+            line.partition(":")[::2]
+            for line in text_of(f"/proc/driver/nvidia/gpus/{bus}/information").splitlines()
+        )
         said = {key.strip(): value.strip() for key, value in said.items()}
-        found.append({"uuid": said.get("GPU UUID", ""), "name": said.get("Model", ""), "driver_version": driver, "pci_bus_id": bus})
+        found.append(
+            {
+                "uuid": said.get("GPU UUID", ""),
+                "name": said.get("Model", ""),
+                "driver_version": driver,
+                "pci_bus_id": bus,
+            }
+        )
     return found
 
 
 def lost(gpus):
-    """UUIDs that were there at the start and are not there now: the run's environment failed, whatever the program said."""
+    """UUIDs that were there at the start and are not there now: the run's environment failed,
+    whatever the program said.
+    """
     if not gpus:
         return []
     now = {gpu["uuid"] for gpu in told_gpus(ask_gpus()) or driver_gpus()}

@@ -1,8 +1,9 @@
 """Secrets of a run, inside the container. Part of the shim; built-in modules only, Python 3.8.
 
-They lie as files in a directory that the engine has mounted from memory. A program finds them there and in its environment, which
-the engine never sees. Where there are any, the program writes into pipes, and this process passes its words on with every value
-replaced by `***`: nothing that is stored or shown has ever held one, whoever supervises the run.
+They lie as files in a directory that the engine has mounted from memory. A program finds them there
+and in its environment, which the engine never sees. Where there are any, the program writes into
+pipes, and this process passes its words on with every value replaced by `***`: nothing that is
+stored or shown has ever held one, whoever supervises the run.
 """
 
 import _thread
@@ -27,8 +28,14 @@ class Secrets:
                 self.values[name] = file.read()
 
     def environment(self):
-        """Variables of the program: values whose name can be one, without the newline that files end with."""
-        plain = {name: value.rstrip(b"\r\n") for name, value in self.values.items() if name.isascii() and name.isidentifier()}
+        """Variables of the program: values whose name can be one, without the newline that files
+        end with.
+        """
+        plain = {
+            name: value.rstrip(b"\r\n")
+            for name, value in self.values.items()
+            if name.isascii() and name.isidentifier()
+        }
         return {os.fsencode(name): value for name, value in plain.items() if b"\0" not in value}
 
     def veil(self, files):
@@ -59,7 +66,9 @@ class Veil:
         self.open = []
 
     def begin(self):
-        """After the program has its ends: passes on what comes. The threads inherit the blocked signals."""
+        """After the program has its ends: passes on what comes. The threads inherit the blocked
+        signals.
+        """
         for reading, writing, file in self.pipes:
             os.close(writing)
             done = _thread.allocate_lock()
@@ -68,7 +77,9 @@ class Veil:
             _thread.start_new_thread(self.pump, (reading, file, done))
 
     def pump(self, reading, file, done):
-        """Copies one stream until all writers are gone. When it cannot be written, the program is told as by a closed pipe."""
+        """Copies one stream until all writers are gone. When it cannot be written, the program is
+        told as by a closed pipe.
+        """
         held = b""
         try:
             while True:
@@ -101,10 +112,14 @@ def patterns(values):
 
 
 def masked(data, values, last):
-    """Bytes that may go out, and those that wait because a value may begin in them; the same however the data is cut."""
+    """Bytes that may go out, and those that wait because a value may begin in them; the same
+    however the data is cut.
+    """
     out = []
     while data:
-        hits = [(place, -len(value)) for value in values for place in (data.find(value),) if place >= 0]
+        hits = [
+            (place, -len(value)) for value in values for place in (data.find(value),) if place >= 0
+        ]
         place, length = min(hits) if hits else (len(data), 0)
         waits = len(data) if last else beginning(data, values)
         if waits <= place:

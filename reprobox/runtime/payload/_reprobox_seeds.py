@@ -1,8 +1,10 @@
-"""Which seeds the program itself gives, and where: two runs of one record that gave other seeds need no other explanation.
+"""Which seeds the program itself gives, and where: two runs of one record that gave other seeds
+need no other explanation.
 
-Noted are the values handed to `random.seed`, `numpy.random.seed`, `numpy.random.default_rng` and `torch.manual_seed`, with the
-program's own line. Generator objects are C types whose methods cannot be watched, so where a trail is written the program's
-variables are looked through once, at its first optimizer step, for generators of torch and NumPy; those tell their seed.
+Noted are the values handed to `random.seed`, `numpy.random.seed`, `numpy.random.default_rng` and
+`torch.manual_seed`, with the program's own line. Generator objects are C types whose methods cannot
+be watched, so where a trail is written the program's variables are looked through once, at its
+first optimizer step, for generators of torch and NumPy; those tell their seed.
 """
 
 import os
@@ -11,7 +13,9 @@ import sys
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _LIBRARY = os.path.dirname(os.__file__)
 _MOST = 20
-_OPTIMIZED = 0x1  # CO_OPTIMIZED: the frame of a function, whose f_locals is a copy (before Python 3.13)
+_OPTIMIZED = (
+    0x1  # CO_OPTIMIZED: the frame of a function, whose f_locals is a copy (before Python 3.13)
+)
 
 
 def own(name):
@@ -20,7 +24,9 @@ def own(name):
 
 
 def note(state, what, value, frame):
-    """Notes a seed with the nearest line of the program; a worker's, which its loader derives, is not the program's."""
+    """Notes a seed with the nearest line of the program; a worker's, which its loader derives, is
+    not the program's.
+    """
     while frame is not None and not own(frame.f_code.co_filename):
         if frame.f_code.co_filename.endswith(("/_utils/worker.py", "/multiprocessing/process.py")):
             return
@@ -39,14 +45,17 @@ def watch(state, module, name, what):
             note(state, what, value, sys._getframe(1))
         return before(*args, **kwargs)
 
-    # As if it were the module's own: pickles name functions by module and name, and find this one there.
+    # As if it were the module's own: pickles name functions by module and name, and find this one
+    # there.
     wrapper.__module__, wrapper.__name__, wrapper.__qualname__ = module.__name__, name, name
     wrapper.__doc__, wrapper.__wrapped__ = before.__doc__, before
     setattr(module, name, wrapper)
 
 
 def scan(state, frame):
-    """Looks through the variables of the program's functions that are running, and of their modules."""
+    """Looks through the variables of the program's functions that are running, and of their
+    modules.
+    """
     spaces = {}
     while frame is not None:
         if own(frame.f_code.co_filename):
@@ -54,7 +63,9 @@ def scan(state, frame):
                 local = frame.f_locals
                 _look(state, f"{frame.f_code.co_filename} in {frame.f_code.co_name}", local)
                 if type(local) is dict:
-                    local.clear()  # the copy lives as long as the frame, and would keep alive what the program lets go
+                    # the copy lives as long as the frame, and would keep alive what the program
+                    # lets go
+                    local.clear()
             spaces[id(frame.f_globals)] = (frame.f_code.co_filename, frame.f_globals)
         frame = frame.f_back
     for file, space in spaces.values():
@@ -93,7 +104,11 @@ def _seed_of(value):
 def _keep(state, what, place, value):
     text = _text(value)
     found = {"what": what, "place": place, "value": text}
-    if text is not None and found not in state.marker["seeds"] and len(state.marker["seeds"]) < _MOST:
+    if (
+        text is not None
+        and found not in state.marker["seeds"]
+        and len(state.marker["seeds"]) < _MOST
+    ):
         state.marker["seeds"].append(found)
         state.write()
 

@@ -1,10 +1,12 @@
-"""The operation trace of a few steps: hashes of the inputs and outputs of each aten call, as JSON lines.
+"""The operation trace of a few steps: hashes of the inputs and outputs of each aten call, as JSON
+lines.
 
-REPROBOX_OPTRACE=from:to traces what runs after optimizer step `from` (0: from the import of torch on) and until step `to` has
-ended, on any optimizer. `$REPROBOX_OUT/optrace.jsonl`, format reprobox.optrace/1: a header, then {"n", "s", "op", "in", "out",
-"rng", "at"} a call, where `s` counts optimizer steps that have ended, `rng` is the generator's state before a call that draws,
-and `at` is the line of the program. Two traces tell apart "same inputs, another output" (a kernel) from "other inputs" (data,
-Python, an earlier call).
+REPROBOX_OPTRACE=from:to traces what runs after optimizer step `from` (0: from the import of torch
+on) and until step `to` has ended, on any optimizer. `$REPROBOX_OUT/optrace.jsonl`, format
+reprobox.optrace/1: a header, then {"n", "s", "op", "in", "out", "rng", "at"} a call, where `s`
+counts optimizer steps that have ended, `rng` is the generator's state before a call that draws, and
+`at` is the line of the program. Two traces tell apart "same inputs, another output" (a kernel) from
+"other inputs" (data, Python, an earlier call).
 """
 
 import hashlib
@@ -30,7 +32,9 @@ class OpTrace:
     def start(self):
         """Begins to trace when the window does."""
         if self._mode is None and self._from <= self._steps < self._to and os.getpid() == self._pid:
-            self._fd = self._fd or os.open(os.path.join(self._out, self._name), os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o644)
+            self._fd = self._fd or os.open(
+                os.path.join(self._out, self._name), os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o644
+            )
             self._write({"format": "reprobox.optrace/1", "from": self._from, "to": self._to})
             self._mode = _mode_class(self._torch)(self)
             self._mode.__enter__()
@@ -58,7 +62,14 @@ class OpTrace:
         outputs = self._hashes((result, args, kwargs) if operation._schema.is_mutable else result)
         if ".empty" in name or ".new_empty" in name:
             outputs = ["uninitialised"]
-        line = {"n": self._calls, "s": self._steps, "op": name, "in": inputs, "out": outputs, "at": _place()}
+        line = {
+            "n": self._calls,
+            "s": self._steps,
+            "op": name,
+            "in": inputs,
+            "out": outputs,
+            "at": _place(),
+        }
         self._write(line if rng is None else dict(line, rng=rng))
         self._calls += 1
         return result
@@ -74,7 +85,9 @@ class OpTrace:
 def _leaf(torch, leaf):
     if isinstance(leaf, torch.Tensor):
         return f"{str(leaf.dtype)[6:]}{list(leaf.shape)}:{_hash(torch, leaf)}"
-    return repr(leaf) if isinstance(leaf, (bool, int, float, str, type(None))) else type(leaf).__name__
+    return (
+        repr(leaf) if isinstance(leaf, (bool, int, float, str, type(None))) else type(leaf).__name__
+    )
 
 
 def _hash(torch, tensor):
@@ -92,7 +105,11 @@ def _place():
     here, library = os.path.dirname(os.path.abspath(__file__)), os.path.dirname(os.__file__)
     while frame is not None:
         name = frame.f_code.co_filename
-        if not name.startswith((here, library, "<frozen")) and "site-packages" not in name and "dist-packages" not in name:
+        if (
+            not name.startswith((here, library, "<frozen"))
+            and "site-packages" not in name
+            and "dist-packages" not in name
+        ):
             return f"{name}:{frame.f_lineno}"
         frame = frame.f_back
     return ""
@@ -110,7 +127,9 @@ def _mode_class(torch):
 
         def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
             if str(operation).startswith("profiler."):
-                return operation(*args, **(kwargs or {}))  # marks of torch's own profiler, not computation
+                return operation(
+                    *args, **(kwargs or {})
+                )  # marks of torch's own profiler, not computation
             return self._trace.call(operation, args, kwargs or {})
 
     return Mode

@@ -1,19 +1,23 @@
-"""The trail: a fingerprint of every parameter each k optimizer steps, written as JSON lines, hooked without touching the script.
+"""The trail: a fingerprint of every parameter each k optimizer steps, written as JSON lines, hooked
+without touching the script.
 
-`$REPROBOX_OUT/trail.jsonl` is the main process's; ranks and workers have `trail-<name>.jsonl`. The lines, format
-reprobox.trail/1:
+`$REPROBOX_OUT/trail.jsonl` is the main process's; ranks and workers have `trail-<name>.jsonl`. The
+lines, format reprobox.trail/1:
 
     {"format", "process", "every"}             first line; every 0 means that k is being measured
-    {"o", "class", "names", "shapes"}          one per optimizer, when it first steps
-    {"o", "every", "after", "cost", "step"}    k as measured after so many steps, from two medians in seconds
-    {"o", "s", "p", "g", "rng"}                step s: fingerprints of parameters (and gradients), in the order of names
-    {"o", "s", ..., "b", "l", "r"}             on request: buffers, what backward() began with (the loss), generators by name
-    {"o", "buffers"}                           names of the buffers, before the step that first has them
-    {"o", "s", "sha256"}                       at steps 1, 2, 4, 8, ...: a cryptographic digest over all parameters
+    {"o", "class", "names", "shapes"}          one per optimizer, when it first steps {"o", "every",
+    "after", "cost", "step"}    k as measured after so many steps, from two medians in seconds {"o",
+    "s", "p", "g", "rng"}                step s: fingerprints of parameters (and gradients), in the
+    order of names {"o", "s", ..., "b", "l", "r"}             on request: buffers, what backward()
+    began with (the loss), generators by name {"o", "buffers"}                           names of
+    the buffers, before the step that first has them {"o", "s", "sha256"}                       at
+    steps 1, 2, 4, 8, ...: a cryptographic digest over all parameters
 
-The fingerprint of a tensor over 64 KiB is mix64 (below), which is exact integer arithmetic: the order of summation cannot
-matter, so it is the same on any CPU or GPU; smaller ones on the CPU take 64 bits of BLAKE2b. Other
-frameworks: `import reprobox_trail; reprobox_trail.log(step, {"name": array})`, which does nothing outside a run.
+The fingerprint of a tensor over 64 KiB is mix64 (below), which is exact integer arithmetic: the
+order of summation cannot matter, so it is the same on any CPU or GPU; smaller ones on the CPU take
+64 bits of BLAKE2b. Other
+frameworks: `import reprobox_trail; reprobox_trail.log(step, {"name": array})`, which does nothing
+    outside a run.
 """
 
 import hashlib
@@ -37,7 +41,9 @@ _trail = None
 
 
 def _key(number):
-    """splitmix64, made odd: the weight of a position. A power of two never cancels an odd weight modulo 2**64."""
+    """splitmix64, made odd: the weight of a position. A power of two never cancels an odd weight
+    modulo 2**64.
+    """
     z = (number * 0x9E3779B97F4A7C15 + 0xD1B54A32D192ED03) & _MASK
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
@@ -45,10 +51,12 @@ def _key(number):
 
 
 class Mixer:
-    """mix64: words of 64 bits, upper bits folded onto lower ones, times a weight by position, summed modulo 2**64.
+    """mix64: words of 64 bits, upper bits folded onto lower ones, times a weight by position,
+    summed modulo 2**64.
 
-    Without the folding, flipped sign bits would cancel in pairs; by 29 bits and not by 32, because the two signs of a pair of
-    float32 would meet. Not cryptographic: it finds accidents, the sha256 lines bind.
+    Without the folding, flipped sign bits would cancel in pairs; by 29 bits and not by 32, because
+    the two signs of a pair of float32 would meet. Not cryptographic: it finds accidents, the sha256
+    lines bind.
     """
 
     def __init__(self, torch):
@@ -61,7 +69,9 @@ class Mixer:
             signed = [key - 2**64 if key >= 2**63 else key for key in map(_key, range(_WORDS))]
             self._weights[device] = self._torch.tensor(signed, dtype=self._torch.int64).to(device)
             rows = 1 if device.type == "cpu" else 32
-            self._buffers[device] = self._torch.zeros((rows, _WORDS), dtype=self._torch.int64, device=device)
+            self._buffers[device] = self._torch.zeros(
+                (rows, _WORDS), dtype=self._torch.int64, device=device
+            )
         return self._weights[device], self._buffers[device]
 
     def sums(self, words):
@@ -88,7 +98,9 @@ class Mixer:
 
 def fold(sums):
     """The fingerprint from the partial sums: 16 hex digits."""
-    return format(sum(_key(_WORDS + number) * value for number, value in enumerate(sums)) & _MASK, "016x")
+    return format(
+        sum(_key(_WORDS + number) * value for number, value in enumerate(sums)) & _MASK, "016x"
+    )
 
 
 def _bytes(torch, tensor):
@@ -103,7 +115,9 @@ def _bytes(torch, tensor):
 
 
 def _direct(torch, tensor):
-    """Whether the tensor's memory is its bytes: plain, on the CPU, in order. The usual case, and worth a short way."""
+    """Whether the tensor's memory is its bytes: plain, on the CPU, in order. The usual case, and
+    worth a short way.
+    """
     plain = type(tensor) is torch.Tensor or type(tensor) is torch.nn.Parameter
     if not plain or tensor.layout is not torch.strided or tensor.device.type != "cpu":
         return False
@@ -111,7 +125,9 @@ def _direct(torch, tensor):
 
 
 def view(torch, tensor):
-    """The bytes of a tensor for hashlib, without a copy where it is on the CPU; the tensor must outlive the view."""
+    """The bytes of a tensor for hashlib, without a copy where it is on the CPU; the tensor must
+    outlive the view.
+    """
     import ctypes
 
     flat = tensor if _direct(torch, tensor) else _bytes(torch, tensor).cpu()
@@ -174,7 +190,13 @@ class Trail:
     """Writes the trail of this process."""
 
     def __init__(self, torch, every, gradients, out, state, also=()):
-        self._torch, self._every, self._gradients, self._out, self._state = torch, every, gradients, out, state
+        self._torch, self._every, self._gradients, self._out, self._state = (
+            torch,
+            every,
+            gradients,
+            out,
+            state,
+        )
         self._also, self._roots = also, []
         self._hasher = Hasher(torch) if torch is not None else None
         self._known = weakref.WeakKeyDictionary()
@@ -199,7 +221,9 @@ class Trail:
         known.step += 1
         measuring = len(known.costs) < _MEASURED
         roots, self._roots = self._roots, []
-        if not (measuring if known.every == 0 else known.step == 1 or known.step % known.every == 0):
+        if not (
+            measuring if known.every == 0 else known.step == 1 or known.step % known.every == 0
+        ):
             return
         tensors = [tensor for group in optimizer.param_groups for tensor in group["params"]]
         if known.names is None or len(known.names) != len(tensors):
@@ -224,18 +248,32 @@ class Trail:
             self._measure(known, began, cost)
 
     def _measure(self, known, began, cost):
-        """After some steps: k such that hashing takes at most 1.5 % of the time; medians, because the first steps warm up."""
+        """After some steps: k such that hashing takes at most 1.5 % of the time; medians, because
+        the first steps warm up.
+        """
         if known.ended is not None and known.every == 0:
             known.steps.append(began - known.ended)
         known.costs.append(cost)
         known.ended = time.perf_counter()
         if known.every == 0 and len(known.costs) == _MEASURED:
-            step, price = (round(sorted(times)[len(times) // 2], 7) for times in (known.steps, known.costs))
+            step, price = (
+                round(sorted(times)[len(times) // 2], 7) for times in (known.steps, known.costs)
+            )
             known.every = max(1, math.ceil(price / max(step, 1e-7) / _SHARE))
-            self.write({"o": known.ordinal, "every": known.every, "after": known.step, "cost": price, "step": step})
+            self.write(
+                {
+                    "o": known.ordinal,
+                    "every": known.every,
+                    "after": known.step,
+                    "cost": price,
+                    "step": step,
+                }
+            )
 
     def _rng(self):
-        """The state of torch's CPU generator: other draws show here before they show in the parameters."""
+        """The state of torch's CPU generator: other draws show here before they show in the
+        parameters.
+        """
         kept, data = view(self._torch, self._torch.get_rng_state())
         found = hashlib.blake2b(data, digest_size=8).hexdigest()
         del kept
@@ -253,7 +291,10 @@ class Trail:
         if "loss" in self._also:
             found["l"] = self._hasher.many(roots)
         if "generators" in self._also:
-            found["r"] = {name: hashlib.blake2b(data, digest_size=8).hexdigest() for name, data in self._generators()}
+            found["r"] = {
+                name: hashlib.blake2b(data, digest_size=8).hexdigest()
+                for name, data in self._generators()
+            }
         return found
 
     def _held(self, known):
@@ -261,17 +302,29 @@ class Trail:
         modules = [module for module in (owner() for owner in known.owners) if module is not None]
         prefixes = ["" if len(modules) == 1 else f"module{place}." for place in range(len(modules))]
         pairs = zip(prefixes, modules)  # noqa: B905 - strict is of Python 3.10
-        return {prefix + name: tensor for prefix, module in pairs for name, tensor in module.named_buffers()}
+        return {
+            prefix + name: tensor
+            for prefix, module in pairs
+            for name, tensor in module.named_buffers()
+        }
 
     def _generators(self):
-        """The states of the generators that programs share, of those that are there: random, NumPy's global one, CUDA's."""
+        """The states of the generators that programs share, of those that are there: random,
+        NumPy's global one, CUDA's.
+        """
         if "random" in sys.modules:
             yield "random", repr(sys.modules["random"].getstate()).encode()
         if "numpy.random" in sys.modules:
             state = sys.modules["numpy.random"].get_state(legacy=False)
             inner = state["state"]
             words = inner["key"].tobytes() if "key" in inner else b""
-            yield "numpy", words + repr([state[key] for key in sorted(state) if key != "state"] + [inner.get("pos")]).encode()
+            yield (
+                "numpy",
+                words
+                + repr(
+                    [state[key] for key in sorted(state) if key != "state"] + [inner.get("pos")]
+                ).encode(),
+            )
         if self._torch.cuda.is_initialized():
             for number, state in enumerate(self._torch.cuda.get_rng_state_all()):
                 yield f"cuda:{number}", bytes(state.tolist())
@@ -298,16 +351,31 @@ class Trail:
     def _introduce(self, optimizer, known, tensors):
         known.names = self._names(optimizer, known, tensors)
         shapes = [list(tensor.shape) for tensor in tensors]
-        self.write({"o": known.ordinal, "class": type(optimizer).__name__, "names": known.names, "shapes": shapes})
+        self.write(
+            {
+                "o": known.ordinal,
+                "class": type(optimizer).__name__,
+                "names": known.names,
+                "shapes": shapes,
+            }
+        )
 
     def _names(self, optimizer, known, tensors):
-        """Names as the optimizer has them, else as the outermost module has them, else group and index."""
-        plain = [f"group{g}.{i}" for g, group in enumerate(optimizer.param_groups) for i in range(len(group["params"]))]
+        """Names as the optimizer has them, else as the outermost module has them, else group and
+        index.
+        """
+        plain = [
+            f"group{g}.{i}"
+            for g, group in enumerate(optimizer.param_groups)
+            for i in range(len(group["params"]))
+        ]
         given = [name for group in optimizer.param_groups for name in group.get("param_names", ())]
         if len(given) == len(tensors) and "buffers" not in self._also:
             return given
         found, owners = self._outermost()
-        mine = {id(owners[id(tensor)]): owners[id(tensor)] for tensor in tensors if id(tensor) in owners}
+        mine = {
+            id(owners[id(tensor)]): owners[id(tensor)] for tensor in tensors if id(tensor) in owners
+        }
         known.owners = [weakref.ref(module) for module in mine.values()]
         if len(given) == len(tensors):
             return given
@@ -343,10 +411,14 @@ class Trail:
 
 def _create(out, name):
     for count in range(1, 10000):
-        used = "-".join(part for part in (name.replace("/", "_"), str(count) if count > 1 else "") if part)
+        used = "-".join(
+            part for part in (name.replace("/", "_"), str(count) if count > 1 else "") if part
+        )
         path = os.path.join(out, f"trail-{used}.jsonl" if used else "trail.jsonl")
         try:
-            return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o644), used or "main"
+            return os.open(
+                path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o644
+            ), used or "main"
         except FileExistsError:
             continue
     raise OSError("too many trails")
@@ -397,9 +469,14 @@ def _watch_backward(torch, trail):
 
 
 def log(step, arrays):
-    """For frameworks other than torch: fingerprints of named arrays (anything with the buffer protocol, C-contiguous) at a step."""
+    """For frameworks other than torch: fingerprints of named arrays (anything with the buffer
+    protocol, C-contiguous) at a step.
+    """
     if os.environ.get("REPROBOX_TRAIL") is None or not os.environ.get("REPROBOX_OUT"):
         return
     names = sorted(arrays)
-    prints = [hashlib.blake2b(memoryview(arrays[name]).cast("B"), digest_size=8).hexdigest() for name in names]
+    prints = [
+        hashlib.blake2b(memoryview(arrays[name]).cast("B"), digest_size=8).hexdigest()
+        for name in names
+    ]
     _get(None, _NoState()).write({"o": "user", "s": int(step), "names": names, "p": prints})

@@ -2,15 +2,16 @@
 
     <python> -I -S shim.py <outdir> [<secrets>] -- argv...
 
-Into <outdir> go `stdout` and `stderr` (the files are the program's own descriptors, so every byte is there whatever happens to the
-engine; where there are secrets, pipes, and the values are masked on the way), `met.json` (what this container is, before the start)
-and `exit.json` (how the program ended). A number of seconds in `<outdir>/timeout` is how long the program may take: then it gets
-TERM, and KILL after a grace; so the limit holds whether anybody watches or not. The program gets the working directory and the
-environment unchanged, and the secrets as variables. Exits with the program's code, or 128 + its signal; 125 when the shim itself
-fails.
+Into <outdir> go `stdout` and `stderr` (the files are the program's own descriptors, so every byte
+is there whatever happens to the engine; where there are secrets, pipes, and the values are masked
+on the way), `met.json` (what this container is, before the start) and `exit.json` (how the program
+ended). A number of seconds in `<outdir>/timeout` is how long the program may take: then it gets
+TERM, and KILL after a grace; so the limit holds whether anybody watches or not. The program gets
+the working directory and the environment unchanged, and the secrets as variables. Exits with the
+program's code, or 128 + its signal; 125 when the shim itself fails.
 
-Python 3.8 or newer, built-in modules only: an image may have no byte code for the library, and compiling `json`, `re` and `enum` at
-each start costs more than everything that is done here.
+Python 3.8 or newer, built-in modules only: an image may have no byte code for the library, and
+compiling `json`, `re` and `enum` at each start costs more than everything that is done here.
 """
 # ruff: noqa: SIM105 - contextlib is not a built-in module
 
@@ -25,7 +26,8 @@ try:
 except ImportError:
     import signal
 
-# Isolated mode leaves the script's own directory out of the path, and nothing may be written beside it.
+# Isolated mode leaves the script's own directory out of the path, and nothing may be written beside
+# it.
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import _reprobox_met as inside  # noqa: E402
@@ -33,7 +35,14 @@ import _reprobox_secrets as hidden  # noqa: E402
 
 sys.path.pop(0)
 
-FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+FORWARDED = (
+    signal.SIGTERM,
+    signal.SIGINT,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
 IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 LEFTOVER_SECONDS = 2.0
 """What is still there when the program has ended gets TERM, and KILL after this."""
@@ -53,8 +62,14 @@ def main(argv):
     watched = set(FORWARDED) | {signal.SIGCHLD}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     if os.getpid() != 1:
-        sys.stderr.write("shim: not PID 1; processes that the program leaves behind outside its group are not ended\n")
-    files = [os.open(os.path.join(out, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644) for name in ("stdout", "stderr")]
+        sys.stderr.write(
+            "shim: not PID 1; processes that the program leaves behind outside its group are not "
+            "ended\n"
+        )
+    files = [
+        os.open(os.path.join(out, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        for name in ("stdout", "stderr")
+    ]
     veil = secrets.veil(files)
     report = Report(os.path.join(out, "exit.json"))
     met = inside.gather()
@@ -64,7 +79,9 @@ def main(argv):
 
     started, clock = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
     environment = {**own_environment(), **secrets.environment()}
-    child, fault = start(program, veil.streams, environment, before, badness(met["cgroup"]["memory"]))
+    child, fault = start(
+        program, veil.streams, environment, before, badness(met["cgroup"]["memory"])
+    )
     veil.begin()
     forwarded = set()
     limit.begin()
@@ -82,35 +99,43 @@ def main(argv):
         killed = inside.oom_kills()
         facts["oom_kills"] = None if killed is None else killed - kills
         facts["peak_memory"] = inside.peak_memory()
-        facts.update(could_not_start(program, fault) if fault else how_it_ended(status, facts["oom_kills"]))
+        facts.update(
+            could_not_start(program, fault) if fault else how_it_ended(status, facts["oom_kills"])
+        )
         if limit.over:
             facts.update(reason="timeout", message="It took longer than its time limit.")
 
     ending()
     gpus = met["gpus"]
     if left_behind() or gpus:
-        # What follows takes time, and an engine that stops us after its grace must still find how the program ended.
+        # What follows takes time, and an engine that stops us after its grace must still find how
+        # the program ended.
         keep(report, facts)
         facts["leftovers"] = end_leftovers(child)
         veil.end()
         ending()
         facts["lost_gpus"] = inside.lost(gpus)
         if facts["lost_gpus"]:
-            facts["message"] = (facts["message"] + " GPU lost during the run: " + ", ".join(facts["lost_gpus"])).strip()
+            facts["message"] = (
+                facts["message"] + " GPU lost during the run: " + ", ".join(facts["lost_gpus"])
+            ).strip()
     veil.end()
     keep(report, facts)
     return facts["code"]
 
 
 def keep(report, facts):
-    """Writes the report; when that fails, the engine's log says so, and the program's own code is still passed on."""
+    """Writes the report; when that fails, the engine's log says so, and the program's own code is
+    still passed on.
+    """
     try:
         report.write(encode(facts))
     except OSError as error:
         sys.stderr.write(f"shim: exit.json cannot be written: {error}\n")
 
 
-# --- the program ------------------------------------------------------------------------------------------------------------------
+# --- the program
+# ------------------------------------------------------------------------------------------------------------------
 
 
 def start(program, streams, environment, mask, worse):
@@ -136,8 +161,10 @@ def start(program, streams, environment, mask, worse):
 
 
 def use_up_ids():
-    """Makes the next process number PROGRAM. The engine's own threads took ids here before us, now five, now seven of them, and
-    programs write their id into names of files and into seeds. Threads take ids too, and are sooner made than processes."""
+    """Makes the next process number PROGRAM. The engine's own threads took ids here before us, now
+    five, now seven of them, and programs write their id into names of files and into seeds. Threads
+    take ids too, and are sooner made than processes.
+    """
     if os.getpid() != 1:
         return
     taken, ended = [1], _thread.allocate_lock()
@@ -157,7 +184,9 @@ def use_up_ids():
 
 
 def alone():
-    """Waits until a thread that has done its work is gone: it counts for the limit of processes, and none should see a fork."""
+    """Waits until a thread that has done its work is gone: it counts for the limit of processes,
+    and none should see a fork.
+    """
     for _ in range(1000):
         if len(os.listdir("/proc/self/task")) == 1:
             return
@@ -165,13 +194,17 @@ def alone():
 
 
 def badness(limit):
-    """What makes any process of the program worse than the shim when memory runs out, and little more: a thousandth of the limit
-    counts as much of the whole machine's memory when that runs out (proc(5), oom_score_adj)."""
+    """What makes any process of the program worse than the shim when memory runs out, and little
+    more: a thousandth of the limit counts as much of the whole machine's memory when that runs out
+    (proc(5), oom_score_adj).
+    """
     return min(1000, 1 + 1000 * OWN_BYTES // limit) if limit else 0
 
 
 def become(program, streams, environment, mask, worse):
-    """In the child: the program's descriptors, signals, badness and process group, then the program."""
+    """In the child: the program's descriptors, signals, badness and process group, then the
+    program.
+    """
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDONLY)
     for descriptor, target in ((nothing, 0), (streams[0], 1), (streams[1], 2)):
@@ -192,7 +225,11 @@ def become(program, streams, environment, mask, worse):
 def execute(program, environment):
     """As execvpe does, on the bytes of the environment and without the imports that it costs."""
     name = os.fsencode(program[0])
-    places = [b""] if b"/" in name else environment.get(b"PATH", b"/usr/local/bin:/usr/bin:/bin").split(b":")
+    places = (
+        [b""]
+        if b"/" in name
+        else environment.get(b"PATH", b"/usr/local/bin:/usr/bin:/bin").split(b":")
+    )
     refused = FileNotFoundError(errno.ENOENT, "no such program")
     for place in places:
         try:
@@ -200,13 +237,16 @@ def execute(program, environment):
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            # Another directory may have one that can be executed; when none has, this is what the user wants to hear.
+            # Another directory may have one that can be executed; when none has, this is what the
+            # user wants to hear.
             refused = error
     raise refused
 
 
 def own_environment():
-    """The environment as the engine gave it: Python adds LC_CTYPE to its own copy when the locale is C (PEP 538)."""
+    """The environment as the engine gave it: Python adds LC_CTYPE to its own copy when the locale
+    is C (PEP 538).
+    """
     try:
         with open("/proc/self/environ", "rb") as file:
             pairs = [entry.partition(b"=") for entry in file.read().split(b"\0") if b"=" in entry]
@@ -233,7 +273,9 @@ class Limit:
             self.until = time.monotonic() + self.seconds
 
     def wait(self, watched):
-        """The next signal; None when the time is over. An hour at most, since the kernel's clocks may be set under a long wait."""
+        """The next signal; None when the time is over. An hour at most, since the kernel's clocks
+        may be set under a long wait.
+        """
         if self.until is None:
             return signal.sigwaitinfo(watched)
         return signal.sigtimedwait(watched, min(max(self.until - time.monotonic(), 0.0), 3600.0))
@@ -248,7 +290,9 @@ class Limit:
 
 
 def wait_for(child, watched, forwarded, limit):
-    """Reaps everything, forwards and notes signals, until the program itself has ended; its status and peak resident bytes."""
+    """Reaps everything, forwards and notes signals, until the program itself has ended; its status
+    and peak resident bytes.
+    """
     while True:
         seen = limit.wait(watched)
         if seen is None:
@@ -265,7 +309,9 @@ def wait_for(child, watched, forwarded, limit):
 
 
 def reaped():
-    """All children that have ended by now; lazily, so that the caller may stop at the one it waits for."""
+    """All children that have ended by now; lazily, so that the caller may stop at the one it waits
+    for.
+    """
     while True:
         try:
             pid, status, usage = os.wait4(-1, os.WNOHANG)
@@ -297,8 +343,12 @@ def left_behind():
 
 def end_leftovers(child):
     """TERM for everything that is left, KILL after a short grace; how many there were."""
-    everything = -1 if os.getpid() == 1 else -child  # outside a container -1 would be every process of the user
-    count = len([name for name in os.listdir("/proc") if name.isdigit()]) - 1 if everything == -1 else 0
+    everything = (
+        -1 if os.getpid() == 1 else -child
+    )  # outside a container -1 would be every process of the user
+    count = (
+        len([name for name in os.listdir("/proc") if name.isdigit()]) - 1 if everything == -1 else 0
+    )
     for number, seconds in ((signal.SIGTERM, LEFTOVER_SECONDS), (signal.SIGKILL, 5.0)):
         deadline = time.monotonic() + seconds
         while left_behind():
@@ -316,10 +366,20 @@ def how_it_ended(status, kills):
         number = os.WTERMSIG(status)
         oom = number == signal.SIGKILL and kills
         text = "The kernel killed it: out of memory." if oom else ""
-        return {"code": 128 + number, "signal": number, "reason": "oom" if oom else "signal", "message": text}
+        return {
+            "code": 128 + number,
+            "signal": number,
+            "reason": "oom" if oom else "signal",
+            "message": text,
+        }
     code = os.WEXITSTATUS(status)
     if code == 128 + signal.SIGKILL and kills:
-        return {"code": code, "signal": None, "reason": "oom", "message": "The kernel killed its child: out of memory."}
+        return {
+            "code": code,
+            "signal": None,
+            "reason": "oom",
+            "message": "The kernel killed its child: out of memory.",
+        }
     return {"code": code, "signal": None, "reason": "exited", "message": ""}
 
 
@@ -333,13 +393,24 @@ def could_not_start(program, fault):
             if "/" in name and os.path.exists(name)
             else "no such program"
         )
-        return {"code": NOT_FOUND, "signal": None, "reason": "not-found", "message": f"{name}: {why}"}
+        return {
+            "code": NOT_FOUND,
+            "signal": None,
+            "reason": "not-found",
+            "message": f"{name}: {why}",
+        }
     if number == errno.ENOEXEC:
         words = "it is neither a program for this machine nor a script that begins with #!"
-    return {"code": NOT_EXECUTABLE, "signal": None, "reason": "not-executable", "message": f"{name}: {words}"}
+    return {
+        "code": NOT_EXECUTABLE,
+        "signal": None,
+        "reason": "not-executable",
+        "message": f"{name}: {words}",
+    }
 
 
-# --- files ------------------------------------------------------------------------------------------------------------------------
+# --- files
+# ------------------------------------------------------------------------------------------------------------------------
 
 
 class Report:
@@ -392,9 +463,15 @@ def json(value):
     if isinstance(value, (int, float)):
         return repr(value)
     if isinstance(value, str):
-        return '"' + "".join(escaped(letter) for letter in value) + '"' if not plain(value) else '"' + value + '"'
+        return (
+            '"' + "".join(escaped(letter) for letter in value) + '"'
+            if not plain(value)
+            else '"' + value + '"'
+        )
     if isinstance(value, dict):
-        return "{" + ",".join(json(str(key)) + ":" + json(value[key]) for key in sorted(value)) + "}"
+        return (
+            "{" + ",".join(json(str(key)) + ":" + json(value[key]) for key in sorted(value)) + "}"
+        )
     return "[" + ",".join(json(item) for item in value) + "]"
 
 
@@ -404,7 +481,9 @@ def plain(text):
 
 
 def escaped(letter):
-    """A letter as JSON writes it; lone surrogates stand for bytes that are not UTF-8 and stay what they are."""
+    """A letter as JSON writes it; lone surrogates stand for bytes that are not UTF-8 and stay what
+    they are.
+    """
     point = ord(letter)
     if 32 <= point < 127 and letter not in '"\\':
         return letter

@@ -1,10 +1,12 @@
-"""What reprobox does inside every Python process of a run; first on PYTHONPATH, standard library only, Python 3.8 or newer.
+"""What reprobox does inside every Python process of a run; first on PYTHONPATH, standard library
+only, Python 3.8 or newer.
 
-Nothing is imported early, because every process of the run pays for it: a finder waits until the program itself imports one of
-a few modules, and `_reprobox_hooks` then acts on it. Every act and every fault goes into a marker of this process,
-`$REPROBOX_OUT/markers/<pid>.json`, and a fault never reaches the program: a missing marker, or one with errors, is how reprobox
-sees that the profile did not hold. Without REPROBOX_PROFILE this file does nothing but chain to the sitecustomize that it
-hides.
+Nothing is imported early, because every process of the run pays for it: a finder waits until the
+program itself imports one of a few modules, and `_reprobox_hooks` then acts on it. Every act and
+every fault goes into a marker of this process, `$REPROBOX_OUT/markers/<pid>.json`, and a fault
+never reaches the program: a missing marker, or one with errors, is how reprobox sees that the
+profile did not hold. Without REPROBOX_PROFILE this file does nothing but chain to the sitecustomize
+that it hides.
 """
 
 import os
@@ -68,7 +70,9 @@ class _State:
         self.marker["errors"].append(f"{where}: {type(error).__name__}: {error}")
 
     def write(self):
-        """Writes the marker whole; a process id may come back in a long run, so another's marker is never replaced."""
+        """Writes the marker whole; a process id may come back in a long run, so another's marker is
+        never replaced.
+        """
         out = os.environ.get("REPROBOX_OUT", "")
         if not out:
             return
@@ -79,7 +83,8 @@ class _State:
                 file.write(_json(self.marker))
             os.replace(self.file + ".new", self.file)
         except OSError:
-            # The directory may be gone or full; then the marker is missing, and that is what reprobox reports.
+            # The directory may be gone or full; then the marker is missing, and that is what
+            # reprobox reports.
             self.file = ""
 
 
@@ -98,7 +103,11 @@ def _unused(directory, stem):
 def _json(value):
     """JSON of plain values; the json module costs more than all else here."""
     if isinstance(value, dict):
-        return "{" + ",".join(f"{_json(str(key))}:{_json(child)}" for key, child in value.items()) + "}"
+        return (
+            "{"
+            + ",".join(f"{_json(str(key))}:{_json(child)}" for key, child in value.items())
+            + "}"
+        )
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(_json(child) for child in value) + "]"
     if value is None or value is True or value is False:
@@ -107,14 +116,23 @@ def _json(value):
         return repr(value)
     units = str(value).encode("utf-16-be", "surrogatepass")
     codes = [int.from_bytes(units[place : place + 2], "big") for place in range(0, len(units), 2)]
-    return '"' + "".join(chr(code) if 32 <= code < 127 and code not in (34, 92) else f"\\u{code:04x}" for code in codes) + '"'
+    return (
+        '"'
+        + "".join(
+            chr(code) if 32 <= code < 127 and code not in (34, 92) else f"\\u{code:04x}"
+            for code in codes
+        )
+        + '"'
+    )
 
 
 def _command_line():
     # sys.argv is not final while site runs.
     try:
         with open("/proc/self/cmdline", "rb") as file:
-            return [part.decode("utf-8", "backslashreplace") for part in file.read().split(b"\0")[:-1]]
+            return [
+                part.decode("utf-8", "backslashreplace") for part in file.read().split(b"\0")[:-1]
+            ]
     except OSError:
         return list(getattr(sys, "argv", []))
 
@@ -133,7 +151,9 @@ def _act(when, name, module):
 
 
 class _Loader:
-    """Stands before a module's own loader for one execution, and then is gone from the module again."""
+    """Stands before a module's own loader for one execution, and then is gone from the module
+    again.
+    """
 
     def __init__(self, loader):
         self._loader = loader
@@ -155,7 +175,9 @@ class _Loader:
 
 
 class _Finder:
-    """First on sys.meta_path: asks the others for the few modules that are watched, and nobody for the rest."""
+    """First on sys.meta_path: asks the others for the few modules that are watched, and nobody for
+    the rest.
+    """
 
     @staticmethod
     def find_spec(name, path=None, target=None):
@@ -206,7 +228,9 @@ def _start():
 
 
 def _chain():
-    """Runs the sitecustomize that this one hides, the image's own or Debian's; gives what it defined."""
+    """Runs the sitecustomize that this one hides, the image's own or Debian's; gives what it
+    defined.
+    """
     for entry in sys.path:
         path = os.path.join(os.path.abspath(entry or "."), "sitecustomize.py")
         if os.path.dirname(path) == _HERE or not os.path.isfile(path):
@@ -222,4 +246,10 @@ def _chain():
 if _PROFILE:
     _state = _State()
     _start()
-globals().update({name: value for name, value in _chain().items() if not name.startswith("__") and name not in globals()})
+globals().update(
+    {
+        name: value
+        for name, value in _chain().items()
+        if not name.startswith("__") and name not in globals()
+    }
+)

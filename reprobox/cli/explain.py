@@ -1,0 +1,62 @@
+"""`reprobox explain`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from reprobox.cli import verdicts
+from reprobox.cli.check import _operation
+from reprobox.cli.messages import Talk
+from reprobox.cli.options import JSON, RUN, TRUST, open_context, talk_of
+from reprobox.model import codec
+
+
+def explain(
+    ctx: typer.Context,
+    left: RUN,
+    right: RUN,
+    operations: Annotated[
+        bool,
+        typer.Option("--operations", help="Also trace the operations of the first differing step."),
+    ] = False,
+    secrets: Annotated[
+        bool, typer.Option("--secrets", help="Give my secrets to runs from elsewhere too.")
+    ] = False,
+    trust: TRUST = False,
+    as_json: JSON = False,
+) -> None:
+    """Find where two runs part: step, tensor, operation.
+
+    Where their trails are too coarse to tell, or absent, both are run again that far, with a
+    fingerprint at each step. What was run for this is gone afterwards.
+
+    Makes no run where the trails tell the step, else 2: up to the end of the trails' window, or
+    whole, where there is no trail. --operations makes 2 more, up to the first differing step. Two
+    go on beside each other where CPUs and memory are enough.
+
+    Exit code 0: they do not differ. 1: they do. 60: it could not be told.
+
+    Example:  reprobox explain latest~1 latest --operations
+    """
+    from reprobox.commands import explain as explain_
+
+    talk = talk_of(ctx)
+    found = explain_.explain(
+        open_context(ctx), left, right, operations=operations, secrets=secrets, trust=trust
+    )
+    if as_json:
+        talk.data({**codec.to_json(found), "verdict": verdicts.as_json(found.verdict)})
+    else:
+        _show(talk, found)
+    raise typer.Exit(verdicts.exit_code(found.verdict))
+
+
+def _show(talk: Talk, found: Any) -> None:
+    verdicts.show(talk, found.verdict)
+    if found.first and found.first != found.verdict.trail:
+        for line in verdicts.trail(found.first):
+            talk.line(f"with a trail at each step: {line}")
+    for line in (*_operation(found.operation), *found.notes):
+        talk.line(line)

@@ -1,0 +1,121 @@
+"""How the command line talks: data on stdout, talk on stderr, bars only where somebody watches."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from reprobox.errors import ReproboxError
+from reprobox.kit.text import shown
+
+_QUICK = 0.4
+"""Seconds of work that nobody needs to see a bar for."""
+
+
+class Talk:
+    """stderr for people, stdout for data. Implements model.ports.Progress."""
+
+    answered: ClassVar[bool] = False
+    """Whether the JSON document that the command was asked for has been written."""
+
+    def __init__(self, *, quiet: bool = False, color: bool = False, debug: bool = False) -> None:
+        self.quiet, self.color, self.debug = quiet, color, debug
+
+    @classmethod
+    def plain(cls) -> Talk:
+        """A talker for errors, before any option is known."""
+        return cls(color=sys.stderr.isatty() and not os.environ.get("NO_COLOR"))
+
+    def note(self, text: str) -> None:
+        """A line for people."""
+        if not self.quiet:
+            sys.stderr.write(f"{shown(text)}\n")
+            sys.stderr.flush()
+
+    def failure(self, error: ReproboxError) -> None:
+        """What happened, why, what to do next."""
+        red, dim, bold, off = (
+            ("\033[31m", "\033[2m", "\033[1m", "\033[0m") if self.color else ("", "", "", "")
+        )
+        sys.stderr.write(f"{red}error:{off} {shown(error.what)}\n")
+        if error.why:
+            # Several lines, in which whoever wrote them has shown names.
+            sys.stderr.writelines(f"{dim}{shown(line)}{off}\n" for line in error.why.split("\n"))
+        if error.next_step:
+            sys.stderr.write(f"{bold}next:{off} {shown(error.next_step)}\n")
+
+    def data(self, value: Any) -> None:
+        """One JSON document on stdout, keys sorted, nulls kept; dataclasses in it as objects."""
+        from reprobox.model import codec
+
+        Talk.answered = True
+        sys.stdout.write(
+            json.dumps(codec.to_json(value), indent=2, sort_keys=True, ensure_ascii=True) + "\n"
+        )
+
+    def line(self, text: str, *, trusted: bool = False) -> None:
+        """One line of data on stdout; `trusted` text may hold our own colours."""
+        sys.stdout.write((text if trusted else shown(text)) + "\n")
+
+    @contextmanager
+    def task(self, what: str, total: int | None = None) -> Iterator[Bar]:
+        """A bar for work that lasts; see model.ports.Progress."""
+        bar = Bar(what, total, show=not self.quiet and sys.stderr.isatty())
+        try:
+            yield bar
+        finally:
+            bar.close()
+
+
+class Bar:
+    """One line that is drawn again while work goes on. Quick work draws nothing; several at a time
+    draw the latest.
+    """
+
+    _lock = threading.Lock()
+
+    def __init__(self, what: str, total: int | None, *, show: bool) -> None:
+        self._what, self._total, self._show = what, total, show
+        self._done, self._begun, self._drawn = 0, time.monotonic(), 0.0
+
+    def update(self, advance: int) -> None:
+        """So much more is done."""
+        with self._lock:
+            self._done += advance
+            now = time.monotonic()
+            if self._show and now - self._begun > _QUICK and now - self._drawn > 0.1:
+                self._drawn = now
+                sys.stderr.write(f"\r\033[K{self._text(now)}")
+                sys.stderr.flush()
+
+    def _text(self, now: float) -> str:
+        speed = self._done / max(now - self._begun, 1e-9)
+        parts = [
+            shown(self._what),
+            human(self._done) + (f" of {human(self._total)}" if self._total else ""),
+            f"{human(speed)}/s",
+        ]
+        if self._total and speed > 0:
+            parts.append(f"{max(0, self._total - self._done) / speed:.0f} s left")
+        return "  ".join(parts)
+
+    def close(self) -> None:
+        """Takes the line away."""
+        if self._drawn:
+            sys.stderr.write("\r\033[K")
+            sys.stderr.flush()
+
+
+def human(size: float) -> str:
+    """Bytes for people: 1.2 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(size) < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

@@ -1,0 +1,97 @@
+"""Arguments that several commands share, and opening the box."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reprobox.cli.messages import Talk
+
+if TYPE_CHECKING:
+    from reprobox.context import Context
+import contextlib
+from typing import TYPE_CHECKING, cast
+
+from reprobox.context import Context
+from reprobox.errors import ReproboxError
+
+
+def run_ids(incomplete: str) -> list[str]:
+    """Shell completion: run ids, newest first, read from directory names alone."""
+    for directory in (Path.cwd(), *Path.cwd().parents):
+        runs = directory / ".reprobox" / "runs"
+        if not runs.is_dir() and (directory / ".git").is_file():
+            from reprobox.source.repo import main_top
+
+            with contextlib.suppress(ReproboxError):
+                runs = main_top(directory) / ".reprobox" / "runs"
+        if runs.is_dir():
+            names = sorted((entry.name for entry in runs.iterdir()), reverse=True)
+            return [name for name in ("latest", *names) if name.startswith(incomplete)][:100]
+    return []
+
+
+CONFIG = Annotated[Path, typer.Argument(help="The config file.")]
+RUN = Annotated[
+    str,
+    typer.Argument(
+        help="A run: its id, a unique prefix of it, its name, latest, or latest~1.",
+        autocompletion=run_ids,
+    ),
+]
+TRUST = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Let a run from elsewhere have the network, capabilities or writable root that it "
+        "asks for.",
+    ),
+]
+JSON = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, errors too.")]
+
+
+def config_first(config: Path, overrides: list[str]) -> tuple[Path, list[str]]:
+    """`reprobox run lr=0.1` means config.yaml: what reads as an override and is no file was never
+    meant to be a config.
+    """
+    word = str(config)
+    if not config.exists() and ("=" in word or word.startswith("~")):
+        return Path("config.yaml"), [word, *overrides]
+    return config, overrides
+
+
+def talk_of(ctx: typer.Context) -> Talk:
+    """The talker that the top-level options made."""
+    return cast("Talk", ctx.obj)
+
+
+def open_context(ctx: typer.Context, config: Path | None = None) -> Context:
+    """The box around a config's directory, or around the current one."""
+    start = config.absolute().parent if config else Path.cwd()
+    return Context(start=start, progress=talk_of(ctx), argv=("reprobox", *sys.argv[1:]))
+
+
+OWN = Annotated[
+    bool, typer.Option("--project", help="Only this project's store, not the shared one.")
+]
+
+
+OVERRIDES = Annotated[
+    list[str] | None,
+    typer.Argument(help="Hydra's grammar: a.b=1, +new=1, ~gone.", metavar="[a.b=1 ...]"),
+]
+
+
+RUNS = Annotated[list[str], typer.Argument(help="Runs.", metavar="RUN...", autocompletion=run_ids)]
+
+
+GPUS = Annotated[
+    str | None,
+    typer.Option("--gpus", help="As docker's --gpus: all, 2, device=0,1 ...", metavar="DEVICES"),
+]
+
+
+NAME = Annotated[str | None, typer.Option("--name", help="A name for the run.")]

@@ -1,0 +1,85 @@
+"""`reprobox push`."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reprobox.cli.messages import Talk
+from reprobox.cli.options import JSON, open_context, talk_of
+from reprobox.errors import UsageError
+
+if TYPE_CHECKING:
+    from reprobox.context import Context
+from reprobox.cli.options import RUNS
+from reprobox.cli.transfer_options import _DEFAULT, DRY, WITH, _do, _look
+
+
+def push(
+    ctx: typer.Context,
+    runs: RUNS,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to", help="A directory, s3://bucket/prefix or ssh://host/path.", metavar="PLACE"
+        ),
+    ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(
+            "--image", help="Send the images to this registry.", metavar="HOST/NAME[:TAG]"
+        ),
+    ] = None,
+    parts: WITH = _DEFAULT,
+    dry: DRY = False,
+    as_json: JSON = False,
+) -> None:
+    """Send runs to a store elsewhere, or images to a registry.
+
+    Only what is not there is sent.
+
+    Where an image was pushed to is kept beside the run and travels with it: a replay elsewhere
+        finds it there by its digest.
+
+    Example:  reprobox push latest --to ssh://lab.example/srv/runs --image
+        registry.example/team/experiments
+    """
+    from reprobox.commands import push as command
+    from reprobox.commands.shared import transfer
+
+    talk = talk_of(ctx)
+    context, wanted = open_context(ctx), transfer.parts_of(parts)
+    if not to and not image:
+        raise UsageError(
+            "push where to?",
+            next_step="--to PLACE for the runs, --image HOST/NAME for their images",
+        )
+    # Told once: while an image is on its way, `latest` may become another run.
+    runs = transfer.chosen(context, runs)
+    # The image first, so that its address goes along with the run.
+    sent = _images(talk, context, runs, image, dry=dry) if image else []
+    if to:
+        _do(
+            lambda: command.push(context, runs, to, wanted, _look(talk, "pushing", dry)),
+            talk,
+            as_json,
+            images=sent,
+        )
+    elif as_json and not dry:
+        talk.data({"images": sent})
+
+
+def _images(
+    talk: Talk, context: Context, runs: list[str], target: str, *, dry: bool
+) -> list[dict[str, str]]:
+    from reprobox.commands.shared import push_image
+
+    if dry:
+        talk.note(f"would push the images to {target}")
+        return []
+    sent = [dataclasses.asdict(one) for one in push_image.push(context, runs, target)]
+    for address in dict.fromkeys(one["address"] for one in sent):
+        talk.note(f"pushed {address}")
+    return sent

@@ -1,0 +1,62 @@
+"""`reprobox replay`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from reprobox.cli import verdicts
+from reprobox.cli.options import GPUS, JSON, NAME, RUN, TRUST, open_context, talk_of
+from reprobox.cli.run import Streams
+
+
+def replay(
+    ctx: typer.Context,
+    run: RUN = "latest",
+    gpus: GPUS = None,
+    name: NAME = None,
+    secrets: Annotated[
+        bool, typer.Option("--secrets", help="Give my secrets to a run from elsewhere too.")
+    ] = False,
+    trust: TRUST = False,
+    as_recorded: Annotated[
+        bool,
+        typer.Option(
+            "--as-recorded",
+            help="Take the CPU code that the record met, on another CPU that has it too.",
+        ),
+    ] = False,
+    as_json: JSON = False,
+) -> None:
+    """Run a past run again and compare every bit.
+
+    Starts from the record alone: today's config, branch and lock are not consulted. Says first what
+        to expect on this machine.
+
+    Exit code 0: the same. 1: different. 60: nothing could be compared, or not all. Others: see the
+        error.
+
+    Example:  reprobox replay latest
+    """
+    from reprobox.commands import replay as flow
+    from reprobox.executor.attach import Watcher
+
+    talk = talk_of(ctx)
+    context = open_context(ctx)
+    watcher = Watcher(Streams(quiet_stdout=as_json), talk.note)
+    done = flow.replay(
+        context,
+        run,
+        watcher,
+        gpus=gpus,
+        name=name,
+        secrets=secrets,
+        trust=trust,
+        as_recorded=as_recorded,
+    )
+    if as_json:
+        talk.data({**verdicts.as_json(done.verdict), "image_tier": done.image_tier})
+    else:
+        verdicts.show(talk, done.verdict)
+    raise typer.Exit(verdicts.exit_code(done.verdict))

@@ -1,0 +1,96 @@
+"""`reprobox run`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reprobox.cli import tables
+from reprobox.cli.options import CONFIG, GPUS, JSON, NAME, config_first, open_context, talk_of
+
+
+class Streams:
+    """Live output: the program's stdout on ours and its stderr on ours; all on stderr where stdout
+    is for JSON.
+    """
+
+    def __init__(self, *, quiet_stdout: bool) -> None:
+        self._out = sys.stderr.buffer if quiet_stdout else sys.stdout.buffer
+
+    def write(self, stream: str, data: bytes) -> None:
+        """Passes bytes on as they are."""
+        target = self._out if stream == "stdout" else sys.stderr.buffer
+        target.write(data)
+        target.flush()
+
+
+def run(
+    ctx: typer.Context,
+    config: CONFIG = Path("config.yaml"),
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(help="Hydra's grammar: a.b=1, +new=1, ~gone.", metavar="[a.b=1 ...]"),
+    ] = None,
+    gpus: GPUS = None,
+    name: NAME = None,
+    tag: Annotated[list[str] | None, typer.Option("--tag", help="A tag; may be repeated.")] = None,
+    snapshot: Annotated[
+        bool,
+        typer.Option(
+            "--snapshot", help="Take a tree that is not clean as it is, as a hidden commit."
+        ),
+    ] = False,
+    preflight: Annotated[
+        int | None,
+        typer.Option(
+            "--preflight",
+            help="First run so many steps twice, and stop if they differ.",
+            min=1,
+            metavar="N",
+        ),
+    ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Print the id and leave the run alone.")
+    ] = False,
+    as_json: JSON = False,
+) -> None:
+    """Run the commit in the image, and record it.
+
+    Everything that may decide a bit is pinned first: code, config, inputs, image, environment,
+        devices.
+
+    The program's exit code is passed on; 125 means that reprobox or the engine failed.
+
+    Example:  reprobox run config.yaml learning_rate=0.01 --gpus device=0
+    """
+    from reprobox.commands import run as flow
+    from reprobox.executor.attach import Watcher
+    from reprobox.model.record import Intent
+
+    talk = talk_of(ctx)
+    config, overrides = config_first(config, overrides or [])
+    context = open_context(ctx, config)
+    watcher = None if detach else Watcher(Streams(quiet_stdout=as_json), talk.note)
+    record = flow.run(
+        context,
+        config,
+        overrides,
+        watcher,
+        gpus=gpus,
+        name=name,
+        tags=tag or (),
+        snapshot=snapshot,
+        preflight=preflight,
+    )
+    if isinstance(record, Intent):
+        talk.data(
+            {"id": record.id, "path": str(context.runs.path(record.id))}
+        ) if as_json else talk.line(record.id)
+        return
+    if as_json:
+        talk.data(tables.run_summary(context, record))
+    tables.after_run(talk, context, record)
+    raise typer.Exit(record.exit.code)

@@ -1,0 +1,82 @@
+"""Options and messages that export, import, push and pull share."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reprobox.cli.messages import Talk, human
+from reprobox.kit.units import counted
+
+if TYPE_CHECKING:
+    from reprobox.commands.shared.transfer import Shared
+    from reprobox.store.transfer.copy import Plan
+
+
+WITH = Annotated[
+    str,
+    typer.Option(
+        "--with",
+        help="What goes along: code, inputs, outputs, lock, image; all, or none.",
+        metavar="PARTS",
+    ),
+]
+
+
+LINKS = Annotated[
+    bool,
+    typer.Option("--outside-links", help="Allow outputs that are links to places outside the run."),
+]
+
+
+DRY = Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent.")]
+
+
+_DEFAULT = "code,inputs,outputs,lock"
+"""Enough to replay without a network, and each byte once (`image` repeats `lock`)."""
+
+
+class _Seen(Exception):
+    """The plan was shown, and nothing more was asked for."""
+
+
+def _look(talk: Talk, verb: str, dry: bool) -> Callable[[Plan], None]:
+    def show(plan: Plan) -> None:
+        parts = ", ".join(f"{role} {human(size)}" for role, size in plan.by_role().items())
+        many = f"{counted(len(plan.cards), 'run')}, {counted(len(plan.wanted), 'blob')}, {human(plan.size)}"
+        talk.note(f"{verb} {many}" + (f": {parts}" if parts else ""))
+        if dry:
+            raise _Seen
+
+    return show
+
+
+def _told(talk: Talk, done: Shared, as_json: bool, more: dict[str, Any]) -> None:
+    if as_json:
+        talk.data(
+            {
+                **dataclasses.asdict(done.copied),
+                "where": done.where,
+                "bundle_size": done.size,
+                **more,
+            }
+        )
+        return
+    if done.size is not None:
+        talk.note(f"wrote {done.where}: {human(done.size)}")
+        return
+    for run in done.copied.published:
+        talk.line(run)
+    if done.copied.known:
+        talk.note(f"{counted(len(done.copied.known), 'run')} there already")
+
+
+def _do(work: Callable[[], Any], talk: Talk, as_json: bool, **more: Any) -> None:
+    try:
+        done = work()
+    except _Seen:
+        return
+    _told(talk, done, as_json, more)

@@ -1,0 +1,72 @@
+"""build: Lock -> Image, found in the engine or composed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reprobox.context import Context
+from reprobox.lock import lock_file
+from reprobox.model.image import Image
+from reprobox.model.lock import Expected, Lock
+
+if TYPE_CHECKING:
+    from reprobox.image.recompose_check import Difference
+from reprobox.commands.lock import _complete, _noted, lock_path
+from reprobox.commands.shared.load_config import load_spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """An image, and how it came to be here: `found` in the engine or `composed`."""
+
+    image: Image
+    how: str
+    lock_changed: bool = False
+
+
+def build(context: Context, config: Path, *, offline: bool = False) -> Built:
+    """Finds or composes the image of the config's lock; the first time, writes what came out into
+    the lock.
+    """
+    spec, path = load_spec(context, config)
+    found = _noted(spec, path)
+    built = ensure_image(context, found, offline=offline)
+    expected = Expected(
+        config=built.image.config, manifest=built.image.manifest, diff_ids=built.image.diff_ids
+    )
+    if found.image == expected:
+        return built
+    lock_file.write(lock_path(spec, path), replace(found, image=expected))
+    return replace(built, lock_changed=True)
+
+
+def ensure_image(context: Context, lock: Lock, *, offline: bool = False) -> Built:
+    """The lock's image in the engine, composed if it is not there; nothing is written."""
+    from reprobox.image import compose
+
+    digest = lock_file.digest(lock)
+    if image := compose.find(lock, digest, context.engine):
+        return Built(image=image, how="found")
+    _complete(context, lock, offline=offline)
+    image = compose.compose(
+        lock, digest, objects=context.objects, engine=context.engine, progress=context.progress
+    )
+    return Built(image=image, how="composed")
+
+
+def check(context: Context, config: Path) -> list[Difference]:
+    """Composes the lock's image again under other conditions; what differs."""
+    from reprobox.image import recompose_check as again
+
+    spec, path = load_spec(context, config)
+    found = _noted(spec, path)
+    _complete(context, found)
+    return again.check(
+        found,
+        lock_file.digest(found),
+        objects=context.objects,
+        engine=context.engine,
+        progress=context.progress,
+    )

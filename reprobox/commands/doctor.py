@@ -1,0 +1,67 @@
+"""doctor: what this machine can do, and what a replay of a run can expect on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from reprobox.commands import replay, run
+from reprobox.commands.shared import forecast
+from reprobox.context import Context, shared_home
+from reprobox.errors import EngineUnavailable, ReproboxError
+from reprobox.executor import reconcile
+from reprobox.model.record import Record
+from reprobox.runtime import host, profiles
+from reprobox.version import __version__
+
+
+def doctor(context: Context) -> dict[str, Any]:
+    """What this machine offers; an engine that does not answer is a finding, not a failure."""
+    flags, machine = host.cpu_flags(), host.machine()
+    found: dict[str, Any] = {
+        "reprobox": __version__,
+        "machine": machine,
+        "store": str(shared_home()),
+    }
+    try:
+        info = context.engine.info()
+        found["engine"] = {
+            key: info.get(key)
+            for key in ("name", "version", "api", "storage", "runc", "containerd")
+        }
+        found["gpus"] = context.engine.gpus_offered() or "none can be handed over"
+    except EngineUnavailable as error:
+        found["engine"] = f"none answers: {error.what}"
+        found["gpus"] = "unknown"
+    found["cpu code"] = profiles.dispatch_class(host.met(gpus=False))
+    found["profiles"] = {
+        name: profiles.refuse(name, flags, machine) or "ok" for name in profiles.PROFILES
+    }
+    return found
+
+
+def doctor_run(context: Context, reference: str) -> dict[str, Any]:
+    """What a replay of a run may expect on this machine, and what would keep it from starting."""
+    run_id = reconcile.find(context, reference)
+    original, _ = context.runs.record(run_id)
+    asked = original.intent.runspec
+    found = forecast.forecast(original)
+    return {
+        "run": run_id,
+        "profile": asked.profile,
+        "promise": profiles.promise(asked.profile),
+        "recorded": profiles.dispatch_class(original.met),
+        "here": profiles.dispatch_class(host.met(gpus=False)),
+        "forecast": found.sameness,
+        "reasons": list(found.reasons),
+        "in the way": list(_in_the_way(context, original)),
+    }
+
+
+def _in_the_way(context: Context, original: Record) -> Iterator[str]:
+    asked = original.intent.runspec
+    try:
+        run.refuse_impossible(context, asked.profile, asked.gpus)
+        replay.find_inputs(context, asked.inputs)
+    except ReproboxError as error:
+        yield "\n".join(filter(None, (error.what, error.why)))

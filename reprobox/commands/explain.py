@@ -1,0 +1,193 @@
+"""explain: the first step, tensor and operation at which two runs part, by running both again as
+far as that.
+
+A trail of each k steps gives a window; both runs are made again with k = 1, up to its end. What
+they were asked for is kept as recorded, so a difference that lies in the request (threads, seed,
+code, data) shows again, and one that lies in another machine does not, which is said.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from reprobox.commands import replay
+from reprobox.commands.shared import comparison
+from reprobox.context import Context
+from reprobox.errors import NotComparable
+from reprobox.executor import capacity, reconcile
+from reprobox.executor.trial_runs import Trial, Trials, operations_env, trail_env
+from reprobox.judge import trail
+from reprobox.judge.trail import Operation
+from reprobox.model.record import Record
+from reprobox.model.verdict import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explained:
+    """Why two runs differ, as far as running them again can tell."""
+
+    verdict: Verdict
+    first: dict[str, Any] | None = None
+    """The comparison of the two trails with a fingerprint at each step."""
+    operation: Operation | None = None
+    notes: tuple[str, ...] = ()
+
+
+def explain(
+    context: Context,
+    left: str,
+    right: str,
+    *,
+    operations: bool,
+    secrets: bool = False,
+    trust: bool = False,
+) -> Explained:
+    """Compares two runs and finds where they part.
+
+    Args:
+        operations: trace the operations of the first differing step.
+        secrets, trust: as `replay`.
+
+    Raises:
+        whatever `replay` raises for either run.
+    """
+    ours, theirs = reconcile.find_all(context, (left, right))
+    verdict = comparison.compare(context, ours, theirs, trails=True)
+    seen = verdict.trail or {}
+    if seen.get("state") == "equal" or not _trains(context, ours) or (verdict.same and not seen):
+        return Explained(verdict=verdict)
+    if seen.get("state") == "different" and _exact(seen) and not operations:
+        return Explained(verdict=verdict, first=seen)
+    with Trials(context) as trials:
+        return _Search(context, trials, (ours, theirs), secrets, trust).find(
+            verdict, seen, operations=operations
+        )
+
+
+def _trains(context: Context, run_id: str) -> bool:
+    """Whether the run used torch, whose optimizer steps are what a trail is made of."""
+    return any(
+        one.get("torch") for one in context.runs.record(run_id)[0].met.get("processes") or ()
+    )
+
+
+def _exact(seen: dict[str, Any]) -> bool:
+    first, last = seen["window"]
+    return bool(last - first == 1)
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The two runs, made again as often as it takes."""
+
+    context: Context
+    trials: Trials
+    runs: tuple[str, str]
+    secrets: bool
+    trust: bool
+
+    def find(self, verdict: Verdict, seen: dict[str, Any], *, operations: bool) -> Explained:
+        """First the step, where the trails are too coarse to tell, then the operation."""
+        notes: list[str] = []
+        exact = seen.get("state") == "different" and _exact(seen)
+        self.context.progress.note(self._announced((not exact) + operations))
+        first = seen if exact else self._step(seen, notes)
+        operation = None
+        if operations and first.get("state") == "different":
+            operation = self._operation(first, notes)
+        return Explained(verdict=verdict, first=first, operation=operation, notes=tuple(notes))
+
+    def _step(self, seen: dict[str, Any], notes: list[str]) -> dict[str, Any]:
+        """Both with k = 1 up to the end of the window; whole, where there is no window, or several
+        optimizers take turns.
+        """
+        window = seen.get("state") == "different" and seen.get("optimizers", 1) == 1
+        limit = int(seen["window"][1]) if window else None
+        self.context.progress.note(
+            f"running both again {f'up to step {limit}' if limit else 'whole'}, with a trail at "
+            "each step"
+        )
+        left, right = self._pair(trail_env(limit))
+        notes += self._true_to_itself((left, right))
+        found = trail.compare_runs(self._path(left), self._path(right))
+        if found is None:
+            return {
+                "state": "not-checked",
+                "compared": 0,
+                "why": "no optimizer step of torch was taken",
+            }
+        if found["state"] == "equal":
+            notes.append(
+                "run again here the two agree: what parted them is not in what was recorded "
+                "(hardware, clock, chance)"
+            )
+        return found
+
+    def _true_to_itself(self, again: tuple[Record, Record]) -> list[str]:
+        """A run that, made again, leaves its own recorded trail is not deterministic; then the step
+        may be another each time.
+        """
+        notes = []
+        for run_id, record in zip(self.runs, again, strict=True):
+            found = trail.compare_runs(self.context.runs.path(run_id), self._path(record))
+            if found and found["state"] == "different":
+                notes.append(
+                    f"{run_id}, run again here, parts from its own trail by step {found['step']}: "
+                    "it is not deterministic"
+                )
+        return notes
+
+    def _operation(self, first: dict[str, Any], notes: list[str]) -> Operation | None:
+        step = int(first.get("position") or first["step"])
+        self.context.progress.note(f"running both again up to step {step}, tracing its operations")
+        left, right = self._pair(operations_env(step))
+        name = (
+            "optrace.jsonl"
+            if first.get("process") == "main"
+            else f"optrace-{first.get('process')}.jsonl"
+        )
+        try:
+            return trail.compare_operations(self._path(left) / name, self._path(right) / name)
+        except (FileNotFoundError, NotComparable) as error:
+            notes.append(f"the operations could not be compared: {error}")
+            return None
+
+    def _pair(self, env: dict[str, str]) -> tuple[Record, Record]:
+        left, right = (self._again(run_id, env) for run_id in self.runs)
+        if self._at_once:
+            return self.trials.both(left, right)
+        return self.trials.run(left.intent, left.job), self.trials.run(right.intent, right.job)
+
+    def _again(self, run_id: str, env: dict[str, str]) -> Trial:
+        original, digest = self.context.runs.record(run_id)
+        made = replay.ready(
+            self.context,
+            original,
+            digest,
+            env=env,
+            tags=("explain",),
+            secrets=self.secrets,
+            trust=self.trust,
+        )
+        return Trial(intent=made.intent, job=made.job)
+
+    @cached_property
+    def _records(self) -> tuple[Record, ...]:
+        return tuple(self.context.runs.record(run_id)[0] for run_id in self.runs)
+
+    @cached_property
+    def _at_once(self) -> bool:
+        return capacity.fit([record.intent.runspec for record in self._records], self._records)
+
+    def _announced(self, rounds: int) -> str:
+        """How many runs there will be, and how long they may take."""
+        how = "two beside each other" if self._at_once else "one after the other"
+        whole = capacity.duration(self._records, at_once=self._at_once)
+        long = f"; whole, two take about {whole}" if whole else ""
+        return f"explain: {'up to ' if rounds > 1 else ''}{2 * rounds} runs, {how}{long}"
+
+    def _path(self, record: Record) -> Path:
+        return self.context.runs.path(record.id)

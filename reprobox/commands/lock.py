@@ -1,0 +1,140 @@
+"""lock: config -> Lock, with every byte of it in the store."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprobox.commands.shared.load_config import load_spec
+from reprobox.context import Context, shared_home
+from reprobox.errors import LockMissing, LockStale
+from reprobox.kit.text import shown
+from reprobox.lock import lock_file
+from reprobox.model.lock import Lock
+from reprobox.model.spec import Spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Locked:
+    """A lock, where it is, and whether this call changed it."""
+
+    lock: Lock
+    digest: str
+    path: Path
+    changed: bool
+
+
+def lock_path(spec: Spec, config: Path) -> Path:
+    """The lock of a config: `reprobox.lock` beside it (or beside the link that leads to it), or
+    where the config says.
+    """
+    return config.parent / os.path.relpath(spec.lock_path, os.path.dirname(spec.config_path) or ".")
+
+
+def lock(
+    context: Context,
+    config: Path,
+    *,
+    upgrade: bool = False,
+    upgrade_packages: Sequence[str] = (),
+    locked: bool = False,
+) -> Locked:
+    """Makes or refreshes the lock; with `locked`, only says whether it is fresh.
+
+    Raises:
+        LockStale: with `locked`, when the lock does not answer the config.
+        LockMissing: with `locked`, when there is none.
+    """
+    from reprobox.lock import intent, resolve
+
+    spec, path = load_spec(context, config)
+    target = lock_path(spec, path)
+    previous = lock_file.read(target) if target.exists() else None
+    if locked:
+        fresh = _noted(spec, path)
+        return Locked(lock=fresh, digest=lock_file.digest(fresh), path=target, changed=False)
+    wanted = intent.digest(spec.environment, path.parent)
+    if previous and previous.intent == wanted and not upgrade and not upgrade_packages:
+        _note(target)
+        _complete(context, previous)
+        return Locked(lock=previous, digest=lock_file.digest(previous), path=target, changed=False)
+    made = resolve.resolve(
+        spec.environment,
+        root=path.parent,
+        previous=previous,
+        objects=context.objects,
+        engine=None if spec.environment.base.kind == "debian" else context.engine,
+        upgrade=upgrade,
+        upgrade_packages=upgrade_packages,
+        progress=context.progress,
+        now=int(context.clock()),
+    )
+    if made != previous:
+        lock_file.write(target, made)
+    _note(target)
+    return Locked(lock=made, digest=lock_file.digest(made), path=target, changed=made != previous)
+
+
+def _noted(spec: Spec, config: Path) -> Lock:
+    """The fresh lock, which keeps what it names from `gc` from now on; errors as `fresh_lock`."""
+    found = fresh_lock(spec, config)
+    _note(lock_path(spec, config))
+    return found
+
+
+def _note(target: Path) -> None:
+    """Tells the shared store that a lock needs it: it may be in any directory, and no run of it may
+    ever have been made.
+    """
+    from reprobox.store.project import register
+
+    register(shared_home(), target)
+
+
+def _complete(context: Context, lock: Lock, *, offline: bool = False) -> None:
+    from reprobox.lock import fetch
+
+    fetch.complete(lock, context.objects, context.progress, offline=offline)
+
+
+def fresh_lock(spec: Spec, config: Path) -> Lock:
+    """The lock on disk, which must answer the config as it is now.
+
+    Raises:
+        LockMissing, LockStale: with what to run.
+    """
+    from reprobox.lock import intent
+
+    target = lock_path(spec, config)
+    again = f"reprobox lock {_from_here(config)}"
+    if not target.exists():
+        raise LockMissing(
+            f"there is no lock {shown(target.name)} for {shown(config.name)}",
+            why=str(target),
+            next_step=again,
+        )
+    found = lock_file.read(target)
+    if found.intent != intent.digest(spec.environment, config.parent):
+        raise LockStale(
+            f"{shown(target.name)} was made for another environment than {shown(config.name)} "
+            "asks for now",
+            why="The base, the packages, the interpreter or a requirements file has changed since.",
+            next_step=f"{again}, then commit {_from_here(target)}",
+        )
+    return found
+
+
+def _from_here(path: Path) -> str:
+    """A path as it can be typed in the current directory."""
+    return shlex.quote(os.path.relpath(path))
+
+
+def vendor(context: Context, lock: Lock) -> None:
+    """Makes sure that every byte of a lock is in the store and is what its hash says."""
+    from reprobox.lock import fetch
+
+    _complete(context, lock)
+    fetch.verify(lock, context.objects, context.progress)

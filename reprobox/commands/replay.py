@@ -1,0 +1,257 @@
+"""replay: a record -> the same RunSpec again -> a verdict. Today's config, HEAD and lock are not
+consulted (DESIGN rule 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reprobox.commands import run
+from reprobox.commands.shared import comparison, input_transfer
+from reprobox.commands.shared import forecast as forecast_
+from reprobox.commands.shared import policy as trust_
+from reprobox.context import Context
+from reprobox.errors import InputError, StoreDamaged
+from reprobox.executor import local, reconcile
+from reprobox.executor.attach import Watcher
+from reprobox.kit import canon
+from reprobox.kit.text import shown
+from reprobox.model import codec
+from reprobox.model.consistency import contradictions
+from reprobox.model.record import Intent, Record
+from reprobox.model.runspec import InputPin, RunSpec
+from reprobox.model.verdict import Verdict
+from reprobox.runtime.profiles import Forecast
+from reprobox.version import __version__
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replayed:
+    """What a replay made."""
+
+    original: Record
+    record: Record
+    verdict: Verdict
+    image_tier: str
+    """Where the image came from: `local`, `registry`, `archive`, `composed`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """Everything that a recorded run needs to run again."""
+
+    intent: Intent
+    job: local.Job
+    image_tier: str
+
+
+def replay(
+    context: Context,
+    reference: str,
+    watcher: Watcher,
+    *,
+    name: str | None = None,
+    gpus: str | None = None,
+    secrets: bool = False,
+    trust: bool = False,
+    as_recorded: bool = False,
+) -> Replayed:
+    """Runs a recorded run again and compares.
+
+    Args:
+        gpus: other devices than recorded (`device=1` for `device=0`); what was asked stays in the
+            identity.
+        secrets: give this machine's secrets also to a run that came from elsewhere.
+        trust: let a run that came from elsewhere be less isolated than the default, as it was where
+            it was made.
+        as_recorded: set the recorded CPU dispatch class by the libraries' own knobs. They are part
+            of the environment, so the replay has another identity than the original, which the
+            verdict says.
+
+    Raises:
+        RunNotFound, RunAmbiguous: for the reference.
+        NotTrusted: it came from elsewhere and is less isolated than the default.
+        ImageMissing, ImageMismatch, InputError, SourceError: what the record names cannot be had
+            any more.
+        ProfileUnavailable: this host cannot honour the profile, or cannot execute the recorded
+            class's code.
+        StoreDamaged: the record says one thing twice, and not alike.
+    """
+    context.engine.get_ready()
+    run_id = reconcile.find(context, reference)
+    original, digest = context.runs.record(run_id)
+    knobs = forecast_.knobs(original) if as_recorded else {}
+    made = ready(
+        context, original, digest, name=name, gpus=gpus, secrets=secrets, trust=trust, env=knobs
+    )
+    if made.image_tier != "local":
+        context.progress.note(
+            f"the image was gone from the engine and came back: {made.image_tier}"
+        )
+    expected = forecast_.forecast(original, as_recorded=as_recorded, gpus=gpus)
+    context.progress.note(forecast_.sentence(expected))
+    record = local.execute(context, made.intent, made.job, watcher)
+    verdict = comparison.compare(context, run_id, record.id)
+    verdict = _with_forecast(verdict, expected, _altered(record, original, knobs, gpus))
+    context.runs.add_verdict(record.id, verdict)
+    return Replayed(original=original, record=record, verdict=verdict, image_tier=made.image_tier)
+
+
+def _with_forecast(verdict: Verdict, expected: Forecast, altered: tuple[str, ...]) -> Verdict:
+    forecast, note = forecast_.judged(expected, verdict)
+    return replace(verdict, forecast=forecast, notes=(*verdict.notes, *altered, note))
+
+
+def _altered(
+    record: Record, original: Record, knobs: Mapping[str, str], gpus: str | None
+) -> tuple[str, ...]:
+    """How this replay was not simply the recorded run again."""
+    lines = []
+    if knobs:
+        text = " ".join(f"{key}={value}" for key, value in sorted(knobs.items()))
+        lines.append(
+            f"replayed as recorded, by {text}; so its identity is {record.intent.identity}, not "
+            f"{original.intent.identity}"
+        )
+    if gpus:
+        lines.append(
+            f"on other devices than recorded: {gpus} for {original.intent.runspec.gpus or 'none'}"
+        )
+    return tuple(lines)
+
+
+def ready(
+    context: Context,
+    original: Record,
+    digest: str,
+    *,
+    env: Mapping[str, str],
+    name: str | None = None,
+    tags: tuple[str, ...] = (),
+    gpus: str | None = None,
+    secrets: bool = False,
+    trust: bool = False,
+) -> Ready:
+    """Finds again what a record names and makes the intent of a run of it; arguments and errors as
+    `replay`.
+
+    Args:
+        digest: of the record's stored bytes.
+        env: variables that are set in addition.
+    """
+    run.refuse_name(name)
+    asked = original.intent.runspec
+    _require_agreement(original)
+    trust_.require(context, original, trusted=trust)
+    run.refuse_impossible(context, asked.profile, gpus or asked.gpus)
+    given = run.secrets_again(context, original, trusted=secrets)
+    inputs = find_inputs(context, asked.inputs)
+    image, tier = restore_image(context, original)
+    intent = _again(context, original, digest, replace(asked, env={**asked.env, **env}))
+    config = _config(context, asked.config_digest)
+    job = local.Job(config=config, inputs=inputs, image=image, secrets=given, gpus=gpus)
+    return Ready(intent=replace(intent, name=name, tags=tags), job=job, image_tier=tier)
+
+
+def _config(context: Context, digest: str) -> bytes:
+    """The bytes of the config file as the recorded run saw it. Raises StoreDamaged where they are
+    others by now.
+    """
+    data = context.things.path(digest).read_bytes()
+    if canon.digest_bytes(data) != digest:
+        raise StoreDamaged(
+            f"the stored config {digest} is not what was recorded, so the replay was not started",
+            next_step="`reprobox fsck` names all damage; `reprobox pull` or `import` can bring a "
+            "good copy back",
+        )
+    return data
+
+
+def _require_agreement(original: Record) -> None:
+    """A record that came before this was asked of arriving ones may name one thing in its identity
+    and another one beside it.
+    """
+    if wrong := contradictions(original.intent):
+        raise StoreDamaged(
+            f"the record of {original.id} contradicts itself, so it is not replayed",
+            why="\n".join(
+                f"  the {what} is said to be {said!r} and is {found!r}"
+                for what, (said, found) in wrong.items()
+            ),
+            next_step="ask whoever made it",
+        )
+
+
+def _again(context: Context, original: Record, digest: str, asked: RunSpec) -> Intent:
+    """The intent of the replay: everything as recorded, but for who, when and where."""
+    run_id = context.runs.new_id(context.clock())
+    return replace(
+        original.intent,
+        id=run_id,
+        runspec=asked,
+        identity=codec.digest(asked),
+        replay_of=original.id,
+        parent_record=digest,
+        created=context.clock(),
+        host=run.here(),
+        engine=context.engine.info(),
+        container=f"reprobox-{run_id}",
+        command=context.argv,
+        reprobox=__version__,
+    )
+
+
+def restore_image(context: Context, original: Record) -> tuple[str, str]:
+    """The recorded image, by its digest, from wherever it can be had; how the engine names it, and
+    the tier.
+    """
+    from reprobox.image import restore
+    from reprobox.lock import fetch
+    from reprobox.store import image_addresses
+
+    lock = original.intent.lock
+    image, tier = restore.restore(
+        original.intent.image,
+        lock,
+        objects=context.things,
+        engine=context.engine,
+        progress=context.progress,
+        # Bytes that left the store may still be had by hash from the user's own indexes.
+        complete=lambda: fetch.complete(lock, context.things, context.progress),
+        # Images are pushed after their runs, so the record cannot know where to.
+        known=lambda: image_addresses.known(context.runs, original.intent.image.config),
+    )
+    return run.engine_reference(context, image), tier
+
+
+def find_inputs(context: Context, pins: tuple[InputPin, ...]) -> Mapping[str, str]:
+    """Where each recorded input is now: in the store if it came with the run, else at its recorded
+    place if it is the same there.
+
+    Raises:
+        InputError: listing every input that is missing or changed.
+    """
+    from reprobox.data import pins as pins_
+
+    found: dict[str, str] = {}
+    wrong: list[str] = []
+    for pin in pins:
+        if pin.tracked:
+            continue
+        if (kept := input_transfer.find(context, pin)) is not None:
+            found[pin.path] = str(kept)
+        elif reason := pins_.check(
+            pin, Path(pin.source), context.objects, context.progress, kept=context.things
+        ):
+            wrong.append(f"  {shown(pin.path)}: {shown(reason)}")
+        else:
+            found[pin.path] = pin.source
+    if wrong:
+        raise InputError(
+            "inputs are not what the record names, so the replay was not started",
+            why="\n".join(wrong),
+            next_step="put the recorded bytes back, or import them with the run",
+        )
+    return found

@@ -1,0 +1,442 @@
+"""run: config -> clean commit -> image -> RunSpec -> Record."""
+
+from __future__ import annotations
+
+import difflib
+import getpass
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reprobox.commands import build
+from reprobox.commands import lock as lock_
+from reprobox.commands.shared import load_config
+from reprobox.config import grammar
+from reprobox.context import Context
+from reprobox.data.pins import target_of
+from reprobox.errors import (
+    ConfigError,
+    GpuUnavailable,
+    InputError,
+    PreflightFailed,
+    ProfileUnavailable,
+    StoreDamaged,
+    UsageError,
+)
+from reprobox.executor import container_spec, journal, local, reconcile, secrets
+from reprobox.executor.attach import Watcher
+from reprobox.kit.text import shown
+from reprobox.model import codec
+from reprobox.model.image import Image
+from reprobox.model.lock import Lock
+from reprobox.model.record import Intent, Record
+from reprobox.model.runspec import WORK, InputPin, RunSpec
+from reprobox.model.source import Source
+from reprobox.model.spec import Spec
+from reprobox.runtime import host, profiles, runtime_pack
+from reprobox.source.export_tree import directories, holds_directory, tracked
+from reprobox.source.pin import pin
+from reprobox.source.read_file import read
+from reprobox.source.snapshot import snapshot as take_snapshot
+from reprobox.version import __version__
+
+if TYPE_CHECKING:
+    from reprobox.commands.check import Checked
+
+
+def run(
+    context: Context,
+    config: Path,
+    overrides: Sequence[str],
+    watcher: Watcher | None,
+    *,
+    gpus: str | None = None,
+    name: str | None = None,
+    tags: Sequence[str] = (),
+    snapshot: bool = False,
+    preflight: int | None = None,
+) -> Record | Intent:
+    """Runs the commit's command in the lock's image and records everything.
+
+    Args:
+        watcher: follows the run to its end; None leaves it alone once it has started.
+        preflight: so many first steps are run twice and compared before.
+
+    Returns:
+        the record; the intent where nobody watches.
+
+    Raises:
+        DirtyTree: with every reason, unless `snapshot`.
+        PreflightFailed: the first steps differ, or could not be compared.
+        ReproboxError: whatever else kept the experiment from starting. A failed experiment is no
+            error: see the record.
+    """
+    context.engine.get_ready()
+    reconcile.settle(context)
+    intent, job = _resolve(
+        context, config, overrides, gpus=gpus, name=name, tags=tags, snapshot=snapshot
+    )
+    if preflight:
+        with _given_up(context, intent.id, snapshot):
+            _fly_ahead(context, intent, job, preflight)
+    if watcher is None:
+        local.detach(context, intent, job)
+        return intent
+    return local.execute(context, intent, job, watcher)
+
+
+def check(
+    context: Context,
+    config: Path,
+    overrides: Sequence[str],
+    *,
+    steps: int,
+    limit: float,
+    keep: bool = False,
+    gpus: str | None = None,
+    snapshot: bool = False,
+) -> Checked:
+    """The first steps of what `run` would run, twice; see `preflight.check`. Raises as `run`,
+    before anything is run.
+    """
+    from reprobox.commands import check as check_
+
+    intent, job = _resolve(
+        context, config, overrides, gpus=gpus, name=None, tags=(), snapshot=snapshot
+    )
+    try:
+        return check_.check(context, intent, job, steps=steps, limit=limit, keep=keep)
+    finally:
+        if snapshot:
+            journal.end(context, intent.id)  # the two runs keep their commit themselves
+
+
+def _fly_ahead(context: Context, intent: Intent, job: local.Job, steps: int) -> None:
+    from reprobox.commands import check as check_
+
+    found = check_.check(context, intent, job, steps=steps)
+    if not found.same:
+        raise PreflightFailed(
+            "the preflight's two runs differ, so the run was not started"
+            if found.result == "different"
+            else "the preflight could not compare anything, so the run was not started",
+            why="\n".join(f"  {shown(line)}" for line in check_.reasons(found)),
+            next_step=f"reprobox check --steps {steps} says more; reprobox run without "
+            "--preflight runs it all the same",
+        )
+    context.progress.note("preflight: the same")
+
+
+def refuse_name(name: str | None) -> None:
+    """Raises UsageError for a name by which the run could not be told."""
+    try:
+        grammar.tellable("run" if name is None else name)
+    except ValueError as fault:
+        raise UsageError(f"no run can be named {shown(name or '')!r}", why=str(fault)) from fault
+
+
+def _resolve(
+    context: Context,
+    config: Path,
+    overrides: Sequence[str],
+    *,
+    gpus: str | None,
+    name: str | None,
+    tags: Sequence[str],
+    snapshot: bool,
+) -> tuple[Intent, local.Job]:
+    """Everything up to the start, pinned."""
+    refuse_name(name)
+    spec, config_file = load_config.load_spec(context, config, overrides)
+    _require_in_repository(spec, config_file, context.top)
+    spec = replace(spec, gpus=gpus or spec.gpus, name=name or spec.name, tags=(*spec.tags, *tags))
+    run_id = context.runs.new_id(context.clock())
+    if snapshot:
+        journal.begin(context, run_id)
+    with _given_up(context, run_id, snapshot):
+        source = take_snapshot(context.top, run_id) if snapshot else pin(context.top)
+        _require_workdir(context, spec, source)
+        lock = lock_.fresh_lock(spec, config_file)
+        refuse_impossible(context, spec.profile, spec.gpus)
+        built = build.ensure_image(context, lock)
+        return prepare(context, spec, source, lock, built.image, run_id)
+
+
+@contextmanager
+def _given_up(context: Context, run_id: str, snapshot: bool) -> Iterator[None]:
+    """What fails in here leaves no note of a run and no commit of a snapshot."""
+    try:
+        yield
+    except BaseException:
+        if snapshot:
+            journal.end(context, run_id)
+        raise
+
+
+def _require_in_repository(spec: Spec, config_file: Path, top: Path) -> None:
+    if (top / spec.config_path).resolve() != config_file.resolve():
+        raise ConfigError(
+            f"{config_file} is not in the repository {top}",
+            next_step="put the config into the repository whose commit is to run",
+        )
+
+
+def _require_workdir(context: Context, spec: Spec, source: Source) -> None:
+    """Stops where the working directory is neither in the commit nor among the inputs: an empty one
+    is never what was meant.
+    """
+    workdir = f"{WORK}/{spec.workdir}/"
+    targets = [f"{target_of(item.path, spec.workdir)}/" for item in spec.inputs]
+    if spec.workdir == "." or any(
+        workdir.startswith(target) or target.startswith(workdir) for target in targets
+    ):
+        return
+    if not holds_directory(context.top, source.commit, spec.workdir):
+        near = difflib.get_close_matches(
+            spec.workdir, directories(context.top, source.commit), n=1, cutoff=0.5
+        )
+        raise ConfigError(
+            f"the workdir {shown(spec.workdir)} is no directory of the commit {source.commit[:12]}"
+            + (f" (did you mean {shown(near[0])}?)" if near else ""),
+            why="It is relative to the config's directory, and shown here relative to the top of "
+            "the repository.",
+            next_step="name a directory of the commit; git keeps none that is empty, so put a "
+            "file into a new one and commit it",
+        )
+
+
+def refuse_impossible(context: Context, profile: str, gpus: str | None) -> None:
+    """Stops before anything is recorded when this host cannot honour what is asked."""
+    if why := profiles.refuse(profile, host.cpu_flags(), host.machine()):
+        raise ProfileUnavailable(
+            f"this host cannot honour the profile {profile}",
+            why=why,
+            next_step="choose another profile, or another machine",
+        )
+    if gpus and context.engine.gpus_offered() is None:
+        raise GpuUnavailable(
+            f"GPUs were asked for (--gpus {gpus}), and this engine cannot hand any over",
+            why="It offers neither the NVIDIA runtime hook nor CDI devices.",
+            next_step="install the NVIDIA container toolkit and restart the engine, or run "
+            "without --gpus",
+        )
+
+
+def prepare(
+    context: Context, spec: Spec, source: Source, lock: Lock, image: Image, run_id: str
+) -> tuple[Intent, local.Job]:
+    """Pins what is left (inputs, runtime, config) and folds all into an intent."""
+    objects = context.things
+    config = _config_bytes(context, spec, source)
+    pins = tuple(_pin(context, spec, source, item.path, item.source) for item in spec.inputs)
+    runspec = container_spec.runspec(
+        spec,
+        source,
+        image=image.config,
+        lock=objects.put_bytes(codec.encode(lock.without_image())),
+        runtime=runtime_pack.put(runtime_pack.payload(), objects),
+        config_digest=objects.put_bytes(config),
+        inputs=pins,
+        env=profiles.env(
+            spec.profile,
+            seed=spec.seed,
+            threads=spec.threads,
+            commit_time=source.commit_time,
+            trail=spec.trail,
+            also=spec.trail_also,
+            python_path="" if "PYTHONPATH" in spec.env else _variable(image, "PYTHONPATH"),
+        ),
+    )
+    found = context.engine.inspect(image.tag)
+    intent = make_intent(
+        context,
+        run_id,
+        runspec,
+        source,
+        replace(image, addresses=found.repo_digests if found else ()),
+        lock,
+        spec,
+    )
+    return intent, local.Job(
+        config=config,
+        inputs=host_inputs(pins),
+        image=engine_reference(context, image),
+        secrets=_secrets(context, spec, source, runspec),
+    )
+
+
+def _variable(image: Image, name: str) -> str:
+    """A variable of the image."""
+    found = [
+        item.partition("=")[2]
+        for item in image.settings.get("Env") or ()
+        if item.startswith(f"{name}=")
+    ]
+    return str(found[-1]) if found else ""
+
+
+def make_intent(
+    context: Context,
+    run_id: str,
+    runspec: RunSpec,
+    source: Source,
+    image: Image,
+    lock: Lock,
+    spec: Spec,
+) -> Intent:
+    """The intent of a new run."""
+    from reprobox.config.load import recordable
+
+    return Intent(
+        id=run_id,
+        runspec=runspec,
+        identity=codec.digest(runspec),
+        source=source,
+        image=image,
+        lock=lock,
+        config=recordable(spec.document),
+        overrides=spec.overrides,
+        origins=spec.origins,
+        name=spec.name,
+        tags=spec.tags,
+        created=context.clock(),
+        host=here(),
+        engine=context.engine.info(),
+        container=f"reprobox-{run_id}",
+        command=context.argv,
+        reprobox=__version__,
+    )
+
+
+def here() -> dict[str, str]:
+    """The host as a person would name it, and its boot."""
+    boot = Path("/proc/sys/kernel/random/boot_id")
+    return {
+        "name": socket.gethostname(),
+        "user": _user(),
+        "boot_id": boot.read_text().strip() if boot.exists() else "",
+    }
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _config_bytes(context: Context, spec: Spec, source: Source) -> bytes:
+    """The config file as the script will see it: the commit's own bytes unless something was
+    overridden.
+    """
+    return (
+        read(context.top, source.commit, spec.config_path)
+        if spec.text is None
+        else spec.text.encode()
+    )
+
+
+def _pin(context: Context, spec: Spec, source: Source, path: str, host_path: str) -> InputPin:
+    from reprobox.data import pins as pins_
+    from reprobox.model.spec import InputIntent
+
+    outside = host_path == ".." or host_path.startswith(("/", "~", "../"))
+    in_commit = not outside and tracked(context.top, source.commit, host_path)
+    intent = InputIntent(path=path, source=host_path)
+    pin = pins_.pin(
+        intent,
+        top=context.top,
+        workdir=spec.workdir,
+        tracked=in_commit,
+        objects=context.objects,
+        progress=context.progress,
+        keep=context.things,
+    )
+    try:
+        pin.source.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"the path of input {path} is not UTF-8, and no engine can mount it",
+            next_step="rename it, or mount it through a link",
+        ) from error
+    return pin
+
+
+def host_inputs(pins: Sequence[InputPin]) -> dict[str, str]:
+    """Mounts of the inputs that are not part of the commit."""
+    return {pin.path: pin.source for pin in pins if not pin.tracked}
+
+
+def engine_reference(context: Context, image: Image) -> str:
+    """How this engine names the image: its ID, so that a moved tag cannot slip in."""
+    found = context.engine.inspect(image.tag)
+    return found.id if found else image.config
+
+
+def _secrets(context: Context, spec: Spec, source: Source, runspec: RunSpec) -> dict[str, bytes]:
+    """The values that the config asks for.
+
+    Raises:
+        ConfigError: one cannot be had, is part of the commit, or has the name of a variable that
+            the run has anyway.
+    """
+    directory = context.top / Path(spec.config_path).parent
+    for name, path in secrets.files(spec.secrets, directory):
+        inside = os.path.relpath(path.resolve(), context.top.resolve())
+        if not inside.startswith("../") and tracked(context.top, source.commit, inside):
+            raise ConfigError(
+                f"secret {name} is part of the commit: {inside}",
+                why="Whoever has the repository or the record has it too.",
+                next_step="move it out of the repository, and consider it known",
+            )
+    if taken := sorted(spec.secrets.keys() & runspec.env.keys()):
+        raise ConfigError(
+            f"{', '.join(taken)}: both a secret and a variable of the run",
+            next_step="rename the secret",
+        )
+    return secrets.read(spec.secrets, directory)
+
+
+def secrets_again(context: Context, original: Record, *, trusted: bool) -> dict[str, bytes]:
+    """The secrets of a recorded run, read again from where its config says; only their places were
+    recorded.
+
+    Args:
+        trusted: read them also for a run that was made elsewhere.
+
+    Raises:
+        ConfigError: one cannot be had, or the record is somebody else's and `trusted` was not said.
+        StoreDamaged: the record's config asks for others than its identity.
+    """
+    wanted = _recorded_secrets(original)
+    if wanted and not trusted and context.runs.started(original.id) is None:
+        raise ConfigError(
+            f"run {original.id} came from elsewhere and asks for secrets of this machine",
+            why="\n".join(
+                f"  {shown(name)} from {shown(origin)}" for name, origin in sorted(wanted.items())
+            ),
+            next_step="look at what it runs (reprobox show); if you trust it: reprobox replay "
+            "--secrets",
+        )
+    return secrets.read(wanted, context.top / Path(original.intent.runspec.config_path).parent)
+
+
+def _recorded_secrets(original: Record) -> dict[str, str]:
+    """Name to place. The record may be somebody else's, so its config may have any shape."""
+    section = original.intent.config.get("reprobox")
+    said = section.get("secrets") if isinstance(section, dict) else None
+    wanted = (
+        {str(name): str(origin) for name, origin in said.items()} if isinstance(said, dict) else {}
+    )
+    if sorted(wanted) != sorted(original.intent.runspec.secrets):
+        raise StoreDamaged(
+            f"the record of {original.id} contradicts itself, so it is not replayed",
+            why=f"Its config asks for the secrets {sorted(wanted)}, its identity for "
+            f"{sorted(original.intent.runspec.secrets)}.",
+            next_step="ask whoever made it",
+        )
+    return wanted

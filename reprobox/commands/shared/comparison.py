@@ -1,0 +1,168 @@
+"""diff: two records -> a verdict, and where bits differ: which tensor, which step, and what may be
+why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from reprobox.commands.shared import forecast
+from reprobox.context import Context
+from reprobox.errors import NotComparable
+from reprobox.judge import output_files
+from reprobox.model import codec
+from reprobox.model.outcome import OutputFile
+from reprobox.model.record import Record
+from reprobox.model.spec import OutputRule
+from reprobox.model.verdict import FileVerdict, Verdict
+
+if TYPE_CHECKING:
+    from reprobox.judge.causes import Run
+
+_LOOK_AT = 50
+"""So many files of different bytes are looked into; each costs a process of its own. The rest are
+told as different.
+"""
+
+
+def compare(context: Context, left_id: str, right_id: str, *, trails: bool = False) -> Verdict:
+    """Compares every output of two runs by hash, both ways, and looks inside where bytes differ.
+
+    Args:
+        trails: compare the trails and look for causes even where all outputs are identical.
+
+    Raises:
+        RunBusy: a run has no record yet.
+        StoreDamaged: a record or a manifest is not what was written.
+    """
+    left, right = (_side(context, run_id) for run_id in (left_id, right_id))
+
+    @contextmanager
+    def open_pair(one: OutputFile, other: OutputFile) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+        with (
+            _path(context, left_id, one.path).open("rb") as ours,
+            _path(context, right_id, other.path).open("rb") as theirs,
+        ):
+            yield ours, theirs
+
+    def look(one: OutputFile, other: OutputFile, rule: OutputRule) -> FileVerdict:
+        return _look(context, left_id, right_id, one, other, rule)
+
+    found = output_files.compare(left, right, look=look, open_pair=open_pair, now=context.clock())
+    found = replace(found, notes=(*found.notes, *_outside(left.record, right.record)))
+    if found.result == "identical" and not trails:
+        return found
+    return _explained(context, left, right, found)
+
+
+def _outside(left: Record, right: Record) -> tuple[str, ...]:
+    """Processes of either side that its profile did not reach; a promise says nothing of them."""
+    return tuple(dict.fromkeys((*forecast.outside(left), *forecast.outside(right))))
+
+
+def _look(
+    context: Context,
+    left_id: str,
+    right_id: str,
+    one: OutputFile,
+    other: OutputFile,
+    rule: OutputRule,
+) -> FileVerdict:
+    from reprobox.judge import reader
+
+    ours, theirs = _path(context, left_id, one.path), _path(context, right_id, other.path)
+    return reader.look(ours, theirs, rule, path=one.path, ours=one.sha256, theirs=other.sha256)
+
+
+def _explained(
+    context: Context, left: output_files.Side, right: output_files.Side, found: Verdict
+) -> Verdict:
+    """The verdict with what the formats say of different files, the first step of the trails that
+    differs, and ranked causes.
+    """
+    from reprobox.judge import causes as causes_
+    from reprobox.runtime import profiles
+
+    detailed = _detailed(context, left, right, found.files)
+    trails, notes = _trails(context, found)
+    found = replace(found, files=detailed, trail=trails, notes=(*found.notes, *notes))
+    if not _differs(found):
+        return found
+    causes = causes_.causes(
+        _facts(left.record),
+        _facts(right.record),
+        files=detailed,
+        trail=trails,
+        dispatch=profiles.dispatch_class,
+        cut_off=any(side.record.exit.by_the_moment for side in (left, right)),
+    )
+    return replace(found, causes=causes)
+
+
+def _differs(found: Verdict) -> bool:
+    """Whether there is anything that would need a cause."""
+    unread = any(file.state == "not-checked" for file in found.files)
+    return found.result == "different" or unread or (found.trail or {}).get("state") == "different"
+
+
+def _trails(context: Context, found: Verdict) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+    """What the trails say, and what is to be noted: a program writes its trail, so a damaged one
+    must not cost the verdict.
+    """
+    from reprobox.judge import trail
+
+    try:
+        return trail.compare_runs(context.runs.path(found.left), context.runs.path(found.right)), ()
+    except NotComparable as fault:
+        why = fault.what + (f" ({fault.why})" if fault.why else "")
+        return {"state": "not-checked", "compared": 0, "why": why}, (
+            f"the trails were not compared: {why}",
+        )
+
+
+def _detailed(
+    context: Context,
+    left: output_files.Side,
+    right: output_files.Side,
+    found: tuple[FileVerdict, ...],
+) -> tuple[FileVerdict, ...]:
+    ours, theirs = ({file.path: file for file in side.outputs} for side in (left, right))
+    detailed, budget = [], _LOOK_AT
+    for file in found:
+        pair = (ours.get(file.path), theirs.get(file.path))
+        if (
+            file.state == "different"
+            and budget
+            and pair[0]
+            and pair[1]
+            and pair[0].kind == pair[1].kind == "file"
+        ):
+            budget -= 1
+            seen = _look(
+                context, left.record.id, right.record.id, pair[0], pair[1], OutputRule(pattern="*")
+            )
+            detailed.append(replace(file, detail={**seen.detail, **file.detail}))
+        else:
+            detailed.append(file)
+    return tuple(detailed)
+
+
+def _side(context: Context, run_id: str) -> output_files.Side:
+    record, digest = context.runs.record(run_id)
+    return output_files.Side(record=record, digest=digest, outputs=context.runs.outputs(run_id))
+
+
+def _path(context: Context, run_id: str, path: str) -> Path:
+    return context.runs.path(run_id) / "outputs" / path
+
+
+def _facts(record: Record) -> Run:
+    from reprobox.judge.causes import Run as Facts
+
+    return Facts(
+        runspec=codec.to_json(record.intent.runspec), met=record.met, config=record.intent.config
+    )

@@ -1,0 +1,74 @@
+"""The config file and the command line, resolved to a Spec."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reprobox.context import Context
+from reprobox.errors import ConfigError, NotARepository
+from reprobox.kit.text import shown
+from reprobox.model.spec import Spec
+from reprobox.runtime import profiles
+
+
+def load_spec(context: Context, config: Path, overrides: Sequence[str] = ()) -> tuple[Spec, Path]:
+    """The config file, resolved; and its absolute path. Paths in the Spec are relative to the top
+    of the repository.
+
+    Raises:
+        ConfigError: missing, unreadable, or wrong.
+    """
+    from reprobox.config.load import load
+
+    path = config.absolute()
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read the config {config}",
+            why=error.strerror or "",
+            next_step="name a YAML file, or write one: reprobox init",
+        ) from error
+    spec = load(text, config_path=_below_top(context, path), overrides=overrides, where=path.name)
+    _refuse_shadowed(spec, config)
+    return spec, path
+
+
+def _below_top(context: Context, config: Path) -> str:
+    """A config's path relative to the top; to `/` where no repository holds it, which lock and
+    build do not need.
+    """
+    real = config.resolve()
+    try:
+        return real.relative_to(context.top.resolve()).as_posix()
+    except (NotARepository, ValueError):
+        return real.as_posix().lstrip("/")
+
+
+def _refuse_shadowed(spec: Spec, config: Path) -> None:
+    """A run's environment stands over the image's, so what an image alone says of these names no
+    program would ever see.
+    """
+    given = profiles.env(
+        spec.profile, seed=spec.seed, threads=spec.threads, commit_time=0, trail=spec.trail
+    )
+    image = spec.environment.image_env
+    lost = [
+        name
+        for name in image
+        if name in given
+        and name != "PYTHONPATH"
+        and name not in spec.env
+        and image[name] != given[name]
+    ]
+    if lost:
+        raise ConfigError(
+            f"{shown(str(config))} gives the image variables that no run would see",
+            why="\n".join(
+                f"reprobox.environment.env.{name}: every run gets its own {name}"
+                for name in sorted(lost)
+            ),
+            next_step=f"write {'it' if len(lost) == 1 else 'them'} below reprobox.env, which "
+            "stands over what a run gets",
+        )

@@ -1,0 +1,138 @@
+"""What a run needs from every room to be whole elsewhere, and how its commit arrives."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from reprobox.commands.shared.object_proxies import Noting
+from reprobox.context import Context
+from reprobox.executor.commits import holder
+from reprobox.kit import canon
+from reprobox.model.lock import Lock
+from reprobox.model.ports import Objects
+from reprobox.model.record import Record
+from reprobox.store.transfer import copy
+from reprobox.store.transfer.copy import Role
+from reprobox.store.transfer.outgoing import Packing, open_binary
+
+
+@contextlib.contextmanager
+def packed(
+    context: Context, run_ids: Sequence[str], parts: Sequence[Role]
+) -> Iterator[copy.Parcels]:
+    """Runs ready to go; what must be made first (git packs) lies in a temporary directory until the
+    end.
+
+    Raises:
+        RunBusy: a run has no record yet.
+        FetchError, InputError, SourceError: something that was asked for is not here any more.
+    """
+    from reprobox.store.layout import ensure
+
+    ensure(context.runs.root)
+    with tempfile.TemporaryDirectory(prefix="outgoing-", dir=context.runs.root / "tmp") as folder:
+        packs: dict[str, tuple[str, Path]] = {}
+        yield copy.Parcels(
+            [_pack(context, run_id, parts, Path(folder), packs).parcel() for run_id in run_ids]
+        )
+
+
+def _pack(
+    context: Context,
+    run_id: str,
+    parts: Sequence[Role],
+    folder: Path,
+    packs: dict[str, tuple[str, Path]],
+) -> Packing:
+    packing = Packing(context.runs, run_id)
+    packing.add_directory()
+    record, _ = context.runs.record(run_id)
+    packing.add_spec(record.intent.runspec, context.things)
+    if "outputs" in parts:
+        packing.add_outputs()
+    if "code" in parts:
+        _add_code(context, packing, record.intent.source.commit, folder, packs)
+    if "inputs" in parts:
+        from reprobox.commands.shared.input_transfer import add_inputs
+
+        add_inputs(context, packing, record)
+    if "lock" in parts or "image" in parts:
+        _add_image(context, packing, record, parts)
+    return packing
+
+
+def _add_objects(packing: Packing, role: Role, digests: Iterable[str], objects: Objects) -> None:
+    for digest in digests:
+        packing.add_file(role, digest, objects.path(digest))
+
+
+def _add_code(
+    context: Context,
+    packing: Packing,
+    commit: str,
+    folder: Path,
+    packs: dict[str, tuple[str, Path]],
+) -> None:
+    from reprobox.source import commit_pack, lfs_transfer
+
+    top = holder(context, commit)
+    if commit not in packs:
+        path = folder / commit
+        with path.open("xb") as file:
+            file.writelines(commit_pack.pack(top, commit))
+        packs[commit] = (canon.digest_file(path), path)
+    digest, path = packs[commit]
+    packing.pack = digest
+    packing.add_file("code", digest, path)
+    for item in lfs_transfer.lfs_objects(top, commit):
+        packing.add(
+            "code",
+            item.digest,
+            item.size,
+            partial(open_binary, lfs_transfer.lfs_file(top, commit, item)),
+        )
+
+
+def _add_image(context: Context, packing: Packing, record: Record, parts: Sequence[Role]) -> None:
+    """The bytes of the lock with the derived layers, so that no container is needed to compose; and
+    the archive, if asked.
+    """
+    from reprobox.image import compose, load_archive
+
+    lock, image = record.intent.lock, record.intent.image
+    noting = Noting(context.things)
+    drawn = compose.draw(
+        lock, image.lock, objects=noting, engine=context.engine, progress=context.progress
+    )
+    if "lock" in parts:
+        _add_objects(
+            packing,
+            "lock",
+            {digest for layer in drawn.layers for digest in layer.needs},
+            context.things,
+        )
+        _add_objects(
+            packing,
+            "lock",
+            (digest for digest in _named(lock) if context.things.has(digest)),
+            context.things,
+        )
+        packing.memos.update(noting.memos)
+    if "image" in parts:
+        key = load_archive.archive_key(image.config)
+        digest = context.things.memo(key)
+        if not isinstance(digest, str) or not context.things.has(digest):
+            digest = load_archive.keep(drawn, context.objects, context.progress)
+        _add_objects(packing, "image", (digest,), context.things)
+        packing.memos[key] = digest
+
+
+def _named(lock: Lock) -> set[str]:
+    """Everything that a lock names by hash."""
+    return {wheel.sha256 for wheel in lock.wheels} | {
+        package.sha256 for package in (*lock.debs, *lock.base.packages)
+    }

@@ -1,0 +1,95 @@
+"""show: one run with its outputs and the verdicts of its replays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reprobox.context import Context
+from reprobox.executor import reconcile
+from reprobox.model import codec
+from reprobox.model.outcome import OutputFile
+from reprobox.model.record import Record
+from reprobox.model.verdict import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerdictRow:
+    """A verdict that a replay of the run left."""
+
+    id: str
+    result: str
+    created: float
+    host: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """All there is to say of one run."""
+
+    id: str
+    state: str
+    path: Path
+    record: Record | None
+    digest: str | None
+    outputs: tuple[OutputFile, ...]
+    verdicts: tuple[VerdictRow, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Stable keys; nulls kept."""
+        return {
+            "id": self.id,
+            "state": self.state,
+            "path": str(self.path),
+            "digest": self.digest,
+            "record": codec.to_json(self.record) if self.record else None,
+            "outputs": [codec.to_json(file) for file in self.outputs],
+            "replays": [
+                {"id": row.id, "result": row.result, "created": row.created, "host": row.host}
+                for row in self.verdicts
+            ],
+        }
+
+
+def show(context: Context, reference: str) -> Shown:
+    """One run, with its outputs and the verdicts of its replays."""
+    reconcile.settle(context)
+    run_id = context.runs.find(reference)
+    state = context.runs.state(run_id, reconcile.container_state(context))
+    if not state.recorded:
+        return Shown(
+            id=run_id,
+            state=state.name,
+            path=context.runs.path(run_id),
+            record=None,
+            digest=None,
+            outputs=(),
+            verdicts=(),
+        )
+    record, digest = context.runs.record(run_id)
+    return Shown(
+        id=run_id,
+        state=state.name,
+        path=context.runs.path(run_id),
+        record=record,
+        digest=digest,
+        outputs=context.runs.outputs(run_id),
+        verdicts=tuple(_verdicts(context, run_id)),
+    )
+
+
+def _verdicts(context: Context, run_id: str) -> Iterator[VerdictRow]:
+    for row in context.runs.list(replay_of=run_id):
+        for verdict in context.runs.verdicts(row.id):
+            record, _ = context.runs.record(row.id)
+            host = record.intent.host
+            yield VerdictRow(
+                id=row.id,
+                result=verdict.result,
+                created=verdict.checked,
+                host=f"{host.get('user')}@{host.get('name')}",
+                verdict=verdict,
+            )

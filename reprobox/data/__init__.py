@@ -1,0 +1,1 @@
+"""Declared inputs become pins: what the run will read, by content."""

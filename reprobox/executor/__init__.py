@@ -1,0 +1,3 @@
+"""Where a run executes: laid out, started, watched, collected, recorded; and completed after a
+crash.
+"""

@@ -1,0 +1,159 @@
+"""Watching a run: its output as it comes, its end, and the user's Ctrl-C. The run does not need us:
+it goes on when we die.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import IO, Protocol
+
+from reprobox.errors import ReproboxError
+from reprobox.executor import shim_report
+from reprobox.model.outcome import ContainerState
+from reprobox.model.ports import RunEngine
+
+_CHUNK = 1 << 16
+GRACE = 10.0
+"""Seconds between TERM and KILL at the first Ctrl-C."""
+_SLACK = 2 * GRACE
+"""Seconds after a time limit's end in which the shim ends the program itself; only then is it for
+us to do.
+"""
+
+
+class Sink(Protocol):
+    """Where live output goes."""
+
+    def write(self, stream: str, data: bytes) -> None:
+        """Bytes of `stdout` or `stderr`, as they come."""
+
+
+class Watcher:
+    """Follows one run.
+
+    `interrupted` tells afterwards why it was stopped: `user`, `timeout`, or None.
+    """
+
+    def __init__(self, sink: Sink, note: Callable[[str], None], grace: float = GRACE) -> None:
+        self._sink, self._note, self._grace = sink, note, grace
+        self._presses = 0
+        self.interrupted: str | None = None
+
+    def watch(
+        self, engine: RunEngine, container: str, out: Path, timeout: float | None
+    ) -> ContainerState | None:
+        """Shows output until the container has ended; its last state (None when the engine has lost
+        it).
+        """
+        done = threading.Event()
+        result: list[ContainerState | None] = []
+        failure: list[BaseException] = []
+
+        def wait() -> None:
+            try:
+                result.append(engine.wait(container))
+            except BaseException as error:
+                failure.append(error)
+            finally:
+                done.set()
+
+        waiter = threading.Thread(target=wait, daemon=True)
+        with self._signals(engine, container), Follow(out, self._sink) as follow:
+            waiter.start()
+            deadline = time.monotonic() + timeout + _SLACK if timeout else None
+            delay = 0.01
+            while not done.wait(delay):
+                delay = 0.01 if follow.pump() else min(delay * 1.5, 0.1)
+                if deadline and time.monotonic() > deadline and not self.interrupted:
+                    self._stop(engine, container, "timeout")
+            follow.pump()
+        if failure:
+            raise failure[0]
+        return result[0]
+
+    def _stop(self, engine: RunEngine, container: str, why: str) -> None:
+        self.interrupted = self.interrupted or why
+        threading.Thread(
+            target=self._ask, args=(engine.stop, container, self._grace), daemon=True
+        ).start()
+
+    def _ask(self, ask: Callable[..., None], *what: object) -> None:
+        try:
+            ask(*what)
+        except ReproboxError as error:
+            self._note(
+                f"the container could not be stopped: {error.what}; it goes on (reprobox stop "
+                "asks again)"
+            )
+
+    @contextmanager
+    def _signals(self, engine: RunEngine, container: str) -> Iterator[None]:
+        def pressed(_number: int, _frame: FrameType | None) -> None:
+            self._presses += 1
+            if self._presses == 1:
+                self._note(f"stopping (up to {self._grace:g} s; Ctrl-C again to kill)")
+                self._stop(engine, container, "user")
+            else:
+                threading.Thread(
+                    target=self._ask, args=(engine.kill, container), daemon=True
+                ).start()
+
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGINT, pressed)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+class Follow:
+    """Reads two growing files from where it was; polling, since inotify has limits and does not see
+    other hosts' writes.
+    """
+
+    def __init__(self, out: Path, sink: Sink) -> None:
+        self._out, self._sink = out, sink
+        self._files: dict[str, IO[bytes]] = {}
+
+    def __enter__(self) -> Follow:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files.values():
+            file.close()
+
+    @property
+    def opened(self) -> tuple[str, ...]:
+        """The streams that were seen; one that had been moved away before has another reader to
+        find it.
+        """
+        return tuple(self._files)
+
+    def pump(self) -> bool:
+        """Passes on what is new; whether there was anything."""
+        moved = False
+        for name in ("stdout", "stderr"):
+            file = self._files.get(name) or self._open(name)
+            while file and (chunk := file.read(_CHUNK)):
+                self._sink.write(name, chunk)
+                moved = True
+        return moved
+
+    def _open(self, name: str) -> IO[bytes] | None:
+        try:
+            # The program could have put a link or a pipe there.
+            with shim_report.opened(self._out / name) as fd:
+                file = os.fdopen(os.dup(fd), "rb", buffering=0)
+        except OSError:
+            return None
+        self._files[name] = file
+        return file

@@ -1,0 +1,136 @@
+"""Pure: what was resolved -> the RunSpec, and the RunSpec -> the container to create."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from reprobox.engine import create_body, passwd
+from reprobox.kit import units
+from reprobox.model.outcome import Container, Mount
+from reprobox.model.runspec import BOX, OUT, WORK, InputPin, RunSpec
+from reprobox.model.source import Source
+from reprobox.model.spec import Spec
+
+LABEL_RUN = "dev.reprobox.run"
+LABEL_STORE = "dev.reprobox.store"
+SECRETS = "/run/secrets"
+
+
+def runspec(
+    spec: Spec,
+    source: Source,
+    *,
+    image: str,
+    lock: str,
+    runtime: str,
+    config_digest: str,
+    inputs: tuple[InputPin, ...],
+    env: Mapping[str, str],
+) -> RunSpec:
+    """Folds everything that may decide a bit into one value. `env` is the profile's environment;
+    the config's own wins over it.
+    """
+    return RunSpec(
+        argv=spec.command,
+        workdir=os.path.normpath(spec.workdir),
+        env=_merge(env, spec.env),
+        commit=source.commit,
+        tree=source.tree,
+        config_path=spec.config_path,
+        config_digest=config_digest,
+        image=image,
+        lock=lock,
+        runtime=runtime,
+        seed=spec.seed,
+        profile=spec.profile,
+        threads=spec.threads,
+        trail=spec.trail,
+        inputs=inputs,
+        secrets=tuple(sorted(spec.secrets)),
+        gpus=spec.gpus,
+        resources=spec.resources,
+        network=spec.network,
+        writable_root=spec.writable_root,
+        capabilities=tuple(sorted(spec.capabilities)),
+        outputs=spec.outputs,
+    )
+
+
+def _merge(base: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
+    merged = {**base, **own}
+    # What is injected comes first, or the profile would not reach the program.
+    if base.get("PYTHONPATH"):
+        merged["PYTHONPATH"] = ":".join(filter(None, (base["PYTHONPATH"], own.get("PYTHONPATH"))))
+    return merged
+
+
+def container(
+    spec: RunSpec,
+    *,
+    name: str,
+    store: str,
+    image: str,
+    python: str,
+    run_dir: Path,
+    inputs: Mapping[str, str],
+    secrets: Path | None = None,
+) -> Container:
+    """The container of a run.
+
+    Args:
+        image: how the engine knows the image (an ID).
+        python: the image's interpreter, which runs the shim.
+        run_dir: the run's directory on this host, with `work`, `box`, `out` and `etc` made ready.
+        inputs: path in the container to path on this host.
+        secrets: the directory in memory that holds them; None when there are none.
+    """
+    limits = spec.resources
+    return Container(
+        image=image,
+        argv=(
+            python,
+            "-I",
+            "-S",
+            f"{BOX}/shim.py",
+            OUT,
+            *((SECRETS,) if secrets else ()),
+            "--",
+            *spec.argv,
+        ),
+        name=name,
+        labels={LABEL_RUN: name.removeprefix("reprobox-"), LABEL_STORE: store},
+        env=dict(sorted(spec.env.items())),
+        workdir=os.path.normpath(f"{WORK}/{spec.workdir}"),
+        user=f"{os.getuid()}:{os.getgid()}",
+        mounts=_mounts(run_dir, inputs, secrets),
+        tmpfs=dict.fromkeys(("/tmp", passwd.HOME), create_body.tmpfs(limits.tmp_size)),  # noqa: S108 - a path in the container
+        hostname=spec.hostname,
+        network=spec.network,
+        gpus=spec.gpus,
+        cpus=limits.cpus,
+        memory=units.bytes_of(limits.memory) if limits.memory else None,
+        shm_size=units.bytes_of(limits.shm_size),
+        pids=limits.pids,
+        read_only=not spec.writable_root,
+        capabilities=spec.capabilities,
+    )
+
+
+def _mounts(run_dir: Path, inputs: Mapping[str, str], secrets: Path | None) -> tuple[Mount, ...]:
+    fixed = [
+        Mount(source=str(run_dir / "work"), target=WORK, read_only=False),
+        Mount(source=str(run_dir / "box"), target=BOX),
+        Mount(source=str(run_dir / "out"), target=OUT, read_only=False),
+        Mount(source=str(run_dir / "etc" / "passwd"), target="/etc/passwd"),
+        Mount(source=str(run_dir / "etc" / "group"), target="/etc/group"),
+    ]
+    if secrets:
+        fixed.append(Mount(source=str(secrets), target=SECRETS))
+    # Deeper targets after shallower ones: an input below /work is mounted onto the mounted work
+    # tree.
+    return (
+        *fixed,
+        *(Mount(source=source, target=target) for target, source in sorted(inputs.items())),
+    )

@@ -1,0 +1,489 @@
+"""One execution, from an intent to a record: lay out, create, start, watch, collect, publish.
+
+The order is the one that survives a death at any point: the intent is durable before the container
+exists, the container ID before it starts, and the container goes last, after the record. Whoever
+finds a run half-way (`reconcile`) finishes it with the same functions.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+
+from reprobox.context import Context
+from reprobox.engine import container_state as state_
+from reprobox.engine import passwd
+from reprobox.errors import EngineError, EngineUnavailable, SourceError, StoreError
+from reprobox.executor import container_spec, export_manifest, journal, shim_report
+from reprobox.executor import secrets as secrets_
+from reprobox.executor.attach import Watcher
+from reprobox.executor.commits import holder
+from reprobox.kit import canon
+from reprobox.kit.text import in_a_line
+from reprobox.model.outcome import ContainerState, Exit, Reason
+from reprobox.model.ports import Bar
+from reprobox.model.record import UNKNOWN, Intent, OutputSummary, Record
+from reprobox.model.runspec import WORK, InputPin
+from reprobox.model.source import Exported
+from reprobox.runtime import runtime_pack
+from reprobox.source import refs
+from reprobox.source.export_tree import export
+from reprobox.store import collect, layout, output_manifest
+from reprobox.store.rundir import RunDir
+
+STOPPED = "stopped"
+"""A file in the run's directory: `reprobox stop` was here."""
+BALLAST = "ballast"
+"""A file in the run's directory that holds the place of its record, for the run that fills the
+disk.
+"""
+_BALLAST, _FULL = 1 << 20, 1 << 16
+"""Bytes."""
+_KILLED, _SHIM_FAILED = 137, 125
+"""Exit codes of a container: its first process was killed; the shim failed
+(runtime/payload/shim.py).
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What an execution needs besides the intent."""
+
+    config: bytes
+    """The config file as the script will see it."""
+    inputs: Mapping[str, str]
+    """Path in the container to real path on this host, for inputs that are not part of the commit."""
+    image: str
+    """How the engine knows the image."""
+    secrets: Mapping[str, bytes] = field(default_factory=dict)
+    gpus: str | None = None
+    """Devices of this host that stand for those that were asked for."""
+
+
+def execute(context: Context, intent: Intent, job: Job, watcher: Watcher) -> Record:
+    """Runs the intent's container to its end and publishes its record.
+
+    Raises:
+        EngineError, GpuUnavailable: the container could not be started; nothing is left of the run.
+        SourceError, StoreError: as the rooms say.
+    """
+    run, container_id, exported = launch(context, intent, job)
+    with run:
+        try:
+            state = watcher.watch(
+                context.engine, container_id, run.path / "out", intent.runspec.resources.timeout
+            )
+        except EngineError as fault:
+            raise EngineError(
+                f"run {intent.id}: {fault.what}",
+                why=fault.why,
+                next_step=fault.next_step or f"reprobox show {intent.id}",
+            ) from fault
+        return finish(context, run, intent, state, exported, interrupted=watcher.interrupted)
+
+
+def detach(context: Context, intent: Intent, job: Job) -> None:
+    """Starts the intent's container and leaves it alone; the first command after its end writes the
+    record. Raises as `execute`.
+    """
+    run, _, _ = launch(context, intent, job)
+    run.release()
+    journal.release(context, intent.id)
+
+
+def launch(context: Context, intent: Intent, job: Job) -> tuple[RunDir, str, tuple[Exported, ...]]:
+    """Everything up to the start: the held run, its container, and what was laid out for it."""
+    journal.begin(context, intent.id)
+    try:
+        refs.keep(holder(context, intent.source.commit), intent.id, intent.source.commit)
+        return _launch(context, intent, job)
+    except BaseException:
+        journal.end(context, intent.id)
+        raise
+
+
+def _launch(context: Context, intent: Intent, job: Job) -> tuple[RunDir, str, tuple[Exported, ...]]:
+    run = context.runs.begin(intent, {"config.yaml": job.config})
+    try:
+        exported = lay_out(context, run, intent, job)
+        container = container_spec.container(
+            replace(intent.runspec, gpus=job.gpus or intent.runspec.gpus),
+            name=intent.container,
+            store=str(context.runs.root),
+            image=job.image,
+            python=intent.lock.python.executable,
+            run_dir=run.path,
+            inputs={**_tracked_mounts(intent, run.path), **job.inputs},
+            secrets=secrets_.folder(run.path) if job.secrets else None,
+        )
+        container_id = context.engine.create(container)
+        run.started(container_id)
+        context.engine.start(container_id)
+    except BaseException:
+        # Nothing has run: a run that never started is no run (DESIGN rule 7 is about experiments,
+        # not about us).
+        _undo(context, run, intent)
+        raise
+    return run, container_id, exported
+
+
+def _undo(context: Context, run: RunDir, intent: Intent) -> None:
+    """Forgets a run that could not be started; where the engine does not even answer to that, the
+    next command does it.
+    """
+    try:
+        unmake(context, run, intent)
+    except (EngineUnavailable, EngineError):
+        run.release()
+        return
+    discard(context, run)
+
+
+@layout.trouble("laying out a run")
+def lay_out(context: Context, run: RunDir, intent: Intent, job: Job) -> tuple[Exported, ...]:
+    """Makes the run's directories: the commit, the runtime, the caller's passwd entry, and room for
+    what comes.
+    """
+    for name in ("work", "out", "etc"):
+        (run.path / name).mkdir()
+    exported = _with_config(
+        export(holder(context, intent.source.commit), intent.source.commit, run.path / "work"),
+        run.path / "work",
+        intent.runspec.config_path,
+        job.config,
+    )
+    _mount_points(run.path / "work", intent.runspec.inputs)
+    export_manifest.write(run.path, exported)
+    runtime_pack.materialise(intent.runspec.runtime, context.things, run.path / "box")
+    _take_place(run.path / BALLAST)
+    uid, gid = os.getuid(), os.getgid()
+    (run.path / "etc" / "passwd").write_text(passwd.passwd(uid, gid))
+    (run.path / "etc" / "group").write_text(passwd.group(gid))
+    if intent.runspec.resources.timeout:
+        (run.path / "out" / "timeout").write_text(
+            f"{intent.runspec.resources.timeout}\n"
+        )  # the shim holds the program to it
+    if job.secrets:
+        secrets_.place(run.path, job.secrets)
+    _inside(run.path / "work", intent.runspec.workdir).mkdir(parents=True, exist_ok=True)
+    return exported
+
+
+def _take_place(path: Path) -> None:
+    """Keeps some of the disk for the record; written by the file system itself where it can."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(fd, 0, _BALLAST)
+    finally:
+        os.close(fd)
+
+
+def exported_again(context: Context, run: RunDir, intent: Intent) -> tuple[Exported, ...]:
+    """What was laid out for a run whose note of it is lost: the commit once more, into a directory
+    that goes again.
+
+    Raises:
+        SourceError: the commit is not here, or is damaged.
+    """
+    with TemporaryDirectory(dir=run.path, prefix="again-") as scratch:
+        work = Path(scratch) / "work"
+        exported = export(holder(context, intent.source.commit), intent.source.commit, work)
+        return _with_config(
+            exported, work, intent.runspec.config_path, (run.path / "config.yaml").read_bytes()
+        )
+
+
+def _with_config(
+    exported: tuple[Exported, ...], work: Path, path: str, data: bytes
+) -> tuple[Exported, ...]:
+    """Puts the resolved config where the commit has its own; the manifest as if it had been so,
+    since it is no output.
+    """
+    if any(item.path == path and item.sha256 == canon.digest_bytes(data) for item in exported):
+        return exported
+    _inside(work, path).write_bytes(data)
+    ours = Exported(
+        path=path, kind="file", mode=0o644, size=len(data), sha256=canon.digest_bytes(data)
+    )
+    return (*(item for item in exported if item.path != path), ours)
+
+
+def _inside(work: Path, path: str) -> Path:
+    """A place in the work tree to write to. The record may be somebody else's, and so may the
+    commit's links.
+
+    Raises:
+        SourceError: the path leaves the tree, or a link is on the way.
+    """
+    place = work
+    for part in PurePosixPath(path).parts:
+        place /= part
+        if part in ("..", "/") or place.is_symlink():
+            raise SourceError(
+                f"the run would write to {path!r} in its work tree, and that leads out of it",
+                why="A link of the commit is on the way, or the path itself leaves the tree.",
+            )
+    return place
+
+
+def _mount_points(work: Path, pins: Iterable[InputPin]) -> None:
+    """Creates the places that inputs are mounted on as our own: the engine would make them as root."""
+    for pin in pins:
+        if not pin.path.startswith(f"{WORK}/"):
+            continue
+        inner = PurePosixPath(pin.path.removeprefix(f"{WORK}/"))
+        place = _inside(work, str(inner.parent)) / inner.name
+        if os.path.lexists(place):
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if pin.kind == "tree":
+            place.mkdir()
+        else:
+            place.touch()
+
+
+def _tracked_mounts(intent: Intent, run_dir: Path) -> dict[str, str]:
+    """Inputs that are part of the commit are mounted read-only from the exported commit itself.
+
+    Raises:
+        SourceError: one is not in there. The record may be somebody else's, and the engine would
+            mount any path of the host.
+    """
+    work = (run_dir / "work").resolve()
+    mounts = {}
+    for pin in intent.runspec.inputs:
+        if not pin.tracked:
+            continue
+        place = (work / pin.path.removeprefix(f"{WORK}/")).resolve()
+        if not pin.path.startswith(f"{WORK}/") or not place.is_relative_to(work):
+            raise SourceError(
+                f"the input {pin.path} is said to be part of the commit, and that leads out of it",
+                why="A link of the commit is on the way, or the path itself leaves the tree.",
+            )
+        mounts[pin.path] = str(place)
+    return mounts
+
+
+@layout.trouble("collecting a run")
+def finish(
+    context: Context,
+    run: RunDir,
+    intent: Intent,
+    state: ContainerState | None,
+    exported: tuple[Exported, ...],
+    *,
+    interrupted: str | None,
+) -> Record:
+    """Collects what the run left and publishes the record; the container and the scratch go last.
+
+    Whoever dies in here is followed by another who calls it again: what was moved already is found
+        where it was moved to.
+    """
+    out = run.path / "out"
+    report = shim_report.report(out) or shim_report.report(run.path)
+    met = shim_report.inside(run.path if (run.path / "met.json").exists() else out, markers=out)
+    full = _disk_is_full(run.path)
+    (run.path / BALLAST).unlink(missing_ok=True)
+    mounted = {
+        pin.path.removeprefix(f"{WORK}/")
+        for pin in intent.runspec.inputs
+        if pin.path.startswith(f"{WORK}/")
+    }
+    laid = {i.path: (i.kind, i.mode, i.sha256) for i in exported}
+    with context.progress.task(f"collecting run {run.id}") as bar:
+        found = collect.collect(run.path / "work", laid, mounted, run.outputs, bar)
+        streams = _keep(run, report is not None, "met.json" not in met.get("refused", ()), bar)
+    lines = output_manifest.outputs_manifest(found.outputs)
+    ended = exit_of(
+        report, state, interrupted or ("user" if (run.path / STOPPED).exists() else None)
+    )
+    times = _times(context, intent, report, state)
+    record = Record(
+        intent=intent,
+        exit=replace(ended, message=f"{ended.message} The disk was full.".strip())
+        if full
+        else ended,
+        started=times[0],
+        finished=times[1],
+        duration=times[2],
+        outputs=OutputSummary(
+            manifest=canon.digest_bytes(lines),
+            files=len(found.outputs),
+            size=sum(file.size for file in found.outputs),
+            refused=found.refused,
+        ),
+        stdout=streams[0],
+        stderr=streams[1],
+        met={
+            **met,
+            "peak_memory": report.peak_memory if report else None,
+            "oom_kills": report.oom_kills if report else None,
+            "deleted": list(found.deleted),
+        },
+    )
+    run.finish(record, lines)
+    try:
+        tidy(context, run, intent)
+    except (StoreError, OSError) as fault:
+        # The record is there, so the run is whole. The note of it stays, and the next command tries
+        # again.
+        context.progress.note(
+            f"run {run.id} is recorded; what it needed only while it ran could not be removed: "
+            f"{in_a_line(fault)}"
+        )
+        journal.release(context, run.id)
+    else:
+        journal.end(context, run.id)
+    return record
+
+
+def _times(
+    context: Context,
+    intent: Intent,
+    report: shim_report.Report | None,
+    state: ContainerState | None,
+) -> tuple[float, float, float]:
+    """Start, end and duration: as the shim saw it, else as the engine did. Where nobody saw both
+    ends the duration is UNKNOWN.
+    """
+    if report:
+        return report.started, report.finished, report.duration
+    if state and (seen := state_.times(state)):
+        return *seen, seen[1] - seen[0]
+    noted = context.runs.started(intent.id)
+    return noted.at if noted else intent.created, context.clock(), UNKNOWN
+
+
+def tidy(context: Context, run: RunDir, intent: Intent) -> None:
+    """Removes what nobody needs once the record is there: the container and the scratch."""
+    context.engine.remove(intent.container)
+    clean(run)
+
+
+def _keep(run: RunDir, report: bool, met: bool, bar: Bar) -> list[str]:
+    """Moves the shim's files to where they stay, if they are the shim's; the digests of the two
+    streams.
+    """
+    for name, believed in (("exit.json", report), ("met.json", met)):
+        if believed:
+            run.keep(name, run.path / "out" / name)
+    _keep_trail(run.path)
+    return [
+        run.keep(name, run.path / "out" / name, bar.update) or canon.digest_bytes(b"")
+        for name in ("stdout", "stderr")
+    ]
+
+
+def _disk_is_full(path: Path) -> bool:
+    """Whether no program could write much more there."""
+    there = os.statvfs(path)
+    return there.f_bavail * there.f_frsize < _FULL or (there.f_files > 0 and there.f_favail == 0)
+
+
+def exit_of(
+    report: shim_report.Report | None, state: ContainerState | None, interrupted: str | None
+) -> Exit:
+    """How it ended: the shim saw it from inside; the engine's word is used where the shim has none,
+    or the two disagree.
+
+    The program could write the shim's report itself. The shim exits with the code that it reports,
+    so another code of the engine refutes it, unless the shim was killed while it ended what the
+    program had left behind.
+    """
+    seen = state.exit_code if state else None
+    if interrupted in ("user", "timeout") and not (report and _by_itself(report, state)):
+        code = report.code if report else 137 if seen is None else seen
+        reason: Reason = "timeout" if interrupted == "timeout" else "interrupted"
+        return Exit(code=code, reason=reason, signal=report.signal if report else None)
+    if report and (
+        seen in (None, report.code) or (seen == _KILLED and state and not state.oom_killed)
+    ):
+        said = (
+            ""
+            if seen in (None, report.code)
+            else f"The container was killed after the program had ended (exit {seen})."
+        )
+        if report.told_to_end:
+            said = f"It was told to end from outside of reprobox: by `docker stop`, or by the end of the engine. {said}".strip()
+        why: Reason = "interrupted" if report.told_to_end else report.why
+        return Exit(
+            code=report.code,
+            reason=why,
+            signal=report.signal,
+            message=f"{report.message} {said}".strip(),
+        )
+    return _by_engine(
+        state, f"exit.json said {report.code}, and that is not true." if report else ""
+    )
+
+
+def _by_itself(report: shim_report.Report, state: ContainerState | None) -> bool:
+    """Whether the program had ended before anybody's wish for it arrived: no signal came, and its
+    own code is the container's.
+    """
+    return (
+        report.why != "timeout"
+        and not report.told_to_end
+        and state is not None
+        and state.exit_code == report.code
+    )
+
+
+def _by_engine(state: ContainerState | None, forged: str) -> Exit:
+    """How it ended, as far as the engine knows."""
+    if state is None:
+        return Exit(code=255, reason="lost", message="the container is gone and left no exit.json")
+    if state.oom_killed:
+        return Exit(code=137, reason="oom", signal=9, message=forged)
+    code = state.exit_code if state.exit_code is not None else 255
+    if code in (126, 127) and state.status == "created":
+        return Exit(
+            code=code, reason="not-found" if code == 127 else "not-executable", message=state.error
+        )
+    if forged:
+        return Exit(code=code, reason="exited", message=forged)
+    if code == _SHIM_FAILED:
+        return Exit(
+            code=code,
+            reason="engine",
+            message="the injected shim could not do its work, so the program was not started",
+        )
+    return Exit(
+        code=code,
+        reason="engine",
+        message=state.error or "the engine stopped the container before the program ended",
+    )
+
+
+def _keep_trail(run_dir: Path) -> None:
+    for source in sorted(
+        [*(run_dir / "out").glob("trail*.jsonl"), *(run_dir / "out").glob("optrace*.jsonl")]
+    ):
+        if source.is_file() and not source.is_symlink():
+            source.replace(run_dir / source.name)
+
+
+def unmake(context: Context, run: RunDir, intent: Intent) -> None:
+    """Removes the container of a run that is to be forgotten; whoever dies in here leaves one that
+    never began, not a lost one.
+    """
+    run.not_started()
+    context.engine.remove(intent.container)
+
+
+def discard(context: Context, run: RunDir) -> None:
+    """Forgets a run in which nothing ran."""
+    secrets_.forget(run.path)
+    run.release()
+    context.runs.remove(run.id)
+
+
+def clean(run: RunDir) -> None:
+    """Removes what only the running container needed; after the record is written, nobody does."""
+    run.clear_scratch()
+    secrets_.forget(run.path)
+    for name in (export_manifest.NAME, STOPPED, BALLAST):
+        (run.path / name).unlink(missing_ok=True)

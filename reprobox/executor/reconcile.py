@@ -1,0 +1,138 @@
+"""Runs that nobody supervises any more: finished if their container has ended, left alone while it
+lives.
+
+Idempotent, and repeated by every command: a request that was in flight when a supervisor died may
+still be carried out by the engine afterwards, so a container can appear late (measured: 11 of 500
+kills).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from reprobox.context import Context
+from reprobox.errors import (
+    EngineError,
+    EngineUnavailable,
+    NewerFormat,
+    ReproboxError,
+    RunBusy,
+    RunNotFound,
+)
+from reprobox.executor import export_manifest, journal, local, secrets
+from reprobox.kit.text import in_a_line
+from reprobox.model.outcome import ContainerState
+from reprobox.model.record import Intent
+from reprobox.model.source import Exported
+from reprobox.store.rundir import RunDir
+
+LIVE = ("running", "paused", "restarting")
+
+
+def container_state(context: Context) -> Callable[[str], ContainerState | None]:
+    """How the store asks for the state of a run's container: by name."""
+    return context.engine.state
+
+
+def settle(context: Context) -> bool:
+    """Finishes every run that can be. False when the engine did not answer, which leaves all as it
+    is.
+    """
+    for run_id in context.runs.unfinished():
+        try:
+            with context.runs.hold(run_id) as run:
+                _settle(context, run)
+        except (RunBusy, RunNotFound):
+            continue
+        except (EngineUnavailable, EngineError):
+            return False
+        except KeyboardInterrupt:
+            context.progress.note(
+                f"run {run_id} is left as it is: the next command goes on with it"
+            )
+            raise
+        except (ReproboxError, OSError) as fault:
+            # One run that cannot be finished (of a newer version, on a full disk) must not keep the
+            # others from being seen.
+            give_up = "" if isinstance(fault, NewerFormat) else f"reprobox rm {run_id} gives it up"
+            _tell(context, run_id, "cannot be finished yet", fault, or_else=give_up)
+    try:
+        journal.clear(context, partial(_tidy, context))
+        secrets.sweep(context.runs)
+    except (EngineUnavailable, EngineError):
+        return False
+    except (ReproboxError, OSError) as fault:
+        context.progress.note(f"what runs have left could not be cleared: {in_a_line(fault)}")
+    return True
+
+
+def _tell(
+    context: Context, run_id: str, what: str, fault: ReproboxError | OSError, or_else: str = ""
+) -> None:
+    steps = [
+        step
+        for step in (fault.next_step if isinstance(fault, ReproboxError) else "", or_else)
+        if step
+    ]
+    context.progress.note(
+        f"run {run_id} {what}: {in_a_line(fault)}"
+        + (f"; next: {'; or: '.join(steps)}" if steps else "")
+    )
+
+
+def _tidy(context: Context, run_id: str) -> bool:
+    """Removes the container and the scratch of a run that has its record; whether they are gone."""
+    try:
+        with context.runs.hold(run_id) as run:
+            local.tidy(context, run, context.runs.intent(run_id))
+    except (RunBusy, RunNotFound):
+        return True
+    except (EngineUnavailable, EngineError):
+        raise
+    except (ReproboxError, OSError) as fault:
+        _tell(
+            context,
+            run_id,
+            "has its record, and what it needed only while it ran cannot be removed",
+            fault,
+        )
+        return False
+    return True
+
+
+def _settle(context: Context, run: RunDir) -> None:
+    """Finishes one run that we hold the lock of; nothing is done while its container lives."""
+    if context.runs.finished(run.id):
+        return  # its supervisor was quicker
+    intent = context.runs.intent(run.id)
+    state = context.engine.state(intent.container)
+    if state and state.status in LIVE:
+        return
+    nothing_ran = state.status == "created" if state else context.runs.started(run.id) is None
+    if nothing_ran and not (run.path / "out" / "exit.json").exists():
+        local.unmake(context, run, intent)
+        journal.leave(context, run.id)
+        local.discard(context, run)
+        return
+    local.finish(context, run, intent, state, _exported(context, run, intent), interrupted=None)
+
+
+def find(context: Context, reference: str) -> str:
+    """The id that a reference means, after runs that nobody supervises were finished, so that
+    `latest` may be one of them.
+    """
+    return find_all(context, (reference,))[0]
+
+
+def find_all(context: Context, references: Sequence[str]) -> list[str]:
+    """The ids that several references mean, all told before anything is done to any: `latest~1` is
+    another run once one is gone.
+    """
+    settle(context)
+    return [context.runs.find(reference) for reference in references]
+
+
+def _exported(context: Context, run: RunDir, intent: Intent) -> tuple[Exported, ...]:
+    noted = export_manifest.read(run.path)
+    return local.exported_again(context, run, intent) if noted is None else noted

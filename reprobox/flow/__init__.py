@@ -1,1 +1,0 @@
-"""The verbs: the only place where rooms meet."""

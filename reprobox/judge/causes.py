@@ -1,0 +1,485 @@
+"""Why two runs may differ: a table of rules over what was asked and what was met, the most telling
+first.
+
+A cause is a difference that was recorded, never a proof; where nothing recorded differs, that is
+said, with what to try.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from reprobox.judge import config_diff, seeds, unreached
+from reprobox.model.verdict import Cause, FileVerdict
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One side, as plain JSON: `runspec` as stored, `met` of the record, and the resolved config
+    where it is known.
+    """
+
+    runspec: Facts
+    met: Facts
+    config: Facts = field(default_factory=dict)
+
+    def processes(self) -> list[Facts]:
+        """Markers of the processes that the injected runtime reached."""
+        return [one for one in self.met.get("processes") or () if isinstance(one, Mapping)]
+
+    def torch(self, key: str) -> str:
+        """What torch said of itself, over all processes."""
+        return _join(
+            str(one["torch"].get(key))
+            for one in self.processes()
+            if isinstance(one.get("torch"), Mapping)
+        )
+
+    def gpu(self, key: str) -> str:
+        """A property of the GPUs."""
+        return _join(
+            str(one.get(key, "")) for one in self.met.get("gpus") or () if isinstance(one, Mapping)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One row: what it reads on each side, and what to try when the sides differ. An empty text is
+    an unknown and never differs.
+    """
+
+    weight: int
+    what: str
+    read: Callable[[Run], str]
+    advice: str
+
+
+def _join(texts: Iterable[str]) -> str:
+    return ", ".join(sorted({text for text in texts if text and text != "None"}))
+
+
+def _asked(key: str) -> Callable[[Run], str]:
+    return lambda run: "" if run.runspec.get(key) is None else str(run.runspec[key])
+
+
+def _met(*keys: str) -> Callable[[Run], str]:
+    def read(run: Run) -> str:
+        value: Any = run.met
+        for key in keys:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        return "" if value is None else str(value)
+
+    return read
+
+
+_GPU = (
+    "no setting gives equal bits across GPU models, drivers or slices; replay on the recorded one"
+)
+_CPU = "use profile portable-avx2 for new runs; for this record, replay --as-recorded may reach the recorded CPU code"
+RULES: tuple[Rule, ...] = (
+    Rule(
+        weight=100,
+        what="commit",
+        read=_asked("commit"),
+        advice="compare runs of one commit, or read the diff between the two",
+    ),
+    Rule(
+        weight=99,
+        what="image",
+        read=_asked("image"),
+        advice="replay with the recorded image; another image is another experiment",
+    ),
+    Rule(
+        weight=98,
+        what="command",
+        read=_asked("argv"),
+        advice="the two runs were asked to do different things",
+    ),
+    Rule(
+        weight=97,
+        what="config",
+        read=_asked("config_digest"),
+        advice="the script reads another config file",
+    ),
+    Rule(weight=95, what="seed", read=_asked("seed"), advice="use one seed"),
+    Rule(
+        weight=94,
+        what="threads",
+        read=_asked("threads"),
+        advice="sums are split by thread: use one number of threads",
+    ),
+    Rule(weight=93, what="profile", read=_asked("profile"), advice="use one determinism profile"),
+    Rule(
+        weight=92,
+        what="injected runtime",
+        read=_asked("runtime"),
+        advice="replay with the runtime that is kept with the record",
+    ),
+    Rule(weight=90, what="GPU model", read=lambda run: run.gpu("name"), advice=_GPU),
+    Rule(
+        weight=89, what="GPU slice (MIG)", read=lambda run: run.gpu("mig_mode_current"), advice=_GPU
+    ),
+    Rule(weight=88, what="GPU memory", read=lambda run: run.gpu("memory_total"), advice=_GPU),
+    Rule(
+        weight=87, what="GPU multiprocessors", read=lambda run: run.torch("sm_counts"), advice=_GPU
+    ),
+    Rule(weight=86, what="GPU driver", read=lambda run: run.gpu("driver_version"), advice=_GPU),
+    Rule(
+        weight=84, what="torch CPU code", read=lambda run: run.torch("cpu_capability"), advice=_CPU
+    ),
+    Rule(
+        weight=82,
+        what="threads of torch",
+        read=lambda run: run.torch("threads_at_exit"),
+        advice="set threads in the config, not in code",
+    ),
+    Rule(
+        weight=80,
+        what="torch",
+        read=lambda run: run.torch("version"),
+        advice="lock one version of torch",
+    ),
+    Rule(
+        weight=79,
+        what="cuDNN",
+        read=lambda run: run.torch("cudnn"),
+        advice="lock one version of cuDNN",
+    ),
+    Rule(weight=60, what="CPU vendor", read=_met("cpu", "vendor"), advice=_CPU),
+    Rule(weight=50, what="C library", read=_met("libc"), advice="replay with the recorded image"),
+    Rule(weight=40, what="CPU model", read=_met("cpu", "model_name"), advice=_CPU),
+    Rule(
+        weight=35,
+        what="CPUs allowed",
+        read=_met("cpu", "allowed"),
+        advice="code that asks for the number of CPUs sees another one",
+    ),
+    Rule(
+        weight=30,
+        what="CPU quota",
+        read=_met("cgroup", "cpus"),
+        advice="code that asks for the quota sees another one",
+    ),
+    Rule(
+        weight=20,
+        what="address randomisation",
+        read=_met("security", "aslr"),
+        advice="sets of objects are ordered by address: sort",
+    ),
+    Rule(
+        weight=15,
+        what="kernel",
+        read=_met("kernel", "release"),
+        advice="rarely a cause; look at the others first",
+    ),
+    Rule(
+        weight=10,
+        what="memory",
+        read=_met("memory", "total"),
+        advice="rarely a cause, unless the program sizes its batches by it",
+    ),
+)
+_WATCHING = ("REPROBOX_TRAIL", "REPROBOX_OPTRACE", "REPROBOX_STOP")
+"""Variables that make a run write more, or end earlier, and change no number."""
+_LOOKS = {
+    "a time": "the clock is in this output: leave it out, or declare `compare: ignore` for the "
+    "file",
+    "a temporary path": "a temporary path is in this output: write paths relative to the working "
+    "directory",
+    "a memory address": "an object's address is in this output: give it a name, or do not print it",
+    "a random identifier": "an identifier that is drawn anew each time is in this output: derive "
+    "it from the seed or the config",
+    "the order of items": "the same items in another order: sort sets, listings and results of "
+    "parallel workers before writing",
+    "the order of keys": "the same values under other keys' order: write with sorted keys, or "
+    "declare `compare: content`",
+}
+
+
+_BYTE = 76
+"""Weight of one byte that differs for no other reason."""
+_TELLING = 10
+"""Weights below this are asides: they explain nothing alone."""
+
+
+def causes(
+    left: Run,
+    right: Run,
+    *,
+    files: Sequence[FileVerdict] = (),
+    trail: Facts | None = None,
+    dispatch: Callable[[Facts], str] | None = None,
+    cut_off: bool = False,
+) -> tuple[Cause, ...]:
+    """Ranked causes, the most telling first.
+
+    Args:
+        left: the original.
+        right: the replay.
+        files: the verdicts of their outputs, for what a difference looks like.
+        trail: what the comparison of the trails found.
+        dispatch: names the class of CPU code from `met` (`runtime.profiles.dispatch_class`).
+        cut_off: whether one of them was ended from outside, which is reason enough for a
+            difference.
+    """
+    found = [cause for rule in RULES if (cause := _apply(rule, left, right)) is not None]
+    found = [
+        *_config(found, left, right),
+        *_inputs(left, right),
+        *_environment(left, right),
+        *_packages(left, right),
+        *_markers(left, right),
+        *_entropy(left, right),
+        *seeds.differ(left.processes(), right.processes()),
+        *_unfixed(left, right),
+    ]
+    found += _files(files, ordinary=any(cause.weight > _BYTE for cause in found))
+    if dispatch is not None:
+        rule = Rule(
+            weight=85,
+            what="CPU dispatch class",
+            read=lambda run: dispatch(run.met).replace("unknown", ""),
+            advice=_CPU,
+        )
+        found += [cause for cause in (_apply(rule, left, right),) if cause is not None]
+    ranked = sorted(found, key=lambda cause: -_weight(cause, left))
+    telling = [cause for cause in ranked if cause.weight >= _TELLING]
+    return tuple(ranked) if telling or cut_off else (*_nothing(trail), *ranked)
+
+
+def _apply(rule: Rule, left: Run, right: Run) -> Cause | None:
+    ours, theirs = rule.read(left), rule.read(right)
+    if not ours or not theirs or ours == theirs:
+        return None
+    return Cause(what=rule.what, ours=ours, theirs=theirs, advice=rule.advice, weight=rule.weight)
+
+
+def _weight(cause: Cause, left: Run) -> int:
+    """Under a portable profile the CPU should not matter, so it is suspected last."""
+    portable = str(left.runspec.get("profile", "")).startswith("portable")
+    return cause.weight - 60 if portable and cause.advice == _CPU else cause.weight
+
+
+def _config(found: list[Cause], left: Run, right: Run) -> Iterable[Cause]:
+    """The keys in the place of the file's digest, where the configs are known."""
+    keys = (
+        tuple(config_diff.differ(left.config, right.config)) if left.config and right.config else ()
+    )
+    for cause in found:
+        if cause.what == "config" and any(key.weight == cause.weight for key in keys):
+            continue
+        if cause.what == "config" and config_diff.same_values(left.config, right.config):
+            cause = replace(
+                cause,
+                advice="the same values in another spelling (comments, order of keys)",
+                weight=33,
+            )
+        yield cause
+    yield from keys
+
+
+def _inputs(left: Run, right: Run) -> Iterable[Cause]:
+    ours, theirs = (
+        {pin["path"]: pin["digest"] for pin in run.runspec.get("inputs") or ()}
+        for run in (left, right)
+    )
+    for path in sorted(ours.keys() | theirs.keys()):
+        if ours.get(path) != theirs.get(path):
+            advice = "the two runs read different data here"
+            yield Cause(
+                what=f"input {path}",
+                ours=ours.get(path, "absent"),
+                theirs=theirs.get(path, "absent"),
+                advice=advice,
+                weight=96,
+            )
+
+
+def _environment(left: Run, right: Run) -> Iterable[Cause]:
+    ours, theirs = left.runspec.get("env") or {}, right.runspec.get("env") or {}
+    named = (
+        {"REPROBOX_SEED", "REPROBOX_PROFILE", "PL_GLOBAL_SEED"}
+        if left.runspec.get("seed") != right.runspec.get("seed")
+        else set()
+    )
+    if left.runspec.get("threads") != right.runspec.get("threads"):
+        named |= {name for name in ours if name.endswith("_NUM_THREADS")}
+    if left.runspec.get("commit") != right.runspec.get("commit"):
+        named.add("SOURCE_DATE_EPOCH")
+    if left.runspec.get("profile") != right.runspec.get("profile"):
+        named |= (ours.keys() | theirs.keys()) - config_diff.variables(left.config, right.config)
+    for name in sorted((ours.keys() | theirs.keys()) - named):
+        if ours.get(name) != theirs.get(name) and not name.startswith(_WATCHING):
+            advice = "a variable of the environment differs"
+            yield Cause(
+                what=f"variable {name}",
+                ours=str(ours.get(name, "")),
+                theirs=str(theirs.get(name, "")),
+                advice=advice,
+                weight=91,
+            )
+
+
+def _packages(left: Run, right: Run) -> Iterable[Cause]:
+    for kind in ("python", "debian"):
+        ours, theirs = ((run.met.get("packages") or {}).get(kind) or {} for run in (left, right))
+        if not ours or not theirs:
+            continue
+        names = sorted(
+            name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name)
+        )
+        for name in names[:10]:
+            advice = "replay with the recorded image"
+            yield Cause(
+                what=f"package {name}",
+                ours=ours.get(name, "absent"),
+                theirs=theirs.get(name, "absent"),
+                advice=advice,
+                weight=81,
+            )
+
+
+def _markers(left: Run, right: Run) -> Iterable[Cause]:
+    """Processes that the injection did not reach, or where it failed."""
+    ours, theirs = (
+        unreached.outside(run.runspec.get("argv") or (), run.met) for run in (left, right)
+    )
+    for what in dict.fromkeys((*ours, *theirs)):
+        yield Cause(
+            what=f"a process outside the profile: {what}",
+            ours="outside" if what in ours else "",
+            theirs="outside" if what in theirs else "",
+            advice="no seed and no switch reached it: start it plainly, without -I, -E or -S, and "
+            "keep PYTHONPATH",
+            weight=93 if bool(ours) != bool(theirs) else 80,
+        )
+    for what in sorted({*unreached.others(left.met), *unreached.others(right.met)}):
+        advice = "no profile speaks for a program that is not Python; rarely a cause"
+        yield Cause(
+            what=f"a program that is not Python: {what}",
+            ours="",
+            theirs="",
+            advice=advice,
+            weight=7,
+        )
+
+
+def _entropy(left: Run, right: Run) -> Iterable[Cause]:
+    """Draws that no seed fixes, as the injected runtime saw them; on both sides, because that is
+    when it matters.
+    """
+    ours, theirs = (
+        {
+            f"{d['what']} at {d['place']}"
+            for one in run.processes()
+            for d in one.get("entropy") or ()
+        }
+        for run in (left, right)
+    )
+    for what in sorted(ours | theirs):
+        # A library that draws on both sides does so for names and keys, when it is imported; the
+        # program's own line means it.
+        harmless = "-packages/" in what and what in ours and what in theirs
+        advice = (
+            "a library's own draw, seldom a cause"
+            if harmless
+            else "this draws from the system's entropy: give it a seed"
+        )
+        yield Cause(
+            what=f"draw without a seed: {what}",
+            ours="drawn" if what in ours else "",
+            theirs="drawn" if what in theirs else "",
+            advice=advice,
+            weight=6 if harmless else 78,
+        )
+
+
+def _unfixed(left: Run, right: Run) -> Iterable[Cause]:
+    """What was left open on both sides, and so may differ each time though it was asked for alike."""
+    if left.runspec.get("profile") == right.runspec.get("profile") == "observe":
+        advice = "profile observe sets no seed and no deterministic operation: use same-machine"
+        yield Cause(
+            what="profile observe",
+            ours="no seed is set",
+            theirs="no seed is set",
+            advice=advice,
+            weight=5,
+        )
+    ours, theirs = (
+        str((run.runspec.get("env") or {}).get("PYTHONHASHSEED", "random")) for run in (left, right)
+    )
+    if left.processes() and {ours, theirs} == {"random"}:
+        advice = "sets and the hashes of text have another order in each process: leave PYTHONHASHSEED to reprobox"
+        yield Cause(
+            what="PYTHONHASHSEED is random", ours=ours, theirs=theirs, advice=advice, weight=82
+        )
+    if names := sorted(
+        {*(left.runspec.get("secrets") or ()), *(right.runspec.get("secrets") or ())}
+    ):
+        advice = (
+            "the values of secrets are not recorded, so whether they were the same is not known"
+        )
+        yield Cause(what=f"secrets {', '.join(names)}", ours="", theirs="", advice=advice, weight=3)
+
+
+def _files(files: Sequence[FileVerdict], *, ordinary: bool) -> Iterable[Cause]:
+    """What differences look like.
+
+    Args:
+        ordinary: something that is known may have changed a byte, so that nobody's disk is to be
+            suspected.
+    """
+    for file in files:
+        first = file.detail.get("first") or {}
+        looks = file.detail.get("looks_like")
+        if file.state == "different" and looks in _LOOKS:
+            what = f"{looks} in {file.path}" + (f" at {first['name']}" if first else "")
+            yield Cause(
+                what=what,
+                ours=_text(first, "left"),
+                theirs=_text(first, "right"),
+                advice=_LOOKS[looks],
+                weight=79,
+            )
+        elif file.state == "different" and _one_byte(file) and not ordinary:
+            advice = "one byte alone is seldom computed: suspect the disk, the memory or a hand, and verify the stored bytes"
+            what = f"one byte of {file.path} at offset {file.detail.get('first_byte')}"
+            yield Cause(
+                what=what,
+                ours=file.ours or "",
+                theirs=file.theirs or "",
+                advice=advice,
+                weight=_BYTE,
+            )
+
+
+def _one_byte(file: FileVerdict) -> bool:
+    """Whether one byte alone differs, in what is neither a value nor text nor packing that a reader
+    knows.
+    """
+    return (
+        file.detail.get("bytes_differ") == 1
+        and not file.detail.get("first")
+        and file.detail.get("content") != "equal"
+    )
+
+
+def _text(first: Facts, side: str) -> str:
+    return str(first[side]) if side in first else ""
+
+
+def _nothing(trail: Facts | None) -> tuple[Cause, ...]:
+    """Nothing that was recorded differs."""
+    advice = "replay twice: if the two replays differ, the program itself is not deterministic (clock, race, draws without a seed)"
+    what = "nothing that was recorded differs"
+    if trail and trail.get("state") == "different":
+        first, last = trail["window"]
+        where = f"step {last}" if last - first == 1 else f"steps {first} to {last}"
+        tensors = ", ".join(trail.get("tensors") or ()) or trail.get("kind", "parameters")
+        what = f"{what}, and {tensors} part at {where}"
+        advice += "; `reprobox explain --operations` traces the operations there"
+    return (Cause(what=what, ours="", theirs="", advice=advice, weight=0),)

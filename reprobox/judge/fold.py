@@ -1,0 +1,150 @@
+"""The verdict over two runs, folded from what was found file by file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reprobox.kit import canon
+from reprobox.kit.units import counted
+from reprobox.model.outcome import OutputFile
+from reprobox.model.record import Record
+from reprobox.model.spec import STDOUT
+from reprobox.model.verdict import Class, FileVerdict, Verdict
+
+NOTHING = "nothing to compare: no output that counts, and nothing on stdout that counts"
+_CUT_OFF = ("interrupted", "engine", "lost")
+"""Exit reasons that tell of the surroundings, not of the program: what such a run left depends on
+the moment.
+"""
+_ENDS = {
+    "signal": "was ended by signal {signal}",
+    "oom": "was killed for want of memory",
+    "timeout": "was stopped at its time limit",
+    "interrupted": "was interrupted",
+    "not-found": "had no such program to start",
+    "not-executable": "had a program that cannot be executed",
+    "engine": "was ended by the engine",
+    "lost": "was lost by the engine",
+}
+_EMPTY = canon.digest_bytes(b"")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One of the two runs."""
+
+    record: Record
+    digest: str
+    """Of the record's stored bytes."""
+    outputs: tuple[OutputFile, ...]
+
+
+def fold(left: Side, right: Side, found: tuple[FileVerdict, ...], now: float) -> Verdict:
+    """The verdict from what was found. stdout is no output: it counts where a rule says so, or
+    where it is all there is.
+    """
+    ours, theirs = left.record, right.record
+    exit_equal = (ours.exit.code, ours.exit.reason) == (theirs.exit.code, theirs.exit.reason)
+    stdout_equal = ours.stdout == theirs.stdout if ours.stdout and theirs.stdout else None
+    cut_off = [side.record.id for side in (left, right) if side.record.exit.reason in _CUT_OFF]
+    counts = _rule(ours) == "bytes" or by_stdout(ours, found)
+    nothing = (
+        all(file.state == "ignored" for file in found)
+        and not ours.outputs.refused
+        and not (
+            counts and stdout_equal is not None and (ours.stdout, theirs.stdout) != (_EMPTY, _EMPTY)
+        )
+    )
+    stdout_differs = counts and stdout_equal is False
+    return Verdict(
+        left=ours.id,
+        right=theirs.id,
+        left_record=left.digest,
+        right_record=right.digest,
+        result=classify(
+            found, equal=exit_equal and not stdout_differs, complete=not cut_off and not nothing
+        ),
+        files=found,
+        exit_equal=exit_equal,
+        ended=_ended(ours, theirs),
+        stdout_equal=stdout_equal,
+        notes=tuple(
+            _notes(
+                cut_off,
+                nothing=nothing and exit_equal,
+                passed_over=stdout_equal is False and not counts,
+            )
+        ),
+        checked=now,
+    )
+
+
+def classify(found: Iterable[FileVerdict], *, equal: bool, complete: bool) -> Class:
+    """One word for all: a difference outweighs what could not be checked, which outweighs what a
+    rule excused.
+
+    Args:
+        equal: whether all agrees that is no file: the exits, and stdout where it counts.
+        complete: whether there was something to compare, and neither run was cut off.
+    """
+    states = {file.state for file in found}
+    if not equal or states & {"different", "missing", "extra"}:
+        return "different"
+    if not complete or "not-checked" in states:
+        return "not-checked"
+    return "equal-under-rule" if states & {"equal-under-rule", "ignored"} else "identical"
+
+
+def by_stdout(left: Record, found: Iterable[FileVerdict]) -> bool:
+    """Whether stdout is all there is to go by: no output that holds anything was compared, and the
+    user's rules do not speak of it.
+
+    An empty directory or file on both sides holds nothing that the program computed.
+    """
+    hollow = ("ignored", None), ("identical", _EMPTY)
+    return _rule(left) is None and all(
+        (file.state, file.ours if file.state == "identical" else None) in hollow for file in found
+    )
+
+
+def _rule(left: Record) -> str | None:
+    return next(
+        (rule.compare for rule in left.intent.runspec.outputs if rule.pattern == STDOUT), None
+    )
+
+
+def _ended(left: Record, right: Record) -> str:
+    """Both ends in words, where one of them is more than an exit with code 0."""
+    ours, theirs = (_end(side) for side in (left, right))
+    if ours == theirs:
+        return (
+            ""
+            if ours == "ended with exit 0"
+            else f"each {ours}"
+            if ours.startswith(("was", "had"))
+            else f"both {ours}"
+        )
+    return f"the first {ours}, the second {theirs}"
+
+
+def _end(record: Record) -> str:
+    code, reason, signal = record.exit.code, record.exit.reason, record.exit.signal
+    if reason in _ENDS:
+        return f"{_ENDS[reason].format(signal=signal)} (exit {code})"
+    kills = record.met.get("oom_kills")
+    lost = (
+        f" after {counted(kills, 'process', 'processes')} of it had been killed for want of memory"
+        if kills
+        else ""
+    )
+    return f"{'failed' if code else 'ended'} with exit {code}{lost}"
+
+
+def _notes(cut_off: list[str], *, nothing: bool, passed_over: bool) -> Iterable[str]:
+    if nothing:
+        yield NOTHING
+    if cut_off:
+        yield f"cut off before the program ended: {', '.join(cut_off)}"
+    if passed_over:
+        yield f'stdout differs and does not count; `outputs: {{"{STDOUT}": bytes}}` in the config makes it count'

@@ -1,0 +1,1 @@
+"""One module a lock format that people already have."""

@@ -1,0 +1,84 @@
+"""The shape of `met`: what a container said of itself. Programs and strangers can write anything
+there, so it is held to this.
+
+Only what is read somewhere is typed; the rest is kept as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from reprobox.errors import StoreDamaged
+from reprobox.model import codec
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cpu:
+    vendor: str | None = None
+    model_name: str | None = None
+    flags: list[str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Kernel:
+    machine: str | None = None
+    release: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Draw:
+    what: str
+    place: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Seed:
+    what: str
+    place: str
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Process:
+    errors: list[Any] | None = None
+    entropy: list[_Draw] | None = None
+    seeds: list[_Seed] | None = None
+    torch: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Met:
+    cpu: _Cpu | None = None
+    kernel: _Kernel | None = None
+    cgroup: dict[str, Any] | None = None
+    memory: dict[str, Any] | None = None
+    security: dict[str, Any] | None = None
+    python: dict[str, Any] | None = None
+    packages: dict[str, dict[str, str]] | None = None
+    gpus: list[dict[str, Any]] | None = None
+    processes: list[_Process] = field(default_factory=list)
+    peak_memory: int | None = None
+    oom_kills: int | None = None
+    deleted: list[str] = field(default_factory=list)
+
+
+def check(met: Any) -> None:
+    """Whether a value has the shape.
+
+    Raises:
+        ValueError: it has not; says where. So a document that holds a `met` is refused as a whole.
+    """
+    try:
+        codec.from_json(_Met, met, where="met")
+    except StoreDamaged as fault:
+        raise ValueError(f"{fault.what}: {fault.why}") from fault
+
+
+def fits(met: Any) -> bool:
+    """Whether a value has the shape."""
+    try:
+        check(met)
+    except ValueError:
+        return False
+    return True

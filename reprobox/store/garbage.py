@@ -1,0 +1,342 @@
+"""What nobody needs any more: first told, with how many bytes, then removed.
+
+Needed is every digest that any record, intent or lock mentions anywhere, found as text, so that
+what a newer reprobox wrote counts too; what a needed object mentions, if it is itself JSON; and the
+archive of a needed image. An object that is young, or was looked up lately, stays: a build or a run
+that is just being made has not written its intent yet (`ObjectStore.has` touches what it finds).
+When anything cannot be read, nothing is removed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprobox.errors import StoreError
+from reprobox.kit import fd_trees, files
+from reprobox.kit.text import shown
+from reprobox.kit.units import counted
+from reprobox.model.image import ARCHIVE_MEMO
+from reprobox.store import layout, run_ids
+from reprobox.store.objects import TOUCH_AFTER, ObjectStore
+from reprobox.store.project import NAME
+from reprobox.store.rundir import SCRATCH
+from reprobox.store.transfer.copy import FOLDERS
+
+GRACE = 4 * TOUCH_AFTER
+"""Seconds without a look-up before an object may go; above TOUCH_AFTER by so much that no build
+takes longer.
+"""
+_ABANDONED = 3600.0
+"""Seconds after which a temporary file that nobody has locked is dead."""
+_RESUMABLE = 7 * 24 * 3600.0
+"""Seconds that an unfinished download is kept."""
+_HEX = re.compile(rb"[0-9a-f]{64}")
+_SCAN_LIMIT = 64 << 20
+"""Bytes: a JSON object above this is no manifest of ours."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What would go; made without changing anything."""
+
+    objects: tuple[tuple[str, int], ...] = ()
+    """Digests and sizes in bytes."""
+    leftovers: tuple[tuple[Path, int], ...] = ()
+    """Scratch of finished runs, dead temporary files, old unfinished downloads, idle input trees,
+    with sizes in bytes.
+    """
+    kept: int = 0
+    """How many objects stay."""
+    forgotten: tuple[Path, ...] = ()
+    """Registered projects and locks that are gone, and whose needs are given up."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that would be freed."""
+        return sum(size for _, size in (*self.objects, *self.leftovers))
+
+
+def plan(root: Path, *, forget: bool = False, now: float | None = None) -> Plan:
+    """Finds what nobody needs.
+
+    Args:
+        root: a project's store, or the user's shared one with its `roots/`.
+        forget: give up the needs of registered projects and locks that are not there; without it
+            they are an error, because a project on a disk that is not mounted looks the same as one
+            that was deleted. A lock that was deleted from a repository that is there needs nothing
+            any more.
+        now: seconds since 1970.
+
+    Raises:
+        StoreError: something could not be read, so what is needed is not known.
+    """
+    now = time.time() if now is None else now
+    store = ObjectStore(root)
+    with layout.trouble(f"looking for what {root} needs"):
+        gone = tuple(link for link in _links(root) if not _there(link))
+        missing = [os.readlink(link) for link in gone if not _deleted(Path(os.readlink(link)))]
+        if missing and not forget:
+            raise StoreError(
+                f"not there: {counted(len(missing), 'project or lock', 'projects and locks')} "
+                f"known to use {root}",
+                why="\n".join(map(shown, missing)),
+                next_step="mount them; or, if they were deleted, `reprobox gc --forget-missing`",
+            )
+        needed = _needed(root, store)
+        old = [(digest, size) for digest, size, touched in _objects(store) if now - touched > GRACE]
+        total = sum(1 for _ in store.iterate())
+        doomed = tuple(
+            (digest, size) for digest, size in old if digest.removeprefix("sha256:") not in needed
+        )
+        leftovers = tuple(
+            (path, fd_trees.bytes_of(path))
+            for path in (*_leftovers(root, now), *_idle_trees(root, needed, now))
+        )
+    return Plan(objects=doomed, leftovers=leftovers, kept=total - len(doomed), forgotten=gone)
+
+
+def carry_out(root: Path, found: Plan, *, now: float | None = None) -> int:
+    """Removes what a plan names and what is still old, unlocked and unlooked-for; gives the bytes
+    freed.
+    """
+    now = time.time() if now is None else now
+    store, freed = ObjectStore(root), 0
+    with layout.trouble(f"clearing {root}"):
+        for link in found.forgotten:
+            if not _there(link):
+                link.unlink(missing_ok=True)
+        for digest, size in found.objects:
+            # One lock for each object, so that whoever wants to store something waits for
+            # microseconds only.
+            with layout.store_lock(root, shared=False):
+                if _still_old(store, digest, now):
+                    store.remove(digest)
+                    freed += size
+        current = set(_leftovers(root, now))
+        for path, size in found.leftovers:
+            if (
+                _remove_tree(root, path, now)
+                if path.parent == root / layout.INPUTS
+                else _remove_leftover(root, path, current, now)
+            ):
+                freed += size
+    return freed
+
+
+def _needed(root: Path, store: ObjectStore) -> set[str]:
+    """Hexadecimal digests that are mentioned by anything that is kept, and in turn by the objects
+    so found.
+    """
+    found: set[str] = set()
+    # An archive that came with a run lies in the shared store, and the project that it came to
+    # knows whose it is.
+    knowing = [
+        store,
+        *(ObjectStore(Path(os.readlink(link))) for link in _links(root) if _is_project(link)),
+    ]
+    waiting = [text for path in _documents(root) for text in _mentioned(path)]
+    while waiting:
+        hexadecimal = waiting.pop()
+        if hexadecimal in found:
+            continue
+        found.add(hexadecimal)
+        path = store.root / "objects" / "sha256" / hexadecimal[:2] / hexadecimal[2:]
+        if _is_json(path):
+            waiting += _mentioned(path)
+        for place in knowing:
+            if isinstance(archive := place.memo(ARCHIVE_MEMO + hexadecimal), str):
+                waiting.append(archive.removeprefix("sha256:"))
+    return found
+
+
+def _documents(root: Path) -> Iterator[Path]:
+    """Every file that says what is needed: of this store's runs, and of all projects and locks that
+    are registered.
+    """
+    yield from _of_runs(root)
+    for link in _links(root):
+        target = Path(os.readlink(link))
+        if _is_project(link):
+            yield from _of_runs(target)
+            yield from sorted(path for path in target.parent.glob("*.lock") if path.is_file())
+        elif _there(link):
+            yield target
+
+
+def _of_runs(root: Path) -> Iterator[Path]:
+    for name in _names(root / "runs"):
+        for document in ("intent.json", "record.json"):
+            path = root / "runs" / name / document
+            if run_ids.is_id(name) and layout.exists(path):
+                yield path
+
+
+def _links(root: Path) -> list[Path]:
+    return [root / "roots" / name for name in _names(root / "roots")]
+
+
+def _there(path: Path) -> bool:
+    """Whether something is there, links followed; what cannot be told is an error, and never
+    "gone".
+    """
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def _is_project(link: Path) -> bool:
+    return _there(link) and stat.S_ISDIR(os.stat(link).st_mode)
+
+
+def _deleted(lock: Path) -> bool:
+    """Whether a lock that is not there was deleted (or is of another branch): the repository that
+    it was in is there without it.
+    """
+    return lock.name != NAME and any(
+        layout.exists(place / name) for place in lock.parents for name in (NAME, ".git")
+    )
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return []
+
+
+def _mentioned(path: Path) -> list[str]:
+    try:
+        return [match.decode("ascii") for match in set(_HEX.findall(path.read_bytes()))]
+    except FileNotFoundError:
+        # A run that was removed since it was listed.
+        return []
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(1) in (b"{", b"[") and os.fstat(file.fileno()).st_size <= _SCAN_LIMIT
+    except FileNotFoundError:
+        return False
+
+
+def _objects(store: ObjectStore) -> Iterator[tuple[str, int, float]]:
+    for digest in store.iterate():
+        with contextlib.suppress(FileNotFoundError):
+            # Not `store.path`, which counts as a look-up.
+            status = os.lstat(_place(store, digest))
+            yield digest, status.st_size, status.st_mtime
+
+
+def _place(store: ObjectStore, digest: str) -> Path:
+    return store.root / "objects" / "sha256" / digest[7:9] / digest[9:]
+
+
+def _still_old(store: ObjectStore, digest: str, now: float) -> bool:
+    try:
+        return now - os.lstat(_place(store, digest)).st_mtime > GRACE
+    except FileNotFoundError:
+        return False
+
+
+def _leftovers(root: Path, now: float) -> Iterator[Path]:
+    for name in _names(root / "tmp"):
+        if _dead(root / "tmp" / name, now):
+            yield root / "tmp" / name
+    for name in _names(root / "runs"):
+        run = root / "runs" / name
+        if run_ids.is_id(name) and not _locked(run / "lock"):
+            yield from _of_run(run, now)
+
+
+def _dead(path: Path, now: float) -> bool:
+    """Whether nobody works any more on a name in `tmp/`."""
+    # A directory cannot be locked by who fills it (an import, an export), so it gets the time of a
+    # long one.
+    patient = path.name.startswith("partial-") or (
+        path.is_dir() and not path.name.startswith("removed-")
+    )
+    return _age(path, now) > (_RESUMABLE if patient else _ABANDONED) and not _locked(path)
+
+
+def _of_run(run: Path, now: float) -> Iterator[Path]:
+    finished = layout.exists(run / "record.json")
+    for name in _names(run):
+        if finished and name in SCRATCH:
+            yield run / name
+    for folder in (run, *(run / name for name in FOLDERS)):
+        for name in _names(folder):
+            if name.startswith(".tmp-") and _age(folder / name, now) > _ABANDONED:
+                yield folder / name
+
+
+def _age(path: Path, now: float) -> float:
+    try:
+        return now - os.lstat(path).st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _locked(path: Path) -> bool:
+    """Whether a process holds a lock on a regular file; what is not there, or is none, is not
+    locked.
+    """
+    try:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return False
+        with files.locked(path, wait=False):
+            return False
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+
+
+def _idle_trees(root: Path, needed: set[str], now: float) -> Iterator[Path]:
+    """Input trees that no run names; they can be laid out again from their objects as long as these
+    are needed.
+    """
+    for name in _names(root / layout.INPUTS):
+        path = root / layout.INPUTS / name
+        if name not in needed and _age(path, now) > GRACE:
+            yield path
+
+
+def _remove_tree(root: Path, path: Path, now: float) -> bool:
+    """Removes an input tree, if no replay has asked for it since."""
+    doomed = root / "tmp" / f"removed-{path.name}-{secrets.token_hex(4)}"
+    with layout.store_lock(root, shared=False):
+        if _age(path, now) <= GRACE:
+            return False
+        os.rename(path, doomed)
+    fd_trees.remove(doomed)
+    return True
+
+
+def _remove_leftover(root: Path, path: Path, current: set[Path], now: float) -> bool:
+    """Removes what is one still, if it is of a run under the run's lock."""
+    if path not in current:
+        return False
+    if path.parent == root / "tmp":
+        # Somebody may have gone on with it since.
+        if dead := _dead(path, now):
+            fd_trees.remove(path)
+        return dead
+    run = root / "runs" / path.relative_to(root / "runs").parts[0]
+    with (
+        contextlib.suppress(BlockingIOError, FileNotFoundError),
+        files.locked(run / "lock", wait=False),
+    ):
+        fd_trees.remove(path)
+        return True
+    return False

@@ -1,0 +1,319 @@
+"""Objects and runs are read and hashed again; each damaged thing is named, and nothing is changed.
+
+The answer's bits are those of Nix's store verification: 1 corrupted (bytes are not what they were),
+2 untrusted (whole, but not what the log of records vouches for), 4 not verifiable (it could not be
+read, or is of a newer version). Three different answers: a disk that fails to read says nothing
+about what is on it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal, ParamSpec
+
+from reprobox.errors import NewerFormat, ReproboxError, StoreDamaged
+from reprobox.kit import canon, fd_trees
+from reprobox.model import codec
+from reprobox.model.consistency import contradictions
+from reprobox.model.outcome import OutputFile
+from reprobox.model.ports import Progress
+from reprobox.model.record import Record
+from reprobox.store import (
+    heads,
+    image_addresses,
+    layout,
+    output_manifest,
+    output_tree,
+    run_ids,
+    verdict_files,
+)
+from reprobox.store.numbered_files import numbered
+from reprobox.store.objects import ObjectStore
+from reprobox.store.runs import Runs
+
+P = ParamSpec("P")
+Kind = Literal["corrupted", "untrusted", "unverifiable"]
+BITS: dict[Kind, int] = {"corrupted": 1, "untrusted": 2, "unverifiable": 4}
+_SHARD = re.compile(r"[0-9a-f]{2}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One thing that is wrong."""
+
+    what: str
+    kind: Kind
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What was read, and what was wrong with it."""
+
+    objects: int
+    runs: int
+    faults: tuple[Fault, ...]
+
+    @property
+    def code(self) -> int:
+        """The bits of all faults; 0 when there is none."""
+        return sum({BITS[fault.kind] for fault in self.faults})
+
+
+def check(root: Path, progress: Progress | None = None) -> Report:
+    """Reads all of a store.
+
+    Raises:
+        NewerFormat: the store itself is of a newer reprobox.
+        StoreError: the store's own directories cannot be listed.
+    """
+    layout.ensure(root)
+    store, runs = ObjectStore(root), Runs(root)
+    digests, names = list(store.iterate()), runs.ids()
+    faults: list[Fault] = list(_foreign(root))
+    faults += [
+        Fault(what=f"run {name}, intent.json", kind="corrupted", why="it is gone")
+        for name in runs.headless()
+    ]
+    looks = [
+        # Not `store.path`, which counts as a look-up.
+        *(
+            (partial(_kept, store, digest), root / "objects/sha256" / digest[7:9] / digest[9:])
+            for digest in digests
+        ),
+        *((partial(_run, runs, name), runs.folder / name) for name in names),
+    ]
+    with layout.trouble(f"looking into {root}"):
+        sizes = [fd_trees.bytes_of(place) for _, place in looks]
+    with contextlib.ExitStack() as stack:
+        bar = (
+            stack.enter_context(progress.task("reading the store again", sum(sizes)))
+            if progress
+            else None
+        )
+        for (look, _), size in zip(looks, sizes, strict=True):
+            faults += look()
+            bar.update(size) if bar else None
+    faults += _guarded("heads.log", _chain, runs, set(names))
+    return Report(objects=len(digests), runs=len(names), faults=tuple(faults))
+
+
+def _guarded(
+    what: str, look: Callable[P, Iterator[Fault]], *args: P.args, **kwargs: P.kwargs
+) -> list[Fault]:
+    """Runs a check; what it could not read, or not understand, becomes a fault of its own."""
+    found: list[Fault] = []
+    try:
+        found.extend(look(*args, **kwargs))
+    except NewerFormat as fault:
+        found.append(Fault(what=what, kind="unverifiable", why=fault.what))
+    except StoreDamaged as fault:
+        found.append(Fault(what=what, kind="corrupted", why=str(fault)))
+    except (ReproboxError, OSError) as fault:
+        found.append(Fault(what=what, kind="unverifiable", why=str(fault)))
+    return found
+
+
+def _foreign(root: Path) -> Iterator[Fault]:
+    base = root / "objects" / "sha256"
+    for folder in sorted(os.listdir(base)):
+        inside = sorted(os.listdir(base / folder)) if (base / folder).is_dir() else [""]
+        for name in inside:
+            if not _SHARD.fullmatch(folder) or not canon.is_digest(f"sha256:{folder}{name}"):
+                yield Fault(
+                    what=f"objects/sha256/{folder}/{name}", kind="untrusted", why="it is no object"
+                )
+
+
+def _kept(store: ObjectStore, digest: str) -> list[Fault]:
+    return _guarded(f"object {digest}", _object, store, digest)
+
+
+def _object(store: ObjectStore, digest: str) -> Iterator[Fault]:
+    if not store.verify(digest):
+        yield Fault(what=f"object {digest}", kind="corrupted", why="its bytes have another digest")
+
+
+def _run(runs: Runs, run_id: str) -> list[Fault]:
+    what = f"run {run_id}"
+    faults = _guarded(f"{what}, intent.json", _intent, runs, run_id)
+    if layout.exists(runs.folder / run_id / "record.json"):
+        faults += _guarded(f"{what}, record.json", _record, runs, run_id)
+    for path in verdict_files.paths(runs.folder / run_id):
+        faults += _guarded(f"{what}, verdicts/{path.name}", _verdict, path)
+    for path in numbered(runs.folder / run_id, image_addresses.FOLDER):
+        faults += _guarded(f"{what}, addresses/{path.name}", _address, path)
+    for path in numbered(runs.folder / run_id, "statements"):
+        faults += _guarded(f"{what}, statements/{path.name}", _statement, path)
+    return faults
+
+
+def _intent(runs: Runs, run_id: str) -> Iterator[Fault]:
+    intent = runs.intent(run_id)
+    what = f"run {run_id}, intent.json"
+    if intent.id != run_id:
+        yield Fault(what=what, kind="corrupted", why=f"it is of {intent.id}")
+    for name, (said, found) in contradictions(intent).items():
+        yield Fault(
+            what=what, kind="corrupted", why=f"its {name} is said to be {said!r} and is {found!r}"
+        )
+
+
+def _verdict(path: Path) -> Iterator[Fault]:
+    verdict_files.read(path)
+    yield from ()
+
+
+def _address(path: Path) -> Iterator[Fault]:
+    image_addresses.decode(path.read_bytes(), where=str(path))
+    yield from ()
+
+
+def _statement(path: Path) -> Iterator[Fault]:
+    """A signature is checked by `verify`; here it is asked only whether there is something to
+    check.
+    """
+    try:
+        canon.parse(path.read_bytes())
+    except ValueError as fault:
+        raise StoreDamaged(f"{path} is not readable JSON: {fault}") from fault
+    yield from ()
+
+
+def _record(runs: Runs, run_id: str) -> Iterator[Fault]:
+    record, _ = runs.record(run_id)
+    folder, what = runs.folder / run_id, f"run {run_id}"
+    if codec.digest(runs.intent(run_id)) != codec.digest(record.intent):
+        yield Fault(
+            what=f"{what}, intent.json", kind="corrupted", why="it is not the intent of the record"
+        )
+    for name, expected in (
+        ("stdout", record.stdout),
+        ("stderr", record.stderr),
+        ("config.yaml", record.intent.runspec.config_digest),
+    ):
+        yield from _guarded(f"{what}, {name}", _file, folder / name, f"{what}, {name}", expected)
+    yield from _guarded(
+        f"{what}, outputs.jsonl", _outputs, folder, what, record, runs.outputs_stayed(run_id)
+    )
+
+
+def _file(path: Path, what: str, expected: str) -> Iterator[Fault]:
+    try:
+        found = canon.digest_file(path)
+    except FileNotFoundError:
+        # A stream that the shim never opened is recorded as an empty one.
+        found = canon.digest_bytes(b"")
+    if found != expected:
+        yield Fault(what=what, kind="corrupted", why=f"it was {expected} and is {found}")
+
+
+def _outputs(folder: Path, what: str, record: Record, stayed: bool) -> Iterator[Fault]:
+    data = (
+        (folder / "outputs.jsonl").read_bytes() if layout.exists(folder / "outputs.jsonl") else b""
+    )
+    if canon.digest_bytes(data) != record.outputs.manifest:
+        raise StoreDamaged("its bytes are not those that the record names, or it is gone")
+    known = set()
+    for file in () if stayed else output_manifest.read_manifest(data):
+        known.add(file.path)
+        name = f"{what}, outputs/{file.path}"
+        yield from _guarded(name, _output, folder / "outputs", name, file)
+    for path in _walk(folder / "outputs"):
+        if path not in known:
+            yield Fault(
+                what=f"{what}, outputs/{path}", kind="untrusted", why="the record does not know it"
+            )
+
+
+def _output(top: Path, what: str, file: OutputFile) -> Iterator[Fault]:
+    kind, found = output_tree.found(top, file.path)
+    if kind != file.kind:
+        yield Fault(what=what, kind="corrupted", why=f"it was a {file.kind} and is {kind}")
+    elif found != file.sha256:
+        yield Fault(what=what, kind="corrupted", why=f"it was {file.sha256} and is {found}")
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    """Everything below a directory that is no directory itself; what cannot be entered is left out."""
+    waiting = [""]
+    while waiting:
+        prefix = waiting.pop()
+        with (
+            contextlib.suppress(OSError),
+            fd_trees.opened(folder, prefix.split("/")[:-1]) as fd,
+            os.scandir(fd) as entries,
+        ):
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(f"{prefix}{entry.name}/")
+                else:
+                    yield prefix + entry.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Log:
+    """heads.log, read once: it grows with every run, and may be asked about every run."""
+
+    last: Mapping[str, str]
+    """Run to the digest of the record that was announced last for it; empty where the run was
+    removed since.
+    """
+    broken: str | None = None
+    """Why what follows cannot be believed; `last` is of the lines before."""
+
+
+def read_log(runs: Runs) -> Log:
+    """Reads heads.log. Raises StoreError when that fails, NewerFormat when it is of a newer
+    version.
+    """
+    last: dict[str, str] = {}
+    try:
+        for head in heads.read(runs.root):
+            last[head.run] = head.record if head.event == "record" else ""
+    except StoreDamaged as fault:
+        return Log(last=last, broken=str(fault))
+    return Log(last=last)
+
+
+def vouched(runs: Runs, run_id: str, log: Log) -> str | None:
+    """Why the log of records does not vouch for a run; None when it does."""
+    return log.broken or _vouched(runs, run_id, log.last.get(run_id))
+
+
+def _chain(runs: Runs, here: set[str]) -> Iterator[Fault]:
+    """Whether every record is the last one that was announced for its run, and none is missing."""
+    log = read_log(runs)
+    if log.broken:
+        yield Fault(what="heads.log", kind="untrusted", why=log.broken)
+    for run_id in sorted(here | log.last.keys()):
+        if run_ids.is_id(run_id) and (why := _vouched(runs, run_id, log.last.get(run_id))):
+            yield Fault(what=f"run {run_id}", kind="untrusted", why=why)
+
+
+def _vouched(runs: Runs, run_id: str, announced: str | None) -> str | None:
+    path = runs.folder / run_id / "record.json"
+    if not layout.exists(path):
+        expected = announced and not (layout.exists(path.parent / "lock") and runs.held(run_id))
+        return (
+            "its record was announced and is not there: it was removed by hand, or its end was "
+            "cut off"
+            if expected
+            else None
+        )
+    if announced is None:
+        return "its record was never announced in heads.log"
+    if not announced:
+        return "it was removed, and is here again"
+    found = canon.digest_bytes(path.read_bytes())
+    return (
+        None
+        if found == announced
+        else f"its record is not the one that was announced last: {announced}"
+    )

@@ -1,0 +1,1 @@
+"""Stores elsewhere: a directory, a bucket, a directory behind SSH."""

@@ -1,0 +1,51 @@
+"""Run ids: `20261120-153012-brave-otter-3f9c`: sortable by creation (UTC), readable, unique."""
+
+from __future__ import annotations
+
+import functools
+import re
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib import resources
+
+_ID = re.compile(r"\d{8}-\d{6}-[a-z]+-[a-z]+-[0-9a-f]{4}")
+_LIST_LENGTH = 64
+
+
+def is_id(text: str) -> bool:
+    """Whether the text has the form of a run id; so it is safe to make a path of it."""
+    return _ID.fullmatch(text) is not None
+
+
+def created(run_id: str) -> float:
+    """When the run was made, to the second, seconds since 1970; 0.0 when the id's date is none."""
+    try:
+        return datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def new_id(now: float, taken: Callable[[str], bool] = lambda _: False) -> str:
+    """A fresh id.
+
+    Args:
+        now: seconds since 1970.
+        taken: whether an id is in use; `Runs.begin` decides for good, because it creates the
+            directory.
+    """
+    adjectives, animals = _words()
+    stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
+    while True:
+        fresh = (
+            f"{stamp}-{secrets.choice(adjectives)}-{secrets.choice(animals)}-{secrets.token_hex(2)}"
+        )
+        if not taken(fresh):
+            return fresh
+
+
+@functools.cache
+def _words() -> tuple[list[str], list[str]]:
+    text = resources.files("reprobox.store").joinpath("words.txt").read_text(encoding="ascii")
+    words = " ".join(line for line in text.splitlines() if not line.startswith("#")).split()
+    return words[:_LIST_LENGTH], words[_LIST_LENGTH:]

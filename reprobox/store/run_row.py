@@ -1,0 +1,158 @@
+"""What a list needs to know of a run: few fields, read fast, so that 10,000 runs are indexed in
+seconds.
+
+The strict reader of a whole record takes milliseconds, because a record holds its lock; this one
+takes a tenth of that and checks the record's bytes against their checksum all the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reprobox.errors import NewerFormat, StoreDamaged
+from reprobox.kit import canon
+from reprobox.model import codec
+from reprobox.store import layout, run_ids, run_state, rundir
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRow:
+    """A run in a list."""
+
+    id: str
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    state: str
+    created: float
+    exit_code: int | None = None
+    reason: str = ""
+    duration: float | None = None
+    commit: str = ""
+    branch: str | None = None
+    config_path: str = ""
+    identity: str = ""
+    image: str = ""
+    replay_of: str | None = None
+    outputs: int | None = None
+    """How many paths."""
+    size: int | None = None
+    """Bytes of all outputs."""
+    digest: str = ""
+    """Of the record; empty while there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _RunSpec:
+    commit: str
+    config_path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Image:
+    config: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    branch: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Intent:
+    id: str
+    runspec: _RunSpec
+    identity: str
+    image: _Image
+    source: _Source
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    replay_of: str | None = None
+    created: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Exit:
+    code: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Outputs:
+    files: int
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Record:
+    intent: _Intent
+    exit: _Exit
+    duration: float
+    outputs: _Outputs = field(default_factory=lambda: _Outputs(files=0, size=0))
+
+
+OPEN = "open"
+"""State of a row without a record: what became of the run is computed when it is asked for."""
+DAMAGED = "damaged"
+"""State of a row whose record cannot be read: it is listed, never left out."""
+
+
+def read(run: Path) -> RunRow | None:
+    """A run's row; None when the run never happened (no intent).
+
+    Raises:
+        StoreError: the operating system refused to read; that is neither damage nor absence.
+    """
+    with layout.trouble(f"reading {run}"):
+        try:
+            intent_bytes = (run / "intent.json").read_bytes()
+        except FileNotFoundError:
+            return None if rundir.unborn(run) else _damaged(run.name, "its intent is gone")
+        except NotADirectoryError:
+            return None
+        record_bytes, seal = _read(run / "record.json"), _read(run / "record.sha256")
+    try:
+        if record_bytes is None:
+            return _row(
+                codec.peek(_Intent, intent_bytes, where=f"the intent of {run.name}"), None, ""
+            )
+        digest = canon.digest_bytes(record_bytes)
+        if seal is None or seal.decode("ascii", "replace").strip() != digest:
+            return _damaged(run.name, "its bytes are not the ones that were written")
+        record = codec.peek(_Record, record_bytes, where=f"the record of {run.name}")
+        return _row(record.intent, record, digest)
+    except (StoreDamaged, NewerFormat) as fault:
+        return _damaged(run.name, fault.what)
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _damaged(run_id: str, why: str) -> RunRow:
+    return RunRow(id=run_id, state=DAMAGED, created=run_ids.created(run_id), reason=why)
+
+
+def _row(intent: _Intent, record: _Record | None, digest: str) -> RunRow:
+    return RunRow(
+        id=intent.id,
+        name=intent.name,
+        tags=intent.tags,
+        state=run_state.name_of(record.exit.code, record.exit.reason) if record else OPEN,
+        created=intent.created,
+        exit_code=record.exit.code if record else None,
+        reason=record.exit.reason if record else "",
+        duration=record.duration if record else None,
+        commit=intent.runspec.commit,
+        branch=intent.source.branch,
+        config_path=intent.runspec.config_path,
+        identity=intent.identity,
+        image=intent.image.config,
+        replay_of=intent.replay_of,
+        outputs=record.outputs.files if record else None,
+        size=record.outputs.size if record else None,
+        digest=digest,
+    )

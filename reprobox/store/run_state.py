@@ -1,0 +1,71 @@
+"""What became of a run: computed from what is on disk and what the engine says, never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from reprobox.model.outcome import ContainerState, Exit
+
+Name = Literal["queued", "running", "finished", "failed", "interrupted", "lost", "damaged"]
+Containers = Callable[[str], ContainerState | None]
+"""Gives the container of a name or ID; None when the engine has none. May raise EngineUnavailable."""
+
+_ALIVE = ("running", "paused", "restarting")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunState:
+    """A run's state and what it follows from.
+
+    `queued` and `running` runs have no record yet. A run that is `running` and whose container has
+    exited has ended, and nobody has written its record: the next command does. `interrupted` and
+    `lost` without a record likewise wait for their record.
+    """
+
+    name: Name
+    why: str = ""
+    supervised: bool = False
+    """Whether a process holds the run."""
+    recorded: bool = False
+    container: ContainerState | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will happen in it by itself."""
+        return self.name not in ("queued", "running")
+
+
+def of_exit(exit_: Exit) -> RunState:
+    """The state of a run with a record: an engine's fault is never the experiment's failure."""
+    return RunState(
+        name=name_of(exit_.code, exit_.reason), why=exit_.message or exit_.reason, recorded=True
+    )
+
+
+def name_of(code: int, reason: str) -> Name:
+    """State of a recorded run, from its exit code and reason."""
+    names: dict[str, Name] = {"interrupted": "interrupted", "engine": "interrupted", "lost": "lost"}
+    return names.get(reason, "finished" if code == 0 else "failed")
+
+
+def of_open(*, supervised: bool, started: bool, container: ContainerState | None) -> RunState:
+    """The state of a run without a record (research: protocol point 5)."""
+
+    def answer(name: Name, why: str) -> RunState:
+        return RunState(name=name, why=why, supervised=supervised, container=container)
+
+    if container is not None and container.status in _ALIVE:
+        return answer("running", "")
+    if supervised:
+        return answer("running" if started else "queued", "")
+    if container is None:
+        if started:
+            return answer("lost", "its container is gone, and nobody saw the end")
+        return answer("interrupted", "reprobox died before the container was created")
+    if container.status == "created":
+        return answer("interrupted", "reprobox died before the container was started")
+    if container.status == "removing":
+        return answer("lost", "its container is being removed, and nobody saw the end")
+    return answer("running", "it has ended; its outcome is still to be collected")

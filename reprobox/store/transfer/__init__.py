@@ -1,0 +1,1 @@
+"""One copy of runs between two ends: bundles, remote stores, this project."""

@@ -1,0 +1,315 @@
+"""A project as the end where runs arrive: blobs wait in `tmp/` or become objects; a run appears by
+one rename, whole.
+
+Nothing in a card is believed: a run is published only when its record, its intent, its output
+manifest and its streams are the bytes that the record names, and its outputs are written by
+directory descriptors, which never follow a link.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from reprobox.errors import BundleRefused, HashMismatch, RunBusy, RunNotFound, StoreError
+from reprobox.kit import canon, fd_trees, files
+from reprobox.store import heads, layout, output_tree
+from reprobox.store.numbered_files import add_numbered, numbered
+from reprobox.store.objects import ObjectStore
+from reprobox.store.runs import Runs
+from reprobox.store.transfer import arrival_check, copy, outgoing
+from reprobox.store.transfer.copy import Blob, Card, Readable
+
+_CHUNK = 1 << 20
+_SHARED = frozenset(("lock", "image", "inputs"))
+"""Roles whose bytes other projects may want too; the others belong to the project."""
+_MADE = "incoming-"
+"""How directories in `tmp/` begin in which a run is put together."""
+_ROOM = 64 << 20
+"""Bytes that stay free on the disk."""
+
+TakeCode = Callable[[Card, Mapping[str, Path]], None]
+"""Puts a commit into git, from files by digest (pack and LFS content)."""
+
+
+class Project:
+    """A project's store (`reprobox.store.copy.Stock`); a context manager, because one import at a
+    time goes on in a project.
+
+    Args:
+        has_commit: whether git has a commit already.
+        take_code: puts it there, with what else the run needs to be found in git.
+        outside_links: whether outputs may be links that lead out of the run's outputs.
+    """
+
+    def __init__(
+        self,
+        runs: Runs,
+        shared: ObjectStore,
+        *,
+        has_commit: Callable[[str], bool],
+        take_code: TakeCode,
+        outside_links: bool = False,
+    ) -> None:
+        self._runs, self._shared, self._own = runs, shared, ObjectStore(runs.root)
+        self._has_commit, self._take_code, self._outside = has_commit, take_code, outside_links
+        self._stack = contextlib.ExitStack()
+        self._needed: dict[str, set[str]] = {}
+        self._all: set[str] = set()
+
+    def __enter__(self) -> Self:
+        layout.ensure(self._runs.root)
+        with layout.trouble("beginning to take runs"), contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(files.locked(self._runs.root / "incoming.lock", wait=False))
+            except BlockingIOError as fault:
+                raise RunBusy(
+                    "another import or pull into this project is going on",
+                    next_step="wait for it, then try again",
+                ) from fault
+            self._clear()
+            self._stack = stack.pop_all()
+        return self
+
+    def _clear(self) -> None:
+        """Removes what an import that was killed had made of runs; only one that has the lock makes
+        such things.
+        """
+        for name in os.listdir(self._runs.root / "tmp"):
+            if name.startswith(_MADE):
+                fd_trees.remove(self._runs.root / "tmp" / name)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def missing(self, cards: Sequence[Card]) -> Mapping[str, int]:
+        """What is not here; refuses a run that is here and differs."""
+        self._needed = {}
+        self._all = {canon.hex_of(blob.digest) for card in cards for blob in card.blobs}
+        with layout.trouble("looking for what is here"):
+            for card in cards:
+                for blob in self._needs(card):
+                    self._needed.setdefault(blob.digest, set()).add(blob.role)
+        wanted = copy.wanted_of(cards)
+        return {
+            digest: wanted[digest]
+            for digest in wanted
+            if digest in self._needed and not self._waits(digest)
+        }
+
+    def _needs(self, card: Card) -> Iterator[Blob]:
+        known = self._known(card)
+        files_here = set(self._files(card.id)) if known else set()
+        for blob in card.blobs:
+            objects = self._objects_of(blob.role)
+            if objects is not None:
+                here = (
+                    objects.has(blob.digest)
+                    and objects.path(blob.digest).stat().st_size == blob.size
+                )
+            elif blob.role == "code":
+                here = self._has_commit(card.commit)
+            else:
+                here = known and (blob.role == "outputs" or blob.digest in files_here)
+            if not here:
+                yield blob
+
+    def _files(self, run_id: str) -> Iterator[str]:
+        folder = self._runs.path(run_id)
+        with layout.trouble(f"reading {folder}"):
+            for name in outgoing.names(folder):
+                yield canon.digest_file(folder / name)
+
+    def _waits(self, digest: str) -> bool:
+        """Whether the bytes wait here, whole, from a copy that was cut off; what becomes an object
+        does not wait.
+        """
+        if any(self._objects_of(role) for role in self._needed[digest]):
+            return False
+        with layout.trouble("looking for what came before"):
+            try:
+                path = self._own.partial(digest)
+                # gc takes what nobody has touched for long.
+                os.utime(path)
+                return canon.digest_file(path) == digest
+            except FileNotFoundError:
+                return False
+
+    def _objects_of(self, role: str) -> ObjectStore | None:
+        return self._shared if role in _SHARED else self._own if role == "spec" else None
+
+    def _known(self, card: Card) -> bool:
+        try:
+            finished = self._runs.finished(card.id)
+        except RunNotFound:
+            return False
+        if not finished:
+            raise RunBusy(
+                f"run {card.id} is here already and has not ended",
+                next_step=f"reprobox show {card.id}",
+            )
+        found = canon.digest_bytes(self._runs.record_bytes(card.id))
+        if found != card.record:
+            raise BundleRefused(
+                f"there is another run {card.id} here, so nothing was taken",
+                why=f"The record here is {found}, the one that came is {card.record}. Records are "
+                "never edited: one was forged.",
+                next_step=f"compare them with the person who sent it; `reprobox rm {card.id}` "
+                "gives up the one here",
+            )
+        return True
+
+    def begin(self, cards: Sequence[Card], wanted: Mapping[str, int]) -> Mapping[str, int]:
+        """Looks for room, and for what a copy that was cut off left."""
+        # What waits is copied once more into the run, and removed at the very end.
+        made = sum(
+            blob.size
+            for card in cards
+            for blob in card.of("run", "outputs")
+            if blob.digest in self._needed
+        )
+        need = sum(wanted.values()) + made
+        with layout.trouble("looking for room"):
+            free = shutil.disk_usage(self._runs.root).free
+            begun = {
+                digest: have
+                for digest, size in wanted.items()
+                if (have := self._begun(digest, size))
+            }
+        if need + _ROOM > free:
+            raise StoreError(
+                f"the runs need {need} bytes and the disk has {free} free",
+                next_step="free some space, or leave parts out (--with)",
+            )
+        return begun
+
+    def _begun(self, digest: str, size: int) -> int:
+        """How many bytes a copy may go on after; a whole file of other bytes (it would not be
+        wanted else) is no beginning.
+        """
+        try:
+            have = os.stat(self._waiting(digest).partial(digest)).st_size
+        except FileNotFoundError:
+            return 0
+        return have if have < size else 0
+
+    def _waiting(self, digest: str) -> ObjectStore:
+        """Where a blob waits."""
+        return self._shared if self._needed[digest] <= _SHARED else self._own
+
+    def put(self, digest: str, size: int, stream: Readable, offset: int = 0) -> None:
+        """Takes a blob; it waits in `tmp/` until it is whole, and is an object or ready to be part
+        of a run then.
+        """
+        homes = list(
+            {objects for role in self._needed[digest] if (objects := self._objects_of(role))}
+        )
+        stays = bool(self._needed[digest] - _SHARED - {"spec"})
+        with self._waiting(digest).claimed(digest) as path, layout.trouble(f"writing {digest}"):
+            if not stays and all(objects.has(digest) for objects in homes):
+                # Another import, into another project, has just brought it to the shared store.
+                path.unlink()
+                return
+            try:
+                _write(path, size, stream, offset)
+                for number, objects in enumerate(homes, 1):
+                    objects.put_file(path, expect=digest, move=number == len(homes) and not stays)
+                if not homes and canon.digest_file(path) != digest:
+                    raise HashMismatch(
+                        "the bytes that came are not the ones that were announced",
+                        why=f"announced: {digest}",
+                    )
+            except HashMismatch:
+                path.unlink(missing_ok=True)
+                raise
+
+    def publish(self, card: Card) -> bool:
+        """Checks a run against its own record and makes it visible; a known run gets the verdicts
+        and statements it lacks.
+        """
+        known = self._known(card)
+        checked = (
+            None
+            if known
+            else arrival_check.check(card, self._own.partial, outside_links=self._outside)
+        )
+        if card.pack is not None and not self._has_commit(card.commit):
+            self._take_code(
+                card, {blob.digest: self._own.partial(blob.digest) for blob in card.of("code")}
+            )
+        record = checked.record if checked else self._runs.record(card.id)[0]
+        for key, value in arrival_check.facts(card, record.intent.image.config).items():
+            self._own.remember(key, value)
+        with layout.trouble(f"publishing run {card.id}"):
+            if checked is None:
+                self._add_numbered(card)
+            else:
+                self._publish(card, checked)
+        return checked is not None
+
+    def _publish(self, card: Card, checked: arrival_check.Checked) -> None:
+        made = self._runs.root / "tmp" / f"{_MADE}{card.id}-{secrets.token_hex(4)}"
+        made.mkdir(mode=0o700)
+        try:
+            for member in card.members:
+                files.make_dir((made / member.name).parent)
+                shutil.copyfile(self._own.partial(member.digest), made / member.name)
+                os.chmod(made / member.name, 0o600)
+            if checked.with_outputs:
+                output_tree.write(made / "outputs", checked.outputs, self._own.partial)
+            (made / "record.sha256").write_text(f"{card.record}\n", "ascii")
+            files.sync_filesystem(made)
+            heads.append(self._runs.root, card.id, "record", card.record)
+            os.rename(made, self._runs.folder / card.id)
+            files.fsync_dir(self._runs.folder)
+        except BaseException:
+            # What went wrong first is what the user has to know; the next import removes what is
+            # left.
+            with contextlib.suppress(OSError):
+                fd_trees.remove(made)
+            raise
+
+    def _add_numbered(self, card: Card) -> None:
+        """Verdicts and statements that this project's copy of the run does not have yet."""
+        run = self._runs.path(card.id)
+        for folder in copy.FOLDERS:
+            there = {canon.digest_file(path) for path in numbered(run, folder)}
+            for member in card.members:
+                if member.name.startswith(f"{folder}/") and member.digest not in there:
+                    data = self._own.partial(member.digest).read_bytes()
+                    arrival_check.check_numbered(card, folder, data)
+                    add_numbered(run, folder, data)
+
+    def finish(self) -> None:
+        """Nothing that waited is needed any more."""
+        with layout.trouble("clearing what waited"):
+            waiting = self._runs.root / "tmp"
+            for name in os.listdir(waiting):
+                if name.removeprefix("partial-") in self._all:
+                    (waiting / name).unlink(missing_ok=True)
+
+
+def _write(path: Path, size: int, stream: Readable, offset: int) -> None:
+    """Writes a stream into a file, from an offset on. Raises HashMismatch when the file has no
+    beginning of that length.
+    """
+    with path.open("r+b") as target:
+        if target.seek(0, os.SEEK_END) < offset:
+            raise HashMismatch("what a copy before had left is gone")
+        target.truncate(offset)
+        target.seek(offset)
+        left = size - offset
+        while left and (chunk := stream.read(min(_CHUNK, left))):
+            target.write(chunk)
+            left -= len(chunk)

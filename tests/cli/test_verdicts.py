@@ -1,0 +1,301 @@
+"""What a verdict says and answers, by the real command line."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from flow_project import Project
+
+from reprobox.kit.units import counted
+
+Change = Callable[[str, str], str]
+
+
+def last(said: str) -> str:
+    return said.splitlines()[-1]
+
+
+def test_without_outputs_stdout_decides(project: Project, change: Change) -> None:
+    change("train.py", "import time\nprint(time.time_ns())\n")
+    project.run()
+    said = project("replay")
+    assert (said.code, last(said.out)) == (1, "different: no outputs, stdout differs")
+    assert "the forecast did not hold" in said.out
+    checked = project("check")
+    assert (checked.code, last(checked.out)) == (
+        1,
+        "preflight: the whole program differs in two containers",
+    )
+    assert "stdout differs" in checked.out.splitlines()
+
+    change("train.py", "print(3)\n")
+    project.run()
+    said = project("replay")
+    assert (said.code, last(said.out)) == (0, "identical: no outputs, stdout identical")
+    assert project("check").code == 0
+
+
+def test_nothing_to_compare_is_no_success(project: Project, change: Change) -> None:
+    change("train.py", "raise SystemExit(1)\n")
+    project.run(code=1)
+    said = project("replay")
+    nothing = "nothing to compare: no output that counts, and nothing on stdout that counts"
+    assert (said.code, last(said.out)) == (60, f"{nothing}; both failed with exit 1")
+    assert project("diff", "latest~1", "latest").code == 60
+    checked = project("check")
+    assert (checked.code, last(checked.out).split(";")[0]) == (60, "preflight: not checked")
+
+
+def test_stdout_counts_beside_outputs_where_a_rule_says_so(
+    project: Project, change: Change
+) -> None:
+    change("train.py", "import time\nopen('o', 'w').write('1')\nprint(time.time_ns())\n")
+    project.run()
+    said = project("replay")
+    assert (said.code, last(said.out)) == (
+        0,
+        "identical: 1 of 1 output is bit-identical, stdout differs",
+    )
+    assert "stdout differs and does not count" in said.out
+    config = (project.top / "config.yaml").read_text()
+    change("config.yaml", config + '  outputs: {"<stdout>": bytes}\n')
+    project.run()
+    said = project("replay")
+    assert (said.code, last(said.out)) == (
+        1,
+        "different: 1 of 1 output is bit-identical, stdout differs",
+    )
+
+
+def test_the_ends_of_both_runs_are_compared(project: Project, change: Change) -> None:
+    change(
+        "train.py",
+        "import sys\nopen('o', "
+        "'w').write('1')\nsys.exit(int(open(sys.argv[1]).readline().split()[1]))\n",
+    )
+    project.run(code=3)
+    said = project("replay")
+    assert said.code == 0
+    assert (
+        last(said.out)
+        == "identical: 1 of 1 output is bit-identical, stdout identical; both failed with exit 3"
+    )
+    project.run("scale=0")
+    said = project("diff", "latest~2", "latest")
+    assert said.code == 1
+    assert last(said.out).endswith("; the first failed with exit 3, the second ended with exit 0")
+
+
+def test_causes_are_told_only_where_something_differs(project: Project, change: Change) -> None:
+    config = (project.top / "config.yaml").read_text()
+    change("train.py", "import time\nopen('o.json', 'w').write('[%s]' % time.time())\n")
+    change("config.yaml", config + "  outputs: {o.json: {compare: content, rtol: 1}}\n")
+    project.run()
+    said = project("replay")
+    assert (said.code, last(said.out).split(":")[0]) == (0, "equal under a declared rule")
+    assert "possible cause" not in said.out
+    assert project("diff", "latest~1", "latest", "--json").json["causes"] == []
+    change("train.py", "pass\n")
+    project.run()
+    assert "possible cause" not in project("replay").out
+    said = project("explain", "latest", "latest~2")
+    assert (said.code, "possible cause: commit" in said.out) == (1, True)
+
+
+EVENTS = """\
+import os, time
+os.makedirs("runs/exp 1")
+open(f"runs/exp 1/events.out.tfevents.{int(time.time())}.reprobox.{os.getpid()}.0", "wb").write(b"")
+"""
+
+
+def test_event_files_are_compared_under_their_rule_though_their_names_hold_the_time(
+    project: Project, change: Change
+) -> None:
+    config = (project.top / "config.yaml").read_text()
+    change("train.py", EVENTS)
+    change("config.yaml", config + '  outputs: {"events*": {compare: content}}\n')
+    project.run()
+    time.sleep(1.1)
+    said = project("replay")
+    assert said.code == 0, said.out
+    first, second = sorted(
+        file.name for file in (project.top / ".reprobox").glob("runs/*/outputs/runs/exp 1/*")
+    )
+    (row,) = [line for line in said.out.splitlines() if line.startswith("runs/exp 1/events")]
+    assert row.startswith(f"runs/exp 1/{first} -> {second} ")
+    assert row.endswith(" equal-under-rule")
+    assert last(said.out).startswith(
+        "equal under a declared rule: 0 of 1 bit-identical, 1 equal under their rule"
+    )
+
+
+def test_diff_names_the_keys_that_were_changed_and_not_what_follows_from_the_commit(
+    project: Project, change: Change
+) -> None:
+    project.run()
+    project.run("scale=5")
+    said = project("diff", "latest~1", "latest")
+    assert said.code == 1
+    assert [line for line in said.out.splitlines() if line.startswith("possible cause")] == [
+        "possible cause: config scale: 3 -> 5. the script reads another value"
+    ]
+    config = (project.top / "config.yaml").read_text()
+    time.sleep(1.1)  # a commit's time is in whole seconds
+    change("config.yaml", config.replace("scale: 3", "scale: 4"))
+    project.run()
+    causes = project("diff", "latest~2", "latest", "--json").json["causes"]
+    assert [cause["what"] for cause in causes] == ["commit", "config scale"]
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "said"),
+    [
+        (0, ("output",), "0 outputs"),
+        (1, ("output",), "1 output"),
+        (2, ("output",), "2 outputs"),
+        (1234567, ("run",), "1,234,567 runs"),
+        (1, ("process", "processes"), "1 process"),
+        (0, ("process", "processes"), "0 processes"),
+    ],
+)
+def test_a_number_is_said_with_its_noun(number: int, words: tuple[str, ...], said: str) -> None:
+    assert counted(number, *words) == said
+
+
+def test_one_thing_is_said_as_one(project: Project, change: Change, tmp_path: Path) -> None:
+    change("train.py", "open('o', 'w').write('1')\n")
+    made = project("run", "config.yaml")
+    assert " 1 output, 1 B " in made.err
+    assert project("replay").out.endswith(
+        "identical: 1 of 1 output is bit-identical, stdout identical\n"
+    )
+    assert ", 1 output " in project("verify", "latest").out
+    written = project("export", "latest", "-o", str(tmp_path / "one.rbx"))
+    assert re.search(r"\b1 run, \d+ blobs", written.err), written.err
+    assert " 2 runs, " in project("fsck", "--project").err
+    assert "This project has 2 runs." in project("show", "latest~9").err
+    assert (
+        "(1 thing)" in project("gc", "--project").err
+        or "(0 things)" in project("gc", "--project").err
+    )
+
+
+HUNGRY = """\
+import subprocess, sys
+open("o", "w").write("1")
+subprocess.run([sys.executable, "-c", "x = bytearray(10**9)"], check=sys.argv[1] == "checked")
+"""
+
+
+@pytest.mark.parametrize("end", ["checked", "passed over", "itself"])
+def test_a_run_that_lost_to_the_memory_limit_says_so_in_its_verdict(
+    project: Project, change: Change, end: str
+) -> None:
+    change(
+        "train.py",
+        "open('o', 'w').write('1')\nx = bytearray(10**9)\n" if end == "itself" else HUNGRY,
+    )
+    code, how = {
+        "checked": (
+            1,
+            "both failed with exit 1 after 1 process of it had been killed for want of memory",
+        ),
+        "passed over": (
+            0,
+            "both ended with exit 0 after 1 process of it had been killed for want of memory",
+        ),
+        "itself": (137, "each was killed for want of memory (exit 137)"),
+    }[end]
+    project.run("reprobox.memory=100m", f"reprobox.command=[python3, train.py, {end}]", code=code)
+    said = project("replay")
+    assert (said.code, last(said.out)) == (
+        0,
+        f"identical: 1 of 1 output is bit-identical, stdout identical; {how}",
+    )
+
+
+def test_a_file_of_the_commit_that_only_one_run_deletes_is_a_difference(
+    project: Project, change: Change
+) -> None:
+    project.write("data/more.txt", "4\n")
+    project.write(
+        "config.yaml",
+        (project.top / "config.yaml").read_text() + "  secrets: {DELETES: env:DELETES}\n",
+    )
+    change(
+        "train.py",
+        "import os\nopen('model', 'w')\nif os.environ['DELETES'] == 'it does': "
+        "os.remove('data/more.txt')\n",
+    )
+    first = project("run", "config.yaml", "--json", DELETES="it does").json
+    assert first["record"]["met"]["deleted"] == ["data/more.txt"]
+    again = project("replay", DELETES="it does")
+    assert again.code == 0, again.err
+    said = project("replay", first["record"]["intent"]["id"], DELETES="it does not")
+    assert (said.code, last(said.out)) == (
+        1,
+        "different: 1 of 2 outputs are bit-identical, stdout identical",
+    )
+    assert "data/more.txt: a file of the commit that only the first deleted" in said.out
+
+
+def test_an_empty_directory_is_no_result_beside_stdout(project: Project, change: Change) -> None:
+    change("train.py", "import os, time\nos.mkdir('results')\nprint(time.time_ns())\n")
+    project.run()
+    said = project("replay")
+    assert (said.code, last(said.out)) == (
+        1,
+        "different: 1 of 1 output is bit-identical, stdout differs",
+    )
+    checked = project("check")
+    assert (checked.code, last(checked.out)) == (
+        1,
+        "preflight: the whole program differs in two containers",
+    )
+    assert "stdout differs" in checked.out.splitlines()
+
+
+# The second of the two runs of a preflight has another directory for temporary files.
+HANGS = """
+import os, sys, time, reprobox_trail
+reprobox_trail.log(1, {{"a": b"12345678"}})
+open("model.bin", "w").write("x")
+sys.stdout.flush()
+if os.environ.get("TMPDIR", "/tmp") != "/tmp":
+    time.sleep(60)
+sys.exit({code})
+"""
+
+
+def test_of_two_runs_one_failed_and_the_other_was_stopped_at_the_limit(
+    project: Project, change: Change
+) -> None:
+    change("train.py", HANGS.format(code=1))
+    checked = project("check", "--limit", "5")
+    assert checked.code == 60, checked.out
+    assert (
+        last(checked.out) == "preflight: not checked; give it more time (--limit), or fewer steps"
+    )
+    change("train.py", HANGS.format(code=0))
+    checked = project("check", "--limit", "5")
+    assert (checked.code, last(checked.out)) == (
+        0,
+        "preflight: the first step is the same in two containers",
+    )
+
+
+def test_a_config_that_is_not_the_recorded_one_any_more_is_not_replayed(project: Project) -> None:
+    digest = project.run("scale=4")["record"]["intent"]["runspec"]["config_digest"].removeprefix(
+        "sha256:"
+    )
+    stored = project.top / ".reprobox/objects/sha256" / digest[:2] / digest[2:]
+    stored.chmod(0o644)
+    stored.write_bytes(stored.read_bytes().replace(b"scale: 4", b"scale: 5"))
+    said = project("replay")
+    assert said.code == 53, said.out
+    assert "is not what was recorded, so the replay was not started" in said.err

@@ -1,0 +1,238 @@
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness_runs import NOW, a_finished_run, a_record, an_intent
+
+from reprobox.errors import StoreError
+from reprobox.kit import canon
+from reprobox.model.outcome import ContainerState
+from reprobox.store.config_index import Setting
+from reprobox.store.output_manifest import outputs_manifest
+from reprobox.store.run_ids import new_id
+from reprobox.store.runs import Runs
+
+
+def listed(runs: Runs) -> list[str]:
+    return [row.id for row in runs.list()]
+
+
+def test_the_list_follows_the_directories(runs: Runs) -> None:
+    assert listed(runs) == []
+    first = a_finished_run(runs, now=NOW)
+    assert listed(runs) == [first]
+    second = a_finished_run(runs, now=NOW + 1)
+    assert listed(runs) == [second, first]
+    runs.remove(first)
+    assert listed(runs) == [second]
+    intent = an_intent(now=NOW + 2)
+    with runs.begin(intent, {}) as run:
+        assert [(row.id, row.state) for row in runs.list(limit=1)] == [(intent.id, "queued")]
+        run.finish(a_record(intent, code=4), outputs_manifest(()))
+    (row,) = runs.list(limit=1)
+    assert (row.state, row.exit_code, row.reason, row.duration, row.commit) == (
+        "failed",
+        4,
+        "exited",
+        1.0,
+        "c" * 40,
+    )
+
+
+def test_runs_are_found_by_time_and_by_commit(runs: Runs) -> None:
+    a, b, c = (a_finished_run(runs, now=NOW + 10 * number) for number in range(3))
+    assert [row.id for row in runs.list(since=NOW + 10, until=NOW + 20)] == [b]
+    assert [row.id for row in runs.list(until=NOW + 20)] == [b, a]
+    assert [row.id for row in runs.list(commit="c" * 7, limit=1)] == [c]
+    assert len(list(runs.list(commit="c" * 40))) == 3
+    assert list(runs.list(commit="d")) == []
+    assert list(runs.list(commit="cd")) == []
+
+
+def test_runs_are_found_by_what_their_config_says(runs: Runs) -> None:
+    configs: list[dict[str, Any]] = [
+        {"lr": 0.1, "model": {"width": 64, "a.b": [1.0, 2]}, "name": "x\ny=1", "debug": "no"},
+        {"lr": 0.1, "model": {"width": 64.0, "a.b": []}, "y": 1, "none": None, "empty": {}},
+        {"lr": "0.1", "model": 5, "é": True},
+    ]
+    made = []
+    for number, config in enumerate(configs):
+        intent = replace(an_intent(now=NOW + number), config=config)
+        with runs.begin(intent, {}) as run:
+            if number != 1:  # a run without a record has a config too
+                run.finish(a_record(intent), outputs_manifest(()))
+        made.append(intent.id)
+
+    def found(*wanted: tuple[tuple[str, ...], Any]) -> list[int]:
+        settings = [Setting(key=key, values=(value,)) for key, value in wanted]
+        return sorted(made.index(row.id) for row in runs.list(settings=settings))
+
+    assert found((("lr",), 0.1)) == [0, 1]
+    assert found((("lr",), "0.1")) == [2]
+    assert found((("model", "width"), 64)) == [0, 1]
+    assert found((("model", "a.b"), [1, 2.0])) == [0]
+    assert found((("lr",), 0.1), (("y",), 1)) == [1]
+    assert found((("y",), True)) == []
+    assert found((("none",), None)) == [1]
+    assert found((("empty",), {})) == [1]
+    assert found((("model",), 5)) == [2]
+    assert found((("é",), True)) == [2]
+    assert found((("model", "width"), 6)) == []
+    (row,) = runs.list(settings=[Setting(key=("lr",), values=(5, "0.1"))], limit=1)
+    assert row.id == made[2]
+    runs.remove(made[0])
+    later = replace(an_intent(now=NOW + 9), config={"lr": 0.1})
+    with runs.begin(later, {}):
+        assert [row.id for row in runs.list(settings=[Setting(key=("lr",), values=(0.1,))])] == [
+            later.id,
+            made[1],
+        ]
+
+
+def test_a_run_made_in_the_same_tick_as_a_list_is_not_missed(runs: Runs) -> None:
+    made = []
+    for number in range(40):
+        made.append(a_finished_run(runs, now=NOW + number))
+        assert listed(runs)[0] == made[-1]
+
+
+def test_filters(runs: Runs) -> None:
+    a = a_finished_run(runs, now=NOW, name="base", tags=("x", "long tag"))
+    b = a_finished_run(runs, now=NOW + 10, name="base line", tags=("xx",), code=1)
+    c = a_finished_run(runs, now=NOW + 20, replay_of=a)
+    open_intent = an_intent(now=NOW + 30, tags=("x",))
+    with runs.begin(open_intent, {}) as run:
+        run.started("f" * 64)
+    d = open_intent.id
+    assert listed(runs) == [d, c, b, a]
+    assert [row.id for row in runs.list(name="base")] == [a]
+    assert [row.id for row in runs.list(name="base*")] == [b, a]
+    assert [row.id for row in runs.list(tag="x")] == [d, a]
+    assert [row.id for row in runs.list(tag="long tag")] == [a]
+    assert [row.id for row in runs.list(state="failed")] == [b]
+    assert [row.id for row in runs.list(since=NOW + 15)] == [d, c]
+    assert [row.id for row in runs.list(replay_of=a)] == [c]
+    assert [row.id for row in runs.list(state="finished", limit=1)] == [c]
+    assert [row.state for row in runs.list(limit=1)] == ["open"]
+    assert [row.id for row in runs.list(state="lost", containers=lambda _: None)] == [d]
+    alive = ContainerState(id="f" * 64, name="x", status="running")
+    assert [row.id for row in runs.list(state="running", containers=lambda _: alive)] == [d]
+
+
+def truth(runs: Runs) -> list[tuple[str, str]]:
+    return [(row.id, row.state) for row in runs.list()]
+
+
+def test_a_damaged_or_foreign_index_is_made_again(runs: Runs) -> None:
+    for number in range(5):
+        a_finished_run(runs, now=NOW + number)
+    expected = truth(runs)
+    path = runs.root / "index.sqlite"
+    whole = path.read_bytes()
+    for damaged in (
+        b"",
+        b"not a database" * 100,
+        whole[:3000],
+        bytes(len(whole)),
+        whole[:100] + bytes(2000) + whole[2100:],
+    ):
+        path.write_bytes(damaged)
+        assert truth(runs) == expected
+    for statement in (
+        "PRAGMA user_version = 99",
+        "DROP TABLE runs",
+        "UPDATE runs SET tags = 5",
+        "DELETE FROM facts",
+    ):
+        database = sqlite3.connect(path)
+        database.execute(statement)
+        database.commit()
+        database.close()
+        assert truth(runs) == expected
+    path.unlink()
+    path.mkdir()
+    assert truth(runs) == expected
+
+
+def test_a_store_on_a_full_disk_can_still_be_listed(runs: Runs) -> None:
+    run_id = a_finished_run(runs)
+    code = f"""
+import resource, signal
+from pathlib import Path
+from reprobox.store.runs import Runs
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+(row,) = Runs(Path({str(runs.root)!r})).list()
+assert row.id == {run_id!r}
+"""
+    subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": os.getcwd()}, check=True)
+
+
+def test_too_many_open_files_is_an_error_and_never_a_shorter_list(runs: Runs) -> None:
+    for number in range(3):
+        a_finished_run(runs, now=NOW + number)
+    code = f"""
+import os, resource
+from pathlib import Path
+from reprobox.errors import StoreError
+from reprobox.store.runs import Runs
+runs = Runs(Path({str(runs.root)!r}))
+hold, told, right, tries = [], 0, 0, 0
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+try:
+    while True:
+        hold.append(os.dup(0))
+except OSError:
+    pass
+while hold:
+    os.close(hold.pop())
+    Path({str(runs.root)!r}, "index.sqlite").unlink(missing_ok=True)
+    try:
+        right += len(list(runs.list())) == 3
+    except StoreError as error:
+        told += "ulimit" in error.next_step
+    else:
+        tries += 1
+if not told or not right or right != tries:
+    raise SystemExit(f"told {{told}}, right {{right}} of {{tries}}")
+"""
+    subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": os.getcwd()}, check=True)
+
+
+def test_a_run_that_cannot_be_read_is_an_error(runs: Runs) -> None:
+    run_id = a_finished_run(runs)
+    path = runs.path(run_id)
+    path.rename(path.with_name("aside"))
+    path.symlink_to(path)
+    with pytest.raises(StoreError):
+        list(runs.list())
+
+
+def test_ten_thousand_runs_are_indexed_in_seconds(tmp_path: Path) -> None:
+    runs = Runs(tmp_path / ".reprobox")
+    original = runs.path(a_finished_run(runs))
+    intent, record = (original / "intent.json").read_text(), (original / "record.json").read_text()
+    for number in range(10_000):
+        run_id = new_id(NOW + number)
+        path = runs.folder / run_id
+        path.mkdir()
+        data = record.replace(original.name, run_id)
+        (path / "intent.json").write_text(intent.replace(original.name, run_id))
+        (path / "record.json").write_text(data)
+        (path / "record.sha256").write_text(canon.digest_bytes(data.encode()))
+    begun = time.perf_counter()
+    assert len(list(runs.list(limit=20))) == 20
+    built = time.perf_counter() - begun
+    begun = time.perf_counter()
+    assert len(list(runs.list(limit=20))) == 20
+    again = time.perf_counter() - begun
+    assert built < 15
+    assert again < 1
