@@ -8,6 +8,7 @@ the first error, in C; nothing of it shows in the types.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,11 +17,37 @@ from reprobox.errors import NewerFormat, ReproboxError, StoreDamaged
 from reprobox.kit import canon
 
 T = TypeVar("T")
+_LATER = {"later": True}
+
+
+def later(default: T) -> T:
+    """The default of a field that a stored noun got after 0.1.0, as in `manifest: int = later(1)`.
+
+    Such a field is left out of the document where it has its default, so that what was written
+    before it existed keeps its bytes and its digest.
+    """
+    return dataclasses.field(default=default, metadata=_LATER)
 
 
 def to_json(value: Any) -> Any:
     """A dataclass as plain JSON values."""
-    return msgspec.to_builtins(value, str_keys=True)
+    plain = msgspec.to_builtins(value, str_keys=True)
+    _leave_out(value, plain)
+    return plain
+
+
+def _leave_out(value: Any, plain: Any) -> None:
+    """Removes the later fields that have their default, at any depth."""
+    if isinstance(value, (tuple, list)):
+        for one, its in zip(value, plain, strict=True):
+            _leave_out(one, its)
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            found = getattr(value, field.name)
+            if "later" in field.metadata and found == field.default:
+                del plain[field.name]
+            elif isinstance(found, tuple) or dataclasses.is_dataclass(found):
+                _leave_out(found, plain[field.name])
 
 
 def encode(value: Any) -> bytes:
