@@ -214,8 +214,6 @@ class PreflightFailed(ReproboxError):
 
 
 class NotTrusted(ReproboxError):
-    """Somebody else's run asks for more than a run gets by default, and nobody here said that it
-    may.
-    """
+    """A run made elsewhere needs a consent (isolation, secrets, runtime) that was not given."""
 
     code = 64

@@ -45,7 +45,7 @@ def _leave_out(value: Any, plain: Any) -> None:
         for field in dataclasses.fields(value):
             found = getattr(value, field.name)
             if "later" in field.metadata and found == field.default:
-                del plain[field.name]
+                plain.pop(field.name, None)
             elif isinstance(found, tuple) or dataclasses.is_dataclass(found):
                 _leave_out(found, plain[field.name])
 

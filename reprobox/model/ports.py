@@ -120,7 +120,7 @@ class ImageEngine(Protocol):
         """Pulls by digest or tag."""
 
     def push(self, reference: str) -> str:
-        """Sends a named image to its registry; its address by digest there, `host/name@sha256:...`."""
+        """Pushes a named image; its address by digest at the registry, `host/name@sha256:...`."""
 
     def save(self, reference: str) -> Iterator[bytes]:
         """The image as an archive."""
