@@ -1,4 +1,4 @@
-"""What every verb works with, opened once by the CLI (or by a test) and passed in."""
+"""What every command works with, opened once by the CLI (or by a test) and passed in."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from reprobox.engine.docker import DockerEngine
     from reprobox.model.ports import Progress
+    from reprobox.source.repo import Repo
     from reprobox.store.object_chain import ChainObjects
     from reprobox.store.objects import ObjectStore
     from reprobox.store.runs import Runs
@@ -31,8 +32,8 @@ def shared_home() -> Path:
 
 @dataclass
 class Context:
-    """The effects. Each is opened when it is first needed, so that a verb pays only for what it
-    uses.
+    """The effects. Each is opened when it is first needed, so that a command pays only for what it
+    uses, and once, so that nothing is asked twice.
     """
 
     start: Path
@@ -43,13 +44,31 @@ class Context:
     making: dict[str, ExitStack] = field(default_factory=dict, repr=False)
     """Runs that this process is making; see executor/journal.py."""
     _top: Path | None = field(default=None, repr=False)
+    _repos: dict[Path, Repo] = field(default_factory=dict, repr=False)
 
     @cached_property
     def top(self) -> Path:
         """Top of the repository around `start`. Raises NotARepository."""
-        from reprobox.source.repo import find_top
+        if self._top is not None:
+            return self._top
+        from reprobox.source.repo import find_repo
 
-        return self._top or find_top(self.start)
+        top, repo = find_repo(self.start)
+        self._repos[top] = repo
+        return top
+
+    @property
+    def repo(self) -> Repo:
+        """The repository around `start`. Raises NotARepository."""
+        return self.repo_at(self.top)
+
+    def repo_at(self, place: Path) -> Repo:
+        """The repository at a place, opened once. Raises SourceError as `open_repo`."""
+        if place not in self._repos:
+            from reprobox.source.repo import open_repo
+
+            self._repos[place] = open_repo(place)
+        return self._repos[place]
 
     @cached_property
     def home(self) -> Path:
@@ -57,12 +76,13 @@ class Context:
         made to be removed, and git then removes what is ignored in it without a word. A store that
         a linked one has already stays its own.
         """
-        from reprobox.source.repo import main_top
         from reprobox.store.project import has_store
 
-        if has_store(self.top):
+        if has_store(self.top) or not (self.top / ".git").is_file():
             return self.top
-        main = main_top(self.top)
+        from reprobox.source.repo import main_top_of
+
+        main = main_top_of(self.top, self.repo)
         return main if has_store(main) or os.access(main, os.W_OK) else self.top
 
     @cached_property

@@ -125,7 +125,7 @@ def signing_key(context: Context) -> Path:
     Raises:
         UsageError: there is none.
     """
-    config = _git_config(context)
+    config = context.repo.config
     named = config.get("user.signingkey", "")
     if config.get("gpg.format") == "ssh" and named and not named.startswith(("key::", "ssh-")):
         return Path(named).expanduser()
@@ -140,14 +140,8 @@ def signing_key(context: Context) -> Path:
 
 def allowed_signers(context: Context) -> Path | None:
     """git's `gpg.ssh.allowedSignersFile`; None when it is not set."""
-    named = _git_config(context).get("gpg.ssh.allowedsignersfile")
+    named = context.repo.config.get("gpg.ssh.allowedsignersfile")
     return Path(named).expanduser() if named else None
-
-
-def _git_config(context: Context) -> dict[str, str]:
-    from reprobox.source.repo import open_repo
-
-    return open_repo(context.top).config
 
 
 def confirmations(context: Context, run_id: str, allowed: Path | None = None) -> list[Confirmation]:

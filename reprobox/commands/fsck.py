@@ -65,7 +65,7 @@ def _commits(context: Context) -> Iterator[store_fsck.Fault]:
         return
     below = Deep(context)
     for commit in sorted(_named(context)):
-        if holder(context, commit) == kept:
+        if holder(context, commit).git.at == kept:
             for fault in below.code(commit).damage:
                 yield store_fsck.Fault(what=CODE, kind="corrupted", why=fault)
 

@@ -65,9 +65,9 @@ def _commit(context: Context, text: str | None) -> str | None:
     """Some digits of a commit's name are a prefix; all else is for git to say."""
     if text is None or re.fullmatch(r"[0-9a-f]{4,64}", text.lower()):
         return text and text.lower()
-    from reprobox.source.repo import open_repo, resolve
+    from reprobox.source.repo import resolve
 
-    return resolve(open_repo(context.top), text)
+    return resolve(context.repo, text)
 
 
 def _setting(text: str) -> Setting:

@@ -38,9 +38,8 @@ from reprobox.model.runspec import WORK, InputPin, RunSpec
 from reprobox.model.source import Source
 from reprobox.model.spec import Spec
 from reprobox.runtime import host, profiles, runtime_pack
-from reprobox.source.export_tree import directories, holds_directory, tracked
+from reprobox.source.commit_paths import directories, holds_directory, read, tracked
 from reprobox.source.pin import pin
-from reprobox.source.read_file import read
 from reprobox.source.snapshot import snapshot as take_snapshot
 from reprobox.version import __version__
 
@@ -158,7 +157,7 @@ def _resolve(
     if snapshot:
         journal.begin(context, run_id)
     with _given_up(context, run_id, snapshot):
-        source = take_snapshot(context.top, run_id) if snapshot else pin(context.top)
+        source = take_snapshot(context.repo, run_id) if snapshot else pin(context.repo)
         _require_workdir(context, spec, source)
         lock = lock_.fresh_lock(spec, config_file)
         refuse_impossible(context, spec.profile, spec.gpus)
@@ -195,9 +194,9 @@ def _require_workdir(context: Context, spec: Spec, source: Source) -> None:
         workdir.startswith(target) or target.startswith(workdir) for target in targets
     ):
         return
-    if not holds_directory(context.top, source.commit, spec.workdir):
+    if not holds_directory(context.repo, source.commit, spec.workdir):
         near = difflib.get_close_matches(
-            spec.workdir, directories(context.top, source.commit), n=1, cutoff=0.5
+            spec.workdir, directories(context.repo, source.commit), n=1, cutoff=0.5
         )
         raise ConfigError(
             f"the workdir {shown(spec.workdir)} is no directory of the commit {source.commit[:12]}"
@@ -334,7 +333,7 @@ def _config_bytes(context: Context, spec: Spec, source: Source) -> bytes:
     overridden.
     """
     return (
-        read(context.top, source.commit, spec.config_path)
+        read(context.repo, source.commit, spec.config_path)
         if spec.text is None
         else spec.text.encode()
     )
@@ -345,7 +344,7 @@ def _pin(context: Context, spec: Spec, source: Source, path: str, host_path: str
     from reprobox.model.spec import InputIntent
 
     outside = host_path == ".." or host_path.startswith(("/", "~", "../"))
-    in_commit = not outside and tracked(context.top, source.commit, host_path)
+    in_commit = not outside and tracked(context.repo, source.commit, host_path)
     intent = InputIntent(path=path, source=host_path)
     pin = pins_.pin(
         intent,
@@ -387,7 +386,7 @@ def _secrets(context: Context, spec: Spec, source: Source, runspec: RunSpec) -> 
     directory = context.top / Path(spec.config_path).parent
     for name, path in secrets.files(spec.secrets, directory):
         inside = os.path.relpath(path.resolve(), context.top.resolve())
-        if not inside.startswith("../") and tracked(context.top, source.commit, inside):
+        if not inside.startswith("../") and tracked(context.repo, source.commit, inside):
             raise ConfigError(
                 f"secret {name} is part of the commit: {inside}",
                 why="Whoever has the repository or the record has it too.",

@@ -14,20 +14,21 @@ from pathlib import Path
 
 from reprobox.context import Context
 from reprobox.errors import NotARepository
+from reprobox.source.repo import Repo
 from reprobox.store.transfer.copy import Card
 
 CODE = "code.git"
 """The store's repository, below `.reprobox`."""
 
 
-def holder(context: Context, commit: str) -> Path:
+def holder(context: Context, commit: str) -> Repo:
     """The repository that has a commit: the user's own, or the store's for what was imported."""
-    from reprobox.source.repo import open_repo
-
-    if open_repo(context.top).has(commit):
-        return context.top
+    if context.repo.has(commit):
+        return context.repo
     imported = context.runs.root / CODE
-    return imported if imported.is_dir() and open_repo(imported).has(commit) else context.top
+    if imported.is_dir() and context.repo_at(imported).has(commit):
+        return context.repo_at(imported)
+    return context.repo
 
 
 def begins_here(top: Path) -> bool:

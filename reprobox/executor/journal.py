@@ -112,9 +112,10 @@ def _exists(context: Context, run_id: str) -> bool:
 
 
 def _forget_refs(context: Context, run_id: str) -> None:
-    for top in (context.top, context.runs.root / commits.CODE):
-        if top.is_dir():
-            refs.forget(top, run_id)
+    imported = context.runs.root / commits.CODE
+    refs.forget(context.repo, run_id)
+    if imported.is_dir():
+        refs.forget(context.repo_at(imported), run_id)
 
 
 def _path(context: Context, run_id: str) -> Path:

@@ -5,9 +5,11 @@ full.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import subprocess
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +73,63 @@ def run(
         out=done.stdout,
         err=done.stderr,
     )
+
+
+class Dialogue:
+    """A program that answers one question after another until it is closed.
+
+    stderr goes to a file. The caller must not write more than `room` bytes of questions before it
+    has read the answers: both ends are pipes, and each would wait for the other.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str | bytes | os.PathLike[str]],
+        *,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Starts the program. Raises FileNotFoundError when it does not exist."""
+        self.argv = tuple(os.fsdecode(part) for part in argv)
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        try:
+            self._process = subprocess.Popen(
+                [os.fspath(part) for part in argv],
+                env=env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+            )
+        except BaseException:
+            self._errors.close()
+            raise
+        if self._process.stdin is None or self._process.stdout is None:
+            raise AssertionError("the pipes that were asked for are missing")
+        self.questions, self.answers = self._process.stdin, self._process.stdout
+        self.room = fcntl.fcntl(self.questions, fcntl.F_GETPIPE_SZ)
+        weakref.finalize(self, _end, self._process, (self.questions, self.answers), self._errors)
+
+    def finish(self) -> Done:
+        """Ends the conversation and waits for the program; `out` of the result is empty."""
+        _close(self.questions)
+        _close(self.answers)
+        code = self._process.wait()
+        self._errors.seek(0)
+        return Done(argv=self.argv, code=code, out=b"", err=self._errors.read())
+
+
+def _close(pipe: IO[bytes]) -> None:
+    with contextlib.suppress(OSError):
+        pipe.close()
+
+
+def _end(
+    process: subprocess.Popen[bytes], pipes: tuple[IO[bytes], IO[bytes]], errors: IO[bytes]
+) -> None:
+    """Ends a program that nobody asks any more: without its pipes it has nothing to wait for."""
+    for pipe in pipes:
+        _close(pipe)
+    process.wait()
+    errors.close()
 
 
 class Piped:

@@ -16,7 +16,7 @@ from pathlib import Path
 from reprobox.errors import SourceError
 from reprobox.kit import text as lines
 from reprobox.source import commit_tree, modules, worktree
-from reprobox.source.repo import Repo, head, open_repo, text
+from reprobox.source.repo import Repo, head, opened, text
 
 STORE = ".reprobox"
 """The store at the top of a repository is never part of its code."""
@@ -93,13 +93,13 @@ def shown(path: bytes) -> str:
     return lines.shown(text(path))
 
 
-def check(top: Path) -> list[str]:
+def check(place: Repo | Path) -> list[str]:
     """Why the tree is not clean, a line for each reason; empty when it is.
 
     Raises:
         SourceError: git cannot read the repository, or objects of HEAD are missing or damaged.
     """
-    return [str(reason) for reason in look(open_repo(top)).reasons]
+    return [str(reason) for reason in look(opened(place)).reasons]
 
 
 def look(repo: Repo, prefix: bytes = b"", depth: int = 0) -> State:

@@ -16,16 +16,16 @@ from reprobox.kit import files
 from reprobox.source import commit_tree, git_objects, modules
 from reprobox.source.git import Git, failed
 from reprobox.source.refs import PREFIX
-from reprobox.source.repo import Repo, open_repo, resolve
+from reprobox.source.repo import Repo, open_repo, opened, resolve
 
 
-def pack(top: Path, commit: str) -> Iterator[bytes]:
+def pack(place: Repo | Path, commit: str) -> Iterator[bytes]:
     """A git pack with everything that `export` of the commit needs, submodules included.
 
     Raises:
         SourceError: an object or a submodule is missing.
     """
-    repo = open_repo(top)
+    repo = opened(place)
     parts = list(modules.every(repo, commit_tree.read_commit(repo, resolve(repo, commit))))
     stores = sorted({inner.common_dir / "objects" for _, inner, _ in parts[1:]})
     yield from _packed(repo.reading_also(stores), _closure(content for _, _, content in parts))

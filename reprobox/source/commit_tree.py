@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 from reprobox.errors import SourceError
 from reprobox.source import git_objects
@@ -25,6 +26,8 @@ MAX_ENTRIES = 2_000_000
 disks.
 """
 MAX_DEPTH = 512
+_REMEMBERED = 8
+"""Commits that a Repo remembers; one of 100,000 files takes some 30 MB."""
 _COMMITTER = re.compile(rb"^committer [^\n]*> (\d{1,12}) [-+]\d{4}$", re.MULTILINE)
 
 
@@ -49,14 +52,41 @@ class Snapshot:
     entries: tuple[Entry, ...]
     trees: frozenset[str]
 
+    @cached_property
+    def by_path(self) -> dict[bytes, Entry]:
+        """Files, links and submodules."""
+        return {entry.path: entry for entry in self.entries}
+
+    @cached_property
+    def directories(self) -> frozenset[bytes]:
+        """Directories that hold something, without the top."""
+        found: set[bytes] = set()
+        for entry in self.entries:
+            path = entry.path.rpartition(b"/")[0]
+            while path and path not in found:
+                found.add(path)
+                path = path.rpartition(b"/")[0]
+        return frozenset(found)
+
 
 def read_commit(repo: Repo, commit: str) -> Snapshot:
-    """Reads a commit whole.
+    """A commit, whole; read from a repository once.
+
+    Args:
+        commit: its full name.
 
     Raises:
         SourceError: an object is missing, damaged, or holds a path that no work tree may have.
     """
-    data = git_objects.one(repo.git, commit, "commit")
+    if commit not in repo.commits:
+        while len(repo.commits) >= _REMEMBERED:
+            repo.commits.pop(next(iter(repo.commits)))
+        repo.commits[commit] = _read(repo, commit)
+    return repo.commits[commit]
+
+
+def _read(repo: Repo, commit: str) -> Snapshot:
+    data = repo.objects.one(commit, "commit")
     header = data.partition(b"\n\n")[0]
     time = _COMMITTER.search(header)
     if not header.startswith(b"tree ") or time is None:
@@ -76,9 +106,7 @@ def _flat(repo: Repo, tree: str) -> tuple[list[Entry], set[str]]:
         if not level:
             return sorted(found, key=lambda entry: entry.path), set(known)
         wanted = sorted({oid for _, oid in level} - known.keys())
-        known.update(
-            (item.oid, _parse(item)) for item in git_objects.read(repo.git, wanted, "tree")
-        )
+        known.update((item.oid, _parse(item)) for item in repo.objects.read(wanted, "tree"))
         level = _descend(level, known, found)
     raise SourceError(f"the tree {tree} is more than {MAX_DEPTH} directories deep")
 

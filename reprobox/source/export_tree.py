@@ -20,7 +20,7 @@ from reprobox.kit.canon import digest_bytes
 from reprobox.model.source import Exported
 from reprobox.source import commit_tree, git_objects, lfs, modules
 from reprobox.source.clean_check import shown
-from reprobox.source.repo import Repo, open_repo, raw, resolve, text
+from reprobox.source.repo import Repo, opened, raw, resolve, text
 
 _DIRECTORY = 0o755
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -37,11 +37,11 @@ class _Target:
         return self.root + b"/" + path
 
 
-def export(top: Path, commit: str, target: Path) -> tuple[Exported, ...]:
+def export(place: Repo | Path, commit: str, target: Path) -> tuple[Exported, ...]:
     """Writes the files of a commit, its submodules' and its LFS content.
 
     Args:
-        top: a work tree, a bare repository, or one that `import_pack` made.
+        place: a work tree, a bare repository, or one that `import_pack` made.
         commit: any name of a commit that git knows.
         target: a directory that does not exist yet, or is empty.
 
@@ -52,7 +52,7 @@ def export(top: Path, commit: str, target: Path) -> tuple[Exported, ...]:
         SourceError: an object, a submodule or LFS content is missing or damaged, or a path is not
             safe. The target is then incomplete.
     """
-    repo = open_repo(top)
+    repo = opened(place)
     snapshot = commit_tree.read_commit(repo, resolve(repo, commit))
     _fresh(target)
     goal = _Target(root=raw(str(target)), time=snapshot.time)
@@ -110,7 +110,7 @@ def _files(
         if entry.mode in (commit_tree.FILE, commit_tree.EXECUTABLE)
     ]
     for entry, blob in zip(
-        entries, git_objects.read(repo.git, [entry.oid for entry in entries], "blob"), strict=True
+        entries, repo.objects.read([entry.oid for entry in entries], "blob"), strict=True
     ):
         yield _file(repo, blob, entry, prefix + entry.path, goal)
 
@@ -165,7 +165,7 @@ def no_content(path: bytes, what: str) -> SourceError:
 
 def _links(repo: Repo, content: commit_tree.Snapshot, prefix: bytes) -> list[tuple[bytes, bytes]]:
     entries = [entry for entry in content.entries if entry.mode == commit_tree.LINK]
-    blobs = git_objects.read(repo.git, [entry.oid for entry in entries], "blob")
+    blobs = repo.objects.read([entry.oid for entry in entries], "blob")
     return [(prefix + entry.path, blob.data()) for entry, blob in zip(entries, blobs, strict=True)]
 
 
@@ -189,45 +189,3 @@ def _set_times(goal: _Target, parts: list[tuple[bytes, Repo, commit_tree.Snapsho
         for path in _directories(prefix, content):
             os.utime(goal.place(path), (goal.time, goal.time))
     os.utime(goal.root, (goal.time, goal.time))
-
-
-def tracked(top: Path, commit: str, path: str) -> bool:
-    """Whether a path is a file or link of the commit, or a directory that holds some. Submodules
-    are not looked into.
-
-    Raises:
-        SourceError: the commit is not here.
-    """
-    repo = open_repo(top)
-    name = raw(path).strip(b"/")
-    oid = resolve(repo, commit)
-    return bool(name) and bool(
-        repo.git.out("ls-tree", "-z", "--full-tree", "--name-only", oid, b"--", name)
-    )
-
-
-def holds_directory(top: Path, commit: str, path: str) -> bool:
-    """Whether a path may be a directory of the commit; submodules are not looked into. A link is
-    none.
-
-    Raises:
-        SourceError: the commit is not here.
-    """
-    repo = open_repo(top)
-    oid = resolve(repo, commit)
-    parts = raw(path).split(b"/")
-    for end in range(len(parts), 0, -1):
-        found = repo.git.out("ls-tree", "-z", "--full-tree", oid, b"--", b"/".join(parts[:end]))
-        if found:
-            kind = found.partition(b" ")[0]
-            return kind == b"160000" or (kind == b"040000" and end == len(parts))
-    return False
-
-
-def directories(top: Path, commit: str) -> list[str]:
-    """The directories of a commit."""
-    repo = open_repo(top)
-    found = repo.git.out(
-        "ls-tree", "-r", "-d", "-z", "--full-tree", "--name-only", resolve(repo, commit)
-    )
-    return [text(name) for name in found.split(b"\0") if name]

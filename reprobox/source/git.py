@@ -169,6 +169,13 @@ class Git:
                 )
             yield process
 
+    def dialogue(self, *args: str) -> proc.Dialogue:
+        """A command that answers questions on its input, one after another. Raises SourceError when
+        it cannot be started.
+        """
+        with _starting():
+            return proc.Dialogue(self._argv(args), env=self._env({}))
+
 
 @contextmanager
 def _starting() -> Iterator[None]:

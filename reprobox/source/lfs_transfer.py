@@ -11,14 +11,14 @@ from pathlib import Path
 from reprobox.errors import HashMismatch
 from reprobox.kit import canon, files
 from reprobox.model.source import LfsObject
-from reprobox.source import commit_tree, git_objects, lfs, modules
+from reprobox.source import commit_tree, lfs, modules
 from reprobox.source.export_tree import no_content
-from reprobox.source.repo import Repo, open_repo, raw, resolve, text
+from reprobox.source.repo import Repo, opened, raw, resolve, text
 
 
-def lfs_objects(top: Path, commit: str) -> tuple[LfsObject, ...]:
+def lfs_objects(place: Repo | Path, commit: str) -> tuple[LfsObject, ...]:
     """The LFS content that a commit needs and no pack carries; `lfs_file` says where each is."""
-    repo = open_repo(top)
+    repo = opened(place)
     found = []
     for prefix, inner, content in modules.every(
         repo, commit_tree.read_commit(repo, resolve(repo, commit))
@@ -49,8 +49,7 @@ def _pointers(repo: Repo, content: commit_tree.Snapshot) -> Iterator[tuple[bytes
         if size.isdigit() and int(size) < lfs.MAX_POINTER
     }
     pointers = {
-        blob.oid: lfs.pointer(blob.data())
-        for blob in git_objects.read(repo.git, sorted(small), "blob")
+        blob.oid: lfs.pointer(blob.data()) for blob in repo.objects.read(sorted(small), "blob")
     }
     for entry in content.entries:
         pointer = pointers.get(entry.oid)
@@ -58,19 +57,19 @@ def _pointers(repo: Repo, content: commit_tree.Snapshot) -> Iterator[tuple[bytes
             yield entry.path, pointer
 
 
-def lfs_file(top: Path, commit: str, item: LfsObject) -> Path:
+def lfs_file(place: Repo | Path, commit: str, item: LfsObject) -> Path:
     """The file on this disk that should hold some LFS content; its bytes are the caller's to check.
 
     Raises:
         SourceError: it was not fetched.
     """
-    repo = open_repo(top)
+    repo = opened(place)
     wanted = lfs.Pointer(item.digest.removeprefix("sha256:"), item.size)
     parts = modules.every(repo, commit_tree.read_commit(repo, resolve(repo, commit)))
-    place = next((found for _, inner, _ in parts if (found := lfs.find(inner, wanted))), None)
-    if place is None:
+    file = next((found for _, inner, _ in parts if (found := lfs.find(inner, wanted))), None)
+    if file is None:
         raise no_content(raw(item.path), "was not fetched")
-    return place
+    return file
 
 
 def import_lfs(repo_dir: Path, source: Path, digest: str) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reprobox.errors import SourceError
-from reprobox.source import commit_tree, git_objects
-from reprobox.source.repo import Repo, open_repo, text
+from reprobox.source import commit_tree
+from reprobox.source.repo import Repo, text
 
 MAX_NESTING = 16
 
@@ -46,7 +46,7 @@ def _names(repo: Repo, snapshot: commit_tree.Snapshot) -> dict[bytes, str]:
     if blob is None:
         return {}
     done = repo.git.run(
-        "config", "--file", "-", "--null", "--list", stdin=git_objects.one(repo.git, blob, "blob")
+        "config", "--file", "-", "--null", "--list", stdin=repo.objects.one(blob, "blob")
     )
     found: dict[bytes, str] = {}
     for item in done.out.split(b"\0") if done.ok else ():
@@ -71,7 +71,7 @@ def checked_out(repo: Repo, path: bytes) -> Repo | None:
     place = repo.top / text(path)
     if not place.is_dir() or place.is_symlink() or not (place / ".git").exists():
         return None
-    return open_repo(place)
+    return repo.inner(place)
 
 
 def open_module(repo: Repo, module: Module) -> Repo:
@@ -98,7 +98,7 @@ def _candidates(repo: Repo, module: Module) -> Iterator[Repo]:
         places = dict.fromkeys(
             directory / "modules" / module.name for directory in (repo.git_dir, repo.common_dir)
         )
-        yield from (open_repo(place) for place in places if (place / "HEAD").is_file())
+        yield from (repo.inner(place) for place in places if (place / "HEAD").is_file())
     if (place := checked_out(repo, module.path)) is not None:
         yield place
     yield repo

@@ -10,23 +10,23 @@ from reprobox.kit.units import counted
 from reprobox.model.source import Source
 from reprobox.source import clean_check, commit_tree, modules
 from reprobox.source.remote_urls import chosen
-from reprobox.source.repo import Repo, open_repo, text
+from reprobox.source.repo import Repo, opened, text
 
 _SHOWN = 20
 
 
-def pin(top: Path, *, allow_dirty: bool = False) -> Source:
+def pin(place: Repo | Path, *, allow_dirty: bool = False) -> Source:
     """HEAD as a Source.
 
     Args:
-        top: the top of the work tree, from `find_top`.
+        place: the work tree's repository, or its top.
         allow_dirty: take HEAD whatever the work tree holds.
 
     Raises:
         DirtyTree: the tree is not the commit; lists why.
         SourceError: git cannot read it, or objects are missing or damaged.
     """
-    repo = open_repo(top)
+    repo = opened(place)
     state = clean_check.look(repo)
     if state.reasons and not allow_dirty:
         raise _dirty(state.reasons)

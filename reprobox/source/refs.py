@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reprobox.errors import SourceError
 from reprobox.source import commit_tree, modules
-from reprobox.source.repo import Repo, open_repo, resolve
+from reprobox.source.repo import Repo, opened, resolve
 
 PREFIX = "refs/reprobox/"
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
@@ -26,27 +26,27 @@ def name(run_id: str) -> str:
     return PREFIX + run_id
 
 
-def keep(top: Path, run_id: str, commit: str) -> None:
+def keep(place: Repo | Path, run_id: str, commit: str) -> None:
     """Keeps a commit, and those of its submodules in their own repositories; again is fine.
 
     Raises:
         SourceError: the commit, or a submodule's, is not here.
     """
-    ref, repo = name(run_id), open_repo(top)
+    ref, repo = name(run_id), opened(place)
     for _, inner, snapshot in modules.every(
         repo, commit_tree.read_commit(repo, resolve(repo, commit))
     ):
         inner.git.out("update-ref", "--end-of-options", ref, snapshot.commit)
 
 
-def forget(top: Path, run_id: str) -> None:
+def forget(place: Repo | Path, run_id: str) -> None:
     """Lets a commit go, and those of its submodules; absent is fine.
 
     Raises:
         SourceError: the ref is there and cannot be removed.
     """
-    ref, repo = name(run_id), open_repo(top)
-    commit = kept(top).get(run_id)
+    ref, repo = name(run_id), opened(place)
+    commit = kept(repo).get(run_id)
     if commit is None:
         return
     for inner in _places(repo, commit):
@@ -66,10 +66,10 @@ def _places(repo: Repo, commit: str) -> list[Repo]:
     return found[::-1]
 
 
-def kept(top: Path) -> dict[str, str]:
+def kept(place: Repo | Path) -> dict[str, str]:
     """Run id to commit, for all hidden refs."""
     said = (
-        open_repo(top)
+        opened(place)
         .git.out("for-each-ref", "--format=%(objectname) %(refname)", PREFIX)
         .decode("utf-8", "replace")
     )

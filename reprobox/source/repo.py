@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reprobox.errors import NotARepository, SourceError
 from reprobox.source.git import Git
+from reprobox.source.git_objects import Reader
+
+if TYPE_CHECKING:
+    from reprobox.source.commit_tree import Snapshot
 
 
 @dataclass(frozen=True)
 class Repo:
-    """An open repository."""
+    """An open repository. What was read from it once is remembered here, for as long as one command
+    lasts: commits by their full names, and the repositories of its submodules.
+    """
 
     git: Git
     top: Path | None
@@ -21,6 +28,14 @@ class Repo:
     git_dir: Path
     common_dir: Path
     """Where objects and refs are; another directory than `git_dir` in a linked work tree."""
+    commits: dict[str, Snapshot] = field(default_factory=dict, repr=False, compare=False)
+    """Commits that were read; see `commit_tree.read_commit`."""
+    _inner: dict[Path, Repo] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def objects(self) -> Reader:
+        """Its objects."""
+        return Reader(self.git)
 
     @cached_property
     def config(self) -> dict[str, str]:
@@ -42,12 +57,29 @@ class Repo:
             '"' + str(path).replace("\\", "\\\\").replace('"', '\\"') + '"' for path in stores
         )
         return replace(
-            self, git=replace(self.git, extra={"GIT_ALTERNATE_OBJECT_DIRECTORIES": joined})
+            self,
+            git=replace(self.git, extra={"GIT_ALTERNATE_OBJECT_DIRECTORIES": joined}),
+            commits={},
         )
 
     def has(self, commit: str) -> bool:
-        """Whether the commit is here."""
-        return self.git.run("cat-file", "-e", f"{commit}^{{commit}}").ok
+        """Whether the commit is here, undamaged."""
+        if commit in self.commits:
+            return True
+        try:
+            return self.objects.find(f"{commit}^{{commit}}", "commit") is not None
+        except SourceError:
+            return False
+
+    def inner(self, place: Path) -> Repo:
+        """The repository of a submodule, opened once. Raises SourceError as `open_repo`."""
+        if place not in self._inner:
+            self._inner[place] = open_repo(place)
+        return self._inner[place]
+
+
+_ANSWERS = 2
+"""Lines that `rev-parse` says of where a repository is."""
 
 
 def text(raw: bytes) -> str:
@@ -60,17 +92,33 @@ def raw(name: str) -> bytes:
     return name.encode("utf-8", "surrogateescape")
 
 
+def opened(place: Repo | Path) -> Repo:
+    """A repository that may be open already; a path is opened for this one call."""
+    return place if isinstance(place, Repo) else open_repo(place)
+
+
 def find_top(start: Path) -> Path:
-    """The top of the work tree around a directory; it may have no commit yet.
+    """The top of the work tree around a directory; see `find_repo`."""
+    return find_repo(start)[0]
+
+
+def find_repo(start: Path) -> tuple[Path, Repo]:
+    """The top of the work tree around a directory, and its repository; it may have no commit yet.
 
     Raises:
         NotARepository: there is none, it is bare, or it belongs to somebody else.
     """
     if not start.is_dir():
         raise NotARepository(f"{start} is not a directory")
-    done = Git(at=start).run("rev-parse", "--show-toplevel")
+    git = Git(at=start)
+    done = git.run("rev-parse", "--show-toplevel", "--absolute-git-dir", "--git-common-dir")
     if done.ok:
-        return Path(text(done.out[:-1]))
+        lines = text(done.out[:-1]).split("\n")
+        if len(lines) != _ANSWERS + 1:  # a name with a line end in it
+            top = Path(text(git.out("rev-parse", "--show-toplevel")[:-1]))
+            return top, open_repo(top)
+        top, git_dir, common_dir = (Path(os.path.abspath(start / line)) for line in lines)
+        return top, Repo(Git(at=top), top, git_dir, common_dir)
     said = done.error_text
     if "dubious ownership" in said or "unsafe repository" in said:
         raise _foreign(start, said)
@@ -93,9 +141,11 @@ def main_top(top: Path) -> Path:
     `top` itself where it is no linked work tree, or where its repository is a bare one of another
     name: what lies beside that may be anybody's.
     """
-    if not (top / ".git").is_file():
-        return top
-    repo = open_repo(top)
+    return top if not (top / ".git").is_file() else main_top_of(top, open_repo(top))
+
+
+def main_top_of(top: Path, repo: Repo) -> Path:
+    """The same, of a repository that is open."""
     common = repo.common_dir.resolve()
     return common.parent if common != repo.git_dir.resolve() and common.name == ".git" else top
 
@@ -122,12 +172,12 @@ def open_repo(path: Path) -> Repo:
     """
     bare = _is_git_dir(path)
     git = Git(at=path, git_dir=bare)
-    git_dir = _path(git, "--absolute-git-dir")
-    return Repo(git, None if bare else path, git_dir, _path(git, "--git-common-dir"))
-
-
-def _path(git: Git, question: str) -> Path:
-    return Path(os.path.abspath(git.at / text(git.out("rev-parse", question)[:-1])))
+    questions = ("--absolute-git-dir", "--git-common-dir")
+    lines = text(git.out("rev-parse", *questions)[:-1]).split("\n")
+    if len(lines) != _ANSWERS:  # a name with a line end in it
+        lines = [text(git.out("rev-parse", question)[:-1]) for question in questions]
+    git_dir, common_dir = (Path(os.path.abspath(git.at / line)) for line in lines)
+    return Repo(git, None if bare else path, git_dir, common_dir)
 
 
 def _is_git_dir(path: Path) -> bool:
@@ -167,15 +217,16 @@ def resolve(repo: Repo, revision: str) -> str:
     """The full name of a commit.
 
     Raises:
-        SourceError: when there is no such commit here.
+        SourceError: there is no such commit here, or it is damaged.
     """
-    done = repo.git.run(
-        "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
-    )
-    if not done.ok:
+    if revision in repo.commits:
+        return revision
+    found = repo.objects.find(f"{revision}^{{commit}}", "commit")
+    # Git peels no object that is damaged, and calls it missing; asked for by itself, it is read.
+    found = found or repo.objects.find(revision, "commit")
+    if found is None:
         raise SourceError(
             f"the commit {revision} is not in {repo.git.at}",
-            why=done.error_text,
             next_step="fetch it, or take the code from the store or bundle of the run",
         )
-    return done.out.decode("ascii").strip()
+    return found

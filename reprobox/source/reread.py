@@ -19,7 +19,7 @@ from typing import Any
 from reprobox.errors import SourceError
 from reprobox.source import commit_tree, git_objects, lfs, modules
 from reprobox.source.clean_check import shown
-from reprobox.source.repo import Repo, open_repo, resolve
+from reprobox.source.repo import Repo, opened, resolve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,14 +30,14 @@ class Reread:
     damage: tuple[str, ...]
 
 
-def reread(top: Path, commit: str, tell: Callable[[int], None]) -> Reread:
+def reread(place: Repo | Path, commit: str, tell: Callable[[int], None]) -> Reread:
     """Reads a commit's files, those of its submodules and its LFS content.
 
     Args:
         tell: is told of bytes read.
     """
     try:
-        repo = open_repo(top)
+        repo = opened(place)
         parts = list(modules.every(repo, commit_tree.read_commit(repo, resolve(repo, commit))))
     except SourceError as error:
         return Reread(files=0, damage=(error.what,))
@@ -127,7 +127,7 @@ def _by_git(repo: Repo) -> Reader:
 
     def read(oid: str, tell: Callable[[int], None]) -> tuple[bytes, int]:
         try:
-            data = git_objects.one(repo.git, oid, "blob")
+            data = repo.objects.one(oid, "blob")
         except SourceError as error:
             raise _Unreadable(error.what) from error
         tell(len(data))

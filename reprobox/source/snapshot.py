@@ -21,14 +21,14 @@ from reprobox.source import clean_check, commit_tree, modules, refs
 from reprobox.source.git import failed
 from reprobox.source.git_objects import CHUNK
 from reprobox.source.pin import describe
-from reprobox.source.repo import Repo, open_repo, raw, resolve
+from reprobox.source.repo import Repo, opened, raw, resolve
 from reprobox.source.worktree import is_executable
 
 _WHO = b"reprobox <reprobox@localhost>"
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
-def snapshot(top: Path, run_id: str) -> Source:
+def snapshot(place: Repo | Path, run_id: str) -> Source:
     """Commits the whole state (tracked changes, and files neither tracked nor ignored) to
     `refs/reprobox/<run-id>`.
 
@@ -40,7 +40,7 @@ def snapshot(top: Path, run_id: str) -> Source:
         SourceError: something is there that no commit can hold (a submodule or LFS content that is
             missing, a repository inside the tree), or a file changed while it was read.
     """
-    repo = open_repo(top)
+    repo = opened(place)
     state = clean_check.look(repo)
     _refuse(state)
     commit = _commit(repo, state, run_id)

@@ -18,7 +18,7 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reprobox.source import git_objects, lfs
+from reprobox.source import lfs
 from reprobox.source.commit_tree import EXECUTABLE, FILE, LINK, Entry
 from reprobox.source.git_objects import CHUNK, Hasher
 from reprobox.source.repo import Repo, raw
@@ -205,7 +205,7 @@ def _lfs(repo: Repo, entry: Entry) -> str:
     """Content in the work tree against the pointer in the commit; the content must be where an
     export will look for it, too.
     """
-    blob = git_objects.one(repo.git, entry.oid, "blob")
+    blob = repo.objects.one(entry.oid, "blob")
     pointer = lfs.pointer(blob)
     if pointer is None:
         return "modified"

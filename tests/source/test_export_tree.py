@@ -17,7 +17,8 @@ import pytest
 from reprobox.errors import SourceError
 from reprobox.source.clean_check import check
 from reprobox.source.commit_pack import import_pack, pack
-from reprobox.source.export_tree import export, tracked
+from reprobox.source.commit_paths import tracked
+from reprobox.source.export_tree import export
 from reprobox.source.pin import pin
 
 

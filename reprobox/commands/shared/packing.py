@@ -79,21 +79,21 @@ def _add_code(
 ) -> None:
     from reprobox.source import commit_pack, lfs_transfer
 
-    top = holder(context, commit)
+    repo = holder(context, commit)
     if commit not in packs:
         path = folder / commit
         with path.open("xb") as file:
-            file.writelines(commit_pack.pack(top, commit))
+            file.writelines(commit_pack.pack(repo, commit))
         packs[commit] = (canon.digest_file(path), path)
     digest, path = packs[commit]
     packing.pack = digest
     packing.add_file("code", digest, path)
-    for item in lfs_transfer.lfs_objects(top, commit):
+    for item in lfs_transfer.lfs_objects(repo, commit):
         packing.add(
             "code",
             item.digest,
             item.size,
-            partial(open_binary, lfs_transfer.lfs_file(top, commit, item)),
+            partial(open_binary, lfs_transfer.lfs_file(repo, commit, item)),
         )
 
 
