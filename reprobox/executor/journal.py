@@ -24,7 +24,7 @@ from reprobox.store import layout
 
 _PREFIX = "pending-"
 _LATE = 600.0
-"""Seconds that a container may appear late; as long as `engine` waits for an engine that is away."""
+"""Seconds that a container may appear late: as long as `engine` waits for an absent engine."""
 
 
 def begin(context: Context, run_id: str) -> None:

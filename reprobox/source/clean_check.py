@@ -171,7 +171,7 @@ def _note_index(state: State) -> None:
 
 
 def _note_files(repo: Repo, state: State) -> None:
-    """What differs in the work tree; a sparse checkout leaves files out without changing anything."""
+    """What differs in the work tree. A sparse checkout omits files without changing anything."""
     sparse = repo.flag("core.sparsecheckout", False)
     for line in state.tracked:
         kind = state.differing.get(line.entry.path) if line.stage == "0" else None

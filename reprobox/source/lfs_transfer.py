@@ -33,7 +33,7 @@ def lfs_objects(place: Repo | Path, commit: str) -> tuple[LfsObject, ...]:
 
 
 def _pointers(repo: Repo, content: commit_tree.Snapshot) -> Iterator[tuple[bytes, lfs.Pointer]]:
-    """Pointers among the small blobs; git tells the sizes first, so that large ones are not read."""
+    """Pointers among the small blobs. Git gives the sizes first, so that no large one is read."""
     files = {
         entry.oid: entry
         for entry in content.entries

@@ -74,7 +74,7 @@ def _branch(repo: Repo) -> str | None:
 
 
 def _author(repo: Repo) -> str:
-    """Who runs, as git would name the author of a commit made now; empty when git was never told."""
+    """Who runs, as git would name the author of a commit made now; empty when not configured."""
     name = os.environ.get("GIT_AUTHOR_NAME") or repo.config.get("user.name", "")
     email = os.environ.get("GIT_AUTHOR_EMAIL") or repo.config.get("user.email", "")
     return f"{name} <{email}>".strip() if name or email else ""

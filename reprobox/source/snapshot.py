@@ -137,7 +137,7 @@ def _send_file(pipe: IO[bytes], place: bytes, path: bytes, mode: int) -> None:
 
 
 def _quoted(path: bytes) -> bytes:
-    """A path as fast-import reads it: C style, every byte that is not plain as three octal digits."""
+    """A path as fast-import reads it: in C style, special bytes as three octal digits."""
     plain = (
         bytes([byte]) if 32 < byte < 127 and byte not in b'"\\' else b"\\%03o" % byte
         for byte in path
