@@ -189,6 +189,12 @@ class RunBusy(ReproboxError):
     code = 54
 
 
+class RunNeeded(ReproboxError):
+    """Another run needs this one's outputs."""
+
+    code = 55
+
+
 class NotComparable(ReproboxError):
     """The comparison could not be made; this is never the same as equal."""
 

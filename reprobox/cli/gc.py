@@ -9,7 +9,8 @@ import typer
 from reprobox.cli import tables
 from reprobox.cli.messages import human
 from reprobox.cli.options import JSON, OWN, open_context, talk_of
-from reprobox.kit.units import counted
+from reprobox.errors import UsageError
+from reprobox.kit.units import counted, seconds_of
 
 _SHOWN = 20
 
@@ -17,29 +18,44 @@ _SHOWN = 20
 def gc(
     ctx: typer.Context,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Remove it; without, only say what and how much.")
+        bool, typer.Option("--yes", "-y", help="Remove it; without, only list it.")
     ] = False,
     forget: Annotated[
-        bool, typer.Option("--forget-missing", help="Give up the needs of projects that are gone.")
+        bool,
+        typer.Option("--forget-missing", help="Ignore registered projects that are not there."),
     ] = False,
+    keep: Annotated[
+        str,
+        typer.Option(
+            "--keep-removed", help="How long a removed run can be restored.", metavar="DURATION"
+        ),
+    ] = "30d",
     project: OWN = False,
     as_json: JSON = False,
 ) -> None:
-    """Say what no run and no lock needs, and remove it with --yes.
+    """List what no run and no lock needs, and remove it with --yes.
 
-    Safe beside running runs and builds: what is young, locked or mentioned stays.
+    Safe next to running runs and builds: what is young, locked or mentioned stays. Runs that
+    `reprobox rm` removed are deleted after 30 days; --keep-removed 0 deletes them now.
 
     Example:  reprobox gc --yes
     """
     from reprobox.commands import gc as command
 
     talk = talk_of(ctx)
-    found = command.gc(open_context(ctx), yes=yes, forget=forget, shared=not project)
+    try:
+        seconds = seconds_of(keep)
+    except ValueError as fault:
+        raise UsageError(f"--keep-removed: {fault}") from fault
+    found = command.gc(open_context(ctx), yes=yes, forget=forget, shared=not project, keep=seconds)
     if as_json:
         talk.data([item.as_json() for item in found])
         return
     rows = [(digest, size) for item in found for digest, size in item.plan.objects]
     rows += [(str(path), size) for item in found for path, size in item.plan.leftovers]
+    rows += [
+        (f"removed run {run_id}", size) for item in found for run_id, size in item.plan.removed
+    ]
     largest = sorted(rows, key=lambda row: -row[1])
     if largest:
         tables.table(
@@ -51,12 +67,13 @@ def gc(
     if len(rows) > _SHOWN:
         talk.line(f"and {len(rows) - _SHOWN} smaller")
     for item in found:
-        count = len(item.plan.objects) + len(item.plan.leftovers)
-        size = item.plan.size if item.freed is None else item.freed
-        verb = "could go" if item.freed is None else "freed"
+        plan = item.plan
+        count = len(plan.objects) + len(plan.leftovers) + len(plan.removed)
+        size = plan.size if item.freed is None else item.freed
+        verb = "reclaimable" if item.freed is None else "freed"
         talk.note(
-            f"{item.store}: {human(size)} {verb} ({counted(count, 'thing')}), and "
-            f"{counted(item.plan.kept, 'object')} kept"
+            f"{item.store}: {human(size)} {verb} ({counted(count, 'item')}), and "
+            f"{counted(plan.kept, 'object')} kept"
         )
     if rows and not yes:
         talk.note("nothing was removed; next: reprobox gc --yes")

@@ -29,7 +29,9 @@ def run_ids(incomplete: str) -> list[str]:
             with contextlib.suppress(ReproboxError):
                 runs = main_top(directory) / ".reprobox" / "runs"
         if runs.is_dir():
-            names = sorted((entry.name for entry in runs.iterdir()), reverse=True)
+            from reprobox.store.trash import living
+
+            names = sorted(living(entry.name for entry in runs.iterdir()), reverse=True)
             return [name for name in ("latest", *names) if name.startswith(incomplete)][:100]
     return []
 

@@ -72,7 +72,7 @@ def clear(context: Context, tidy: Callable[[str], bool]) -> None:
     for run_id, age in list(_dead(context)):
         if not _exists(context, run_id):
             unborn[run_id] = age
-        elif context.runs.finished(run_id) and tidy(run_id):
+        elif not context.runs.is_removed(run_id) and context.runs.finished(run_id) and tidy(run_id):
             _path(context, run_id).unlink(missing_ok=True)
         else:
             _path(context, run_id).touch()  # gc removes old ones that nobody holds
@@ -104,6 +104,9 @@ def _dead(context: Context) -> Iterator[tuple[str, float]]:
 
 
 def _exists(context: Context, run_id: str) -> bool:
+    """Whether the run is here, also as a removed one that can be restored."""
+    if context.runs.is_removed(run_id):
+        return True
     try:
         context.runs.path(run_id)
     except RunNotFound:

@@ -1,10 +1,11 @@
-"""What nobody needs any more: first told, with how many bytes, then removed.
+"""What no run and no lock needs: first listed, with sizes in bytes, then removed.
 
 Needed is every digest that any record, intent or lock mentions anywhere, found as text, so that
 what a newer reprobox wrote counts too; what a needed object mentions, if it is itself JSON; and the
-archive of a needed image. An object that is young, or was looked up lately, stays: a build or a run
-that is just being made has not written its intent yet (`ObjectStore.has` touches what it finds).
-When anything cannot be read, nothing is removed.
+archive of a needed image. A removed run needs its objects until it is deleted. An object that is
+young, or was looked up lately, stays: a build or a run that is just being made has not written its
+intent yet (`ObjectStore.has` touches what it finds). When anything cannot be read, nothing is
+removed.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from reprobox.store import layout, run_ids
 from reprobox.store.objects import TOUCH_AFTER, ObjectStore
 from reprobox.store.project import NAME
 from reprobox.store.rundir import SCRATCH
+from reprobox.store.runs import Runs
 from reprobox.store.transfer.copy import FOLDERS
 
 GRACE = 4 * TOUCH_AFTER
@@ -57,18 +59,34 @@ class Plan:
     """How many objects stay."""
     forgotten: tuple[Path, ...] = ()
     """Registered projects and locks that are gone, and whose needs are given up."""
+    removed: tuple[tuple[str, int], ...] = ()
+    """Removed runs that are old enough to be deleted, with sizes in bytes."""
 
     @property
     def size(self) -> int:
         """Bytes that would be freed."""
-        return sum(size for _, size in (*self.objects, *self.leftovers))
+        return sum(size for _, size in (*self.objects, *self.leftovers, *self.removed))
 
 
-def plan(root: Path, *, forget: bool = False, now: float | None = None) -> Plan:
-    """Finds what nobody needs.
+def expired(runs: Runs, keep: float, now: float | None = None) -> list[str]:
+    """Ids of the runs that were removed more than `keep` seconds ago."""
+    now = time.time() if now is None else now
+    return [run_id for run_id, at in runs.removed().items() if now - at >= keep]
+
+
+def plan(
+    root: Path,
+    *,
+    forget: bool = False,
+    without: Sequence[str] = (),
+    now: float | None = None,
+) -> Plan:
+    """Finds what is not needed.
 
     Args:
         root: a project's store, or the user's shared one with its `roots/`.
+        without: ids of removed runs of this project that are about to be deleted: what only they
+            need is reclaimable too.
         forget: give up the needs of registered projects and locks that are not there; without it
             they are an error, because a project on a disk that is not mounted looks the same as one
             that was deleted. A lock that was deleted from a repository that is there needs nothing
@@ -90,7 +108,7 @@ def plan(root: Path, *, forget: bool = False, now: float | None = None) -> Plan:
                 why="\n".join(map(shown, missing)),
                 next_step="mount them; or, if they were deleted, `reprobox gc --forget-missing`",
             )
-        needed = _needed(root, store)
+        needed = _needed(root, store, frozenset(root / "runs" / run_id for run_id in without))
         old = [(digest, size) for digest, size, touched in _objects(store) if now - touched > GRACE]
         total = sum(1 for _ in store.iterate())
         doomed = tuple(
@@ -100,7 +118,14 @@ def plan(root: Path, *, forget: bool = False, now: float | None = None) -> Plan:
             (path, fd_trees.bytes_of(path))
             for path in (*_leftovers(root, now), *_idle_trees(root, needed, now))
         )
-    return Plan(objects=doomed, leftovers=leftovers, kept=total - len(doomed), forgotten=gone)
+        removed = tuple((name, fd_trees.bytes_of(root / "runs" / name)) for name in without)
+    return Plan(
+        objects=doomed,
+        leftovers=leftovers,
+        kept=total - len(doomed),
+        forgotten=gone,
+        removed=removed,
+    )
 
 
 def carry_out(root: Path, found: Plan, *, now: float | None = None) -> int:
@@ -131,7 +156,7 @@ def carry_out(root: Path, found: Plan, *, now: float | None = None) -> int:
     return freed
 
 
-def _needed(root: Path, store: ObjectStore) -> set[str]:
+def _needed(root: Path, store: ObjectStore, without: Container[Path] = ()) -> set[str]:
     """Hexadecimal digests that are mentioned by anything that is kept, and in turn by the objects
     so found.
     """
@@ -142,7 +167,9 @@ def _needed(root: Path, store: ObjectStore) -> set[str]:
         store,
         *(ObjectStore(Path(os.readlink(link))) for link in _links(root) if _is_project(link)),
     ]
-    waiting = [text for path in _documents(root) for text in _mentioned(path)]
+    waiting = [
+        text for path in _documents(root) if path.parent not in without for text in _mentioned(path)
+    ]
     while waiting:
         hexadecimal = waiting.pop()
         if hexadecimal in found:

@@ -8,6 +8,7 @@ end was cut off and will be announced again, or a deletion.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -73,6 +74,16 @@ def read(root: Path) -> Iterator[Head]:
             )
         previous = canon.digest_bytes(line)
         yield head
+
+
+def last_event(root: Path, run: str) -> Literal["record", "removed"] | None:
+    """What was announced last of a run, as far as the log can be believed; None for nothing."""
+    found: Literal["record", "removed"] | None = None
+    with contextlib.suppress(StoreDamaged):
+        for head in read(root):
+            if head.run == run:
+                found = head.event
+    return found
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -16,13 +16,14 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import astuple, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from reprobox.kit import files
-from reprobox.store import config_index, layout, run_ids, run_row
+from reprobox.store import config_index, input_sources, layout, run_row, trash
 from reprobox.store.run_row import DAMAGED, OPEN
 from reprobox.store.run_row import RunRow as RunRow
 
+T = TypeVar("T")
 VERSION = 1
 _COLUMNS = tuple(f'"{column.name}"' for column in fields(RunRow))
 _NAMES = tuple(column.name for column in fields(RunRow))
@@ -53,6 +54,15 @@ _COMMITS = 'CREATE INDEX IF NOT EXISTS runs_commit ON runs ("commit")'
 """Made when it is first needed: an index on the disk, which knows nothing of it, stays as it is."""
 _BATCH = 5000
 """Runs whose configs are read in one transaction."""
+
+
+class _Table(Protocol):
+    """A table of the index that is filled when it is first asked for."""
+
+    TABLE: str
+    ABSENT: str
+
+    def rows(self, runs: Path, ids: Iterable[str], /) -> Iterable[tuple[str, str]]: ...
 
 
 class Index:
@@ -95,23 +105,38 @@ class Index:
 
         return self._ask(question)
 
-    def _read_configs(self, database: sqlite3.Connection) -> None:
-        """Those that are not in the table yet; what is read is kept where a first question is cut
-        off.
+    def readers(self, run_id: str) -> list[str]:
+        """Ids of the runs that have an input in the outputs of a run, oldest first.
+
+        Raises:
+            StoreError: a run or the index could not be read.
         """
-        database.execute(config_index.TABLE)
-        absent = [name for (name,) in database.execute(config_index.ABSENT)]
+
+        def question(database: sqlite3.Connection) -> list[str]:
+            self._fill(database, input_sources, "INSERT OR REPLACE INTO sources VALUES (?, ?)")
+            return sorted(name for (name,) in database.execute(input_sources.READERS, (run_id,)))
+
+        return self._ask(question)
+
+    def _read_configs(self, database: sqlite3.Connection) -> None:
+        self._fill(database, config_index, "INSERT OR REPLACE INTO settings VALUES (?, ?)")
+
+    def _fill(self, database: sqlite3.Connection, table: _Table, insert: str) -> None:
+        """Reads the runs that are not in a table yet; what is read is kept where a first question
+        is cut off.
+        """
+        database.execute(table.TABLE)
+        absent = [name for (name,) in database.execute(table.ABSENT)]
         for start in range(0, len(absent), _BATCH):
             database.execute("BEGIN IMMEDIATE")
             try:
-                found = config_index.rows(self._runs, absent[start : start + _BATCH])
-                database.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", found)
+                database.executemany(insert, table.rows(self._runs, absent[start : start + _BATCH]))
             except BaseException:
                 database.execute("ROLLBACK")
                 raise
             database.execute("COMMIT")
 
-    def _ask(self, question: Callable[[sqlite3.Connection], list[RunRow]]) -> list[RunRow]:
+    def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """Asks the database on disk, or where that cannot be used (read-only store, disk full) one
         in memory.
         """
@@ -125,9 +150,7 @@ class Index:
                 self._sync(database)
                 return question(database)
 
-    def _ask_on_disk(
-        self, question: Callable[[sqlite3.Connection], list[RunRow]]
-    ) -> list[RunRow] | None:
+    def _ask_on_disk(self, question: Callable[[sqlite3.Connection], T]) -> T | None:
         with contextlib.ExitStack() as stack:
             try:
                 # Deleting an SQLite file that somebody has open corrupts it
@@ -180,15 +203,15 @@ class Index:
         database.execute("COMMIT")
 
     def _compare_names(self, database: sqlite3.Connection) -> None:
-        here = set(_names(self._runs))
+        here = trash.living(_names(self._runs))
         known = {name for (name,) in database.execute("SELECT id FROM runs")}
-        database.executemany("DELETE FROM runs WHERE id = ?", ((name,) for name in known - here))
+        gone = [(name,) for name in known - here]
+        database.executemany("DELETE FROM runs WHERE id = ?", gone)
         for name in here - known:
-            if run_ids.is_id(name):
-                _store(database, self._read(name))
+            _store(database, self._read(name))
 
     def _read_again(self, database: sqlite3.Connection) -> None:
-        """Runs without a record, and those whose record was damaged: it may have been brought back."""
+        """Runs without a record, and those whose record was damaged and may be restored."""
         sql = f"SELECT {', '.join(_COLUMNS)} FROM runs WHERE state IN (?, ?)"  # noqa: S608  (our own column names)
         for old in [_row(found) for found in database.execute(sql, (OPEN, DAMAGED))]:
             new = self._read(old.id)

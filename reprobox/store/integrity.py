@@ -241,7 +241,7 @@ def _output(top: Path, what: str, file: OutputFile) -> Iterator[Fault]:
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    """Everything below a directory that is no directory itself; what cannot be entered is left out."""
+    """Everything below a directory that is not a directory; what cannot be entered is left out."""
     waiting = [""]
     while waiting:
         prefix = waiting.pop()
@@ -292,7 +292,7 @@ def _chain(runs: Runs, here: set[str]) -> Iterator[Fault]:
     log = read_log(runs)
     if log.broken:
         yield Fault(what="heads.log", kind="untrusted", why=log.broken)
-    for run_id in sorted(here | log.last.keys()):
+    for run_id in sorted((here | log.last.keys()) - runs.removed().keys()):
         if run_ids.is_id(run_id) and (why := _vouched(runs, run_id, log.last.get(run_id))):
             yield Fault(what=f"run {run_id}", kind="untrusted", why=why)
 

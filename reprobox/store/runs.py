@@ -25,6 +25,7 @@ from reprobox.store import (
     run_state,
     rundir,
     selectors,
+    trash,
     verdict_files,
 )
 from reprobox.store.config_index import Setting
@@ -40,7 +41,7 @@ _SWEEP_AFTER = 3600.0
 
 
 class Runs:
-    """Everything under `runs/`; the directories are the truth, `index.sqlite` is a cache of them."""
+    """Everything under `runs/`; the directories are the truth, `index.sqlite` is their cache."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -209,7 +210,9 @@ class Runs:
         return sorted(row.id for row in self.index.rows("state = ? AND created >= 0", (OPEN,)))
 
     def ids(self) -> list[str]:
-        """Every run's id, oldest first. A directory without an intent is a run that never happened."""
+        """Every run's id, oldest first, removed runs left out. A directory without an intent is a
+        run that never happened.
+        """
         with layout.trouble("listing the runs"):
             try:
                 names = os.listdir(self.folder)
@@ -217,8 +220,8 @@ class Runs:
                 return []
         return sorted(
             name
-            for name in names
-            if run_ids.is_id(name) and layout.exists(self.folder / name / "intent.json")
+            for name in trash.living(names)
+            if layout.exists(self.folder / name / "intent.json")
         )
 
     def has(self, run_id: str) -> bool:
@@ -238,8 +241,8 @@ class Runs:
                 return []
             found = (
                 name
-                for name in names
-                if run_ids.is_id(name) and not layout.exists(self.folder / name / "intent.json")
+                for name in trash.living(names)
+                if not layout.exists(self.folder / name / "intent.json")
             )
             return sorted(name for name in found if not rundir.unborn(self.folder / name))
 
@@ -313,18 +316,104 @@ class Runs:
         )
 
     def remove(self, run_id: str) -> None:
-        """Forgets a run, its outputs included.
+        """Deletes a run, its outputs included.
 
         Raises:
-            RunBusy: it is still going.
+            RunBusy: it is still running.
         """
-        with self.hold(run_id) as held, layout.trouble(f"removing run {run_id}"):
+        with self.hold(run_id) as held:
+            self._delete(held)
+
+    def _delete(self, held: RunDir) -> None:
+        run_id = held.id
+        with layout.trouble(f"removing run {run_id}"):
             if layout.exists(held.path / "record.json"):
                 heads.append(self.root, run_id, "removed")
             doomed = self.root / "tmp" / f"removed-{run_id}-{secrets.token_hex(4)}"
             os.rename(held.path, doomed)
             files.fsync_dir(self.folder)
+            # Only now: a mark that goes first would let a power cut bring the run back.
+            trash.unmark(self.folder, run_id)
             fd_trees.remove(doomed)
+
+    def trash(self, run_id: str, now: float | None = None) -> None:
+        """Removes a run, so that `restore` can bring it back until `gc` deletes it.
+
+        Raises:
+            RunBusy: it is still running, or has no record.
+        """
+        with self.hold(run_id) as held, layout.trouble(f"removing run {run_id}"):
+            if not layout.exists(held.path / "record.json"):
+                raise RunBusy(f"run {run_id} has no record yet", next_step="reprobox ls")
+            trash.mark(self.folder, run_id, time.time() if now is None else now)
+
+    def restore(self, run_id: str) -> None:
+        """Brings a removed run back.
+
+        Raises:
+            RunNotFound: there is no such removed run.
+        """
+        with self._held_removed(run_id) as held, layout.trouble(f"restoring run {run_id}"):
+            if heads.last_event(self.root, run_id) == "removed":
+                # A deletion was cut off after it was announced.
+                digest = canon.digest_file(held.path / "record.json")
+                heads.append(self.root, run_id, "record", digest)
+            trash.unmark(self.folder, run_id)
+
+    def purge(self, run_id: str, before: float) -> bool:
+        """Deletes a removed run for good; False when it was restored, or removed after `before`."""
+        try:
+            with self._held_removed(run_id) as held:
+                if trash.read(self.folder, run_id).at > before:
+                    return False
+                self._delete(held)
+        except (RunNotFound, RunBusy):
+            return False
+        return True
+
+    def removed(self) -> dict[str, float]:
+        """Removed runs that can be restored, oldest run first, each with when it was removed
+        (seconds since 1970).
+        """
+        with layout.trouble("listing the removed runs"):
+            try:
+                names = os.listdir(self.folder)
+            except FileNotFoundError:
+                return {}
+            found = {}
+            for run_id in trash.marked(names):
+                with contextlib.suppress(FileNotFoundError):
+                    if layout.exists(self.folder / run_id / "intent.json"):
+                        found[run_id] = trash.read(self.folder, run_id).at
+            return found
+
+    def removed_intent(self, run_id: str) -> Intent:
+        """What a removed run wanted. Raises StoreDamaged when it cannot be read."""
+        path = self.folder / run_id / "intent.json"
+        with layout.trouble(f"reading {path}"):
+            data = path.read_bytes()
+        return codec.decode(Intent, data, where=f"the intent of {run_id}")
+
+    def is_removed(self, run_id: str) -> bool:
+        """Whether the run was removed and can be restored."""
+        with layout.trouble(f"looking for run {run_id}"):
+            return trash.is_removed(self.folder, run_id) and layout.exists(
+                self.folder / run_id / "intent.json"
+            )
+
+    def _held_removed(self, run_id: str) -> RunDir:
+        """A removed run, held, so that restoring it and deleting it exclude each other."""
+        stack = contextlib.ExitStack()
+        with layout.trouble(f"locking run {run_id}"), contextlib.suppress(FileNotFoundError):
+            if run_ids.is_id(run_id) and self.is_removed(run_id):
+                _lock(stack, self.folder / run_id / "lock", True)
+                if self.is_removed(run_id):
+                    return RunDir(self.root, run_id, stack)
+        stack.close()
+        raise RunNotFound(
+            f"there is no removed run {run_id}",
+            next_step="`reprobox rm --trash` lists the removed runs",
+        )
 
     def sweep(self, dead: Collection[str] = ()) -> tuple[str, ...]:
         """Removes run directories that have no intent: their creator died before the run existed.
@@ -351,7 +440,11 @@ class Runs:
     def _existing(self, run_id: str) -> Path:
         path = self.folder / run_id
         with layout.trouble(f"looking for run {run_id}"):
-            if run_ids.is_id(run_id) and layout.exists(path / "intent.json"):
+            if (
+                run_ids.is_id(run_id)
+                and layout.exists(path / "intent.json")
+                and not trash.is_removed(self.folder, run_id)
+            ):
                 return path
         raise _not_found(run_id)
 

@@ -33,6 +33,13 @@ def said_lines(out: bytes) -> list[list[str]]:
 def _promised(root: Path, said: list[list[str]]) -> list[str]:
     wrong, runs, store = [], Runs(root), ObjectStore(root)
     removing = {words[1] for words in said if words[0] == "removing"}
+    trashing = {words[1] for words in said if words[0] == "trashing"}
+    restoring = {words[1] for words in said if words[0] in ("trashed", "restored")}
+    for run_id in trashing & runs.removed().keys():
+        if ["restored", run_id] in said:
+            wrong.append(f"still removed: {run_id}")
+        runs.restore(run_id)
+    wrong += [f"lost: removed run {one}" for one in restoring if one not in runs.ids()]
     for words in said:
         if words[0] == "put" and not store.verify(words[1]):
             wrong.append(f"lost: object {words[1]}")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def finish(runs: Runs, run: Any) -> None:
 
 
 def write(root: Path) -> None:
-    """Objects in each way, a whole run with verdict, a second run, a removal."""
+    """Objects in each way, a run with verdict, a second run, a deletion, a removal and its undo."""
     store, runs = ObjectStore(root), Runs(root)
     say("put", store.put_bytes(b"a wheel"))
     say("put", store.put_bytes(b"a wheel"))
@@ -108,6 +109,11 @@ def write(root: Path) -> None:
     say("removing", FIRST)
     runs.remove(FIRST)
     say("removed", FIRST)
+    say("trashing", SECOND)
+    runs.trash(SECOND)
+    say("trashed", SECOND)
+    runs.restore(SECOND)
+    say("restored", SECOND)
 
 
 def prepare(root: Path) -> None:
@@ -115,17 +121,21 @@ def prepare(root: Path) -> None:
     store, runs = ObjectStore(root), Runs(root)
     for data in (b"needed", b"lonely", b"lonely too"):
         os.utime(store.path(store.put_bytes(data)), (1, 1))
-    for number in range(4):
+    for number in range(5):
         a_finished_run(
             runs, now=NOW + number, runspec=a_runspec(runtime=canon.digest_bytes(b"needed"))
         )
     scratch = runs.path(runs.ids()[0]) / "work"
     scratch.mkdir()
     (scratch / "file").write_bytes(b"x")
+    runs.trash(runs.ids()[-1])
 
 
 def tidy(root: Path) -> None:
-    """gc, with objects and leftovers to remove."""
+    """gc, with objects, leftovers and a removed run to delete."""
+    runs = Runs(root)
+    for run_id in runs.removed():
+        runs.purge(run_id, time.time())
     freed = garbage.carry_out(root, garbage.plan(root))
     say("freed", str(freed))
 

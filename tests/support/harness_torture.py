@@ -21,6 +21,8 @@ import harness_travel_check
 from harness_check import check, said_lines
 from harness_powercut import cuts, final_state, lay_down, read_back
 
+from reprobox.store import trash
+
 FAULTS = {
     "openat": ("EMFILE", "EIO", "EACCES"),
     "write": ("ENOSPC", "EIO", "EDQUOT"),
@@ -241,9 +243,8 @@ def _answer(code: int, said: list[list[str]], stderr: bytes) -> list[str]:
 
 
 def _ids(root: Path) -> list[str]:
-    return (
-        sorted(path.name for path in (root / "runs").iterdir()) if (root / "runs").is_dir() else []
-    )
+    runs = root / "runs"
+    return sorted(trash.living(path.name for path in runs.iterdir())) if runs.is_dir() else []
 
 
 def _listed(said: list[list[str]], expected: list[str]) -> list[str]:

@@ -52,7 +52,7 @@ def add_inputs(context: Context, packing: Packing, record: Record) -> None:
 
 def _add(context: Context, packing: Packing, pin: InputPin) -> str | None:
     """One input, from the store or from where it was; why it cannot be had."""
-    if _kept(context.things, pin):
+    if kept(context.things, pin):
         _add_kept(context.things, packing, pin)
         return None
     source = Path(pin.source)
@@ -65,7 +65,7 @@ def _add(context: Context, packing: Packing, pin: InputPin) -> str | None:
     return None
 
 
-def _kept(objects: Objects, pin: InputPin) -> bool:
+def kept(objects: Objects, pin: InputPin) -> bool:
     """Whether all of an input is in the store; of a tree that was pinned here there is its manifest
     only.
     """
