@@ -79,7 +79,6 @@ def replay(
             class's code.
         StoreDamaged: the record says one thing twice, and not alike.
     """
-    context.engine.get_ready()
     run_id = reconcile.find(context, reference)
     original, digest = context.runs.record(run_id)
     knobs = forecast_.knobs(original) if as_recorded else {}

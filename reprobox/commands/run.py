@@ -74,7 +74,6 @@ def run(
         ReproboxError: whatever else kept the experiment from starting. A failed experiment is no
             error: see the record.
     """
-    context.engine.get_ready()
     reconcile.settle(context)
     intent, job = _resolve(
         context, config, overrides, gpus=gpus, name=name, tags=tags, snapshot=snapshot

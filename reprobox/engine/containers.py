@@ -5,6 +5,7 @@ run outlives its supervisor.
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from reprobox.engine import container_state, create_body
 from reprobox.engine.faults import speaking, status_of
 from reprobox.engine.gpu import requests
 from reprobox.engine.gpu.nvidia import GpuProbe
-from reprobox.engine.link import Link
+from reprobox.engine.link import CALL_SECONDS, Link
 from reprobox.errors import EngineError, EngineUnavailable, GpuUnavailable, ReproboxError
 from reprobox.model.outcome import Container, ContainerState
 
@@ -61,8 +62,9 @@ class Containers:
         )
         try:
             with speaking(f"create the container {container.name}"):
-                client = self._link.quick()
-                return cast("str", client.create_container_from_config(body, container.name)["Id"])  # type: ignore[no-untyped-call]
+                query = {"name": container.name}
+                made = self._link.ask("POST", "/containers/create", query=query, body=body)
+                return cast("str", made["Id"])
         except EngineError as refused:
             if status_of(refused) != 409:
                 raise
@@ -98,7 +100,7 @@ class Containers:
         """
         try:
             with speaking(f"start the container {container_id[:12]}"):
-                self._link.quick().start(container_id)
+                self._link.ask("POST", f"/containers/{container_id}/start")
         except GpuUnavailable:
             raise
         except EngineError:
@@ -112,7 +114,9 @@ class Containers:
             return None
         try:
             with speaking(f"look at the container {container_id[:64]}"):
-                return container_state.read(self._link.quick().inspect_container(container_id))
+                return container_state.read(
+                    self._link.ask("GET", f"/containers/{container_id}/json")
+                )
         except ReproboxError as refused:
             if status_of(refused) != 404:
                 raise
@@ -131,11 +135,12 @@ class Containers:
         away_since: float | None = None
         while True:
             try:
+                # Asked first: the engine answers at once for one that is not running.
+                self._block(container_id, deadline)
                 there = self._present(container_id)
                 if there.status not in _LIVE or time.monotonic() >= deadline:
                     return there
                 away_since = None
-                self._block(container_id, deadline)
             except EngineUnavailable:
                 now = time.monotonic()
                 away_since = now if away_since is None else away_since
@@ -158,9 +163,11 @@ class Containers:
         left = None if deadline == math.inf else max(0.01, deadline - time.monotonic())
         try:
             with speaking(f"wait for the container {container_id[:12]}"):
-                # The stubs say int; requests takes seconds as a float.
-                self._link.quick().wait(
-                    container_id, timeout=cast("Any", left), condition="not-running"
+                self._link.ask(
+                    "POST",
+                    f"/containers/{container_id}/wait",
+                    query={"condition": "not-running"},
+                    seconds=left,
                 )
         except EngineUnavailable:
             if time.monotonic() < deadline:
@@ -182,21 +189,27 @@ class Containers:
             return
         time.sleep(max(0.0, _LISTENS - container_state.age(there, time.time())))
         with self._tolerant(f"stop the container {container_id[:12]}"):
-            self._link.quick().stop(container_id, timeout=math.ceil(grace))
+            self._link.ask(
+                "POST",
+                f"/containers/{container_id}/stop",
+                query={"t": str(math.ceil(grace))},
+                seconds=math.ceil(grace) + CALL_SECONDS,
+            )
 
     def kill(self, container_id: str) -> None:
         """KILL at once; absent or already stopped is fine."""
         if not container_state.is_name(container_id):
             return
         with self._tolerant(f"kill the container {container_id[:12]}"):
-            self._link.quick().kill(container_id)
+            self._link.ask("POST", f"/containers/{container_id}/kill")
 
     def remove(self, container_id: str) -> None:
         """Forgets it and its anonymous volumes, running or not; absent or being removed is fine."""
         if not container_state.is_name(container_id):
             return  # no container has it; put into an address, `a/../b` would mean another one
         with self._tolerant(f"remove the container {container_id[:12]}"):
-            self._link.quick().remove_container(container_id, v=True, force=True)
+            query = {"v": "1", "force": "1"}
+            self._link.ask("DELETE", f"/containers/{container_id}", query=query)
 
     def find(self, labels: dict[str, str]) -> list[ContainerState]:
         """All containers with these labels, running or not; those that vanish while we look are
@@ -204,7 +217,8 @@ class Containers:
         """
         wanted = [f"{name}={value}" for name, value in labels.items()]
         with speaking("list containers"):
-            listed = self._link.quick().containers(all=True, filters={"label": wanted})
+            query = {"all": "1", "filters": json.dumps({"label": wanted})}
+            listed = self._link.ask("GET", "/containers/json", query=query)
         found = [self.state(entry["Id"]) for entry in listed]
         return [there for there in found if there is not None]
 

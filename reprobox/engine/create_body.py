@@ -16,7 +16,9 @@ from reprobox.model.outcome import Container, Mount
 DEFAULTS = "all"
 """As the only capability: keep the engine's own default set (build steps run package scripts)."""
 LOG_SIZE = "1m"
-"""The shim writes the program's output itself, so the engine's log holds only the shim's own words."""
+"""The shim writes the program's output itself, so the engine's log holds only the shim's own
+words.
+"""
 
 
 def create_body(

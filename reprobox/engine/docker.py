@@ -27,10 +27,6 @@ class DockerEngine(Containers):
         super().__init__(Link(base_url))
         self._images = Images(self._link, self, progress)
 
-    def get_ready(self) -> None:
-        """Says that the engine will be asked soon; costs nothing, and nothing fails here."""
-        self._link.get_ready()
-
     def info(self) -> dict[str, Any]:
         """What a record keeps of the engine; JSON values only.
 
@@ -38,8 +34,7 @@ class DockerEngine(Containers):
             EngineUnavailable: no engine answers.
         """
         with speaking("ask the engine about itself"):
-            client = self._link.quick()
-            return _facts(client.version(), client.info())
+            return _facts(self._link.version(), self._link.info())
 
     def inspect(self, reference: str) -> EngineImage | None:
         """An image by ID, tag or digest; None when the engine does not have it."""

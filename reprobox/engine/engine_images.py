@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
@@ -10,10 +11,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
-from reprobox.engine import quick_inspect
 from reprobox.engine.containers import Containers
 from reprobox.engine.faults import raise_for_status, speaking, status_of
-from reprobox.engine.link import FIRST_SECONDS, Link
+from reprobox.engine.link import Link
 from reprobox.errors import EngineError, ImageMissing, ReproboxError
 from reprobox.model.image import EngineImage
 from reprobox.model.outcome import Container
@@ -21,7 +21,10 @@ from reprobox.model.ports import Bar, Progress
 
 CHUNK = 1 << 20
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@-]{0,1023}")
-_AGAIN = "see that the registry runs and may be written to, then push again: what it has is not sent twice"
+_AGAIN = (
+    "see that the registry runs and may be written to, then push again: what it has is not sent "
+    "twice"
+)
 _BUILDKIT_ONLY = ("buildkit", "requires the --mount", "unknown flag: mount", "heredoc")
 
 
@@ -42,14 +45,9 @@ class Images:
         """
         if not _is_reference(reference):
             return None
-        if path := self._link.unused_socket():
-            with contextlib.suppress(quick_inspect.UnclearError):
-                described = quick_inspect.image(path, reference, FIRST_SECONDS)
-                return None if described is None else _read(described)
-        client = self._link.quick()
         try:
             with speaking(f"look at the image {reference}"):
-                return _read(client.inspect_image(reference))  # type: ignore[no-untyped-call]
+                return _read(self._link.ask("GET", f"/images/{reference}/json"))
         except ReproboxError as refused:
             if status_of(refused) not in (400, 404):
                 raise
@@ -61,7 +59,7 @@ class Images:
         """
         if self._containerd is None:
             with speaking("ask the engine about its storage"):
-                status = self._link.quick().info().get("DriverStatus") or []
+                status = self._link.info().get("DriverStatus") or []
             self._containerd = ["driver-type", "io.containerd.snapshotter.v1"] in status
         return self._containerd
 
@@ -70,9 +68,8 @@ class Images:
         RepoDigests of a family).
         """
         with speaking("list images"):
-            listed = self._link.quick().images(
-                all=False, filters={"label": [label]} if label else None
-            )
+            query = {"filters": json.dumps({"label": [label]})} if label else {}
+            listed = self._link.ask("GET", "/images/json", query=query)
         found = [self.inspect(entry["Id"]) for entry in listed]
         # Podman writes the default registry before the names of images that have never seen one.
         names = (family, f"docker.io/{family}")
@@ -105,7 +102,8 @@ class Images:
         _require(tag)
         repository, name = _split(tag)
         with speaking(f"name the image {reference}"):
-            self._link.quick().tag(reference, repository, name)
+            query = {"repo": repository, "tag": name}
+            self._link.ask("POST", f"/images/{reference}/tag", query=query)
 
     def remove_image(self, reference: str) -> None:
         """Forgets an image or tag; absent is fine.
@@ -343,7 +341,10 @@ def _failed(what: str, why: str) -> ReproboxError:
     if "unauthorized" in said or "denied" in said:
         step = "docker login, then try again"
     elif any(word in said for word in _BUILDKIT_ONLY):
-        step = "build it with `docker buildx build`, `docker save` it, and use it as a base of kind `archive`"
+        step = (
+            "build it with `docker buildx build`, `docker save` it, and use it as a base of kind "
+            "`archive`"
+        )
     return EngineError(f"Could not {what}", why=why, next_step=step)
 
 

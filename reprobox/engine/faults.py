@@ -1,5 +1,5 @@
-"""Docker-py's exceptions become ours here, once, by what went wrong on the wire and never by the
-wording of docker-py's classes.
+"""Failures of a conversation with an engine become ours here, once, by what went wrong on the wire
+and never by the wording of docker-py's classes.
 
 docker-py chooses some of its 404 classes by message text, and a lost connection reaches us as any
 of requests', urllib3's and the system's own exceptions, nested in each other's arguments. So:
@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from reprobox.engine.socket_client import RefusedError
 from reprobox.errors import (
     EngineError,
     EngineUnavailable,
@@ -51,27 +52,40 @@ def spare_ssh() -> None:
 
 @contextlib.contextmanager
 def speaking(what: str) -> Iterator[None]:
-    """Turns every failure of a conversation with the engine into one of ours.
+    """Turns every failure of a conversation with the engine into one of reprobox's.
 
     Args:
         what: what we were about to do, as an infinitive ("create the container x").
 
     Raises:
-        EngineUnavailable: nobody answers, or may not be spoken to.
+        EngineUnavailable: no engine answers, or this user may not speak to it.
         ImageMissing: a 404 that speaks of an image.
         GpuUnavailable: the engine cannot hand over GPUs.
         EngineError: any other refusal; `status_of` gives its HTTP status.
     """
-    spare_ssh()
-    from docker.errors import APIError, DockerException, StreamParseError
-    from urllib3.exceptions import HTTPError
-
     try:
         yield
-    except APIError as fault:
-        raise _refused(what, fault.status_code or 0, _explanation(fault)) from fault
-    except (DockerException, StreamParseError, OSError, HTTPError) as fault:
+    except RefusedError as fault:
+        raise _refused(what, fault.status_code, fault.explanation) from fault
+    except _of_docker("APIError") as fault:
+        status = getattr(fault, "status_code", None)
+        raise _refused(what, status or 0, _explanation(fault)) from fault
+    except _no_answer() as fault:
         raise unavailable(what, fault) from fault
+
+
+def _no_answer() -> tuple[type[Exception], ...]:
+    return (OSError, *_of_docker("DockerException", "StreamParseError", "HTTPError"))
+
+
+def _of_docker(*names: str) -> tuple[type[Exception], ...]:
+    """docker-py's and urllib3's errors of these names; none as long as nobody imported them, for
+    then nobody can have raised them either.
+    """
+    modules = [sys.modules.get(name) for name in ("docker.errors", "urllib3.exceptions")]
+    return tuple(
+        found for module in modules for name in names if (found := getattr(module, name, None))
+    )
 
 
 def raise_for_status(response: Any) -> None:

@@ -1,9 +1,11 @@
-"""The connection to the engine: opened when first needed, with a short first question, its API
-version asked once.
+"""The connection to the engine: opened when first needed, with a short first question, its version
+asked once.
 
-Why docker-py's low-level client: `docker.from_env` and the object layer on top cost more imports
-and one more inspect per call, and an unchanged `build` is one inspect, which needs no docker-py at
-all (`glance`).
+Two clients, for two kinds of calls. `ask` is for the plain ones, of which a run consists: over a
+unix socket they go through `socket_client`, without docker-py, whose import takes longer than all
+of them together. `quick` and `patient` are docker-py's low-level client, for all else and for
+engines at other addresses (`docker.from_env` and the object layer on top cost more imports and one
+more inspect per call).
 """
 
 from __future__ import annotations
@@ -13,9 +15,11 @@ import re
 import socket
 import threading
 import weakref
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from reprobox.engine.faults import spare_ssh, speaking, unavailable
+from reprobox.engine import socket_client
+from reprobox.engine.faults import raise_for_status, spare_ssh, speaking, unavailable
 from reprobox.errors import EngineUnavailable
 
 if TYPE_CHECKING:
@@ -33,24 +37,72 @@ OLDEST_API = (1, 40)
 
 
 class Link:
-    """Two clients of one engine: for ordinary calls, and for calls that last as long as their work."""
+    """The clients of one engine: plain calls, ordinary ones, and ones that last as their work."""
 
     def __init__(self, base_url: str | None = None) -> None:
         self._base_url = base_url
         self._lock = threading.Lock()
         self._quick: APIClient | None = None
         self._patient: APIClient | None = None
+        self._said: dict[str, Any] | None = None
+        self._info: dict[str, Any] | None = None
 
-    def get_ready(self) -> None:
-        """Begins to import docker-py beside what the caller does meanwhile, which is mostly waiting
-        for git.
+    def version(self) -> dict[str, Any]:
+        """What the engine says of its version, asked once.
+
+        Raises:
+            EngineUnavailable: as `quick`.
         """
+        if self._said is None:
+            with speaking("reach the container engine"):
+                said = self._first_answer()
+            _require_new_enough(said)
+            self._said = said
+        return self._said
 
-        def begin() -> None:
-            spare_ssh()
-            import docker.api.client  # noqa: F401
+    def _first_answer(self) -> Any:
+        if (path := self._socket_path()) is not None:
+            request = socket_client.Request("GET", "/version", {}, None)
+            return socket_client.ask(path, request, FIRST_SECONDS)
+        # docker-py's `auto` leaves its connection open when that fails.
+        asking = self._connect(".".join(map(str, OLDEST_API)), FIRST_SECONDS)
+        try:
+            return asking.version(api_version=False)
+        finally:
+            asking.close()
 
-        threading.Thread(target=begin, daemon=True).start()
+    def info(self) -> dict[str, Any]:
+        """What the engine says of itself, asked once. To be called inside `speaking`."""
+        if self._info is None:
+            self._info = self.ask("GET", "/info")
+        return self._info or {}
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        seconds: float | None = CALL_SECONDS,
+    ) -> Any:
+        """One plain call of the engine's API, to be made inside `speaking`: the parsed answer, None
+        where it has no document.
+
+        Args:
+            path: below the API's version, such as `/info`.
+            seconds: how long each part of the answer may take; None for no limit.
+        """
+        versioned = f"/v{self.version()['ApiVersion']}{path}"
+        if (place := self._socket_path()) is not None:
+            request = socket_client.Request(method, versioned, query or {}, body)
+            return socket_client.ask(place, request, seconds)
+        client = self.quick()
+        response = client.request(
+            method, f"{client.base_url}{versioned}", params=query, json=body, timeout=seconds
+        )
+        raise_for_status(response)
+        return response.json() if response.content else None
 
     def quick(self) -> APIClient:
         """The client for calls that answer soon.
@@ -62,7 +114,7 @@ class Link:
         self._knock()
         with self._lock:
             if self._quick is None:
-                self._quick = self._connect(self._version(), CALL_SECONDS)
+                self._quick = self._connect(self.version()["ApiVersion"], CALL_SECONDS)
             return self._quick
 
     def patient(self) -> APIClient:
@@ -73,24 +125,17 @@ class Link:
                 self._patient = self._connect(version, None)
             return self._patient
 
-    def unused_socket(self) -> str | None:
-        """The path of the engine's unix socket, as long as docker-py was not needed; for the one
-        call that can do without it.
-        """
-        return self._socket_path() if self._quick is None else None
-
     def _socket_path(self) -> str | None:
         url = self._base_url or os.environ.get("DOCKER_HOST") or DEFAULT_URL
         return url.removeprefix("unix://") if url.startswith("unix:///") else None
 
     def _knock(self) -> None:
-        """Sees whether anybody listens, before docker-py does: it leaves a socket open for each
-        time that nobody does.
+        """Sees whether a process listens, before docker-py does: it leaves a socket open for each
+        time that none does.
         """
         path = self._socket_path()
         if path is None:
             return
-        spare_ssh()
         with socket.socket(socket.AF_UNIX) as door:
             door.settimeout(FIRST_SECONDS)
             try:
@@ -98,20 +143,9 @@ class Link:
             except OSError as fault:
                 raise unavailable("reach the container engine", fault) from fault
 
-    def _version(self) -> str:
-        """The engine's API version, asked over a connection of its own (docker-py's `auto` leaves
-        its one open when that fails).
-        """
-        asking = self._connect(".".join(map(str, OLDEST_API)), FIRST_SECONDS)
-        try:
-            with speaking("reach the container engine"):
-                said = asking.version(api_version=False)
-        finally:
-            asking.close()
-        return _new_enough(said)
-
     def _connect(self, version: str, timeout: int | None) -> APIClient:
         with speaking("reach the container engine"):
+            spare_ssh()
             from docker.api.client import APIClient
             from docker.utils import kwargs_from_env
 
@@ -122,7 +156,7 @@ class Link:
             return client
 
 
-def _new_enough(said: object) -> str:
+def _require_new_enough(said: object) -> None:
     version = str(said.get("ApiVersion", "")) if isinstance(said, dict) else ""
     if not re.fullmatch(r"\d{1,4}\.\d{1,4}", version):
         raise EngineUnavailable(
@@ -136,4 +170,3 @@ def _new_enough(said: object) -> str:
             why="reprobox needs API 1.40 (Docker 19.03) or newer.",
             next_step="upgrade Docker Engine",
         )
-    return version

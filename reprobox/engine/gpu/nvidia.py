@@ -60,7 +60,7 @@ class GpuProbe:
 
     def _ask(self) -> str | None:
         with speaking("ask the engine about GPUs"):
-            info = self._link.quick().info()
+            info = self._link.info()
         if "nvidia" in (info.get("Runtimes") or {}):
             return "nvidia"
         if cdi_offered(info):
@@ -91,7 +91,7 @@ class GpuProbe:
     def _start(self, container_id: str) -> str:
         try:
             with speaking("start a container with a GPU"):
-                self._link.quick().start(container_id)
+                self._link.ask("POST", f"/containers/{container_id}/start")
         except GpuUnavailable as refused:
             return refused.why
         except ReproboxError as refused:
