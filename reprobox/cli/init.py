@@ -7,31 +7,33 @@ from typing import Annotated
 
 import typer
 
-from reprobox.cli.options import talk_of
-from reprobox.errors import UsageError
+from reprobox.cli.options import open_context, talk_of
 
 
 def init(
     ctx: typer.Context,
-    config: Annotated[Path, typer.Argument(help="The file to write.")] = Path("config.yaml"),
+    config: Annotated[
+        Path, typer.Argument(help="The config: a new file, or the one that the script has.")
+    ] = Path("config.yaml"),
+    gitignore: Annotated[
+        bool,
+        typer.Option("--gitignore", help="Add bundles and __pycache__ to .gitignore, too."),
+    ] = False,
 ) -> None:
-    """Write a commented config to start from.
+    """Write a commented config, or add the `reprobox:` section to the script's own.
 
-    Example:  reprobox init config.yaml
+    Example:  reprobox init config.yaml --gitignore
     """
-    from reprobox.config.load import template
+    from reprobox.commands import init as command
 
-    try:
-        with config.open("x") as file:
-            file.write(template())
-    except FileExistsError as error:
-        raise UsageError(
-            f"{config} exists and was left alone", next_step="name another file"
-        ) from error
-    except OSError as error:
-        raise UsageError(
-            f"{config} cannot be written",
-            why=error.strerror or "",
-            next_step="name a file in a directory that is there",
-        ) from error
-    talk_of(ctx).note(f"wrote {config}; next: reprobox lock {config}")
+    talk = talk_of(ctx)
+    done = command.init(open_context(ctx, config), config, gitignore=gitignore)
+    what = "added the reprobox: section to" if done.added else "wrote"
+    talk.note(f"{what} {config}; next: reprobox lock {config}")
+    if done.ignored:
+        lines = " and ".join(done.ignored)
+        talk.note(
+            f"added {lines} to .gitignore"
+            if gitignore
+            else f"lines that .gitignore could have: {lines} (a run needs a clean work tree)"
+        )

@@ -38,6 +38,7 @@ from reprobox.cli import (
     replay,
     rm,
     run,
+    schema,
     show,
     stop,
     verify,
@@ -124,6 +125,7 @@ COMMANDS = (
     ("attest", attest.attest),
     ("fsck", fsck.fsck),
     ("gc", gc.gc),
+    ("schema", schema.schema),
 )
 """The commands, in the order of `--help`; each is a file of its name."""
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from reprobox.commands.shared import editor_schema
 from reprobox.commands.shared.load_config import load_spec
 from reprobox.context import Context, shared_home
 from reprobox.errors import LockMissing, LockStale
@@ -51,6 +52,7 @@ def lock(
     from reprobox.lock import intent, resolve
 
     spec, path = load_spec(context, config)
+    editor_schema.refresh(context, path)
     target = lock_path(spec, path)
     previous = lock_file.read(target) if target.exists() else None
     if locked:

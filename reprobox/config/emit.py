@@ -13,7 +13,7 @@ from reprobox.config.written import Written, WrittenFloat, WrittenInt, WrittenTe
 
 
 class _Dumper(yaml.SafeDumper):
-    """PyYAML quotes what YAML 1.1 would misread; this one quotes what YAML 1.2 would misread, too."""
+    """Quotes what YAML 1.1 would misread, as PyYAML does, and what YAML 1.2 would misread."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

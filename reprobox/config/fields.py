@@ -82,11 +82,7 @@ class Section:
 
         return self.read(name, default, "text", convert)
 
-    def flag(self, name: str, default: bool) -> bool:
-        """True or false."""
-        return self.read(name, default, "true or false", _flag)
-
-    def whole(self, name: str, default: int, *, low: int, high: int) -> int:
+    def whole(self, name: str, default: T, *, low: int, high: int) -> int | T:
         """A whole number within bounds, both included."""
 
         def convert(value: Any) -> int:
@@ -110,7 +106,7 @@ class Section:
 
         return self.read(name, default, "a number", convert)
 
-    def choice(self, name: str, default: str, known: Sequence[str]) -> str:
+    def choice(self, name: str, default: T, known: Sequence[str]) -> str | T:
         """One of some words."""
 
         def convert(value: Any) -> str:
@@ -162,9 +158,3 @@ class Section:
         except ValueError as error:
             self.fault((name, index), str(error))
         return None
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError
-    return value

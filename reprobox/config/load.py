@@ -6,21 +6,23 @@ that belongs to reprobox.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
-from importlib import resources
 from typing import Any
 
 from reprobox.config import emit, settings, yaml12
 from reprobox.config import overrides as overrides_
 from reprobox.config.fields import Section
+from reprobox.config.place import Place
 from reprobox.config.problems import COMMAND_LINE, Problems
 from reprobox.config.scalars import spelled
+from reprobox.config.setting import as_written
 from reprobox.config.written import plain
 from reprobox.config.yaml_document import Document, Keys, leaves
 from reprobox.model.spec import Spec
 
 OURS = overrides_.OURS
-_TEXTUAL = frozenset(("python", "env", "name", "tags", "command", "secrets", "inputs"))
+_AS_WRITTEN = as_written(settings.SETTINGS)
 
 
 def load(
@@ -58,15 +60,10 @@ def load(
 
 def recordable(document: dict[str, Any]) -> dict[str, Any]:
     """The document as JSON can hold it: infinities and NaN become the text by which YAML writes
-    them, keys become text.
+    them; keys become text.
     """
     made: dict[str, Any] = _plain(document)
     return made
-
-
-def template() -> str:
-    """A commented config to start from."""
-    return resources.files("reprobox.config").joinpath("template.yaml").read_text(encoding="utf-8")
 
 
 def _settings(document: Document, config_path: str, problems: Problems) -> dict[str, Any]:
@@ -75,9 +72,9 @@ def _settings(document: Document, config_path: str, problems: Problems) -> dict[
             f"there is no `{OURS}:` section; it says how the experiment is run, and the rest of "
             "the file is the experiment's"
         )
-        problems.throw("reprobox init writes a config to start from")
+        problems.throw(f"add one: reprobox init {shlex.quote(problems.where)}")
     section = Section(document, (OURS,), problems, document.value[OURS])
-    return settings.read(section, settings.Place(config_path=config_path), document.value)
+    return settings.read(section, Place(config_path=config_path), document.value)
 
 
 def _keep_written(document: Document, file: dict[Any, Any]) -> None:
@@ -88,7 +85,7 @@ def _keep_written(document: Document, file: dict[Any, Any]) -> None:
     override gave is put right in it.
     """
     for keys, text in document.texts.items():
-        if keys[:1] == (OURS,) and _TEXTUAL.intersection(keys):
+        if keys[:1] == (OURS,) and any(keys[1 : 1 + len(own)] == own for own in _AS_WRITTEN):
             _put(document.value, keys, text)
             if document.line(keys) == COMMAND_LINE:
                 _put(file, keys, text)

@@ -1,8 +1,10 @@
 """`key=value` on the command line, in the grammar that Hydra made common.
 
-`a.b=1` changes what is there, `+a.b=1` adds, `++a.b=1` does either, `~a.b` removes, `~a.b=1` removes when the value is that. Values
-are YAML 1.2 scalars, or lists and mappings in flow style; quotes make text. A mapping is merged into the mapping that is there, as
-Hydra does; everything else is replaced. `a.0` is an item of a list, `a\\.b` a key with a dot. Choices (`a=1,2`) are refused.
+`a.b=1` changes a value, `+a.b=1` adds a key, `++a.b=1` does either, `~a.b` removes a key,
+`~a.b=1` removes it when its value is that. Values are YAML 1.2 scalars, or lists and mappings in
+flow style; quotes make text. A mapping is merged into the one that the file has, as Hydra does;
+everything else is replaced. `a.0` is an item of a list, `a\\.b` a key with a dot. Choices
+(`a=1,2`) are refused. See https://hydra.cc/docs/advanced/override_grammar/basic/
 """
 
 from __future__ import annotations
@@ -146,7 +148,10 @@ def _flow(text: str) -> tuple[Any, dict[Keys, str]]:
     try:
         value, texts = read_flow(text)
     except ValueError as error:
-        hint = "; quotes and brackets must reach reprobox, so put the whole override in quotes in a shell"
+        hint = (
+            "; quotes and brackets must reach reprobox, so put the whole override in quotes in a "
+            "shell"
+        )
         raise _Refused(f"the value is not YAML: {error}{hint}") from error
     if (tight := _no_space(value)) is not None:
         raise _Refused(f"a space is missing after the colon in {{{tight}}}")

@@ -58,7 +58,7 @@ def _number(text: str) -> Scalar:
 
 
 def spelled(value: Scalar) -> str:
-    """A scalar as text that both YAML versions read as the same value (for text itself, the text)."""
+    """A scalar as text that both YAML versions read as the same value; text as itself."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -1,332 +1,345 @@
-"""The `reprobox:` section: which settings there are, and the Spec that they make."""
+"""The settings below `reprobox:`. To add one: a row here, and its field in `model/spec.py`.
+
+The parser (`read`), the JSON Schema, the template of `reprobox init` and the list in docs/config.md
+are made from these rows; `scripts/pages` writes the files.
+"""
 
 from __future__ import annotations
 
-import posixpath
-import shlex
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, get_args
 
 from reprobox.config import grammar
 from reprobox.config.fields import Section
-from reprobox.config.interpolate import filled
-from reprobox.config.problems import described
-from reprobox.model.spec import (
-    OWN_VARIABLES,
-    STDOUT,
-    THREADS,
-    TRAIL_ALSO,
-    BaseIntent,
-    Environment,
-    InputIntent,
-    OutputRule,
-    Profile,
-    Resources,
-    Trail,
+from reprobox.config.kinds import Choice, Flag, Number, Path, Scope, Text, TextMap, Texts, Whole
+from reprobox.config.place import Place
+from reprobox.config.setting import Mapping, Setting, read_all
+from reprobox.config.special_kinds import (
+    COMPARE,
+    DEFAULT_BASE,
+    Base,
+    Command,
+    Duration,
+    Inputs,
+    Outputs,
+    TrailKind,
+    lock_default,
+    variable,
+    workdir_default,
+)
+from reprobox.model.spec import Environment, Profile, Resources
+
+_SIZE = r"^[0-9]+(\.[0-9]+)?\s*([kKmMgGtT]([iI]?[bB])?|[bB])?$"
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+_VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+_PARTS = {"resources": Resources}
+"""Parts of the Spec whose fields are settings of the top level."""
+
+ENVIRONMENT = (
+    Setting(
+        key="base",
+        kind=Base(),
+        about="The image that everything is built on: `debian:SUITE` (composed from packages "
+        "pinned by hash), an image by name, `{dockerfile: Dockerfile.gpu, context: .}`, or "
+        "`{archive: base.tar}`.",
+        absent="`debian:bookworm`",
+        sample="base: debian:bookworm            # or an image by name, {dockerfile: FILE}, ...",
+    ),
+    Setting(
+        key="python",
+        kind=Text(grammar.python, r"^[23]\.[0-9]{1,2}$"),
+        about="The interpreter, `X.Y`. The base must have it (bookworm: 3.11, trixie: 3.13).",
+        sample='python: "3.11"',
+    ),
+    Setting(
+        key="apt",
+        kind=Texts(grammar.package),
+        about="Debian packages: `name` or `name=version`.",
+        absent="none",
+        sample="# apt: [libgomp1]",
+    ),
+    Setting(
+        key="requirements",
+        kind=Texts(grammar.plain),
+        about="Python packages: requirements.txt (with or without hashes), pyproject.toml, "
+        "uv.lock, poetry.lock, pylock.toml, a conda explicit list, or `name==1.0` itself; several "
+        "as a list.",
+        absent="none",
+        sample="requirements: requirements.txt   # or pyproject.toml, uv.lock, poetry.lock, "
+        "pylock.toml",
+    ),
+    Setting(
+        key="bytecode",
+        kind=Flag(),
+        about="Adds a layer of `.pyc` files, compiled by the image's own interpreter. Imports of "
+        "large packages then take half the time.",
+        absent="no",
+        sample="# bytecode: true                 # imports of large packages take half the time",
+    ),
+    Setting(
+        key="env",
+        kind=TextMap(variable, names=_VARIABLE),
+        field="image_env",
+        about="Variables of the image, such as `NVIDIA_DRIVER_CAPABILITIES`. A variable that "
+        "every run sets itself is refused here.",
+        absent="none",
+        sample="# env: {NVIDIA_DRIVER_CAPABILITIES: all}",
+    ),
 )
 
-TOP = (
-    *(
-        "command",
-        "workdir",
-        "environment",
-        "lock",
-        "inputs",
-        "outputs",
-        "seed",
-        "profile",
-        "threads",
-        "trail",
-        "gpus",
-        "cpus",
+OUTPUT = (
+    Setting(
+        key="compare",
+        kind=Choice(COMPARE),
+        about="`bytes`, `content` (the values that a file holds), `tensors`, or `ignore`.",
+        absent="`bytes`",
+        sample="compare: content",
     ),
-    *(
-        "memory",
-        "shm_size",
-        "pids",
-        "tmp_size",
-        "timeout",
-        "network",
-        "env",
-        "secrets",
-        "writable_root",
-        "capabilities",
+    Setting(
+        key="ulp",
+        kind=Whole(0, 2**53),
+        about="Tolerance in units of the last place.",
+        sample="ulp: 2",
     ),
-    *("name", "tags"),
+    Setting(key="atol", kind=Number(), about="Absolute tolerance.", sample="atol: 1e-8"),
+    Setting(key="rtol", kind=Number(), about="Relative tolerance.", sample="rtol: 1e-6"),
 )
-_ENVIRONMENT = ("base", "python", "apt", "requirements", "bytecode", "env")
-_OUTPUT = ("compare", "ulp", "atol", "rtol")
-_COMPARE = ("bytes", "content", "tensors", "ignore")
-DEFAULT_BASE = BaseIntent(kind="debian", reference="bookworm")
 
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where the config stands: its path relative to the top of the repository."""
-
-    config_path: str
-
-    @property
-    def directory(self) -> str:
-        """The config's directory."""
-        return posixpath.dirname(self.config_path)
-
-    def lock(self, path: str) -> str:
-        """The lock, given relative to the config."""
-        return grammar.within(
-            path,
-            self.directory,
-            "the lock is committed beside the code, so name a place in the repository",
+TRAIL = (
+    Setting(
+        key="every",
+        kind=Whole(0, 2**31),
+        about="Record a step every so many optimizer steps; 0: chosen by measuring.",
+        sample="every: 10",
+    ),
+    *(
+        Setting(key=key, kind=Flag(), about=about, absent="no", sample=f"{key}: true")
+        for key, about in (
+            ("gradients", "The gradients too."),
+            ("buffers", "The buffers of the modules too, such as running means."),
+            ("loss", "The loss too."),
+            ("generators", "The states of the random generators too."),
         )
+    ),
+)
 
-    def workdir(self, path: str) -> str:
-        """The working directory, given relative to the config."""
-        return grammar.within(
-            path, self.directory, "only what is in the commit can run, so name a directory of it"
-        )
+SETTINGS = (
+    Setting(
+        key="command",
+        kind=Command(),
+        required=True,
+        about="What runs: a list, or text that is split as a shell would, but without a shell. "
+        "`${lr}` stands for a value of the document.",
+        sample="# What runs, in the config's directory. ${lr} would stand for the value above.\n"
+        "command: [python, train.py, config.yaml]",
+    ),
+    Setting(
+        key="workdir",
+        kind=Path(Place.workdir),
+        first=True,
+        default=workdir_default,
+        about="Where the command runs: a directory of the commit, or an input.",
+        sample="# workdir: .\n",
+    ),
+    Setting(
+        key="environment",
+        kind=Mapping(ENVIRONMENT, lambda fields: Environment(**{"base": DEFAULT_BASE, **fields})),
+        default=lambda _scope: Environment(base=DEFAULT_BASE),
+        about="What `reprobox lock` pins; its keys are listed under "
+        "[The environment](#the-environment).",
+        absent="a bare Debian with Python",
+        sample="# What `reprobox lock` pins.\nenvironment:",
+    ),
+    Setting(
+        key="lock",
+        kind=Path(Place.lock),
+        field="lock_path",
+        default=lock_default,
+        absent="`reprobox.lock` next to the config",
+        about="The lock file.",
+        sample="# lock: reprobox.lock\n",
+    ),
+    Setting(
+        key="inputs",
+        kind=Inputs(),
+        about="Files and directories that the run reads besides the commit. They are hashed before "
+        "the start and mounted read-only. A list of paths, which the run sees at the same place; "
+        "or `path in the run: path on the host`, the first relative to `workdir`, the second "
+        "anywhere.",
+        absent="none",
+        sample="# What the run reads besides the commit, by content. A mapping says where:\n"
+        "# {data: ~/datasets/digits}\ninputs: []\n",
+    ),
+    Setting(
+        key="outputs",
+        kind=Outputs(OUTPUT),
+        about="How outputs are compared: `pattern: rule`. A rule is a word (`bytes`, `content`, "
+        "`tensors`, `ignore`) or `{compare: content, ulp: n, atol: x, rtol: x}`; see "
+        "[below](#which-outputs-a-pattern-means).",
+        absent="by bytes",
+        sample="# How outputs are compared; without a rule, by their bytes. A name means files of\n"
+        "# that name anywhere; with a slash, a path from the top of the repository.\n"
+        '# outputs: {"events.out.tfevents*": {compare: content}, "results/*.log": ignore}\n',
+    ),
+    Setting(
+        key="seed",
+        kind=Whole(0, 2**32 - 1),
+        about="For random, NumPy, torch and TensorFlow, without a change of the script. (JAX's "
+        "keys are the script's own.)",
+        sample="seed: 0",
+    ),
+    Setting(
+        key="profile",
+        kind=Choice(get_args(Profile)),
+        about="How far results are to be the same: `observe`, `same-machine`, `portable-avx2` or "
+        "`portable-any`; see [determinism.md](determinism.md).",
+        sample="profile: same-machine              # observe, same-machine, portable-avx2, "
+        "portable-any",
+    ),
+    Setting(
+        key="threads",
+        kind=Whole(1, 4096),
+        first=True,
+        about="Threads of OpenMP, MKL and OpenBLAS. They decide bits, so the number is never the "
+        "host's core count.",
+        sample="threads: 1                         # part of the numbers, so never the number of "
+        "cores",
+    ),
+    Setting(
+        key="trail",
+        kind=TrailKind(TRAIL),
+        field=("trail", "trail_also"),
+        about="Fingerprints of the parameters while training, to name the first step that "
+        "differs. `true`, or `{every: k, gradients: true, buffers: true, loss: true, generators: "
+        "true}`.",
+        absent="off",
+        sample="# trail: {every: 10}               # fingerprints, to find the first step that "
+        "differs\n",
+    ),
+    Setting(
+        key="gpus",
+        kind=Text(grammar.plain, as_written=False),
+        about='Docker\'s grammar: `all`, `2`, `"device=0,1"`.',
+        absent="none",
+        sample="# gpus: all                        # docker's own grammar",
+    ),
+    Setting(
+        key="cpus",
+        kind=Number(above_zero=True),
+        field="resources.cpus",
+        about="At most so many CPUs' time, such as 1.5.",
+        absent="no limit",
+        sample="# cpus: 2",
+    ),
+    Setting(
+        key="memory",
+        kind=Text(grammar.size, _SIZE, as_written=False),
+        field="resources.memory",
+        about="Limit of memory, and of memory with swap.",
+        absent="no limit",
+        sample="# memory: 4g",
+    ),
+    Setting(
+        key="shm_size",
+        kind=Text(grammar.size, _SIZE, as_written=False),
+        field="resources.shm_size",
+        about="Size of /dev/shm, which data loaders use.",
+        sample="# shm_size: 1g",
+    ),
+    Setting(
+        key="pids",
+        kind=Whole(1, 2**22),
+        field="resources.pids",
+        about="Limit of processes and threads.",
+        sample="# pids: 4096",
+    ),
+    Setting(
+        key="tmp_size",
+        kind=Text(grammar.size, _SIZE, as_written=False),
+        field="resources.tmp_size",
+        about="Size of /tmp.",
+        sample="# tmp_size: 4g",
+    ),
+    Setting(
+        key="timeout",
+        kind=Duration(),
+        field="resources.timeout",
+        about="Time limit: seconds, or `30s`, `10m`, `2h`; for detached runs too. SIGTERM, and "
+        "SIGKILL ten seconds later.",
+        absent="none",
+        sample="# timeout: 2h",
+    ),
+    Setting(
+        key="network",
+        kind=Text(grammar.plain),
+        about="A docker network. Anything but `none` is part of the run's identity.",
+        sample="# network: none",
+    ),
+    Setting(
+        key="env",
+        kind=TextMap(variable, names=_VARIABLE),
+        about="Variables of the program, see [below](#the-programs-variables). The host's "
+        "environment is never inherited.",
+        absent="none",
+        sample="# env: {FOO: bar}",
+    ),
+    Setting(
+        key="secrets",
+        kind=TextMap(
+            lambda name, text, _scope: grammar.secret(name, text),
+            names=_NAME,
+            texts="^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$",
+        ),
+        about="`NAME: env:VARIABLE` or `NAME: file:PATH`. Given to the program, never recorded, "
+        "masked in what it prints.",
+        absent="none",
+        sample="# secrets: {HF_TOKEN: env:HF_TOKEN}",
+    ),
+    Setting(
+        key="writable_root",
+        kind=Flag(),
+        about="The program may write outside its work tree. Recorded as not hermetic.",
+        absent="no",
+        sample="# writable_root: false",
+    ),
+    Setting(
+        key="capabilities",
+        kind=Texts(grammar.capability, "^(CAP_|cap_)?[A-Za-z_]+$"),
+        about="Linux capabilities, such as `SYS_PTRACE`. Recorded as not hermetic.",
+        absent="none",
+        sample="# capabilities: [SYS_PTRACE]",
+    ),
+    Setting(
+        key="name",
+        kind=Text(grammar.run_name, _NAME),
+        about="A name, to find the run again.",
+        absent="none",
+        sample="# name: first-try",
+    ),
+    Setting(
+        key="tags",
+        kind=Texts(grammar.name, _NAME),
+        about="Tags, to find the run again.",
+        absent="none",
+        sample="# tags: [baseline]",
+    ),
+)
 
-    def both(self, path: str) -> str:
-        """An input that is named once, relative to the config: it is at the same place on the host
-        as in the run.
-        """
-        grammar.plain(path)
-        if path.startswith("~"):
-            raise ValueError(f"{path!r} is a place on this host; write PATH_IN_RUN: {path}")
-        if path.startswith("/"):
-            return posixpath.normpath(path)
-        name = posixpath.basename(posixpath.normpath(path)).strip(".") or "data"
-        return grammar.within(
-            path,
-            self.directory,
-            f"say where the run sees it, too, as in `inputs: {{{name}: {path}}}`",
-        )
 
-    def host(self, path: str) -> str:
-        """A place on this host, given relative to the config."""
-        return (
-            path
-            if path.startswith(("/", "~"))
-            else posixpath.normpath(posixpath.join(self.directory, path))
-        )
-
-
-def read(section: Section, place: Place, document: dict[Any, Any]) -> dict[str, Any]:
+def read(
+    section: Section,
+    place: Place,
+    document: dict[Any, Any],
+    settings: Sequence[Setting] = SETTINGS,
+) -> dict[str, Any]:
     """The fields of the Spec that come from the section; faults are noted there."""
-    section.expect(TOP)
-    workdir = str(section.text("workdir", place.workdir("."), place.workdir))
-    threads = section.whole("threads", 1, low=1, high=4096)
-    return {
-        "command": _command(section, document),
-        "workdir": workdir,
-        "environment": _environment(section.section("environment"), threads),
-        "lock_path": str(section.text("lock", place.lock("reprobox.lock"), place.lock)),
-        "inputs": _inputs(section, workdir, place),
-        "outputs": _outputs(section.section("outputs")),
-        "seed": section.whole("seed", 0, low=0, high=2**32 - 1),
-        "profile": section.choice("profile", "same-machine", get_args(Profile)),
-        "threads": threads,
-        "trail": _trail(section),
-        "trail_also": _trail_also(section),
-        "resources": _resources(section),
-        **_container(section, threads),
-    }
-
-
-def _container(section: Section, threads: int) -> dict[str, Any]:
-    return {
-        "gpus": section.text("gpus", None, grammar.plain),
-        "network": str(section.text("network", "none", grammar.plain)),
-        "env": _variables(section, threads),
-        "secrets": section.text_map("secrets", grammar.secret),
-        "writable_root": section.flag("writable_root", False),
-        "capabilities": section.texts("capabilities", grammar.capability),
-        "name": section.text("name", None, grammar.run_name),
-        "tags": section.texts("tags", grammar.name),
-    }
-
-
-def _variables(section: Section, threads: int) -> dict[str, str]:
-    """`env`; what contradicts a setting is a fault, since the record would say the setting."""
-
-    def check(name: str, value: str) -> str:
-        if name.startswith(OWN_VARIABLES):
-            raise ValueError(
-                f"names that begin with {OWN_VARIABLES} are reprobox's own; seed, profile and "
-                "trail are settings of a run"
-            )
-        if name in THREADS and value != str(threads):
-            raise ValueError(
-                f"it is {value!r}, and reprobox.threads is {threads}; take it away and write "
-                "`threads: N`, which sets it and "
-                "those of the other libraries"
-            )
-        return grammar.variable(name, value)
-
-    return section.text_map("env", check)
-
-
-def _command(section: Section, document: dict[Any, Any]) -> tuple[str, ...]:
-    value = section.value.get("command")
-    if isinstance(value, str):
-        parts = section.read("command", list[str](), "a command line", _split)
-    else:
-        parts = list(section.texts("command", grammar.no_nul)) if isinstance(value, list) else []
-    if not parts and not (isinstance(value, (str, list)) and value):
-        section.fault(
-            ("command",),
-            f"expected a list or text, such as [python, train.py], found {described(value)}",
-        )
-    try:
-        return tuple(filled(part, document) for part in parts)
-    except ValueError as error:
-        section.fault(("command",), str(error))
-        return ()
-
-
-def _split(value: str) -> list[str]:
-    return [grammar.no_nul(part) for part in shlex.split(value)]
-
-
-def _environment(section: Section, threads: int) -> Environment:
-    section.expect(_ENVIRONMENT)
-    return Environment(
-        base=_base(section),
-        python=str(section.text("python", "3.11", grammar.python)),
-        apt=section.texts("apt", grammar.package),
-        requirements=section.texts("requirements", grammar.plain),
-        bytecode=section.flag("bytecode", False),
-        image_env=_variables(section, threads),
-    )
-
-
-def _base(section: Section) -> BaseIntent:
-    value = section.value.get("base")
-    if isinstance(value, dict):
-        return _base_mapping(section.section("base"))
-    reference = section.text("base", None, grammar.plain)
-    if reference is None:
-        return DEFAULT_BASE
-    suite = grammar.suite(reference)
-    return (
-        BaseIntent(kind="debian", reference=suite)
-        if suite
-        else BaseIntent(kind="registry", reference=reference)
-    )
-
-
-def _base_mapping(section: Section) -> BaseIntent:
-    section.expect(("image", "dockerfile", "archive", "context"))
-    kinds = {"image": "registry", "dockerfile": "dockerfile", "archive": "archive"}
-    named = [name for name in kinds if name in section.value]
-    if len(named) != 1 or ("context" in section.value and named != ["dockerfile"]):
-        section.fault((), "expected one of image, dockerfile (with or without context) and archive")
-        return DEFAULT_BASE
-    kind: Any = kinds[named[0]]
-    reference = section.text(named[0], None, grammar.plain)
-    if reference is None:
-        section.fault((named[0],), "expected text, found nothing")
-        return DEFAULT_BASE
-    return BaseIntent(
-        kind=kind, reference=reference, context=str(section.text("context", ".", grammar.plain))
-    )
-
-
-def _inputs(section: Section, workdir: str, place: Place) -> tuple[InputIntent, ...]:
-    if isinstance(section.value.get("inputs"), dict):
-        mapped = section.text_map(
-            "inputs", lambda path, source: grammar.plain(source) and _seen(path, workdir) and source
-        )
-        return tuple(
-            InputIntent(path=posixpath.normpath(path), source=place.host(source))
-            for path, source in mapped.items()
-        )
-    listed = section.texts("inputs", place.both)
-    return tuple(InputIntent(path=_from(workdir, path), source=path) for path in listed)
-
-
-def _seen(path: str, workdir: str) -> str:
-    """Where a run sees an input: absolute, or below the top when taken from the working directory."""
-    grammar.plain(path)
-    return (
-        path
-        if path.startswith("/")
-        else grammar.within(path, workdir, "a run sees its inputs inside, or at an absolute path")
-    )
-
-
-def _from(workdir: str, path: str) -> str:
-    """A path relative to the working directory, where both are relative to the top; absolute ones
-    stay.
-    """
-    return (
-        path
-        if path.startswith("/")
-        else posixpath.relpath(f"/{path}", posixpath.join("/", workdir))
-    )
-
-
-def _outputs(section: Section) -> tuple[OutputRule, ...]:
-    return tuple(_output(section, pattern) for pattern in section.value)
-
-
-def _output(section: Section, key: Any) -> OutputRule:
-    pattern = str(key)
-    known = ("bytes", "ignore") if pattern == STDOUT else _COMPARE
-    if not isinstance(section.value[key], dict):
-        compare: Any = section.choice(key, "bytes", known)
-        return OutputRule(pattern=pattern, compare=compare)
-    inside = section.section(key)
-    inside.expect(_OUTPUT)
-    compare = inside.choice("compare", "bytes", known)
-    rule = OutputRule(
-        pattern=pattern,
-        compare=compare,
-        ulp=inside.whole("ulp", 0, low=0, high=2**53),
-        atol=inside.number("atol", 0.0),
-        rtol=inside.number("rtol", 0.0),
-    )
-    if compare in ("bytes", "ignore") and (rule.ulp or rule.atol or rule.rtol):
-        inside.fault((), f"a tolerance needs compare: tensors or content, and here it is {compare}")
-    return rule
-
-
-def _trail(section: Section) -> Trail:
-    value = section.value.get("trail")
-    if not isinstance(value, dict):
-        return Trail(enabled=section.flag("trail", False))
-    inside = section.section("trail")
-    inside.expect(("every", "gradients", *TRAIL_ALSO))
-    every = inside.whole("every", 0, low=0, high=2**31)
-    return Trail(enabled=True, every=every, gradients=inside.flag("gradients", False))
-
-
-def _trail_also(section: Section) -> tuple[str, ...]:
-    if not isinstance(section.value.get("trail"), dict):
-        return ()
-    inside = section.section("trail")
-    return tuple(name for name in TRAIL_ALSO if inside.flag(name, False))
-
-
-def _resources(section: Section) -> Resources:
-    standard = Resources()
-    cpus = section.number("cpus", None)
-    if cpus == 0:
-        section.fault(("cpus",), "expected a number above 0")
-    return Resources(
-        cpus=cpus,
-        memory=section.text("memory", None, grammar.size),
-        shm_size=str(section.text("shm_size", standard.shm_size, grammar.size)),
-        pids=section.whole("pids", standard.pids, low=1, high=2**22),
-        tmp_size=str(section.text("tmp_size", standard.tmp_size, grammar.size)),
-        timeout=_timeout(section),
-    )
-
-
-def _timeout(section: Section) -> float | None:
-    def convert(value: Any) -> float | None:
-        text = section.written("timeout")
-        if text is None or isinstance(value, bool):
-            raise TypeError
-        return grammar.seconds(text)
-
-    return section.read("timeout", None, "seconds, or text such as 30s, 10m or 2h", convert)
+    found = read_all(section, settings, Scope(place=place, document=document))
+    made = {field: value for field, value in found.items() if "." not in field}
+    for part, make in _PARTS.items():
+        inner = {
+            field.removeprefix(f"{part}."): value
+            for field, value in found.items()
+            if field.startswith(f"{part}.")
+        }
+        made[part] = make(**inner)
+    return {"command": (), **made}

@@ -10,6 +10,7 @@ reader in the user's script does too.
 from __future__ import annotations
 
 import copy
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -95,8 +96,7 @@ class _Builder:
         return ConfigError(
             f"{self._problems.where} is not YAML",
             why=line + reason,
-            next_step="correct that place; `reprobox init example.yaml` writes a file to compare "
-            "with",
+            next_step="correct that place; to see an example: reprobox init example.yaml",
         )
 
     def _stop(self, event: Any, reason: str) -> ConfigError:
@@ -111,7 +111,7 @@ class _Builder:
         if isinstance(start, yaml.StreamEndEvent):
             raise ConfigError(
                 f"{self._problems.where} is empty",
-                next_step="reprobox init writes a config to start from",
+                next_step=f"write one: reprobox init {shlex.quote(self._problems.where)}",
             )
         if start.tags or (start.version and start.version not in ((1, 1), (1, 2))):
             raise self._stop(start, "directives are not supported")

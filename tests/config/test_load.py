@@ -11,7 +11,8 @@ import yaml
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from reprobox.config.load import load, recordable, template
+from reprobox.config.load import load, recordable
+from reprobox.config.template import template
 from reprobox.errors import ConfigError
 from reprobox.kit.units import bytes_of, moments_of, seconds_of
 from reprobox.model import codec

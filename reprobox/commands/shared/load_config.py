@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,9 +29,9 @@ def load_spec(context: Context, config: Path, overrides: Sequence[str] = ()) -> 
         raise ConfigError(
             f"cannot read the config {config}",
             why=error.strerror or "",
-            next_step="name a YAML file, or write one: reprobox init",
+            next_step=f"name a YAML file, or write one: reprobox init {shlex.quote(str(config))}",
         ) from error
-    spec = load(text, config_path=_below_top(context, path), overrides=overrides, where=path.name)
+    spec = load(text, config_path=_below_top(context, path), overrides=overrides, where=str(config))
     _refuse_shadowed(spec, config)
     return spec, path
 
