@@ -13,7 +13,7 @@ from reprobox.model.lock import Expected, Lock
 
 if TYPE_CHECKING:
     from reprobox.image.recompose_check import Difference
-from reprobox.commands.lock import _complete, _noted, lock_path
+from reprobox.commands.lock import _complete, _noted, lock_path, told
 from reprobox.commands.shared.load_config import load_spec
 
 
@@ -50,6 +50,8 @@ def ensure_image(context: Context, lock: Lock, *, offline: bool = False) -> Buil
     if image := compose.find(lock, digest, context.engine):
         return Built(image=image, how="found")
     _complete(context, lock, offline=offline)
+    for text in told(lock.contested):
+        context.progress.note(text)
     image = compose.compose(
         lock, digest, objects=context.objects, engine=context.engine, progress=context.progress
     )

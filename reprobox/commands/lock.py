@@ -13,8 +13,9 @@ from reprobox.commands.shared.load_config import load_spec
 from reprobox.context import Context, shared_home
 from reprobox.errors import LockMissing, LockStale
 from reprobox.kit.text import shown
+from reprobox.kit.units import counted
 from reprobox.lock import lock_file
-from reprobox.model.lock import Lock
+from reprobox.model.lock import Contested, Lock
 from reprobox.model.spec import Spec
 
 
@@ -73,11 +74,34 @@ def lock(
         upgrade_packages=upgrade_packages,
         progress=context.progress,
         now=int(context.clock()),
+        contested=lambda made, order: _contested(context, made, order),
     )
     if made != previous:
         lock_file.write(target, made)
     _note(target)
     return Locked(lock=made, digest=lock_file.digest(made), path=target, changed=made != previous)
+
+
+def _contested(context: Context, made: Lock, order: Sequence[str]) -> tuple[Contested, ...]:
+    from reprobox.image import wheel_paths
+
+    found = wheel_paths.contested(made.wheels, order, context.objects.path, made.python.version)
+    for text in told(found):
+        context.progress.note(text)
+    return found
+
+
+def told(found: Sequence[Contested]) -> list[str]:
+    """Which wheels have different files at one path, and whose is there; a line for each group."""
+    groups: dict[tuple[str, ...], list[Contested]] = {}
+    for one in found:
+        groups.setdefault(one.wheels, []).append(one)
+    return [
+        f"{', '.join(wheels[:-1])} and {wheels[-1]} have different files at "
+        f"{counted(len(paths), 'path')} (such as {paths[0].path}): as with pip, those of "
+        f"{wheels[-1]} are there"
+        for wheels, paths in groups.items()
+    ]
 
 
 def _noted(spec: Spec, config: Path) -> Lock:

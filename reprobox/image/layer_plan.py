@@ -5,6 +5,7 @@ was never made before.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from reprobox.errors import ImageError
 from reprobox.image import apt_layer, bootstrap, bytecode, layer, venv
@@ -110,10 +111,19 @@ def _recipe(name: str, wheels: list[Wheel], lock: Lock, objects: Inputs) -> Reci
     from reprobox.image.wheel import write_wheels
 
     version = lock.python.version
+    names = {wheel.name for wheel in wheels}
+    contested = sorted(
+        (one for one in lock.contested if names & set(one.wheels)), key=lambda one: one.path
+    )
 
     def write(target: Sink) -> None:
         found: list[tuple[Wheel, Path]] = [(wheel, objects.path(wheel.sha256)) for wheel in wheels]
-        write_wheels(found, version, target)
+        write_wheels(found, version, target, contested)
 
-    key = {"python": version, "wheels": [[wheel.filename, wheel.sha256] for wheel in wheels]}
+    key: dict[str, Any] = {
+        "python": version,
+        "wheels": [[wheel.filename, wheel.sha256] for wheel in wheels],
+    }
+    if contested:
+        key["contested"] = [[one.path, list(one.wheels), one.sha256] for one in contested]
     return Recipe(name=name, key=key, needs=tuple(wheel.sha256 for wheel in wheels), write=write)

@@ -87,11 +87,17 @@ def _load(
             engine.load(parts)
     except EngineError as error:
         raise ImageError(
-            "the engine did not take the image",
-            why=str(error),
-            next_step="if its disk is full, free some there (a load needs twice the image's size "
-            "for a while), then build again",
+            "the engine did not take the image", why=str(error), next_step=_advice(str(error))
         ) from error
+
+
+def _advice(said: str) -> str:
+    if "no space left" in said.lower():
+        return (
+            "the engine's disk is full: free some there (a load needs twice the image's size "
+            "for a while), then build again"
+        )
+    return "`reprobox doctor` checks the engine; its own log says more"
 
 
 def _held(engine: ImageEngine, diff_ids: tuple[str, ...]) -> int:

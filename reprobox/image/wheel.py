@@ -8,121 +8,42 @@ own interpreter.
 
 from __future__ import annotations
 
-import base64
-import configparser
 import hashlib
-import io
 import posixpath
-import zipfile
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Literal, cast
 
 from installer import install
 from installer.destinations import WheelDestination
-from installer.exceptions import InstallerError
 from installer.records import Hash, RecordEntry
-from installer.scripts import Script
-from installer.sources import WheelFile
-from installer.utils import Scheme, construct_record_file, fix_shebang
+from installer.utils import Scheme, construct_record_file
 
-from reprobox.errors import ImageError
+from reprobox.image import wheel_paths
 from reprobox.image.layer import Sink
-from reprobox.image.paths import PYTHON, site_packages
+from reprobox.image.wheel_paths import File, Places
+from reprobox.image.wheel_source import Member, base64_of, opened
 from reprobox.kit import tar
-from reprobox.model.image import VENV
-from reprobox.model.lock import Wheel
-
-_BROKEN = (
-    zipfile.BadZipFile,
-    zlib.error,
-    ValueError,
-    KeyError,
-    AssertionError,  # installer asserts the form of entry points
-    RuntimeError,  # encrypted members, unknown compression
-    EOFError,
-    configparser.Error,
-    InstallerError,
-)
-_HASHES = {"sha256", "sha384", "sha512"}
-
-
-class _Member:
-    """A file of a wheel: its size is known beforehand, and what RECORD says of it is held against
-    it when all was read.
-    """
-
-    def __init__(
-        self, stream: IO[bytes], info: zipfile.ZipInfo, record: tuple[str, str, str]
-    ) -> None:
-        self._stream, self._path, self.size = stream, info.filename, info.file_size
-        name, _, self._expected = record[1].partition("=")
-        self._said = hashlib.new(name) if name in _HASHES and name != "sha256" else None
-        self._check = name in _HASHES
-        self.sha256 = hashlib.sha256()
-
-    def read(self, amount: int = -1) -> bytes:
-        data = self._stream.read(amount)
-        self.sha256.update(data)
-        if self._said is not None:
-            self._said.update(data)
-        return data
-
-    def check(self) -> None:
-        """Raises ValueError when RECORD names other bytes."""
-        if self._check and _base64((self._said or self.sha256).digest()) != self._expected.rstrip(
-            "="
-        ):
-            raise ValueError(f"{self._path} is not what the wheel's RECORD says")
-
-
-class _Source(WheelFile):
-    """A wheel under its real file name, wherever its bytes are."""
-
-    def __init__(self, archive: zipfile.ZipFile, filename: str) -> None:
-        archive.filename = filename
-        super().__init__(archive)
-
-    @property
-    def data_dir(self) -> str:
-        # By the directory that is there: the file name may be spelt in another normal form.
-        return self.dist_info_dir.removesuffix(".dist-info") + ".data"
-
-    def get_contents(self) -> Iterator[tuple[tuple[str, str, str], BinaryIO, bool]]:
-        ours = posixpath.join(self.dist_info_dir, "INSTALLER")
-        seen: set[str] = set()
-        for record, stream, executable in super().get_contents():
-            path = _safe(record[0])
-            if path in seen:
-                raise ValueError(f"{path} is in the wheel twice")
-            seen.add(path)
-            if path == ours or "__pycache__" in path.split("/")[:-1]:
-                continue
-            member = _Member(stream, self._zipfile.getinfo(record[0]), record)
-            yield record, cast("BinaryIO", member), executable
+from reprobox.model.lock import Contested, Wheel
 
 
 class _Destination(WheelDestination):
-    """Writes what `installer` decides into a tar."""
+    """Writes what `installer` decides into a tar, but for files that another wheel replaces."""
 
     def __init__(
-        self, stream: tar.TarStream, directories: set[str], python_version: str, distribution: str
+        self,
+        stream: tar.TarStream,
+        directories: set[str],
+        places: Places,
+        replaced: Mapping[str, File],
     ) -> None:
-        self._tar, self._directories = stream, directories
-        self._site = site_packages(python_version)
-        self._roots = {
-            "purelib": self._site,
-            "platlib": self._site,
-            "scripts": f"{VENV}/bin",
-            "data": VENV,
-            "headers": f"{VENV}/include/site/python{python_version}/{distribution}",
-        }
+        self._tar, self._directories, self._places = stream, directories, places
+        self._replaced = replaced
 
     def write_script(
         self, name: str, module: str, attr: str, section: Literal["console", "gui"]
     ) -> RecordEntry:
-        path, data = Script(name, module, attr, section).generate(PYTHON, "posix")
+        path, data = wheel_paths.script(name, module, attr, section)
         return self._bytes(Scheme("scripts"), path, data, 0o755)
 
     def write_file(
@@ -130,53 +51,45 @@ class _Destination(WheelDestination):
     ) -> RecordEntry:
         name = str(path)
         if scheme == "scripts":
-            with fix_shebang(io.BytesIO(stream.read()), PYTHON) as fixed:
-                data = fixed.read()
-            _check(stream)
+            data = wheel_paths.script_file(stream)
+            if isinstance(stream, Member):
+                stream.check()
             return self._bytes(scheme, name, data, 0o755)
-        if not isinstance(stream, _Member):
+        if not isinstance(stream, Member):
             return self._bytes(scheme, name, stream.read(), 0o644)
-        target = self._target(scheme, name)
+        target = self._places.target(scheme, name)
+        if file := self._replaced.get(target):
+            return _row(name, file)
+        write_parents(self._tar, target, self._directories)
         info = tar.entry(target, mode=0o755 if is_executable else 0o644, size=stream.size)
         self._tar.stream(info, cast("IO[bytes]", stream))
         stream.check()
-        return RecordEntry(name, Hash("sha256", _base64(stream.sha256.digest())), stream.size)
+        return RecordEntry(name, Hash("sha256", base64_of(stream.sha256.digest())), stream.size)
 
     def finalize_installation(
         self, scheme: Scheme, record_file_path: str, records: Iterable[tuple[Scheme, RecordEntry]]
     ) -> None:
         with construct_record_file(records, self._prefix) as text:
-            self._tar.file(self._target(scheme, record_file_path), text.read())
+            self._bytes(scheme, record_file_path, text.read(), 0o644)
 
     def _prefix(self, scheme: Scheme) -> str | None:
-        relative = posixpath.relpath(self._roots[scheme], self._site)
+        relative = posixpath.relpath(self._places.roots[scheme], self._places.site)
         return None if relative == "." else relative + "/"
 
     def _bytes(self, scheme: Scheme, path: str, data: bytes, mode: int) -> RecordEntry:
-        self._tar.file(self._target(scheme, path), data, mode)
-        return RecordEntry(path, Hash("sha256", _base64(hashlib.sha256(data).digest())), len(data))
-
-    def _target(self, scheme: Scheme, path: str) -> str:
-        target = f"{self._roots[scheme]}/{_safe(path)}"
+        target = self._places.target(scheme, path)
+        if file := self._replaced.get(target):
+            return _row(path, file)
         write_parents(self._tar, target, self._directories)
-        return target
+        self._tar.file(target, data, mode)
+        return RecordEntry(
+            path, Hash("sha256", base64_of(hashlib.sha256(data).digest())), len(data)
+        )
 
 
-def _check(stream: BinaryIO) -> None:
-    if isinstance(stream, _Member):
-        stream.check()
-
-
-def _base64(digest: bytes) -> str:
-    return base64.urlsafe_b64encode(digest).decode("ascii").rstrip("=")
-
-
-def _safe(path: str) -> str:
-    """Raises ValueError for a path that would leave its place."""
-    parts = path.split("/")
-    if not path or "\0" in path or "\\" in path or any(part in ("", ".", "..") for part in parts):
-        raise ValueError(f"unsafe path {path!r}")
-    return path
+def _row(path: str, file: File) -> RecordEntry:
+    """RECORD names what is there, also where another wheel wrote it."""
+    return RecordEntry(path, Hash("sha256", file.sha256), file.size)
 
 
 def write_parents(stream: tar.TarStream, path: str, seen: set[str]) -> None:
@@ -189,25 +102,46 @@ def write_parents(stream: tar.TarStream, path: str, seen: set[str]) -> None:
             stream.directory(parent)
 
 
-def write_wheels(wheels: Iterable[tuple[Wheel, Path]], python_version: str, target: Sink) -> None:
-    """One layer of some wheels, in the given order.
+def write_wheels(
+    wheels: Iterable[tuple[Wheel, Path]],
+    python_version: str,
+    target: Sink,
+    contested: Sequence[Contested] = (),
+) -> None:
+    """One layer of some wheels, in the given order; of equal files the last one is written.
+
+    Args:
+        contested: paths at which wheels differ, those of other layers too.
 
     Raises:
         ImageError: a file is not a wheel, is unsafe, or is not what its own RECORD says.
     """
+    there = list(wheels)
+    replaced = _replaced(there, python_version, contested)
     stream = tar.TarStream(cast("IO[bytes]", target))
     directories: set[str] = set()
-    for wheel, path in wheels:
-        try:
-            with zipfile.ZipFile(path) as archive:
-                source = _Source(archive, wheel.filename)
-                destination = _Destination(stream, directories, python_version, source.distribution)
-                install(source, destination, {"INSTALLER": b"reprobox\n"})
-        except _BROKEN as error:
-            raise ImageError(
-                f"{wheel.filename} cannot be installed",
-                why=f"{type(error).__name__}: {error}",
-                next_step="the file is as it was locked; report this to whoever published it, or "
-                "lock another version",
-            ) from error
+    for number, (wheel, path) in enumerate(there):
+        with opened(wheel, path) as source:
+            places = Places.of(python_version, source.distribution)
+            destination = _Destination(stream, directories, places, replaced[number])
+            install(source, destination, {"INSTALLER": b"reprobox\n"})
     stream.close()
+
+
+def _replaced(
+    wheels: Sequence[tuple[Wheel, Path]], python: str, contested: Sequence[Contested]
+) -> list[dict[str, File]]:
+    """For each wheel the paths that it does not write, with the file that is there instead."""
+    found: list[dict[str, File]] = [{} for _ in wheels]
+    if len(wheels) > 1:
+        for path, files in wheel_paths.shared(wheels, python).items():
+            for number, _ in files[:-1]:
+                found[number][path] = files[-1][1]
+    for contest in contested:
+        there = File(sha256=contest.sha256, size=contest.size)
+        for number, (wheel, _) in enumerate(wheels):
+            if wheel.name in contest.wheels[:-1]:
+                found[number][contest.path] = there
+            elif wheel.name == contest.wheels[-1]:
+                found[number].pop(contest.path, None)
+    return found

@@ -4,19 +4,19 @@ fetched.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
 from reprobox.errors import ResolveError
-from reprobox.lock import bases, debs, download, fetch, intent, pip_settings, wheels
+from reprobox.lock import bases, debs, download, fetch, install_order, intent, pip_settings, wheels
 from reprobox.lock.candidate import Candidate
 from reprobox.lock.host_apt import Apt, Offer
 from reprobox.lock.image_tree import Tree
 from reprobox.lock.target import Target
-from reprobox.model.lock import BaseLock, Deb, Lock, Python, Wheel
+from reprobox.model.lock import BaseLock, Contested, Deb, Lock, Python, Wheel
 from reprobox.model.ports import ImageEngine, Objects, Progress
 from reprobox.model.spec import Environment
 
@@ -24,6 +24,8 @@ _OLD_GLIBC = 28
 """What is assumed of a base that does not say: manylinux_2_28, the oldest that current wheels are
 made for.
 """
+Contests = Callable[[Lock, Sequence[str]], tuple[Contested, ...]]
+"""A lock, and the names of its wheels in pip's order of installation, to the paths in dispute."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +60,7 @@ def resolve(
     upgrade_packages: Sequence[str] = (),
     progress: Progress,
     now: int,
+    contested: Contests | None = None,
 ) -> Lock:
     """Makes the lock; everything that it names is in the store afterwards.
 
@@ -70,6 +73,7 @@ def resolve(
         upgrade: forget all pins.
         upgrade_packages: wheels and Debian packages whose pins are forgotten.
         now: seconds since 1970, for a new lock's timestamp.
+        contested: finds the paths at which wheels have different files.
 
     Raises:
         ConfigError, ResolveError, FetchError, HashMismatch, ImageError, EngineUnavailable,
@@ -103,7 +107,15 @@ def resolve(
         bytecode=env.bytecode,
         image_env=dict(env.image_env),
     )
+    if contested is not None:
+        order = _install_order(lock, system.target, objects)
+        lock = replace(lock, contested=contested(lock, order))
     return _keep(lock, previous)
+
+
+def _install_order(lock: Lock, target: Target, objects: Objects) -> list[str]:
+    paths = {wheel.name: objects.path(wheel.sha256) for wheel in lock.wheels}
+    return install_order.of(paths, target.markers())
 
 
 def _check_released(previous: Lock | None, released: Iterable[str]) -> None:

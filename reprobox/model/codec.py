@@ -15,18 +15,9 @@ import msgspec
 
 from reprobox.errors import NewerFormat, ReproboxError, StoreDamaged
 from reprobox.kit import canon
+from reprobox.model.later import later as later
 
 T = TypeVar("T")
-_LATER = {"later": True}
-
-
-def later(default: T) -> T:
-    """The default of a field that a stored noun got after 0.1.0, as in `manifest: int = later(1)`.
-
-    Such a field is left out of the document where it has its default, so that what was written
-    before it existed keeps its bytes and its digest.
-    """
-    return dataclasses.field(default=default, metadata=_LATER)
 
 
 def to_json(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+from reprobox.model.later import later
 from reprobox.model.spec import BaseKind
 
 
@@ -28,6 +29,19 @@ class Wheel:
     version: str
     filename: str
     sha256: str
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contested:
+    """A path at which several wheels have different files."""
+
+    path: str
+    """In the image, without a leading slash."""
+    wheels: tuple[str, ...]
+    """Names, in the order in which pip installs them: the last one's file is there."""
+    sha256: str
+    """Of that file, as RECORD writes it (unpadded base64url)."""
     size: int
 
 
@@ -95,6 +109,7 @@ class Lock:
     bytecode: bool = False
     image_env: dict[str, str] = field(default_factory=dict)
     image: Expected | None = None
+    contested: tuple[Contested, ...] = later(())
 
     def without_image(self) -> Lock:
         """The part that the lock's digest is over."""
