@@ -195,6 +195,12 @@ class RunNeeded(ReproboxError):
     code = 55
 
 
+class RunElsewhere(ReproboxError):
+    """The run was started on another host or engine and has no record yet."""
+
+    code = 56
+
+
 class NotComparable(ReproboxError):
     """The comparison could not be made; this is never the same as equal."""
 

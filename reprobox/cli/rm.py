@@ -33,6 +33,13 @@ def remove(
             "--force", "-f", "--yes", "-y", help="Remove also runs whose outputs others need."
         ),
     ] = False,
+    abandon: Annotated[
+        bool,
+        typer.Option(
+            "--abandon",
+            help="Remove also runs without a record whose host or engine is gone for good.",
+        ),
+    ] = False,
     dry: Annotated[
         bool, typer.Option("--dry-run", help="Only show what would be removed.")
     ] = False,
@@ -72,7 +79,7 @@ def remove(
         if as_json:
             talk.data({"restored": done})
         return
-    candidates = rm.plan(context, runs)
+    candidates = rm.plan(context, runs, abandon=abandon)
     if not dry and not force and not _asked(talk, candidates, as_json=as_json):
         rm.refuse_needed(candidates)
     gone = [] if dry else _remove(talk, context, candidates)

@@ -42,7 +42,7 @@ def show(ctx: typer.Context, run: RUN = "latest", as_json: JSON = False) -> None
         return
     record = found.record
     if record is None:
-        talk.line(f"{found.id}  {found.state}")
+        talk.line(f"{found.id}  {found.state}" + (f"  {found.where}" if found.where else ""))
         return
     for label, value in (
         *_lines(record),

@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from reprobox.context import Context
 from reprobox.errors import EngineError, EngineUnavailable
-from reprobox.executor import reconcile
+from reprobox.executor import reconcile, run_home
 
 _CHUNK = 1 << 16
 
@@ -22,6 +22,9 @@ def logs(context: Context, reference: str, *, follow: bool) -> Iterator[tuple[st
     if _recorded(context, run_id):
         yield from _finished_logs(context.runs.path(run_id))
         return
+    where = run_home.elsewhere(context)(context.runs.intent(run_id))
+    if where:
+        context.progress.note(f"run {run_id} was started {where}; this is what it wrote so far")
     out = context.runs.path(run_id) / "out"
     lines = _Lines()
     from reprobox.executor.attach import Follow
@@ -30,7 +33,7 @@ def logs(context: Context, reference: str, *, follow: bool) -> Iterator[tuple[st
         while True:
             live.pump()
             yield from lines.take()
-            if not follow or not _goes_on(context, run_id):
+            if not follow or not _goes_on(context, run_id, elsewhere=bool(where)):
                 break
         live.pump()
         yield from lines.take()
@@ -43,10 +46,13 @@ def _recorded(context: Context, run_id: str) -> bool:
     return (context.runs.path(run_id) / "record.json").exists()
 
 
-def _goes_on(context: Context, run_id: str) -> bool:
-    """Waits a little; whether more may come. The container may not be there yet, or be gone, since
-    the record is there.
+def _goes_on(context: Context, run_id: str, *, elsewhere: bool) -> bool:
+    """Waits a little; whether more may come. The container may not exist yet, or be removed already
+    because the record was written. The engine here does not know the runs of other engines.
     """
+    if elsewhere:
+        time.sleep(0.2)
+        return not _recorded(context, run_id)
     try:
         return context.engine.wait(f"reprobox-{run_id}", 0.2).status in (*reconcile.LIVE, "created")
     except EngineUnavailable:

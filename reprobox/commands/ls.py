@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from reprobox.context import Context
 from reprobox.errors import UsageError
-from reprobox.executor import reconcile
+from reprobox.executor import reconcile, run_home
 from reprobox.kit import units
 from reprobox.store.config_index import Setting
 from reprobox.store.run_row import RunRow
@@ -38,7 +38,7 @@ def list_runs(context: Context, wanted: Wanted, *, limit: int | None) -> list[Ru
     """
     since, until = _moment(context, wanted.since, 0), _moment(context, wanted.until, 1)
     commit, settings = _commit(context, wanted.commit), [_setting(text) for text in wanted.where]
-    containers = reconcile.container_state(context) if reconcile.settle(context) else None
+    answers = reconcile.settle(context)
     return list(
         context.runs.list(
             limit=limit,
@@ -49,7 +49,8 @@ def list_runs(context: Context, wanted: Wanted, *, limit: int | None) -> list[Ru
             until=until,
             commit=commit,
             settings=settings,
-            containers=containers,
+            containers=reconcile.container_state(context) if answers else None,
+            elsewhere=run_home.elsewhere(context) if answers else None,
         )
     )
 

@@ -14,7 +14,7 @@ from reprobox.commands.shared import forecast as forecast_
 from reprobox.commands.shared import policy as trust_
 from reprobox.context import Context
 from reprobox.errors import InputError, StoreDamaged
-from reprobox.executor import local, reconcile
+from reprobox.executor import local, reconcile, run_home
 from reprobox.executor.attach import Watcher
 from reprobox.kit import canon
 from reprobox.kit.text import shown
@@ -194,8 +194,8 @@ def _again(context: Context, original: Record, digest: str, asked: RunSpec) -> I
         replay_of=original.id,
         parent_record=digest,
         created=context.clock(),
-        host=run.here(),
-        engine=context.engine.info(),
+        host=run_home.host_facts(),
+        engine=run_home.engine_facts(context),
         container=f"reprobox-{run_id}",
         command=context.argv,
         reprobox=__version__,

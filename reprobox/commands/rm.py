@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reprobox.context import Context
 from reprobox.errors import RunAmbiguous, RunBusy, RunNeeded, RunNotFound
-from reprobox.executor import journal, local, reconcile, secrets
+from reprobox.executor import journal, local, reconcile, run_home, secrets
 from reprobox.kit import fd_trees
 from reprobox.kit.text import shown
 from reprobox.kit.units import counted
@@ -58,16 +58,23 @@ class Removed:
     """Bytes of its directory."""
 
 
-def plan(context: Context, references: Sequence[str]) -> tuple[Candidate, ...]:
+def plan(
+    context: Context, references: Sequence[str], *, abandon: bool = False
+) -> tuple[Candidate, ...]:
     """What a removal would remove, and which other runs need it. Changes nothing.
+
+    Args:
+        abandon: also runs without a record that another host or engine has. Their containers are
+            not reached from here.
 
     Raises:
         RunNotFound, RunAmbiguous: for a reference.
         RunBusy: one of the runs is running.
+        RunElsewhere: another host or engine has one of the runs.
     """
     wanted = list(dict.fromkeys(reconcile.find_all(context, references)))
     for run_id in wanted:
-        _refuse_running(context, run_id)
+        _refuse_running(context, run_id, abandon=abandon)
     return tuple(_candidate(context, run_id, frozenset(wanted)) for run_id in wanted)
 
 
@@ -138,8 +145,10 @@ def remove(context: Context, candidates: Sequence[Candidate]) -> Iterator[str]:
         yield one.id
 
 
-def _refuse_running(context: Context, run_id: str) -> None:
+def _refuse_running(context: Context, run_id: str, *, abandon: bool) -> None:
     """What has ended and could not be collected may be removed; what may still do something not."""
+    if not abandon:
+        run_home.require_here(context, run_id)
     if not context.runs.finished(run_id):
         state = context.runs.state(run_id, reconcile.container_state(context))
         if state.supervised or (state.container and state.container.status in reconcile.LIVE):

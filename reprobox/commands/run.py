@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import getpass
 import os
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,7 +25,7 @@ from reprobox.errors import (
     StoreDamaged,
     UsageError,
 )
-from reprobox.executor import container_spec, journal, local, reconcile, secrets
+from reprobox.executor import container_spec, journal, local, reconcile, run_home, secrets
 from reprobox.executor.attach import Watcher
 from reprobox.kit.text import shown
 from reprobox.model import codec
@@ -302,29 +300,12 @@ def make_intent(
         name=spec.name,
         tags=spec.tags,
         created=context.clock(),
-        host=here(),
-        engine=context.engine.info(),
+        host=run_home.host_facts(),
+        engine=run_home.engine_facts(context),
         container=f"reprobox-{run_id}",
         command=context.argv,
         reprobox=__version__,
     )
-
-
-def here() -> dict[str, str]:
-    """The host as a person would name it, and its boot."""
-    boot = Path("/proc/sys/kernel/random/boot_id")
-    return {
-        "name": socket.gethostname(),
-        "user": _user(),
-        "boot_id": boot.read_text().strip() if boot.exists() else "",
-    }
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
 
 
 def _config_bytes(context: Context, spec: Spec, source: Source) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reprobox.context import Context
-from reprobox.executor import reconcile
+from reprobox.executor import reconcile, run_home
 from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
@@ -32,6 +32,8 @@ class Shown:
 
     id: str
     state: str
+    where: str | None = None
+    """Where a run was started that another host or engine has."""
     path: Path
     record: Record | None
     digest: str | None
@@ -43,6 +45,7 @@ class Shown:
         return {
             "id": self.id,
             "state": self.state,
+            "where": self.where,
             "path": str(self.path),
             "digest": self.digest,
             "record": codec.to_json(self.record) if self.record else None,
@@ -58,11 +61,14 @@ def show(context: Context, reference: str) -> Shown:
     """One run, with its outputs and the verdicts of its replays."""
     reconcile.settle(context)
     run_id = context.runs.find(reference)
-    state = context.runs.state(run_id, reconcile.container_state(context))
+    state = context.runs.state(
+        run_id, reconcile.container_state(context), run_home.elsewhere(context)
+    )
     if not state.recorded:
         return Shown(
             id=run_id,
             state=state.name,
+            where=state.why.removeprefix("started ") if state.name == "unknown-here" else None,
             path=context.runs.path(run_id),
             record=None,
             digest=None,

@@ -7,10 +7,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from reprobox.engine import mark
 from reprobox.engine.containers import Containers
 from reprobox.engine.engine_images import FinishedStep, Images
 from reprobox.engine.faults import speaking
 from reprobox.engine.link import Link
+from reprobox.model.home import EngineHome
 from reprobox.model.image import EngineImage
 from reprobox.model.outcome import Container
 from reprobox.model.ports import Progress
@@ -26,6 +28,12 @@ class DockerEngine(Containers):
     def __init__(self, base_url: str | None = None, progress: Progress | None = None) -> None:
         super().__init__(Link(base_url))
         self._images = Images(self._link, self, progress)
+        self._home: EngineHome | None = None
+
+    @property
+    def address(self) -> str:
+        """Where the engine is reached, as DOCKER_HOST would say it."""
+        return self._link.address
 
     def info(self) -> dict[str, Any]:
         """What a record keeps of the engine; JSON values only.
@@ -35,6 +43,28 @@ class DockerEngine(Containers):
         """
         with speaking("ask the engine about itself"):
             return _facts(self._link.version(), self._link.info())
+
+    def home(self) -> EngineHome:
+        """What tells this engine from others; asked once.
+
+        Raises:
+            EngineUnavailable: no engine answers.
+        """
+        if self._home is None:
+            with speaking("ask the engine about itself"):
+                info = self._link.info()
+            self._home = EngineHome(
+                id=info.get("ID", ""),
+                root=info.get("DockerRootDir", ""),
+                mark=mark.read(self._link),
+            )
+        return self._home
+
+    def mark(self) -> str:
+        """The engine's mark (see `engine.mark`), made when it has none."""
+        made = mark.make(self._link)
+        self._home = None
+        return made
 
     def inspect(self, reference: str) -> EngineImage | None:
         """An image by ID, tag or digest; None when the engine does not have it."""

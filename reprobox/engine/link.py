@@ -125,8 +125,13 @@ class Link:
                 self._patient = self._connect(version, None)
             return self._patient
 
+    @property
+    def address(self) -> str:
+        """The engine's URL."""
+        return self._base_url or os.environ.get("DOCKER_HOST") or DEFAULT_URL
+
     def _socket_path(self) -> str | None:
-        url = self._base_url or os.environ.get("DOCKER_HOST") or DEFAULT_URL
+        url = self.address
         return url.removeprefix("unix://") if url.startswith("unix:///") else None
 
     def _knock(self) -> None:

@@ -1,10 +1,11 @@
 """Runs that are not over yet, and what is left of those whose maker died: a ref, a scratch
 directory, a container.
 
-Whoever makes a run first writes `tmp/pending-<id>`, holds a lock on it, and removes it last. A note
-that nobody holds tells of a detached run, or of a death. After the death of one that had not begun
-it is kept for a while, because the engine may still carry out a request of the dead: a container
-that nobody waits for appears late (measured: 11 of 500 kills).
+The process that makes a run first writes `tmp/pending-<id>`, holds a lock on it, and removes it
+last. A note without a holder means a detached run, or a death. After the death of a run that had
+not begun the note is kept for a while, because the engine may still carry out a request of the dead
+process: its container appears late (measured: 11 of 500 kills). The note says which host and engine
+it is about, because only there it may be acted on.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from pathlib import Path
 
 from reprobox.context import Context
 from reprobox.errors import RunNotFound
-from reprobox.executor import commits, secrets
+from reprobox.executor import commits, run_home, secrets
 from reprobox.executor.container_spec import LABEL_RUN, LABEL_STORE
-from reprobox.kit import files
+from reprobox.kit import canon, files
+from reprobox.model.home import Home
+from reprobox.model.record import Intent
 from reprobox.source import refs
 from reprobox.store import layout
 
@@ -27,15 +30,24 @@ _LATE = 600.0
 """Seconds that a container may appear late: as long as `engine` waits for an absent engine."""
 
 
-def begin(context: Context, run_id: str) -> None:
-    """Notes a run that is being made; again is fine."""
-    if run_id in context.making:
-        return
-    layout.ensure(context.runs.root)
-    stack = contextlib.ExitStack()
+def begin(context: Context, run_id: str, intent: Intent | None = None) -> None:
+    """Notes a run that is being made; again is fine, as soon as its intent is known."""
     with layout.trouble(f"noting run {run_id}"):
-        stack.enter_context(files.locked(_path(context, run_id), wait=False))
-    context.making[run_id] = stack
+        if run_id not in context.making:
+            layout.ensure(context.runs.root)
+            stack = contextlib.ExitStack()
+            stack.enter_context(files.locked(_path(context, run_id), wait=False))
+            context.making[run_id] = stack
+        _write(context, run_id, intent)
+
+
+def _write(context: Context, run_id: str, intent: Intent | None) -> None:
+    """Into the locked file itself: a file put in its place would not be locked."""
+    host, engine = (intent.host, intent.engine) if intent else (run_home.host_facts(), {})
+    known = {key: engine[key] for key in ("id", "root", "mark") if key in engine}
+    note = _path(context, run_id)
+    with note.open("wb") as file:
+        file.write(canon.canonical({"host": host, "engine": known}))
 
 
 def release(context: Context, run_id: str) -> None:
@@ -53,12 +65,12 @@ def end(context: Context, run_id: str) -> None:
     release(context, run_id)
 
 
-def leave(context: Context, run_id: str) -> None:
+def leave(context: Context, intent: Intent) -> None:
     """Leaves the note of a run that was discarded while the engine might still be carrying out a
     request for it.
     """
-    with layout.trouble(f"noting run {run_id}"):
-        _path(context, run_id).touch()
+    with layout.trouble(f"noting run {intent.id}"):
+        _write(context, intent.id, intent)
 
 
 def clear(context: Context, tidy: Callable[[str], bool]) -> None:
@@ -71,7 +83,10 @@ def clear(context: Context, tidy: Callable[[str], bool]) -> None:
     unborn = {}
     for run_id, age in list(_dead(context)):
         if not _exists(context, run_id):
-            unborn[run_id] = age
+            if _is_here(context, run_id):
+                unborn[run_id] = age
+            else:
+                _path(context, run_id).touch()
         elif not context.runs.is_removed(run_id) and context.runs.finished(run_id) and tidy(run_id):
             _path(context, run_id).unlink(missing_ok=True)
         else:
@@ -101,6 +116,16 @@ def _dead(context: Context) -> Iterator[tuple[str, float]]:
             with files.locked(path, wait=False):
                 pass
             yield path.name.removeprefix(_PREFIX), age
+
+
+def _is_here(context: Context, run_id: str) -> bool:
+    """Whether the note is of this host and engine; one that says nothing is."""
+    try:
+        note = canon.parse(_path(context, run_id).read_bytes())
+        recorded = Home.of(note["host"], note["engine"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return True
+    return run_home.may_be_here(context, recorded)
 
 
 def _exists(context: Context, run_id: str) -> bool:

@@ -55,7 +55,7 @@ class Job:
     config: bytes
     """The config file as the script will see it."""
     inputs: Mapping[str, str]
-    """Path in the container to real path on this host, for inputs that are not part of the commit."""
+    """Path in the container to path on this host, of inputs that are not part of the commit."""
     image: str
     """How the engine knows the image."""
     secrets: Mapping[str, bytes] = field(default_factory=dict)
@@ -96,7 +96,7 @@ def detach(context: Context, intent: Intent, job: Job) -> None:
 
 def launch(context: Context, intent: Intent, job: Job) -> tuple[RunDir, str, tuple[Exported, ...]]:
     """Everything up to the start: the held run, its container, and what was laid out for it."""
-    journal.begin(context, intent.id)
+    journal.begin(context, intent.id, intent)
     try:
         refs.keep(holder(context, intent.source.commit), intent.id, intent.source.commit)
         return _launch(context, intent, job)
@@ -230,7 +230,7 @@ def _inside(work: Path, path: str) -> Path:
 
 
 def _mount_points(work: Path, pins: Iterable[InputPin]) -> None:
-    """Creates the places that inputs are mounted on as our own: the engine would make them as root."""
+    """Creates the places that inputs are mounted on: the engine would make them as root."""
     for pin in pins:
         if not pin.path.startswith(f"{WORK}/"):
             continue
@@ -407,7 +407,10 @@ def exit_of(
             else f"The container was killed after the program had ended (exit {seen})."
         )
         if report.told_to_end:
-            said = f"It was told to end from outside of reprobox: by `docker stop`, or by the end of the engine. {said}".strip()
+            said = (
+                "It was stopped from outside of reprobox: by `docker stop`, or by the end of the "
+                f"engine. {said}".strip()
+            )
         why: Reason = "interrupted" if report.told_to_end else report.why
         return Exit(
             code=report.code,

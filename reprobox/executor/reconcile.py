@@ -1,5 +1,5 @@
-"""Runs that nobody supervises any more: finished if their container has ended, left alone while it
-lives.
+"""Runs that no process supervises any more: finished if their container has ended, left alone
+while it lives, and not touched at all where another host or engine has them (`run_home`).
 
 Idempotent, and repeated by every command: a request that was in flight when a supervisor died may
 still be carried out by the engine afterwards, so a container can appear late (measured: 11 of 500
@@ -20,7 +20,7 @@ from reprobox.errors import (
     RunBusy,
     RunNotFound,
 )
-from reprobox.executor import export_manifest, journal, local, secrets
+from reprobox.executor import export_manifest, journal, local, run_home, secrets
 from reprobox.kit.text import in_a_line
 from reprobox.model.outcome import ContainerState
 from reprobox.model.record import Intent
@@ -39,8 +39,11 @@ def settle(context: Context) -> bool:
     """Finishes every run that can be. False when the engine did not answer, which leaves all as it
     is.
     """
+    elsewhere = run_home.elsewhere(context)
     for run_id in context.runs.unfinished():
         try:
+            if elsewhere(context.runs.intent(run_id)):
+                continue
             with context.runs.hold(run_id) as run:
                 _settle(context, run)
         except (RunBusy, RunNotFound):
@@ -49,12 +52,12 @@ def settle(context: Context) -> bool:
             return False
         except KeyboardInterrupt:
             context.progress.note(
-                f"run {run_id} is left as it is: the next command goes on with it"
+                f"run {run_id} is unfinished; the next reprobox command will complete it"
             )
             raise
         except (ReproboxError, OSError) as fault:
-            # One run that cannot be finished (of a newer version, on a full disk) must not keep the
-            # others from being seen.
+            # One run that cannot be finished (of a newer version, on a full disk) must not hide the
+            # others.
             give_up = "" if isinstance(fault, NewerFormat) else f"reprobox rm {run_id} gives it up"
             _tell(context, run_id, "cannot be finished yet", fault, or_else=give_up)
     try:
@@ -84,8 +87,11 @@ def _tell(
 def _tidy(context: Context, run_id: str) -> bool:
     """Removes the container and the scratch of a run that has its record; whether they are gone."""
     try:
+        intent = context.runs.intent(run_id)
+        if run_home.elsewhere(context)(intent):
+            return False
         with context.runs.hold(run_id) as run:
-            local.tidy(context, run, context.runs.intent(run_id))
+            local.tidy(context, run, intent)
     except (RunBusy, RunNotFound):
         return True
     except (EngineUnavailable, EngineError):
@@ -112,7 +118,7 @@ def _settle(context: Context, run: RunDir) -> None:
     nothing_ran = state.status == "created" if state else context.runs.started(run.id) is None
     if nothing_ran and not (run.path / "out" / "exit.json").exists():
         local.unmake(context, run, intent)
-        journal.leave(context, run.id)
+        journal.leave(context, intent)
         local.discard(context, run)
         return
     local.finish(context, run, intent, state, _exported(context, run, intent), interrupted=None)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from reprobox.kit.canon import Digest
+from reprobox.model.home import EngineHome
 from reprobox.model.image import EngineImage
 from reprobox.model.outcome import Container, ContainerState
 
@@ -143,6 +144,16 @@ class RunEngine(Protocol):
         """Engine name and version, API, runtimes, runc and containerd versions, storage driver,
         cgroup version, id, boot facts.
         """
+
+    @property
+    def address(self) -> str:
+        """Where the engine is reached, as a URL."""
+
+    def home(self) -> EngineHome:
+        """What tells this engine from others."""
+
+    def mark(self) -> str:
+        """The engine's mark, made when it has none; empty where it cannot hold one."""
 
     def create(self, container: Container) -> str:
         """Creates a named, labelled container; its ID. A container of that name that exists already

@@ -7,10 +7,22 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reprobox.model.outcome import ContainerState, Exit
+from reprobox.model.record import Intent
 
-Name = Literal["queued", "running", "finished", "failed", "interrupted", "lost", "damaged"]
+Name = Literal[
+    "queued",
+    "running",
+    "finished",
+    "failed",
+    "interrupted",
+    "lost",
+    "damaged",
+    "unknown-here",
+]
 Containers = Callable[[str], ContainerState | None]
-"""Gives the container of a name or ID; None when the engine has none. May raise EngineUnavailable."""
+"""Gives the container of a name or ID, or None. May raise EngineUnavailable."""
+Elsewhere = Callable[[Intent], str | None]
+"""Where a run was started, as text; None for one that was started on this host and engine."""
 
 _ALIVE = ("running", "paused", "restarting")
 
@@ -21,7 +33,8 @@ class RunState:
 
     `queued` and `running` runs have no record yet. A run that is `running` and whose container has
     exited has ended, and nobody has written its record: the next command does. `interrupted` and
-    `lost` without a record likewise wait for their record.
+    `lost` without a record likewise wait for their record. `unknown-here` is a run of another host
+    or engine: what became of it can be seen only there.
     """
 
     name: Name
@@ -34,7 +47,7 @@ class RunState:
     @property
     def over(self) -> bool:
         """Whether nothing more will happen in it by itself."""
-        return self.name not in ("queued", "running")
+        return self.name not in ("queued", "running", "unknown-here")
 
 
 def of_exit(exit_: Exit) -> RunState:
@@ -48,6 +61,11 @@ def name_of(code: int, reason: str) -> Name:
     """State of a recorded run, from its exit code and reason."""
     names: dict[str, Name] = {"interrupted": "interrupted", "engine": "interrupted", "lost": "lost"}
     return names.get(reason, "finished" if code == 0 else "failed")
+
+
+def of_another(where: str) -> RunState:
+    """The state of a run without a record that another host or engine has."""
+    return RunState(name="unknown-here", why=f"started {where}")
 
 
 def of_open(*, supervised: bool, started: bool, container: ContainerState | None) -> RunState:

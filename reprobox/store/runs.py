@@ -31,7 +31,7 @@ from reprobox.store import (
 from reprobox.store.config_index import Setting
 from reprobox.store.index import Index
 from reprobox.store.run_row import OPEN, RunRow
-from reprobox.store.run_state import Containers, RunState
+from reprobox.store.run_state import Containers, Elsewhere, RunState
 from reprobox.store.rundir import RunDir
 
 _LOOKING = 0.2
@@ -181,12 +181,16 @@ class Runs:
             self._existing(run_id) / "outputs"
         )
 
-    def state(self, run_id: str, containers: Containers) -> RunState:
+    def state(
+        self, run_id: str, containers: Containers, elsewhere: Elsewhere | None = None
+    ) -> RunState:
         """What became of the run; see `store/run_state.py`."""
         if self.finished(run_id):
             return run_state.of_exit(self.record(run_id)[0].exit)
         intent, started = self.intent(run_id), self.started(run_id)
         held = self.held(run_id)
+        if not held and elsewhere and (where := elsewhere(intent)) and not self.finished(run_id):
+            return run_state.of_another(where)
         container = containers(started.container if started else intent.container)
         if self.finished(run_id):
             # It was finished while we looked.
@@ -265,6 +269,7 @@ class Runs:
         settings: Sequence[Setting] = (),
         replay_of: str | None = None,
         containers: Containers | None = None,
+        elsewhere: Elsewhere | None = None,
     ) -> Iterator[RunRow]:
         """Runs, newest first; every filter that is given must hold.
 
@@ -281,10 +286,11 @@ class Runs:
             containers: for the state of runs without a record; without it the locks alone decide
                 between `running`, `queued` and `open` (nobody holds it; the engine would know
                 more).
+            elsewhere: tells runs of other hosts and engines, which are not judged.
         """
         return run_list.rows(
             self.index,
-            lambda row: self._state_name(row.id, containers),
+            lambda row: self._state_name(row.id, containers, elsewhere),
             run_list.Filter(
                 name=name,
                 tag=tag,
@@ -298,9 +304,11 @@ class Runs:
             limit,
         )
 
-    def _state_name(self, run_id: str, containers: Containers | None) -> str:
+    def _state_name(
+        self, run_id: str, containers: Containers | None, elsewhere: Elsewhere | None
+    ) -> str:
         if containers is not None:
-            return self.state(run_id, containers).name
+            return self.state(run_id, containers, elsewhere).name
         if self.held(run_id):
             return "running" if self.started(run_id) else "queued"
         return "open"

@@ -13,60 +13,9 @@ from pathlib import Path
 
 import pytest
 from flow_project import Project
+from waiting_runs import WAITING, begun, containers_alive, go, only_run, supervised, until
 
 pytestmark = pytest.mark.engine
-
-WAITING = """
-import os, signal, sys, time
-def leave(*_):
-    open("left", "w").write("on TERM")
-    sys.exit(3)
-signal.signal(signal.SIGTERM, leave)
-print("begun")
-while not os.path.exists("data/go"):
-    time.sleep(0.02)
-open("done", "w").write("done")
-"""
-
-
-def until(question: Callable[[], object], seconds: float = 30) -> None:
-    """Waits for a condition; fails when it does not come."""
-    deadline = time.monotonic() + seconds
-    while not question():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.02)
-
-
-def only_run(project: Project) -> Path:
-    (run,) = (project.top / ".reprobox" / "runs").iterdir()
-    return run
-
-
-def begun(project: Project) -> bool:
-    return any(
-        path.read_bytes() == b"begun\n"
-        for path in (project.top / ".reprobox").glob("runs/*/out/stdout")
-    )
-
-
-def supervised(project: Project) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "reprobox.cli.main", "run", "config.yaml"],
-        cwd=project.top,
-        env=project.env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    until(lambda: begun(project) or process.poll() is not None)
-    assert process.poll() is None, process.communicate()
-    return process
-
-
-def go(project: Project) -> None:
-    """Lets the program end: through the run's own copy of the tree."""
-    (only_run(project) / "work" / "data" / "go").touch()
 
 
 def test_detached_runs_are_listed_followed_and_recorded(
@@ -217,15 +166,6 @@ def test_every_command_finishes_what_was_left(
         said = project(*words, *([] if words[0] == "run" else [run_id]))
         assert said.code == 0, (words, said.err)
         assert (project.top / ".reprobox/runs" / run_id / "record.json").exists()
-
-
-def containers_alive(run_id: str) -> str:
-    done = subprocess.run(
-        ["docker", "ps", "-q", "--filter", f"label=dev.reprobox.run={run_id}"],
-        capture_output=True,
-        text=True,
-    )
-    return done.stdout
 
 
 def test_a_run_that_cannot_be_finished_keeps_no_other_from_being_seen(
