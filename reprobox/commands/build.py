@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reprobox.context import Context
 from reprobox.lock import lock_file
-from reprobox.model.image import Image
+from reprobox.model.image import EngineImage, Image
 from reprobox.model.lock import Expected, Lock
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ class Built:
     """An image, and how it came to be here: `found` in the engine or `composed`."""
 
     image: Image
+    there: EngineImage
+    """As the engine holds it."""
     how: str
     lock_changed: bool = False
 
@@ -47,15 +49,18 @@ def ensure_image(context: Context, lock: Lock, *, offline: bool = False) -> Buil
     from reprobox.image import compose
 
     digest = lock_file.digest(lock)
-    if image := compose.find(lock, digest, context.engine):
-        return Built(image=image, how="found")
+    if found := compose.find(lock, digest, context.engine):
+        image, there = found
+        return Built(image=image, there=there, how="found")
     _complete(context, lock, offline=offline)
     for text in told(lock.contested):
         context.progress.note(text)
     image = compose.compose(
         lock, digest, objects=context.objects, engine=context.engine, progress=context.progress
     )
-    return Built(image=image, how="composed")
+    from reprobox.image.engine_check import held
+
+    return Built(image=image, there=held(context.engine, image), how="composed")
 
 
 def check(context: Context, config: Path) -> list[Difference]:

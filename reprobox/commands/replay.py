@@ -203,15 +203,15 @@ def _again(context: Context, original: Record, digest: str, asked: RunSpec) -> I
 
 
 def restore_image(context: Context, original: Record) -> tuple[str, str]:
-    """The recorded image, by its digest, from wherever it can be had; how the engine names it, and
-    the tier.
+    """The recorded image, by its digest, from wherever it can be had. Its ID in the engine, so that
+    no moved tag can slip in, and where it came from.
     """
     from reprobox.image import restore
     from reprobox.lock import fetch
     from reprobox.store import image_addresses
 
     lock = original.intent.lock
-    image, tier = restore.restore(
+    there, tier = restore.restore(
         original.intent.image,
         lock,
         objects=context.things,
@@ -222,7 +222,7 @@ def restore_image(context: Context, original: Record) -> tuple[str, str]:
         # Images are pushed after their runs, so the record cannot know where to.
         known=lambda: image_addresses.known(context.runs, original.intent.image.config),
     )
-    return run.engine_reference(context, image), tier
+    return there.id, tier
 
 
 def find_inputs(context: Context, pins: tuple[InputPin, ...]) -> Mapping[str, str]:

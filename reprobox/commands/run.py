@@ -159,7 +159,7 @@ def _resolve(
         lock = lock_.fresh_lock(spec, config_file)
         refuse_impossible(context, spec.profile, spec.gpus)
         built = build.ensure_image(context, lock)
-        return prepare(context, spec, source, lock, built.image, run_id)
+        return prepare(context, spec, source, lock, built, run_id)
 
 
 @contextmanager
@@ -223,10 +223,10 @@ def refuse_impossible(context: Context, profile: str, gpus: str | None) -> None:
 
 
 def prepare(
-    context: Context, spec: Spec, source: Source, lock: Lock, image: Image, run_id: str
+    context: Context, spec: Spec, source: Source, lock: Lock, built: build.Built, run_id: str
 ) -> tuple[Intent, local.Job]:
     """Pins what is left (inputs, runtime, config) and folds all into an intent."""
-    objects = context.things
+    objects, image = context.things, built.image
     config = _config_bytes(context, spec, source)
     pins = tuple(_pin(context, spec, source, item.path, item.source) for item in spec.inputs)
     runspec = container_spec.runspec(
@@ -247,20 +247,19 @@ def prepare(
             python_path="" if "PYTHONPATH" in spec.env else _variable(image, "PYTHONPATH"),
         ),
     )
-    found = context.engine.inspect(image.tag)
     intent = make_intent(
         context,
         run_id,
         runspec,
         source,
-        replace(image, addresses=found.repo_digests if found else ()),
+        replace(image, addresses=built.there.repo_digests),
         lock,
         spec,
     )
     return intent, local.Job(
         config=config,
         inputs=host_inputs(pins),
-        image=engine_reference(context, image),
+        image=built.there.id,
         secrets=_secrets(context, spec, source, runspec),
     )
 
@@ -348,12 +347,6 @@ def _pin(context: Context, spec: Spec, source: Source, path: str, host_path: str
 def host_inputs(pins: Sequence[InputPin]) -> dict[str, str]:
     """Mounts of the inputs that are not part of the commit."""
     return {pin.path: pin.source for pin in pins if not pin.tracked}
-
-
-def engine_reference(context: Context, image: Image) -> str:
-    """How this engine names the image: its ID, so that a moved tag cannot slip in."""
-    found = context.engine.inspect(image.tag)
-    return found.id if found else image.config
 
 
 def _secrets(context: Context, spec: Spec, source: Source, runspec: RunSpec) -> dict[str, bytes]:

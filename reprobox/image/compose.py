@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reprobox.errors import ImageMismatch
 from reprobox.image.engine_check import verify
 from reprobox.image.paths import settings_of
-from reprobox.model.image import Image, tag_of
+from reprobox.model.image import EngineImage, Image, tag_of
 from reprobox.model.lock import Expected, Lock
 
 if TYPE_CHECKING:
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from reprobox.model.ports import ImageEngine, Objects, Progress
 
 
-def find(lock: Lock, lock_digest: str, engine: ImageEngine) -> Image | None:
-    """The image, where the lock says what it must be and the engine has exactly that; otherwise
-    None.
+def find(lock: Lock, lock_digest: str, engine: ImageEngine) -> tuple[Image, EngineImage] | None:
+    """The image, and what the engine holds of it, where the lock says what it must be and the
+    engine has exactly that; else None.
     """
     if lock.image is None:
         return None
@@ -33,7 +33,7 @@ def find(lock: Lock, lock_digest: str, engine: ImageEngine) -> Image | None:
     there = engine.inspect(image.tag)
     if there is None or verify(there, image):
         return None
-    return image
+    return image, there
 
 
 def compose(

@@ -7,8 +7,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from reprobox.errors import ImageMismatch
 from reprobox.kit.units import counted
 from reprobox.model.image import EngineImage, Image
+from reprobox.model.ports import ImageEngine
 
 _FIELDS = ("Cmd", "Entrypoint", "Env", "Labels", "User", "WorkingDir")
 
@@ -25,6 +27,27 @@ def verify(engine_image: EngineImage, image: Image) -> list[str]:
     if engine_image.id in (image.config, image.manifest):
         return found
     return found + _settings(engine_image.config, image)
+
+
+def held(
+    engine: ImageEngine,
+    image: Image,
+    differences: Callable[[EngineImage, Image], list[str]] = verify,
+) -> EngineImage:
+    """What the engine holds under the image's tag.
+
+    Raises:
+        ImageMismatch: it holds nothing there, or another image: the tag was moved a moment ago.
+    """
+    there = engine.inspect(image.tag)
+    found = ["nothing has that name"] if there is None else differences(there, image)
+    if there is None or found:
+        raise ImageMismatch(
+            f"the engine does not hold {image.config} as {image.tag}",
+            why="\n".join(found),
+            next_step="another process has moved the name; try again",
+        )
+    return there
 
 
 def verify_recorded(
@@ -47,8 +70,8 @@ def verify_recorded(
         return [
             *found,
             (
-                f"the engine's ID is not {image.config}, and the record's layers and settings do not "
-                "give it"
+                f"the engine's ID is not {image.config}, and the record's layers and settings do "
+                "not give it"
             ),
         ]
     return found + _settings(engine_image.config, image)

@@ -12,9 +12,9 @@ from dataclasses import replace
 from functools import partial
 
 from reprobox.errors import FetchError, ImageMismatch, ImageMissing, ReproboxError
-from reprobox.image.engine_check import verify_recorded
+from reprobox.image.engine_check import held, verify_recorded
 from reprobox.kit import canon
-from reprobox.model.image import Image, tag_of
+from reprobox.model.image import EngineImage, Image, tag_of
 from reprobox.model.lock import Expected, Lock
 from reprobox.model.ports import ImageEngine, Objects, Progress
 
@@ -28,8 +28,8 @@ def restore(
     progress: Progress,
     complete: Callable[[], None] | None = None,
     known: Callable[[], tuple[str, ...]] = tuple,
-) -> tuple[Image, str]:
-    """Makes the engine hold exactly this image; the image, and which way it came: `local`,
+) -> tuple[EngineImage, str]:
+    """Makes the engine hold exactly this image; what it holds, and which way it came: `local`,
     `registry`, `archive` or `composed`.
 
     Args:
@@ -49,7 +49,7 @@ def restore(
         )
     proven = partial(follows, image, lock)
     met: list[str] = []
-    ways: tuple[tuple[str, Callable[[], None]], ...] = (
+    ways: tuple[tuple[str, Callable[[], EngineImage | None]], ...] = (
         ("local", lambda: _local(image, engine, proven)),
         ("registry", lambda: _registry(image, known, engine, progress, proven)),
         ("archive", lambda: _archive(image, objects, engine, progress)),
@@ -62,7 +62,7 @@ def restore(
     )
     for way, attempt in ways:
         try:
-            attempt()
+            there = attempt()
         except ImageMismatch as error:
             if way == "composed":
                 raise
@@ -70,7 +70,7 @@ def restore(
         except ReproboxError as error:
             met.append(f"{way}: {error.what}" + (f" ({error.why})" if error.why else ""))
         else:
-            return image, way
+            return there or _held(engine, image, proven), way
     raise ImageMissing(
         f"the image {image.config} is gone and could not be brought back",
         why="\n".join(met),
@@ -96,7 +96,11 @@ def follows(image: Image, lock: Lock) -> bool:
     return canon.digest_bytes(config) == image.config
 
 
-def _local(image: Image, engine: ImageEngine, proven: Callable[[], bool]) -> None:
+def _held(engine: ImageEngine, image: Image, proven: Callable[[], bool]) -> EngineImage:
+    return held(engine, image, lambda there, wanted: verify_recorded(there, wanted, proven))
+
+
+def _local(image: Image, engine: ImageEngine, proven: Callable[[], bool]) -> EngineImage:
     """By our tag or by either digest; tagged again where only a digest is left, or a later prune
     would take it.
     """
@@ -109,7 +113,7 @@ def _local(image: Image, engine: ImageEngine, proven: Callable[[], bool]) -> Non
         if not found:
             if reference != image.tag:
                 engine.tag(reference, image.tag)
-            return
+            return there
         met.append(f"{reference} is another image: {'; '.join(found)}")
     raise ImageMissing(met[-1])
 

@@ -147,7 +147,7 @@ def test_find_only_what_is_exactly_expected(
     image = build(lock)
     assert find(lock, digest, engine) is None
     known = replace(lock, image=expected(image))
-    assert find(known, digest, engine) == image
+    assert find(known, digest, engine) == (image, engine.inspect(image.tag))
     wrong = replace(known, image=replace(expected(image), diff_ids=image.diff_ids[:-1]))
     assert find(wrong, digest, engine) is None
     engine.remove_image(image.tag)

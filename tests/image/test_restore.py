@@ -40,8 +40,8 @@ class World:
     ) -> str:
         ports = {"objects": self.objects, "engine": engine or self.engine, "progress": Talk()}
         wanted = replace(self.image, addresses=addresses)
-        image, way = restore(wanted, lock or self.lock, **ports, complete=self.complete)
-        assert image == wanted
+        held, way = restore(wanted, lock or self.lock, **ports, complete=self.complete)
+        assert held == self.engine.inspect(self.image.tag)
         there = self.engine.inspect(self.image.tag)
         assert there is not None
         assert there.diff_ids == self.image.diff_ids
