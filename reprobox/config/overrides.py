@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from reprobox.config.problems import COMMAND_LINE, Problems, described, nearest
-from reprobox.config.written import in_place_of, marked, plain
+from reprobox.config.written import holds_text, in_place_of, marked, plain
 from reprobox.config.yaml12 import MAX_DEPTH, read_flow
 from reprobox.config.yaml_document import Document, Key, Keys, dotted
 from reprobox.errors import UsageError
@@ -43,6 +43,9 @@ class Override:
     has_value: bool
     value: Any = None
     texts: dict[Keys, str] = field(default_factory=dict)
+    """Its plain scalars as they were typed; the whole value is at `()`."""
+    fault: str = ""
+    """Why the value is none but as text."""
 
 
 def apply(document: Document, overrides: Sequence[str], problems: Problems) -> dict[str, str]:
@@ -93,7 +96,7 @@ def parse(text: str) -> Override:
     raw = match["value"]
     if raw is None and sign != "~":
         raise _Refused(f"it has no value; write {text}=VALUE")
-    value, texts = _value(sign + match["key"], raw) if raw is not None else (None, {})
+    value, texts, fault = _value(sign + match["key"], raw) if raw is not None else (None, {}, "")
     return Override(
         text=text,
         sign=sign,
@@ -101,6 +104,7 @@ def parse(text: str) -> Override:
         has_value=raw is not None,
         value=value,
         texts=texts,
+        fault=fault,
     )
 
 
@@ -127,12 +131,12 @@ def _several(key: str, text: str) -> str:
     )
 
 
-def _value(key: str, raw: str) -> tuple[Any, dict[Keys, str]]:
+def _value(key: str, raw: str) -> tuple[Any, dict[Keys, str], str]:
     text = raw.strip()
     if text[:1] in ("[", "{", "'", '"'):
-        return _flow(text)
+        return *_flow(text), ""
     if not text:
-        return "", {}
+        return "", {}, ""
     if "," in text:
         raise _Refused(_several(key, text))
     if "\n" in text:
@@ -140,8 +144,8 @@ def _value(key: str, raw: str) -> tuple[Any, dict[Keys, str]]:
     try:
         value = marked(text, None)
     except ValueError as error:
-        raise _Refused(str(error)) from error
-    return value, ({} if isinstance(value, str) else {(): text})
+        return text, {(): text}, f"{error}; for text: \"{key}='{text}'\""
+    return value, ({} if isinstance(value, str) else {(): text}), ""
 
 
 def _flow(text: str) -> tuple[Any, dict[Keys, str]]:
@@ -249,7 +253,7 @@ def _remove(holder: Any, keys: Keys, override: Override) -> None:
             nearest(str(keys[-1]), [str(key) for key in holder]) if isinstance(holder, dict) else ""
         )
         raise _Refused(f"there is no {dotted(keys)}{near}")
-    if override.has_value and holder[keys[-1]] != override.value:
+    if override.has_value and holder[keys[-1]] not in (override.value, override.texts.get(())):
         raise _Refused(
             f"{dotted(keys)} is {described(plain(holder[keys[-1]]))}, so it is not removed"
         )
@@ -262,12 +266,17 @@ def _set(holder: Any, keys: Keys, override: Override, sign: Sign) -> None:
         raise _Refused(_absent(holder, keys, override.parts))
     if sign == "+" and there:
         raise _Refused(f"{dotted(keys)} is there already; write {dotted(keys)}=... to change it")
-    if there and isinstance(holder[keys[-1]], dict) and isinstance(override.value, dict):
-        _merge(holder[keys[-1]], override.value, keys, sign)
+    old = holder[keys[-1]] if there else None
+    if isinstance(old, dict) and isinstance(override.value, dict):
+        _merge(old, override, keys, sign)
+    elif sign == "" and () in override.texts and holds_text(old):
+        holder[keys[-1]] = override.texts[()]
+    elif override.fault:
+        raise _Refused(override.fault)
     elif isinstance(holder, list) and not there:
         _append(holder, keys, plain(override.value))
     else:
-        holder[keys[-1]] = in_place_of(holder[keys[-1]] if there else None, override.value)
+        holder[keys[-1]] = in_place_of(old, override.value)
 
 
 def _append(holder: list[Any], keys: Keys, value: Any) -> None:
@@ -279,15 +288,26 @@ def _append(holder: list[Any], keys: Keys, value: Any) -> None:
     holder.append(value)
 
 
-def _merge(ours: dict[Key, Any], new: dict[Key, Any], keys: Keys, sign: Sign) -> None:
-    for key, value in new.items():
-        place = (*keys, key)
+def _merge(
+    ours: dict[Key, Any], override: Override, keys: Keys, sign: Sign, inner: Keys = ()
+) -> None:
+    """Merges a mapping of the override, the one at `inner` in it, into the mapping at `keys`."""
+    for key, value in _at(override.value, inner).items():
+        place, typed = (*keys, key), override.texts.get((*inner, key))
         if key not in ours and sign == "":
             raise _Refused(
                 f"there is no {dotted(place)}{nearest(str(key), map(str, ours))}; write "
                 f"+{dotted(place)}=... to add it"
             )
         if isinstance(ours.get(key), dict) and isinstance(value, dict):
-            _merge(ours[key], value, place, sign)
+            _merge(ours[key], override, place, sign, (*inner, key))
+        elif sign == "" and typed is not None and holds_text(ours[key]):
+            ours[key] = typed
         else:
             ours[key] = in_place_of(ours.get(key), value)
+
+
+def _at(value: Any, keys: Keys) -> Any:
+    for key in keys:
+        value = value[key]
+    return value

@@ -81,18 +81,24 @@ def plain(value: Any) -> Any:
     )
 
 
+def holds_text(value: Any) -> bool:
+    """Whether a value of the file is text to readers of YAML 1.1 and of 1.2."""
+    if isinstance(value, WrittenText) and value.style is None:
+        return kind(value.text) == "str"
+    return isinstance(value, str)
+
+
 def in_place_of(old: Any, new: Any) -> Any:
-    """What an override writes: its value, and where it is a plain word of the very type that PyYAML
-    sees in the file, that word.
+    """What an override writes: its value; or the plain word as typed, where the file has a plain
+    word of the type that PyYAML sees in it.
 
     So `debug=no` over `debug: yes` is what an editor would have made of it, and not the text 'no',
-    which counts as true in Python.
+    which counts as true in Python; and over a hash such as `rev: 4e15`, which is text to PyYAML,
+    another hash stays text to it.
     """
-    if (
-        isinstance(old, WrittenText)
-        and isinstance(new, WrittenText)
-        and old.style is None
-        and new.style is None
-    ):
-        return new if kind(old.text) == kind(new.text) else str(new)
-    return plain(new)
+    if not (isinstance(old, Written) and isinstance(new, Written)) or old.style or new.style:
+        return plain(new)
+    alike = kind(old.text)
+    if isinstance(old, str) and isinstance(new, str):
+        return new if alike == kind(new.text) else str(new)
+    return new if alike == kind(new.text) == "str" else plain(new)

@@ -624,3 +624,62 @@ def test_sizes_and_durations_beyond_any_machine() -> None:
     for text in ("9" * 400, "20000d"):
         with pytest.raises(ValueError, match="longer than 30 years"):
             seconds_of(text)
+
+
+TYPED = ["67217e15", "1e999", "0042", "1e5", "1_000", "0o17", "0x1F", "yes", "null", "~", "true"]
+TYPED += [".nan", "-.inf", "2026-01-01", "12:30:45", "3", "1.50", "9" * 1001, "abc", "é"]
+
+
+@pytest.mark.parametrize("typed", TYPED)
+@pytest.mark.parametrize("old", ["abc", "'0042'", '"1e5"', "a b"])
+def test_a_key_that_holds_text_keeps_the_text_that_was_typed(old: str, typed: str) -> None:
+    text = BASE + f"rev: {old}\nlist: [x]\nmore: {{rev: {old}}}\n".encode()
+    overrides = [f"rev={typed}", f"list.0={typed}", f"more.rev={typed}"]
+    spec = loaded(text, *overrides)
+    again = yaml.safe_load(spec.text or "")
+    for document in (spec.document, again):
+        assert [document["rev"], document["list"][0], document["more"]["rev"]] == [typed] * 3
+    if typed not in ("1e999", "9" * 1001):
+        assert loaded(text, f"more={{rev: {typed}}}").document["more"]["rev"] == typed
+
+
+def test_a_type_is_changed_by_two_plus_signs_or_a_list() -> None:
+    text = BASE + b"rev: abc\n"
+    assert loaded(text, "++rev=3").document["rev"] == 3
+    assert loaded(text, "++rev=null").document["rev"] is None
+    assert loaded(text, "rev=[1]").document["rev"] == [1]
+    (fault,) = faults(text, "++rev=1e999")
+    assert "is larger than any float" in fault
+    assert fault.endswith("for text: \"++rev='1e999'\"")
+    assert loaded(text, "++rev='1e999'").document["rev"] == "1e999"
+
+
+def test_words_on_which_the_versions_disagree_keep_their_types() -> None:
+    text = BASE + b"debug: no\nn: 1_000\n"
+    found = yaml.safe_load(rewritten(text, "debug=false", "n=2000"))
+    assert (found["debug"], found["n"]) == (False, 2000)
+
+
+def test_a_hash_that_only_yaml_1_2_takes_for_a_number_stays_text_to_pyyaml() -> None:
+    text = BASE + b"rev: 67217e15\n"
+    assert yaml.safe_load(text)["rev"] == "67217e15"
+    assert yaml.safe_load(rewritten(text, "rev=123e4"))["rev"] == "123e4"
+    assert loaded(text, "rev=123e4").document["rev"] == 1230000.0
+
+
+def test_a_setting_that_is_text_in_the_file_can_be_made_absent() -> None:
+    text = BASE + b"  gpus: all\n  timeout: 2h\n  name: x\n"
+    spec = loaded(text, "reprobox.gpus=null", "reprobox.timeout=90", "reprobox.name=0042")
+    assert (spec.gpus, spec.resources.timeout, spec.name) == (None, 90, "0042")
+
+
+def test_text_is_removed_by_the_text_that_was_typed() -> None:
+    text = BASE + b"rev: '0042'\n"
+    assert "rev" not in loaded(text, "~rev=0042").document
+    assert "is not removed" in faults(text, "~rev=42")[0]
+
+
+def test_a_filter_takes_text_that_is_no_number() -> None:
+    from reprobox.config.overrides import pair
+
+    assert pair("rev=1e999") == (("rev",), "1e999", "1e999")
