@@ -38,21 +38,22 @@ def list_runs(context: Context, wanted: Wanted, *, limit: int | None) -> list[Ru
     """
     since, until = _moment(context, wanted.since, 0), _moment(context, wanted.until, 1)
     commit, settings = _commit(context, wanted.commit), [_setting(text) for text in wanted.where]
-    answers = reconcile.settle(context)
-    return list(
-        context.runs.list(
-            limit=limit,
-            name=wanted.name,
-            tag=wanted.tag,
-            state=wanted.state,
-            since=since,
-            until=until,
-            commit=commit,
-            settings=settings,
-            containers=reconcile.container_state(context) if answers else None,
-            elsewhere=run_home.elsewhere(context) if answers else None,
+    with context.runs.index.session():
+        answers = reconcile.settle(context)
+        return list(
+            context.runs.list(
+                limit=limit,
+                name=wanted.name,
+                tag=wanted.tag,
+                state=wanted.state,
+                since=since,
+                until=until,
+                commit=commit,
+                settings=settings,
+                containers=reconcile.container_state(context) if answers else None,
+                elsewhere=run_home.elsewhere(context) if answers else None,
+            )
         )
-    )
 
 
 def _moment(context: Context, text: str | None, end: int) -> float | None:

@@ -59,6 +59,11 @@ class Shown:
 
 def show(context: Context, reference: str) -> Shown:
     """One run, with its outputs and the verdicts of its replays."""
+    with context.runs.index.session():
+        return _shown(context, reference)
+
+
+def _shown(context: Context, reference: str) -> Shown:
     reconcile.settle(context)
     run_id = context.runs.find(reference)
     state = context.runs.state(
@@ -88,10 +93,10 @@ def show(context: Context, reference: str) -> Shown:
 
 
 def _verdicts(context: Context, run_id: str) -> Iterator[VerdictRow]:
-    for row in context.runs.list(replay_of=run_id):
-        for verdict in context.runs.verdicts(row.id):
-            record, _ = context.runs.record(row.id)
-            host = record.intent.host
+    for row in list(context.runs.list(replay_of=run_id)):
+        verdicts = context.runs.verdicts(row.id)
+        host = context.runs.record(row.id)[0].intent.host if verdicts else {}
+        for verdict in verdicts:
             yield VerdictRow(
                 id=row.id,
                 result=verdict.result,

@@ -13,7 +13,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -72,6 +72,24 @@ class Index:
         self._root = root
         self._runs = root / "runs"
         self._path = root / "index.sqlite"
+        self._open: sqlite3.Connection | None = None
+
+    @contextlib.contextmanager
+    def session(self) -> Iterator[None]:
+        """Answers every question inside from one connection; what changes meanwhile is seen. For
+        short work: as long as it lasts, no other process can replace a damaged index.
+        """
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(files.locked(self._root / "index.lock", shared=True))
+                self._open = stack.enter_context(contextlib.closing(self._connected()))
+            except (OSError, sqlite3.Error):
+                stack.close()  # each question will find its own way
+            stack.callback(setattr, self, "_open", None)
+            yield
+
+    def _connected(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, timeout=30, isolation_level=None)
 
     def rows(
         self,
@@ -141,6 +159,12 @@ class Index:
         in memory.
         """
         with layout.trouble("reading the runs"):
+            if self._open is not None:
+                with contextlib.suppress(sqlite3.Error):
+                    self._sync(self._open)
+                    return question(self._open)
+                self._open.close()
+                self._open = None
             # A damaged index is deleted by the first try; the second finds none and makes it again.
             for _ in range(2):
                 answer = self._ask_on_disk(question)
@@ -159,11 +183,7 @@ class Index:
             except OSError:
                 return None
             try:
-                database = stack.enter_context(
-                    contextlib.closing(
-                        sqlite3.connect(self._path, timeout=30, isolation_level=None)
-                    )
-                )
+                database = stack.enter_context(contextlib.closing(self._connected()))
                 self._sync(database)
                 return question(database)
             except sqlite3.Error as fault:
@@ -187,6 +207,8 @@ class Index:
         """
         before = time.time_ns()
         changed = _time_of(self._runs)
+        if _is_up_to_date(database, changed):
+            return
         database.execute("BEGIN IMMEDIATE")
         try:
             seen = _facts(database)
@@ -239,6 +261,16 @@ def _bindable(value: Any) -> Any:
         if isinstance(value, str)
         else value
     )
+
+
+def _is_up_to_date(database: sqlite3.Connection, changed: int) -> bool:
+    """Whether no directory came or went, and no run is without a whole record."""
+    if database.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+        return False
+    if _facts(database) != changed:
+        return False
+    asked = "SELECT 1 FROM runs WHERE state IN (?, ?) LIMIT 1"
+    return database.execute(asked, (OPEN, DAMAGED)).fetchone() is None
 
 
 def _facts(database: sqlite3.Connection) -> int:

@@ -38,6 +38,9 @@ _LOOKING = 0.2
 """Seconds that a lock must be taken before its holder counts as one."""
 _SWEEP_AFTER = 3600.0
 """Seconds: a run directory without an intent may be one that is being made right now."""
+_REMEMBERED = 4
+"""Records that stay decoded: a comparison asks for two of them several times."""
+_Known = tuple[tuple[tuple[int, ...] | None, ...] | None, Record, Digest]
 
 
 class Runs:
@@ -47,6 +50,7 @@ class Runs:
         self.root = root
         self.folder = root / "runs"
         self.index = Index(root)
+        self._records: dict[str, _Known] = {}
 
     def new_id(self, now: float | None = None) -> str:
         """An id that no run has."""
@@ -135,8 +139,22 @@ class Runs:
             RunBusy: it has no record yet.
             StoreDamaged: the bytes are not the ones that were written.
         """
-        data = self.record_bytes(run_id)
-        return codec.decode(Record, data, where=f"the record of {run_id}"), canon.digest_bytes(data)
+        seen = self._stamp(run_id)
+        known = self._records.get(run_id)
+        if known is None or seen is None or known[0] != seen:
+            data = self.record_bytes(run_id)
+            record = codec.decode(Record, data, where=f"the record of {run_id}")
+            known = (seen, record, canon.digest_bytes(data))
+            while len(self._records) >= _REMEMBERED:
+                self._records.pop(next(iter(self._records)))
+            self._records[run_id] = known
+        return known[1], known[2]
+
+    def _stamp(self, run_id: str) -> tuple[tuple[int, ...] | None, ...] | None:
+        """By what a record's file that was read already is known to be the same; None: read it."""
+        path = self._existing(run_id)
+        found = tuple(_stamp(path / name) for name in ("record.json", "record.sha256"))
+        return None if None in found else found
 
     def record_bytes(self, run_id: str) -> bytes:
         """The stored bytes of a record, checked against the checksum beside them; errors as
@@ -466,6 +484,14 @@ class Runs:
             return self._read(run_id, "record.sha256").decode("ascii", "replace").strip()
         except FileNotFoundError:
             return "unknown (record.sha256 is gone)"
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def _not_found(run_id: str) -> RunNotFound:
