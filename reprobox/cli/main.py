@@ -1,7 +1,7 @@
 """`reprobox`: the commands, and the one place where a failure becomes an exit code.
 
-Heavy imports (docker, rich tables, git) happen inside the commands that need them, so that `--help`
-and a no-op stay quick.
+A command is imported when it is called (command_table), and heavy imports (docker, rich tables,
+git) happen inside the commands that need them, so that `--help` and a no-op stay quick.
 """
 
 from __future__ import annotations
@@ -15,34 +15,8 @@ from typing import Annotated
 import typer
 from typer import core
 
-from reprobox.cli import (
-    attest,
-    boundary,
-    build,
-    check,
-    diff,
-    doctor,
-    explain,
-    export,
-    fsck,
-    gc,
-    get,
-    image,
-    import_,
-    init,
-    lock,
-    logs,
-    ls,
-    pull,
-    push,
-    replay,
-    rm,
-    run,
-    schema,
-    show,
-    stop,
-    verify,
-)
+from reprobox.cli import boundary
+from reprobox.cli.command_table import Commands
 from reprobox.cli.messages import Talk
 from reprobox.errors import UsageError
 from reprobox.version import __version__
@@ -53,6 +27,7 @@ core.HAS_RICH = False
 
 app = typer.Typer(
     name="reprobox",
+    cls=Commands,
     help="Run a past machine-learning experiment again, bit for bit, from its record.\n\n"
     "A first time:  reprobox lock, reprobox build, git commit, reprobox run config.yaml, reprobox "
     "replay latest",
@@ -99,39 +74,6 @@ def options(
             next_step="go to a directory that is there",
         ) from error
     ctx.obj = Talk(quiet=quiet, color=not no_color and sys.stderr.isatty(), debug=debug)
-
-
-COMMANDS = (
-    ("init", init.init),
-    ("lock", lock.lock),
-    ("build", build.build),
-    ("run", run.run),
-    ("replay", replay.replay),
-    ("ls", ls.list_runs),
-    ("show", show.show),
-    ("logs", logs.logs),
-    ("get", get.get),
-    ("diff", diff.diff),
-    ("check", check.check),
-    ("explain", explain.explain),
-    ("stop", stop.stop),
-    ("rm", rm.remove),
-    ("verify", verify.verify),
-    ("doctor", doctor.doctor),
-    ("export", export.export),
-    ("import", import_.import_),
-    ("push", push.push),
-    ("pull", pull.pull),
-    ("attest", attest.attest),
-    ("fsck", fsck.fsck),
-    ("gc", gc.gc),
-    ("schema", schema.schema),
-)
-"""The commands, in the order of `--help`; each is a file of its name."""
-
-for name, function in COMMANDS:
-    app.command(name=name)(function)
-app.add_typer(image.images, name="image")
 
 
 def main() -> None:

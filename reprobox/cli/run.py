@@ -60,7 +60,7 @@ def run(
     """Run the commit in the image, and record it.
 
     Everything that may decide a bit is pinned first: code, config, inputs, image, environment,
-        devices.
+    devices.
 
     The program's exit code is passed on; 125 means that reprobox or the engine failed.
 

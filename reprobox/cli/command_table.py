@@ -1,0 +1,115 @@
+"""The commands by name, in the order of `--help`, each loaded when it is called.
+
+Importing all of them would be most of the time of `reprobox --help` and of every command, so the
+table gives what `--help` shows; a test holds it to the commands' own docstrings.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import click
+import typer
+from typer import core
+from typer.main import get_command, get_group
+
+
+@dataclass(frozen=True)
+class Row:
+    """A command: a file of its name in this package, and the function (or group) in it."""
+
+    name: str
+    module: str
+    function: str
+    summary: str
+    """The first sentence of its help."""
+
+
+COMMANDS = (
+    Row(
+        "init",
+        "init",
+        "init",
+        "Write a commented config, or add the `reprobox:` section to the script's own.",
+    ),
+    Row("lock", "lock", "lock", "Pin the environment, every package by sha256."),
+    Row("build", "build", "build", "Make the image from the lock."),
+    Row("run", "run", "run", "Run the commit in the image, and record it."),
+    Row("replay", "replay", "replay", "Run a past run again and compare every bit."),
+    Row("ls", "ls", "list_runs", "List runs, newest first."),
+    Row("show", "show", "show", "Show one run."),
+    Row("logs", "logs", "logs", "Print what a run wrote."),
+    Row("get", "get", "get", "Copy outputs of a run out of the store."),
+    Row("diff", "diff", "diff", "Compare two runs."),
+    Row("check", "check", "check", "Run the first steps twice and compare, before the long job."),
+    Row("explain", "explain", "explain", "Find where two runs part: step, tensor, operation."),
+    Row("stop", "stop", "stop", "Stop a run that is going."),
+    Row("rm", "rm", "remove", "Remove runs with their outputs."),
+    Row("verify", "verify", "verify", "Check that what was recorded is intact."),
+    Row("doctor", "doctor", "doctor", "Say what this machine can do."),
+    Row("export", "export", "export", "Write runs with all they need into one file."),
+    Row("import", "import_", "import_", "Take the runs of a bundle into this repository."),
+    Row("push", "push", "push", "Send runs to a store elsewhere, or images to a registry."),
+    Row("pull", "pull", "pull", "Take runs from a store elsewhere."),
+    Row("attest", "attest", "attest", "Sign a statement of what a run was made from."),
+    Row("fsck", "fsck", "fsck", "Read and hash what is stored, and name each damaged thing."),
+    Row("gc", "gc", "gc", "List what no run and no lock needs, and remove it with --yes."),
+    Row(
+        "schema",
+        "schema",
+        "schema",
+        "Print the JSON Schema of a config, for editors and other programs.",
+    ),
+    Row("image", "image", "images", "Look at images."),
+)
+
+
+def load(row: Row) -> click.Command:
+    """The command of a row."""
+    found = getattr(importlib.import_module(f"reprobox.cli.{row.module}"), row.function)
+    if isinstance(found, typer.Typer):
+        group = get_group(found)
+        group.name = row.name
+        return group
+    alone = typer.Typer(rich_markup_mode=None, add_completion=False)
+    alone.command(name=row.name)(cast("Callable[..., None]", found))
+    return get_command(alone)
+
+
+class _Loaded(Mapping[str, click.Command]):
+    """Commands by name, each loaded once."""
+
+    def __init__(self) -> None:
+        self._rows = {row.name: row for row in COMMANDS}
+        self._known: dict[str, click.Command] = {}
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self._known:
+            self._known[name] = load(self._rows[name])
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+class Commands(core.TyperGroup):
+    """The group of all commands, for `typer.Typer(cls=...)`."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.commands = cast("Any", _Loaded())
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table."""
+        return [row.name for row in COMMANDS]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The section of `--help`, from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(row.name, row.summary) for row in COMMANDS])
