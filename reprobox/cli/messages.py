@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from reprobox.errors import ReproboxError
 from reprobox.kit.text import shown
+from reprobox.kit.units import human as human
 
 _QUICK = 0.4
 """Seconds of work that nobody needs to see a bar for."""
@@ -110,12 +111,3 @@ class Bar:
         if self._drawn:
             sys.stderr.write("\r\033[K")
             sys.stderr.flush()
-
-
-def human(size: float) -> str:
-    """Bytes for people: 1.2 MB."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(size) < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"

@@ -82,7 +82,7 @@ def _named(context: Context) -> set[str]:
 def _trees(context: Context) -> Iterator[store_fsck.Fault]:
     """Input trees, each held against the digest that is its name."""
     from reprobox.commands.shared.object_proxies import NoMemo
-    from reprobox.data import pins
+    from reprobox.data import pins, tree
 
     folder = context.runs.root / layout.INPUTS
     for path in sorted(folder.iterdir()) if layout.exists(folder) else ():
@@ -93,8 +93,12 @@ def _trees(context: Context) -> Iterator[store_fsck.Fault]:
         pin = InputPin(
             path=what, source=str(path), kind="tree", digest=f"sha256:{path.name}", size=0
         )
-        if why := pins.check(pin, path, NoMemo(context.objects), context.progress):
-            yield store_fsck.Fault(what=what, kind="corrupted", why=why)
+        wrong = [
+            pins.check(one, path, NoMemo(context.objects), context.progress)
+            for one in (pin, replace(pin, manifest=tree.VERSION))
+        ]
+        if all(wrong):
+            yield store_fsck.Fault(what=what, kind="corrupted", why=str(wrong[-1]))
 
 
 def code_of(found: Sequence[Health]) -> int:

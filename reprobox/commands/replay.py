@@ -13,6 +13,7 @@ from reprobox.commands.shared import comparison, input_transfer
 from reprobox.commands.shared import forecast as forecast_
 from reprobox.commands.shared import policy as trust_
 from reprobox.context import Context
+from reprobox.data.pins import Input
 from reprobox.errors import InputError, StoreDamaged
 from reprobox.executor import local, reconcile, run_home
 from reprobox.executor.attach import Watcher
@@ -225,32 +226,34 @@ def restore_image(context: Context, original: Record) -> tuple[str, str]:
     return there.id, tier
 
 
-def find_inputs(context: Context, pins: tuple[InputPin, ...]) -> Mapping[str, str]:
-    """Where each recorded input is now: in the store if it came with the run, else at its recorded
-    place if it is the same there.
+def find_inputs(context: Context, pins: tuple[InputPin, ...]) -> tuple[Input, ...]:
+    """Each recorded input where it is now: in the commit, in the store if it came with the run,
+    else at its recorded place if it is the same there.
 
     Raises:
         InputError: listing every input that is missing or changed.
     """
-    from reprobox.data import pins as pins_
-
-    found: dict[str, str] = {}
+    found: list[Input] = []
     wrong: list[str] = []
     for pin in pins:
-        if pin.tracked:
-            continue
-        if (kept := input_transfer.find(context, pin)) is not None:
-            found[pin.path] = str(kept)
-        elif reason := pins_.check(
-            pin, Path(pin.source), context.objects, context.progress, kept=context.things
-        ):
-            wrong.append(f"  {shown(pin.path)}: {shown(reason)}")
-        else:
-            found[pin.path] = pin.source
+        try:
+            found.append(_find_input(context, pin))
+        except InputError as reason:
+            wrong.append(f"  {shown(pin.path)}: {shown(reason.what)}")
     if wrong:
         raise InputError(
             "inputs are not what the record names, so the replay was not started",
             why="\n".join(wrong),
             next_step="put the recorded bytes back, or import them with the run",
         )
-    return found
+    return tuple(found)
+
+
+def _find_input(context: Context, pin: InputPin) -> Input:
+    from reprobox.data import pins as pins_
+
+    if pin.tracked:
+        return Input(pin=pin, source=None)
+    kept = input_transfer.find(context, pin)
+    source = Path(pin.source) if kept is None else kept
+    return pins_.again(pin, source, context.objects, context.progress, kept=context.things)

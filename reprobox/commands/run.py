@@ -15,7 +15,7 @@ from reprobox.commands import lock as lock_
 from reprobox.commands.shared import load_config
 from reprobox.config import grammar
 from reprobox.context import Context
-from reprobox.data.pins import target_of
+from reprobox.data.pins import Input, target_of
 from reprobox.errors import (
     ConfigError,
     GpuUnavailable,
@@ -32,10 +32,11 @@ from reprobox.model import codec
 from reprobox.model.image import Image
 from reprobox.model.lock import Lock
 from reprobox.model.record import Intent, Record
-from reprobox.model.runspec import WORK, InputPin, RunSpec
+from reprobox.model.runspec import WORK, RunSpec
 from reprobox.model.source import Source
-from reprobox.model.spec import Spec
+from reprobox.model.spec import InputIntent, Spec
 from reprobox.runtime import host, profiles, runtime_pack
+from reprobox.source import commit_content
 from reprobox.source.commit_paths import directories, holds_directory, read, tracked
 from reprobox.source.pin import pin
 from reprobox.source.snapshot import snapshot as take_snapshot
@@ -228,7 +229,7 @@ def prepare(
     """Pins what is left (inputs, runtime, config) and folds all into an intent."""
     objects, image = context.things, built.image
     config = _config_bytes(context, spec, source)
-    pins = tuple(_pin(context, spec, source, item.path, item.source) for item in spec.inputs)
+    inputs = tuple(_pin(context, spec, source, item) for item in spec.inputs)
     runspec = container_spec.runspec(
         spec,
         source,
@@ -236,7 +237,7 @@ def prepare(
         lock=objects.put_bytes(codec.encode(lock.without_image())),
         runtime=runtime_pack.put(runtime_pack.payload(), objects),
         config_digest=objects.put_bytes(config),
-        inputs=pins,
+        inputs=tuple(one.pin for one in inputs),
         env=profiles.env(
             spec.profile,
             seed=spec.seed,
@@ -258,7 +259,7 @@ def prepare(
     )
     return intent, local.Job(
         config=config,
-        inputs=host_inputs(pins),
+        inputs=inputs,
         image=built.there.id,
         secrets=_secrets(context, spec, source, runspec),
     )
@@ -318,35 +319,55 @@ def _config_bytes(context: Context, spec: Spec, source: Source) -> bytes:
     )
 
 
-def _pin(context: Context, spec: Spec, source: Source, path: str, host_path: str) -> InputPin:
-    from reprobox.data import pins as pins_
-    from reprobox.model.spec import InputIntent
+def _pin(context: Context, spec: Spec, source: Source, intent: InputIntent) -> Input:
+    """An input with the bytes that will be mounted for it: the commit's where all of it is tracked,
+    else those of this host, tracked files included.
+    """
+    from reprobox.data import pins
 
-    outside = host_path == ".." or host_path.startswith(("/", "~", "../"))
-    in_commit = not outside and tracked(context.repo, source.commit, host_path)
-    intent = InputIntent(path=path, source=host_path)
-    pin = pins_.pin(
-        intent,
-        top=context.top,
-        workdir=spec.workdir,
-        tracked=in_commit,
-        objects=context.objects,
-        progress=context.progress,
-        keep=context.things,
+    place = _place_in_commit(context, source, intent)
+    found = (
+        pins.pin(
+            intent,
+            top=context.top,
+            workdir=spec.workdir,
+            objects=context.objects,
+            progress=context.progress,
+            keep=context.things,
+        )
+        if place is None
+        else pins.of_commit(
+            intent,
+            commit_content.contents(context.repo, source.commit, place),
+            top=context.top,
+            workdir=spec.workdir,
+            place=place,
+        )
     )
     try:
-        pin.source.encode("utf-8")
+        found.pin.source.encode("utf-8")
     except UnicodeEncodeError as error:
         raise InputError(
-            f"the path of input {path} is not UTF-8, and no engine can mount it",
+            f"the path of input {intent.path} is not UTF-8, and no engine can mount it",
             next_step="rename it, or mount it through a link",
         ) from error
-    return pin
+    return found
 
 
-def host_inputs(pins: Sequence[InputPin]) -> dict[str, str]:
-    """Mounts of the inputs that are not part of the commit."""
-    return {pin.path: pin.source for pin in pins if not pin.tracked}
+def _place_in_commit(context: Context, source: Source, intent: InputIntent) -> str | None:
+    """Where in the commit an input is; None where it lies outside of the repository, or holds
+    anything that the commit does not have.
+    """
+    from reprobox.data import pins
+
+    host, top = pins.place_of(intent, context.top), context.top.resolve()
+    if host == top or not host.is_relative_to(top):
+        return None
+    place = os.fspath(host.relative_to(top))
+    known = commit_content.names(context.repo, source.commit, place)
+    if not known or (host.is_dir() and pins.holds_others(host, known, place)):
+        return None
+    return place
 
 
 def _secrets(context: Context, spec: Spec, source: Source, runspec: RunSpec) -> dict[str, bytes]:

@@ -1,8 +1,8 @@
 """Declared inputs by content: what the run will read, pinned by sha256 before it starts.
 
-A tree's digest is over its manifest: one canonical JSON line a path (`[path, kind, x-bit, size,
-sha256]`), sorted by path bytes. Links inside a tree are recorded as text and never followed; a link
-that is itself the declared input is followed once.
+An `Input` carries both the pin and the place that is mounted for it, so that what was hashed is
+what the run sees. An input whose files are all part of the commit is pinned and mounted as the
+commit has it; any other one is the directory or file of this host, tracked files included.
 """
 
 from __future__ import annotations
@@ -10,23 +10,20 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
+from reprobox.data import tree
+from reprobox.data.tree import Seen
 from reprobox.errors import InputError
 from reprobox.kit import canon
-from reprobox.model.ports import Bar, Objects, Progress
+from reprobox.model.ports import Objects, Progress
 from reprobox.model.runspec import BOX, OUT, WORK, InputPin
+from reprobox.model.source import Exported
 from reprobox.model.spec import InputIntent
 
-_CHUNK = 1 << 20
-_MEMO_FROM = 16 << 20
-"""Bytes from which a digest is remembered by (device, inode, size, times); smaller ones hash faster
-than that.
-"""
 _NO_FILES, _MEMORY = ("/proc", "/sys", "/dev"), "/dev/shm"  # noqa: S108 - compared with, not written to
 _OURS = (BOX, OUT, "/proc", "/sys", "/dev", "/run/secrets", "/etc/passwd", "/etc/group")
 _WHOLE = ("/", WORK, "/etc", "/run")
@@ -34,15 +31,27 @@ _LISTED, _NAMED = 64 << 20, 5
 """Bytes of a tree's manifest up to which it is kept, half a million files; how many files of it are
 named.
 """
-_SETTLED = 2.0
-"""Seconds that a file must have been left alone before its digest is remembered: below that, equal
-times prove nothing.
-"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input:
+    """An input: its pin, and where the bytes that were hashed for it are."""
+
+    pin: InputPin
+    source: Path | None
+    """On this host; None where it is mounted from the exported commit."""
+    seen: tuple[Seen, ...] = ()
+    """Every path of it as it was hashed; empty where it is part of the commit."""
 
 
 def target_of(path: str, workdir: str) -> str:
-    """Where an input appears in the container: absolute as given, else below the working directory."""
+    """Where an input appears in the container; relative paths start at the working directory."""
     return os.path.normpath(path if path.startswith("/") else f"{WORK}/{workdir}/{path}")
+
+
+def place_of(intent: InputIntent, top: Path) -> Path:
+    """Where an input really is on this host."""
+    return (top / Path(intent.source).expanduser()).resolve()
 
 
 def pin(
@@ -50,41 +59,88 @@ def pin(
     *,
     top: Path,
     workdir: str,
-    tracked: bool,
     objects: Objects,
     progress: Progress,
     keep: Objects | None = None,
-) -> InputPin:
-    """Hashes an input where it is now.
+) -> Input:
+    """Hashes an input where it is now on this host.
 
     Args:
         objects: remembers the digests of large files.
-        keep: keeps the manifest of a tree that is not part of the commit, so that `check` can say
-            later which of its files changed.
+        keep: keeps the manifest of a tree, so that `check` can name the files that changed.
 
     Raises:
-        InputError: it is missing, unreadable, or neither a file nor a directory.
+        InputError: it is missing, unreadable, or neither a file nor a directory; or it holds a link
+            that leads out of it to nothing.
     """
-    source = (top / Path(intent.source).expanduser()).resolve()
-    blank = InputPin(
-        path=target_of(intent.path, workdir),
-        source=os.fspath(source),
-        kind="file",
-        digest="",
-        size=0,
-        tracked=tracked,
-    )
-    listed = _Listed()
-    found = _measure(source, blank, objects, progress, listed)
-    if (
-        keep is not None
-        and found.kind == "tree"
-        and not tracked
-        and listed.whole
-        and not keep.has(found.digest)
-    ):
-        keep.put_bytes(b"".join(listed.lines))
+    source = place_of(intent, top)
+    found = _measure(source, _blank(intent, source, workdir), objects, progress)
+    if keep is not None:
+        _keep_manifest(found, keep)
     return found
+
+
+def of_commit(
+    intent: InputIntent, found: Sequence[Exported], *, top: Path, workdir: str, place: str
+) -> Input:
+    """Pins an input as the commit has it.
+
+    Args:
+        found: what the commit has at and below `place`, sorted by the bytes of the paths.
+        place: where in the commit the input is.
+    """
+    blank = _blank(intent, place_of(intent, top), workdir)
+    blank = replace(blank, tracked=True, place="" if blank.path == f"{WORK}/{place}" else place)
+    return Input(pin=_of_exported(blank, found, place), source=None)
+
+
+def disagrees(pin: InputPin, exported: Iterable[Exported]) -> bool:
+    """Whether an export of the commit holds other bytes than an input of it was pinned with."""
+    place = pin.place or pin.path.removeprefix(f"{WORK}/")
+    inside = [item for item in exported if _is_below(item.path, place)]
+    return _of_exported(pin, inside, place).digest != pin.digest
+
+
+def _of_exported(blank: InputPin, found: Sequence[Exported], place: str) -> InputPin:
+    if len(found) == 1 and found[0].path == place:
+        return replace(blank, kind="file", digest=found[0].sha256, size=found[0].size)
+    hasher = hashlib.sha256()
+    for item in found:
+        size = item.size if item.kind == "file" else 0
+        path = item.path.removeprefix(f"{place}/")
+        hasher.update(tree.line_of(path, item.kind, bool(item.mode & 0o100), size, item.sha256))
+    return replace(
+        blank,
+        kind="tree",
+        digest=f"sha256:{hasher.hexdigest()}",
+        size=sum(item.size for item in found if item.kind == "file"),
+        files=len(found),
+    )
+
+
+def _is_below(path: str, place: str) -> bool:
+    return path == place or path.startswith(f"{place}/")
+
+
+def holds_others(source: Path, known: Collection[str], place: str) -> bool:
+    """Whether a directory of the work tree has files, links or empty directories that are not part
+    of the commit.
+
+    Args:
+        known: the commit's paths at and below `place`.
+    """
+    for folder, directories, files in os.walk(source):
+        inner = os.path.relpath(folder, source)
+        prefix = place if inner == "." else f"{place}/{inner}"
+        links = [name for name in directories if os.path.islink(os.path.join(folder, name))]
+        # A submodule's `.git` says where its repository is.
+        names = [name for name in (*files, *links) if name != ".git"]
+        if any(f"{prefix}/{name}" not in known for name in names):
+            return True
+        if not files and not directories and inner != ".":
+            return True
+        directories[:] = [name for name in directories if name != ".git"]
+    return False
 
 
 def check(
@@ -95,66 +151,71 @@ def check(
     *,
     kept: Objects | None = None,
 ) -> str | None:
-    """Why the bytes at `source` are not the input that was pinned; None when they are.
+    """Why the bytes at `source` are not the input that was pinned; None when they are. Arguments as
+    `again`.
+    """
+    try:
+        again(wanted, source, objects, progress, kept=kept)
+    except InputError as error:
+        return error.what
+    return None
+
+
+def again(
+    wanted: InputPin,
+    source: Path,
+    objects: Objects,
+    progress: Progress,
+    *,
+    kept: Objects | None = None,
+) -> Input:
+    """A pinned input, found again at `source`.
 
     Args:
-        kept: where the manifests of trees are, for the names of the files that are others.
+        kept: where the manifests of trees are, for the names of the files that changed.
+
+    Raises:
+        InputError: the bytes there are not those that were pinned; names some of the files.
     """
-    listed = _Listed()
-    try:
-        found = _measure(source, wanted, objects, progress, listed)
-    except InputError as error:
-        return f"{error.what}"
-    if found.digest == wanted.digest:
-        return None
+    found = _measure(source, wanted, objects, progress)
+    if found.pin.digest == wanted.digest:
+        return replace(found, pin=wanted)
     changes = (
-        _changes(wanted, kept, listed)
-        if kept is not None and found.kind == wanted.kind == "tree" and listed.whole
+        _changes(wanted, kept, found.seen)
+        if kept is not None and found.pin.kind == wanted.kind == "tree"
         else ""
     )
-    return f"{source} has changed: {changes or f'recorded {wanted.digest}, found {found.digest}'}"
+    why = changes or f"recorded {wanted.digest}, found {found.pin.digest}"
+    raise InputError(f"{source} has changed: {why}")
 
 
-@dataclass
-class _Listed:
-    """The lines of a tree's manifest, as long as they are few enough to be kept."""
-
-    lines: list[bytes] = field(default_factory=list)
-    size: int = 0
-
-    def add(self, line: bytes) -> None:
-        """One more."""
-        self.size += len(line)
-        if self.whole:
-            self.lines.append(line)
-        else:
-            self.lines.clear()
-
-    @property
-    def whole(self) -> bool:
-        """Whether all of them are here."""
-        return self.size <= _LISTED
-
-
-def _changes(wanted: InputPin, kept: Objects, listed: _Listed) -> str:
+def _changes(wanted: InputPin, kept: Objects, found: Sequence[Seen]) -> str:
     """Which files of a tree changed, are missing, or are new; empty where the recorded manifest is
     not here.
     """
     if not kept.has(wanted.digest):
         return ""
     try:
-        before, now = (
-            _by_path(kept.path(wanted.digest).read_bytes().splitlines()),
-            _by_path(listed.lines),
-        )
+        before = _by_path(kept.path(wanted.digest).read_bytes().splitlines())
     except (ValueError, TypeError, IndexError):
         return ""
-    parts = (
-        ("changed", [path for path in before if path in now and before[path] != now[path]]),
-        ("missing", [path for path in before if path not in now]),
-        ("new", [path for path in now if path not in before]),
+    return described(compared(before, _by_path(one.line for one in found)))
+
+
+def compared(before: dict[str, list[object]], now: dict[str, list[object]]) -> dict[str, list[str]]:
+    """Paths that changed, are missing or are new, by those words."""
+    return {
+        "changed": [path for path in before if path in now and before[path] != now[path]],
+        "missing": [path for path in before if path not in now],
+        "new": [path for path in now if path not in before],
+    }
+
+
+def described(parts: dict[str, list[str]]) -> str:
+    """How many paths changed, and the names of some."""
+    return "; ".join(
+        f"{len(paths):,} {what} ({_few(paths)})" for what, paths in parts.items() if paths
     )
-    return "; ".join(f"{len(paths):,} {what} ({_few(paths)})" for what, paths in parts if paths)
 
 
 def _by_path(lines: Iterable[bytes]) -> dict[str, list[object]]:
@@ -167,38 +228,54 @@ def _few(paths: list[str]) -> str:
     )
 
 
-def _measure(
-    source: Path, blank: InputPin, objects: Objects, progress: Progress, listed: _Listed
-) -> InputPin:
+def _blank(intent: InputIntent, source: Path, workdir: str) -> InputPin:
+    return InputPin(
+        path=target_of(intent.path, workdir),
+        source=os.fspath(source),
+        kind="file",
+        digest="",
+        size=0,
+        manifest=tree.VERSION,
+    )
+
+
+def _keep_manifest(found: Input, keep: Objects) -> None:
+    if found.pin.kind != "tree" or keep.has(found.pin.digest):
+        return
+    lines = b"".join(one.line for one in found.seen)
+    if len(lines) <= _LISTED:
+        keep.put_bytes(lines)
+
+
+def _measure(source: Path, blank: InputPin, objects: Objects, progress: Progress) -> Input:
     _refuse(source, blank.path)
-    try:
+    with _readable(source, blank.path):
         mode = source.stat().st_mode
         if stat.S_ISREG(mode):
-            with progress.task(f"hashing {source.name}", source.stat().st_size) as bar:
-                return replace(
-                    blank,
-                    kind="file",
-                    digest=_file_digest(source, objects, bar),
-                    size=source.stat().st_size,
-                    files=1,
-                )
+            return _measure_file(source, blank, objects, progress)
         if stat.S_ISDIR(mode):
-            return _measure_tree(source, blank, objects, progress, listed)
-    except OSError as error:
-        raise InputError(
-            f"input {blank.path} cannot be read: {source}",
-            why=error.strerror or str(error),
-            next_step="put it back, or correct `reprobox.inputs` in the config",
-        ) from error
+            return _measure_tree(source, blank, objects, progress)
     raise InputError(
         f"input {blank.path} is neither a file nor a directory: {source}",
         next_step="correct `reprobox.inputs` in the config",
     )
 
 
+@contextmanager
+def _readable(source: Path, name: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"input {name} cannot be read: {error.filename or source}",
+            why=error.strerror or str(error),
+            next_step="put it back, or correct `reprobox.inputs` in the config",
+        ) from error
+
+
 def _refuse(source: Path, target: str) -> None:
-    """Configs and records may be somebody else's: what would hand over the machine, or replace a
-    part of the box, is no input.
+    """Configs and records may come from elsewhere: what would hand over the machine, or replace a
+    part of the box, is refused as an input.
     """
     home = Path.home()
     if source in (Path("/"), home, *home.parents):
@@ -206,7 +283,7 @@ def _refuse(source: Path, target: str) -> None:
     elif any(source.is_relative_to(place) for place in _NO_FILES) and not source.is_relative_to(
         _MEMORY
     ):
-        why = "What is there is made up by the kernel at each reading, so it cannot be pinned."
+        why = "The kernel makes up what is there at each reading, so it cannot be pinned."
     elif (
         any(target == place or target.startswith(f"{place}/") for place in _OURS)
         or target in _WHOLE
@@ -221,93 +298,24 @@ def _refuse(source: Path, target: str) -> None:
     )
 
 
-def _measure_tree(
-    source: Path, blank: InputPin, objects: Objects, progress: Progress, listed: _Listed
-) -> InputPin:
-    hasher, size, files = hashlib.sha256(), 0, 0
-    with progress.task(f"hashing {source.name}/", None) as bar:
-        for item in entries(source, blank.path, objects, bar):
-            hasher.update(item.line)
-            listed.add(item.line)
-            size, files = size + item.size, files + 1
-    return replace(
-        blank, kind="tree", digest=f"sha256:{hasher.hexdigest()}", size=size, files=files
-    )
+def _measure_file(source: Path, blank: InputPin, objects: Objects, progress: Progress) -> Input:
+    with progress.task(f"hashing {source.name}", source.stat().st_size) as bar:
+        found = tree.file_seen(os.fspath(source), objects, bar)
+    made = replace(blank, kind="file", digest=found.digest, size=found.size, files=1)
+    return Input(pin=made, source=source, seen=(found,))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """A path of an input tree, and its line in the tree's manifest."""
-
-    path: Path
-    kind: Literal["file", "link"]
-    digest: str
-    """Of the bytes, or of the link's text."""
-    size: int
-    """Bytes; 0 for a link."""
-    line: bytes
-
-
-def entries(source: Path, name: str, objects: Objects, bar: Bar) -> Iterator[Entry]:
-    """Everything in an input tree, hashed, in order of the paths' bytes; the lines joined are the
-    manifest that the digest is of.
-
-    Args:
-        name: the input, for messages.
-
-    Raises:
-        InputError: it holds something that is neither a file, a directory nor a link.
-    """
-    for below, path, info in sorted(_walk(source)):
-        if stat.S_ISLNK(info.st_mode):
-            digest, size, kind = str(canon.digest_bytes(os.fsencode(path.readlink()))), 0, "link"
-        elif stat.S_ISREG(info.st_mode):
-            digest, size, kind = _file_digest(path, objects, bar), info.st_size, "file"
-        else:
-            raise InputError(
-                f"input {name} holds {path}, which is neither a file, a directory nor a link"
-            )
-        line = (
-            canon.canonical([os.fsdecode(below), kind, bool(info.st_mode & 0o100), size, digest])
-            + b"\n"
-        )
-        yield Entry(
-            path=path,
-            kind="link" if kind == "link" else "file",
-            digest=digest,
-            size=size,
-            line=line,
-        )
-
-
-def _walk(top: Path) -> Iterator[tuple[bytes, Path, os.stat_result]]:
-    pending = [top]
-    while pending:
-        with os.scandir(pending.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(Path(entry.path))
-                else:
-                    path = Path(entry.path)
-                    yield (
-                        os.fsencode(path.relative_to(top)),
-                        path,
-                        entry.stat(follow_symlinks=False),
-                    )
-
-
-def _file_digest(path: Path, objects: Objects, bar: Bar) -> str:
-    info = path.stat()
-    key = f"input/{info.st_dev}/{info.st_ino}/{info.st_size}/{info.st_mtime_ns}/{info.st_ctime_ns}"
-    if info.st_size >= _MEMO_FROM and isinstance(known := objects.memo(key), str):
-        bar.update(info.st_size)
-        return known
+def _measure_tree(source: Path, blank: InputPin, objects: Objects, progress: Progress) -> Input:
     hasher = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            hasher.update(chunk)
-            bar.update(len(chunk))
-    digest = f"sha256:{hasher.hexdigest()}"
-    if info.st_size >= _MEMO_FROM and time.time() - max(info.st_mtime, info.st_ctime) > _SETTLED:
-        objects.remember(key, digest)
-    return digest
+    with progress.task(f"hashing {source.name}/", None) as bar:
+        found = tuple(tree.seen(source, blank.path, objects, bar, version=blank.manifest))
+    for one in found:
+        hasher.update(one.line)
+    made = replace(
+        blank,
+        kind="tree",
+        digest=f"sha256:{hasher.hexdigest()}",
+        size=sum(one.size for one in found),
+        files=sum(one.kind != "dir" for one in found),
+    )
+    return Input(pin=made, source=source, seen=found)

@@ -14,10 +14,11 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from reprobox.context import Context
+from reprobox.data.pins import Input
 from reprobox.engine import container_state as state_
 from reprobox.engine import passwd
 from reprobox.errors import EngineError, EngineUnavailable, SourceError, StoreError
-from reprobox.executor import container_spec, export_manifest, journal, shim_report
+from reprobox.executor import container_spec, export_manifest, journal, run_inputs, shim_report
 from reprobox.executor import secrets as secrets_
 from reprobox.executor.attach import Watcher
 from reprobox.executor.commits import holder
@@ -54,8 +55,8 @@ class Job:
 
     config: bytes
     """The config file as the script will see it."""
-    inputs: Mapping[str, str]
-    """Path in the container to path on this host, of inputs that are not part of the commit."""
+    inputs: tuple[Input, ...]
+    """As they were hashed, and where those bytes are."""
     image: str
     """How the engine knows the image."""
     secrets: Mapping[str, bytes] = field(default_factory=dict)
@@ -108,7 +109,7 @@ def launch(context: Context, intent: Intent, job: Job) -> tuple[RunDir, str, tup
 def _launch(context: Context, intent: Intent, job: Job) -> tuple[RunDir, str, tuple[Exported, ...]]:
     run = context.runs.begin(intent, {"config.yaml": job.config})
     try:
-        exported = lay_out(context, run, intent, job)
+        exported, inputs = lay_out(context, run, intent, job)
         container = container_spec.container(
             replace(intent.runspec, gpus=job.gpus or intent.runspec.gpus),
             name=intent.container,
@@ -116,7 +117,7 @@ def _launch(context: Context, intent: Intent, job: Job) -> tuple[RunDir, str, tu
             image=job.image,
             python=intent.lock.python.executable,
             run_dir=run.path,
-            inputs={**_tracked_mounts(intent, run.path), **job.inputs},
+            inputs=inputs,
             secrets=secrets_.folder(run.path) if job.secrets else None,
         )
         container_id = context.engine.create(container)
@@ -143,9 +144,11 @@ def _undo(context: Context, run: RunDir, intent: Intent) -> None:
 
 
 @layout.trouble("laying out a run")
-def lay_out(context: Context, run: RunDir, intent: Intent, job: Job) -> tuple[Exported, ...]:
+def lay_out(
+    context: Context, run: RunDir, intent: Intent, job: Job
+) -> tuple[tuple[Exported, ...], dict[str, str]]:
     """Makes the run's directories: the commit, the runtime, the caller's passwd entry, and room for
-    what comes.
+    what comes. What was exported, and what is mounted for each input.
     """
     for name in ("work", "out", "etc"):
         (run.path / name).mkdir()
@@ -169,7 +172,7 @@ def lay_out(context: Context, run: RunDir, intent: Intent, job: Job) -> tuple[Ex
     if job.secrets:
         secrets_.place(run.path, job.secrets)
     _inside(run.path / "work", intent.runspec.workdir).mkdir(parents=True, exist_ok=True)
-    return exported
+    return exported, run_inputs.lay_out(context, run.path, job.inputs, exported)
 
 
 def _take_place(path: Path) -> None:
@@ -236,6 +239,8 @@ def _mount_points(work: Path, pins: Iterable[InputPin]) -> None:
             continue
         inner = PurePosixPath(pin.path.removeprefix(f"{WORK}/"))
         place = _inside(work, str(inner.parent)) / inner.name
+        if not pin.tracked and place.is_symlink():
+            place.unlink()  # an input that the commit has a link to: what is behind it is mounted
         if os.path.lexists(place):
             continue
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -243,28 +248,6 @@ def _mount_points(work: Path, pins: Iterable[InputPin]) -> None:
             place.mkdir()
         else:
             place.touch()
-
-
-def _tracked_mounts(intent: Intent, run_dir: Path) -> dict[str, str]:
-    """Inputs that are part of the commit are mounted read-only from the exported commit itself.
-
-    Raises:
-        SourceError: one is not in there. The record may be somebody else's, and the engine would
-            mount any path of the host.
-    """
-    work = (run_dir / "work").resolve()
-    mounts = {}
-    for pin in intent.runspec.inputs:
-        if not pin.tracked:
-            continue
-        place = (work / pin.path.removeprefix(f"{WORK}/")).resolve()
-        if not pin.path.startswith(f"{WORK}/") or not place.is_relative_to(work):
-            raise SourceError(
-                f"the input {pin.path} is said to be part of the commit, and that leads out of it",
-                why="A link of the commit is on the way, or the path itself leaves the tree.",
-            )
-        mounts[pin.path] = str(place)
-    return mounts
 
 
 @layout.trouble("collecting a run")
@@ -283,6 +266,7 @@ def finish(
         where it was moved to.
     """
     out = run.path / "out"
+    changed = run_inputs.look(context, run)
     report = shim_report.report(out) or shim_report.report(run.path)
     met = shim_report.inside(run.path if (run.path / "met.json").exists() else out, markers=out)
     full = _disk_is_full(run.path)
@@ -322,6 +306,7 @@ def finish(
             "peak_memory": report.peak_memory if report else None,
             "oom_kills": report.oom_kills if report else None,
             "deleted": list(found.deleted),
+            **({"inputs_changed": changed} if changed else {}),
         },
     )
     run.finish(record, lines)
@@ -488,5 +473,5 @@ def clean(run: RunDir) -> None:
     """Removes what only the running container needed; after the record is written, nobody does."""
     run.clear_scratch()
     secrets_.forget(run.path)
-    for name in (export_manifest.NAME, STOPPED, BALLAST):
+    for name in (export_manifest.NAME, run_inputs.NOTE, STOPPED, BALLAST):
         (run.path / name).unlink(missing_ok=True)

@@ -27,6 +27,15 @@ def lasting(seconds: float) -> str:
     return f"{max(1, round(seconds))} s"
 
 
+def human(size: float) -> str:
+    """Bytes for people: 1.2 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(size) < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"
+
+
 def bytes_of(text: str) -> int:
     """A size in bytes: `512`, `64k`, `1.5g`, `2GiB`; every unit is a power of 1024, as docker reads
     them (go-units, RAMInBytes).

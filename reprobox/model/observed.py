@@ -12,6 +12,9 @@ from typing import Any
 from reprobox.errors import StoreDamaged
 from reprobox.model import codec
 
+_NAMED = 5
+"""Paths that a sentence names."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Cpu:
@@ -48,7 +51,37 @@ class _Process:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InputChange:
+    """An input that did not stay what was hashed while the run used it. Some paths of each kind."""
+
+    path: str
+    """Of the input, in the container."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """How many paths of each kind there were."""
+    changed: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    new: list[str] = field(default_factory=list)
+    rewritten: list[str] = field(default_factory=list)
+    """Written meanwhile, and with the hashed bytes at the end."""
+    unreadable: list[str] = field(default_factory=list)
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        kinds = ("changed", "missing", "new", "rewritten", "unreadable")
+        listed: dict[str, list[str]] = {kind: getattr(self, kind) for kind in kinds}
+        parts = [
+            f"{self.counts.get(kind, len(paths)):,} {kind}"
+            + (f" ({', '.join(paths[:_NAMED])})" if any(paths) else "")
+            for kind, paths in listed.items()
+            if paths
+        ]
+        return f"input {self.path} changed while the run used it: {'; '.join(parts)}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Met:
+    inputs_changed: list[InputChange] = field(default_factory=list)
     cpu: _Cpu | None = None
     kernel: _Kernel | None = None
     cgroup: dict[str, Any] | None = None
@@ -61,6 +94,15 @@ class _Met:
     peak_memory: int | None = None
     oom_kills: int | None = None
     deleted: list[str] = field(default_factory=list)
+
+
+def inputs_changed(met: Any) -> tuple[InputChange, ...]:
+    """The inputs that did not stay what was hashed; empty for what has not the shape."""
+    listed = met.get("inputs_changed") if isinstance(met, dict) else None
+    try:
+        return codec.from_json(tuple[InputChange, ...], listed or [], where="inputs_changed")
+    except StoreDamaged:
+        return ()
 
 
 def check(met: Any) -> None:

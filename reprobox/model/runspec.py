@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from reprobox.model.codec import later
 from reprobox.model.spec import OutputRule, Resources, Trail
 
 WORK = "/work"
@@ -26,13 +27,15 @@ class InputPin:
     kind: str
     """`file` or `tree`."""
     digest: str
-    """sha256 of the file, or of the tree's manifest (canonical JSON lines of path, mode, size and
-    sha256, sorted).
-    """
+    """sha256 of the file, or of the tree's manifest (data/tree.py)."""
     size: int
     files: int = 1
     tracked: bool = False
-    """Whether the bytes are part of the commit."""
+    """Whether the bytes are mounted from the commit."""
+    manifest: int = later(1)
+    """Version of the tree's manifest; 1 has no empty directories, and links as text only."""
+    place: str = later("")
+    """Of a tracked input: its path in the commit, where that is not `path` below WORK."""
 
 
 @dataclass(frozen=True, kw_only=True)

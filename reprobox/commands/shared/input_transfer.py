@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from reprobox.context import Context
-from reprobox.data import pins
+from reprobox.data import pins, tree
 from reprobox.errors import InputError, StoreDamaged
 from reprobox.kit import canon, fd_trees, files
 from reprobox.kit.text import shown
@@ -73,7 +73,7 @@ def kept(objects: Objects, pin: InputPin) -> bool:
         return False
     try:
         return pin.kind == "file" or all(
-            objects.has(digest) for *_, digest in _read(objects, pin.digest)
+            objects.has(digest) for digest in _contents(_read(objects, pin.digest))
         )
     except StoreDamaged:
         return False
@@ -82,19 +82,21 @@ def kept(objects: Objects, pin: InputPin) -> bool:
 def _add_kept(objects: Objects, packing: Packing, pin: InputPin) -> None:
     packing.add_file("inputs", pin.digest, objects.path(pin.digest))
     if pin.kind == "tree":
-        for _, _, _, _, digest in _read(objects, pin.digest):
+        for digest in _contents(_read(objects, pin.digest)):
             packing.add_file("inputs", digest, objects.path(digest))
 
 
 def _add_tree(context: Context, packing: Packing, pin: InputPin, source: Path) -> None:
     parts = []
     with context.progress.task(f"hashing {source.name}/") as bar:
-        for item in pins.entries(source, pin.path, context.objects, bar):
+        for item in tree.seen(source, pin.path, context.objects, bar, version=pin.manifest):
             parts.append(item.line)
             if item.kind == "file":
-                packing.add("inputs", item.digest, item.size, partial(open_binary, item.path))
-            else:
-                text = os.readlink(os.fsencode(item.path))
+                packing.add(
+                    "inputs", item.digest, item.size, partial(open_binary, Path(item.where))
+                )
+            elif item.kind == "link":
+                text = os.readlink(os.fsencode(item.where))
                 packing.add("inputs", item.digest, len(text), partial(io.BytesIO, text))
     lines = b"".join(parts)
     packing.add("inputs", pin.digest, len(lines), partial(io.BytesIO, lines))
@@ -120,7 +122,7 @@ def find(context: Context, pin: InputPin) -> Path | None:
         if pins.check(pin, Path(pin.source), context.objects, context.progress) is None:
             return None  # pinned here, and the tree itself is what it was
         raise
-    if not all(context.things.has(digest) for *_, digest in listed):
+    if not all(context.things.has(digest) for digest in _contents(listed)):
         return None
     with layout.trouble(f"laying out the input {pin.path}"):
         _lay_out(context, pin, listed, target)
@@ -178,12 +180,21 @@ def _write_tree(objects: Objects, listed: Listed, target: Path) -> None:
     for path, kind, executable, _, digest in sorted(listed, key=lambda item: item[1] == "link"):
         where = target / path
         where.parent.mkdir(parents=True, exist_ok=True)
+        if kind == "dir":
+            where.mkdir()
+            continue
         data = _checked(objects, digest)
         if kind == "link":
             where.symlink_to(os.fsdecode(data.read_bytes()))
         else:
             shutil.copyfile(data, where)
-            where.chmod(0o555 if executable else 0o444)
+            # Writable, as most data is: what a program copies out of it has its mode.
+            where.chmod(0o755 if executable else 0o644)
+
+
+def _contents(listed: Listed) -> list[str]:
+    """The digests of what is behind the paths; empty directories have nothing."""
+    return [digest for _, kind, _, _, digest in listed if kind != "dir"]
 
 
 def _checked(objects: Objects, digest: str) -> Path:
@@ -226,7 +237,7 @@ def _line(line: bytes, digest: str) -> tuple[str, str, bool, int, str]:
         raise StoreDamaged(f"the input tree {digest} cannot be read", why=str(fault)) from fault
     if not (
         isinstance(path, str)
-        and kind in ("file", "link")
+        and kind in ("file", "link", "dir")
         and isinstance(content, str)
         and canon.is_digest(content)
     ):

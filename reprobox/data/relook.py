@@ -1,0 +1,155 @@
+"""The second look at inputs, when a run has ended: whether the files that it read stayed what was
+hashed.
+
+What was mounted is noted with the run (`inputs.json`), because another process may collect it. A
+file whose stamp moved, or was too young to prove anything, is hashed again. Between the two looks a
+file may have had other bytes and got the first ones back; so one that was written is reported even
+where its bytes are those that were hashed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprobox.data import pins, tree
+from reprobox.data.mounting import Mounted
+from reprobox.data.tree import Seen, Stamp
+from reprobox.errors import InputError, StoreDamaged
+from reprobox.model import codec
+
+NAME = "inputs.json"
+_NAMED = 20
+"""Paths of each kind that a record names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Row:
+    path: str
+    kind: tree.Kind
+    where: str
+    digest: str
+    size: int = 0
+    executable: bool = False
+    stamp: Stamp | None = None
+    settled: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Look:
+    path: str
+    listed: str | None
+    version: int
+    rows: tuple[_Row, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Note:
+    FORMAT = "reprobox.inputs/1"
+
+    format: str = FORMAT
+    looks: tuple[_Look, ...]
+
+
+def note(run_dir: Path, mounted: Iterable[tuple[Mounted, int]]) -> None:
+    """Writes down what is to be looked at again.
+
+    Args:
+        mounted: each input with the version of its manifest.
+    """
+    looks = tuple(
+        _Look(
+            path=one.path,
+            listed=os.fspath(one.listed) if one.listed else None,
+            version=version,
+            rows=tuple(map(_row, one.rows)),
+        )
+        for one, version in mounted
+        if one.rows or one.listed
+    )
+    (run_dir / NAME).write_bytes(codec.encode(_Note(looks=looks)))
+
+
+def _row(one: Seen) -> _Row:
+    return _Row(
+        path=one.path,
+        kind=one.kind,
+        where=one.where,
+        digest=one.digest,
+        size=one.size,
+        executable=one.executable,
+        stamp=one.stamp,
+        settled=one.settled,
+    )
+
+
+def look(run_dir: Path) -> list[dict[str, object]]:
+    """What of the inputs changed since they were hashed, as `model.observed.InputChange`. Empty
+    where nothing did, or where the note is gone.
+    """
+    try:
+        noted = codec.decode(_Note, (run_dir / NAME).read_bytes(), where=NAME)
+    except (OSError, StoreDamaged):
+        return []
+    return [found for one in noted.looks if (found := _changed(one))]
+
+
+def _changed(one: _Look) -> dict[str, object] | None:
+    found: dict[str, list[str]] = {
+        what: [] for what in ("changed", "missing", "new", "rewritten", "unreadable")
+    }
+    if one.listed is not None:
+        _compare_names(one, found)
+    gone = set(found["missing"])
+    for row in one.rows:
+        if row.kind == "file" and row.path not in gone and (what := _state(row)):
+            found[what].append(row.path)
+    if not any(found.values()):
+        return None
+    counts = {what: len(paths) for what, paths in found.items() if paths}
+    named = {what: sorted(paths)[:_NAMED] for what, paths in found.items() if paths}
+    return {"path": one.path, "counts": counts, **named}
+
+
+def _compare_names(one: _Look, found: dict[str, list[str]]) -> None:
+    """Which paths came, went, or became something else; a link's text is compared here too."""
+    listed = Path(str(one.listed))
+    if not listed.is_dir():
+        if not listed.exists():
+            found["missing"].append("")
+        return
+    try:
+        places = tree.places(listed, one.path, version=one.version)
+    except (OSError, InputError):
+        found["unreadable"].append("")
+        return
+    now = {os.fsdecode(place.path): _shape(place.kind, place.where) for place in places}
+    before: dict[str, list[object]] = {
+        row.path: [row.kind, row.digest if row.kind == "link" else ""] for row in one.rows
+    }
+    found.update(pins.compared(before, now))
+
+
+def _shape(kind: str, where: str) -> list[object]:
+    return [kind, tree.link_digest(where) if kind == "link" else ""]
+
+
+def _state(row: _Row) -> str:
+    """Why a file is not as it was hashed; empty where it is."""
+    try:
+        info = os.stat(row.where)
+        now = Stamp.of(info)
+        if now == row.stamp and row.settled:
+            return ""
+        if tree.digest_of(row.where, now, None, tree.Silent()) != row.digest:
+            return "changed"
+    except FileNotFoundError:
+        return "missing"
+    except OSError:
+        return "unreadable"
+    if row.executable != bool(info.st_mode & 0o100):
+        return "changed"
+    written = row.stamp is None or (now.inode, now.mtime) != (row.stamp.inode, row.stamp.mtime)
+    return "rewritten" if written else ""

@@ -1,0 +1,295 @@
+"""An input tree, path by path, and the manifest that its digest is of.
+
+The manifest has a canonical JSON line a path, `[path, kind, x-bit, size, sha256]`, sorted by the
+bytes of the paths. Version 1 has files and links, links as text. Version 2 also has directories
+that are empty, and instead of a link that leads out of the tree the file or directory behind it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from reprobox.errors import InputError
+from reprobox.kit import canon
+from reprobox.model.ports import Bar, Objects
+
+Kind = Literal["file", "link", "dir"]
+VERSION = 2
+"""Of the manifests that are made now."""
+NOTHING = canon.digest_bytes(b"")
+_CHUNK = 1 << 20
+_MEMO_FROM = 16 << 20
+"""Bytes from which a digest is remembered by (device, inode, size, times); smaller ones hash faster
+than that.
+"""
+_SETTLED = 2.0
+"""Seconds that a file must have been left alone before equal times prove equal bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stamp:
+    """What a file system says of a file; where none of it moved, nothing was written."""
+
+    device: int
+    inode: int
+    size: int
+    mtime: int
+    """Nanoseconds since 1970."""
+    ctime: int
+
+    @classmethod
+    def of(cls, info: os.stat_result) -> Stamp:
+        """From a stat."""
+        return cls(
+            device=info.st_dev,
+            inode=info.st_ino,
+            size=info.st_size,
+            mtime=info.st_mtime_ns,
+            ctime=info.st_ctime_ns,
+        )
+
+    @property
+    def settled(self) -> bool:
+        """Whether the last change is longer ago than the coarsest clock of a file system."""
+        return time.time() - max(self.mtime, self.ctime) / 1e9 > _SETTLED
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """A path of an input as it was hashed."""
+
+    path: str
+    """Below the input; empty where the input is a file."""
+    kind: Kind
+    where: str
+    """The file on this host: behind a link that leads out of the tree, another one than `path`."""
+    digest: str
+    """Of the bytes, of the link's text, or of nothing for a directory."""
+    size: int = 0
+    executable: bool = False
+    stamp: Stamp | None = None
+    """Of a file."""
+    settled: bool = True
+    """Whether the stamp was old enough when it was taken to prove anything later."""
+    followed: bool = False
+    """Whether a link that leads out of the tree is on the way to it."""
+
+    @property
+    def line(self) -> bytes:
+        """Its line in the manifest."""
+        return line_of(self.path, self.kind, self.executable, self.size, self.digest)
+
+
+def line_of(path: str, kind: str, executable: bool, size: int, digest: str) -> bytes:
+    """A line of a manifest."""
+    return canon.canonical([path, kind, executable, size, digest]) + b"\n"
+
+
+def seen(
+    source: Path, name: str, objects: Objects, bar: Bar, *, version: int = VERSION
+) -> Iterator[Seen]:
+    """Everything in an input tree, hashed, in order of the paths' bytes; the lines joined are the
+    manifest that the digest is of.
+
+    Args:
+        name: the input, for messages.
+        objects: remembers the digests of large files.
+        version: of the manifest.
+
+    Raises:
+        InputError: it holds something that is neither a file, a directory nor a link; or a link
+            that leads out of the tree to nothing, or to a directory around itself.
+    """
+    for place in places(source, name, version=version):
+        yield _seen(place, objects, bar)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A path of an input tree before it is hashed."""
+
+    path: bytes
+    kind: Kind
+    where: str
+    info: os.stat_result
+    followed: bool
+
+
+def places(source: Path, name: str, *, version: int = VERSION) -> list[Place]:
+    """The paths of an input tree in order of their bytes; raises as `seen`."""
+    walk = _Walk(name=name, top=os.path.realpath(source), version=version)
+    walk.enter(_Folder(os.fspath(source), b"", (walk.top,), followed=False))
+    return sorted(walk.found, key=lambda place: place.path)
+
+
+@dataclass(frozen=True)
+class _Folder:
+    where: str
+    prefix: bytes
+    above: tuple[str, ...]
+    """Real paths of the tree's top and of the directories that links led to, down to here."""
+    followed: bool
+
+
+@dataclass(kw_only=True)
+class _Walk:
+    name: str
+    top: str
+    version: int
+    found: list[Place] = field(default_factory=list)
+    pending: list[_Folder] = field(default_factory=list)
+
+    def enter(self, first: _Folder) -> None:
+        self.pending = [first]
+        while self.pending:
+            folder = self.pending.pop()
+            with os.scandir(folder.where) as entries:
+                listed = list(entries)
+            for entry in listed:
+                self._take(folder, entry.name, entry.path, entry.stat(follow_symlinks=False))
+            if not listed and folder.prefix and self.version > 1:
+                self._add(folder, folder.prefix[:-1], "dir", folder.where, os.stat(folder.where))
+
+    def _take(self, folder: _Folder, name: str, where: str, info: os.stat_result) -> None:
+        path = folder.prefix + os.fsencode(name)
+        if stat.S_ISDIR(info.st_mode):
+            self.pending.append(_Folder(where, path + b"/", folder.above, folder.followed))
+        elif stat.S_ISREG(info.st_mode):
+            self._add(folder, path, "file", where, info)
+        elif not stat.S_ISLNK(info.st_mode):
+            raise self._refused(
+                where, "is neither a file, a directory nor a link", "remove it, or name other data"
+            )
+        elif self.version > 1 and self._leads_out(folder, where):
+            self._follow(folder, path, where)
+        else:
+            self._add(folder, path, "link", where, info)
+
+    def _add(
+        self, folder: _Folder, path: bytes, kind: Kind, where: str, info: os.stat_result
+    ) -> None:
+        self.found.append(
+            Place(path=path, kind=kind, where=where, info=info, followed=folder.followed)
+        )
+
+    def _leads_out(self, folder: _Folder, where: str) -> bool:
+        """Whether a link leads, by its text or by what is behind it, out of the directory that is
+        mounted with it.
+        """
+        text, top = os.readlink(where), folder.above[-1]
+        if os.path.isabs(text):
+            return True
+        real = os.path.realpath(os.path.dirname(where))
+        return not all(
+            _within(path, top)
+            for path in (os.path.normpath(os.path.join(real, text)), os.path.realpath(where))
+        )
+
+    def _follow(self, folder: _Folder, path: bytes, where: str) -> None:
+        real = os.path.realpath(where)
+        try:
+            info = os.stat(real)
+        except OSError as error:
+            raise self._refused(
+                where,
+                f"is a link to {os.readlink(where)}, and that is not there",
+                "fetch the data that it stands for (git annex get, dvc pull, datalad get), or "
+                "remove the link",
+            ) from error
+        inner = _Folder(real, path + b"/", (*folder.above, real), followed=True)
+        if any(_within(above, real) for above in folder.above):
+            raise self._refused(
+                where, f"is a link to {real}, which holds the link itself", "remove the link"
+            )
+        if stat.S_ISDIR(info.st_mode):
+            self.pending.append(inner)
+        elif stat.S_ISREG(info.st_mode):
+            self._add(inner, path, "file", real, info)
+        else:
+            raise self._refused(
+                where, f"is a link to {real}, which is neither a file nor a directory", ""
+            )
+
+    def _refused(self, where: str, why: str, next_step: str) -> InputError:
+        return InputError(
+            f"input {self.name} holds {where}, which {why}",
+            next_step=next_step or "remove the link",
+        )
+
+
+class Silent:
+    """A bar that nobody watches."""
+
+    def update(self, advance: int) -> None:
+        """Shows nothing."""
+
+
+def link_digest(where: str) -> str:
+    """The digest of a link's text."""
+    return canon.digest_bytes(os.fsencode(os.readlink(where)))
+
+
+def _within(path: str, top: str) -> bool:
+    return path == top or path.startswith(top.rstrip("/") + "/")
+
+
+def _seen(place: Place, objects: Objects, bar: Bar) -> Seen:
+    path = os.fsdecode(place.path)
+    if place.kind == "dir":
+        return Seen(
+            path=path, kind="dir", where=place.where, digest=NOTHING, followed=place.followed
+        )
+    if place.kind == "link":
+        return Seen(
+            path=path,
+            kind="link",
+            where=place.where,
+            digest=link_digest(place.where),
+            executable=bool(place.info.st_mode & 0o100),
+            followed=place.followed,
+        )
+    return file_seen(place.where, objects, bar, path=path, followed=place.followed)
+
+
+def file_seen(
+    where: str, objects: Objects, bar: Bar, *, path: str = "", followed: bool = False
+) -> Seen:
+    """A file, hashed. Its stamp is from before its first byte was read."""
+    info = os.stat(where)
+    stamp = Stamp.of(info)
+    return Seen(
+        path=path,
+        kind="file",
+        where=where,
+        digest=digest_of(where, stamp, objects, bar),
+        size=info.st_size,
+        executable=bool(info.st_mode & 0o100),
+        stamp=stamp,
+        settled=stamp.settled,
+        followed=followed,
+    )
+
+
+def digest_of(where: str, stamp: Stamp, objects: Objects | None, bar: Bar) -> str:
+    """The digest of a file's bytes; remembered for large files that have settled."""
+    large = objects is not None and stamp.size >= _MEMO_FROM
+    key = f"input/{stamp.device}/{stamp.inode}/{stamp.size}/{stamp.mtime}/{stamp.ctime}"
+    if large and objects and isinstance(known := objects.memo(key), str):
+        bar.update(stamp.size)
+        return known
+    hasher = hashlib.sha256()
+    with open(where, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            hasher.update(chunk)
+            bar.update(len(chunk))
+    digest = f"sha256:{hasher.hexdigest()}"
+    if large and objects and stamp.settled:
+        objects.remember(key, digest)
+    return digest
