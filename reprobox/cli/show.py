@@ -10,11 +10,11 @@ from reprobox.cli import tables
 from reprobox.cli.messages import human
 from reprobox.cli.options import JSON, RUN, open_context, talk_of
 from reprobox.kit.units import counted
+from reprobox.model import observed
 
 if TYPE_CHECKING:
     from reprobox.commands.attest import Confirmation
     from reprobox.model.record import Record
-
 
 _MANY = 40
 """Outputs in a table; the rest are counted."""
@@ -110,6 +110,7 @@ def _lines(record: Record) -> list[tuple[str, str]]:
         ("profile", f"{asked.profile}, seed {asked.seed}, {counted(asked.threads, 'thread')}"),
         *_loosened(record),
         ("inputs", ", ".join(f"{pin.path} ({human(pin.size)})" for pin in asked.inputs) or "none"),
+        *(("", change.sentence) for change in observed.inputs_changed(met)),
         ("gpus", f"asked {asked.gpus or 'none'}, met {gpus}"),
         ("cpu", f"{cpu.get('model_name', 'unknown')}"),
         (

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reprobox.judge import config_diff, seeds, unreached
+from reprobox.model import observed
 from reprobox.model.verdict import Cause, FileVerdict
 
 Facts = Mapping[str, Any]
@@ -230,6 +231,7 @@ def causes(
     found = [
         *_config(found, left, right),
         *_inputs(left, right),
+        *_inputs_changed(left, right),
         *_environment(left, right),
         *_packages(left, right),
         *_markers(left, right),
@@ -296,6 +298,19 @@ def _inputs(left: Run, right: Run) -> Iterable[Cause]:
                 theirs=theirs.get(path, "absent"),
                 advice=advice,
                 weight=96,
+            )
+
+
+def _inputs_changed(left: Run, right: Run) -> Iterable[Cause]:
+    """Inputs that another process wrote while a run read them."""
+    for side, run in (("ours", left), ("theirs", right)):
+        for change in observed.inputs_changed(run.met):
+            yield Cause(
+                what=change.sentence,
+                ours="changed" if side == "ours" else "",
+                theirs="changed" if side == "theirs" else "",
+                advice="run it again when nothing writes to its inputs",
+                weight=97,
             )
 
 

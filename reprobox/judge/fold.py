@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from reprobox.kit import canon
 from reprobox.kit.units import counted
+from reprobox.model import observed
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
 from reprobox.model.spec import STDOUT
@@ -48,6 +49,11 @@ def fold(left: Side, right: Side, found: tuple[FileVerdict, ...], now: float) ->
     exit_equal = (ours.exit.code, ours.exit.reason) == (theirs.exit.code, theirs.exit.reason)
     stdout_equal = ours.stdout == theirs.stdout if ours.stdout and theirs.stdout else None
     cut_off = [side.record.id for side in (left, right) if side.record.exit.reason in _CUT_OFF]
+    moved = [
+        f"run {record.id}: {change.sentence}"
+        for record in (ours, theirs)
+        for change in observed.inputs_changed(record.met)
+    ]
     counts = _rule(ours) == "bytes" or by_stdout(ours, found)
     nothing = (
         all(file.state == "ignored" for file in found)
@@ -63,18 +69,21 @@ def fold(left: Side, right: Side, found: tuple[FileVerdict, ...], now: float) ->
         left_record=left.digest,
         right_record=right.digest,
         result=classify(
-            found, equal=exit_equal and not stdout_differs, complete=not cut_off and not nothing
+            found,
+            equal=exit_equal and not stdout_differs,
+            complete=not cut_off and not nothing and not moved,
         ),
         files=found,
         exit_equal=exit_equal,
         ended=_ended(ours, theirs),
         stdout_equal=stdout_equal,
-        notes=tuple(
-            _notes(
+        notes=(
+            *_notes(
                 cut_off,
                 nothing=nothing and exit_equal,
                 passed_over=stdout_equal is False and not counts,
-            )
+            ),
+            *moved,
         ),
         checked=now,
     )
