@@ -123,19 +123,23 @@ def _is_below(path: str, place: str) -> bool:
 
 
 def holds_others(source: Path, known: Collection[str], place: str) -> bool:
-    """Whether a directory of the work tree has files, links or empty directories that are not part
-    of the commit.
+    """Whether a directory of the work tree has more than the commit: files, links or empty
+    directories that are not part of it, or what is behind a link that leads out of it.
 
     Args:
         known: the commit's paths at and below `place`.
     """
-    for folder, directories, files in os.walk(source):
-        inner = os.path.relpath(folder, source)
+    top = os.path.realpath(source)
+    for folder, directories, files in os.walk(top):
+        inner = os.path.relpath(folder, top)
         prefix = place if inner == "." else f"{place}/{inner}"
-        links = [name for name in directories if os.path.islink(os.path.join(folder, name))]
+        places = {name: os.path.join(folder, name) for name in (*files, *directories)}
+        links = [name for name, place in places.items() if os.path.islink(place)]
         # A submodule's `.git` says where its repository is.
-        names = [name for name in (*files, *links) if name != ".git"]
+        names = [name for name in {*files, *links} if name != ".git"]
         if any(f"{prefix}/{name}" not in known for name in names):
+            return True
+        if any(tree.leads_out(places[name], top) for name in links):
             return True
         if not files and not directories and inner != ".":
             return True

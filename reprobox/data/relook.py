@@ -102,9 +102,9 @@ def _changed(one: _Look) -> dict[str, object] | None:
     }
     if one.listed is not None:
         _compare_names(one, found)
-    gone = set(found["missing"])
-    for row in one.rows:
-        if row.kind == "file" and row.path not in gone and (what := _state(row)):
+    known = {*found["missing"], *found["changed"]}
+    for row in one.rows if "" not in known else ():
+        if row.kind == "file" and row.path not in known and (what := _state(row)):
             found[what].append(row.path)
     if not any(found.values()):
         return None

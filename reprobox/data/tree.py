@@ -33,7 +33,7 @@ _SETTLED = 2.0
 """Seconds that a file must have been left alone before equal times prove equal bytes."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Stamp:
     """What a file system says of a file; where none of it moved, nothing was written."""
 
@@ -61,7 +61,7 @@ class Stamp:
         return time.time() - max(self.mtime, self.ctime) / 1e9 > _SETTLED
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Seen:
     """A path of an input as it was hashed."""
 
@@ -167,7 +167,7 @@ class _Walk:
             raise self._refused(
                 where, "is neither a file, a directory nor a link", "remove it, or name other data"
             )
-        elif self.version > 1 and self._leads_out(folder, where):
+        elif self.version > 1 and leads_out(where, folder.above[-1]):
             self._follow(folder, path, where)
         else:
             self._add(folder, path, "link", where, info)
@@ -177,19 +177,6 @@ class _Walk:
     ) -> None:
         self.found.append(
             Place(path=path, kind=kind, where=where, info=info, followed=folder.followed)
-        )
-
-    def _leads_out(self, folder: _Folder, where: str) -> bool:
-        """Whether a link leads, by its text or by what is behind it, out of the directory that is
-        mounted with it.
-        """
-        text, top = os.readlink(where), folder.above[-1]
-        if os.path.isabs(text):
-            return True
-        real = os.path.realpath(os.path.dirname(where))
-        return not all(
-            _within(path, top)
-            for path in (os.path.normpath(os.path.join(real, text)), os.path.realpath(where))
         )
 
     def _follow(self, folder: _Folder, path: bytes, where: str) -> None:
@@ -222,6 +209,17 @@ class _Walk:
             f"input {self.name} holds {where}, which {why}",
             next_step=next_step or "remove the link",
         )
+
+
+def leads_out(where: str, top: str) -> bool:
+    """Whether a link leads, by its text or by what is behind it, out of a directory that is mounted
+    with it.
+    """
+    text = os.readlink(where)
+    if os.path.isabs(text):
+        return True
+    inside = os.path.normpath(os.path.join(os.path.realpath(os.path.dirname(where)), text))
+    return not all(_within(path, top) for path in (inside, os.path.realpath(where)))
 
 
 class Silent:

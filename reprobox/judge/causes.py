@@ -80,7 +80,10 @@ def _met(*keys: str) -> Callable[[Run], str]:
 _GPU = (
     "no setting gives equal bits across GPU models, drivers or slices; replay on the recorded one"
 )
-_CPU = "use profile portable-avx2 for new runs; for this record, replay --as-recorded may reach the recorded CPU code"
+_CPU = (
+    "use profile portable-avx2 for new runs; for this record, replay --as-recorded may reach the "
+    "recorded CPU code"
+)
 RULES: tuple[Rule, ...] = (
     Rule(
         weight=100,
@@ -414,7 +417,7 @@ def _entropy(left: Run, right: Run) -> Iterable[Cause]:
 
 
 def _unfixed(left: Run, right: Run) -> Iterable[Cause]:
-    """What was left open on both sides, and so may differ each time though it was asked for alike."""
+    """What was left open on both sides, and so may differ each time."""
     if left.runspec.get("profile") == right.runspec.get("profile") == "observe":
         advice = "profile observe sets no seed and no deterministic operation: use same-machine"
         yield Cause(
@@ -428,7 +431,10 @@ def _unfixed(left: Run, right: Run) -> Iterable[Cause]:
         str((run.runspec.get("env") or {}).get("PYTHONHASHSEED", "random")) for run in (left, right)
     )
     if left.processes() and {ours, theirs} == {"random"}:
-        advice = "sets and the hashes of text have another order in each process: leave PYTHONHASHSEED to reprobox"
+        advice = (
+            "sets and the hashes of text have another order in each process: leave PYTHONHASHSEED "
+            "to reprobox"
+        )
         yield Cause(
             what="PYTHONHASHSEED is random", ours=ours, theirs=theirs, advice=advice, weight=82
         )
@@ -461,7 +467,10 @@ def _files(files: Sequence[FileVerdict], *, ordinary: bool) -> Iterable[Cause]:
                 weight=79,
             )
         elif file.state == "different" and _one_byte(file) and not ordinary:
-            advice = "one byte alone is seldom computed: suspect the disk, the memory or a hand, and verify the stored bytes"
+            advice = (
+                "one byte alone is seldom computed: suspect the disk, the memory or a hand, and "
+                "verify the stored bytes"
+            )
             what = f"one byte of {file.path} at offset {file.detail.get('first_byte')}"
             yield Cause(
                 what=what,
@@ -489,7 +498,10 @@ def _text(first: Facts, side: str) -> str:
 
 def _nothing(trail: Facts | None) -> tuple[Cause, ...]:
     """Nothing that was recorded differs."""
-    advice = "replay twice: if the two replays differ, the program itself is not deterministic (clock, race, draws without a seed)"
+    advice = (
+        "replay twice: if the two replays differ, the program itself is not deterministic (clock, "
+        "race, draws without a seed)"
+    )
     what = "nothing that was recorded differs"
     if trail and trail.get("state") == "different":
         first, last = trail["window"]

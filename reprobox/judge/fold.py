@@ -156,4 +156,7 @@ def _notes(cut_off: list[str], *, nothing: bool, passed_over: bool) -> Iterable[
     if cut_off:
         yield f"cut off before the program ended: {', '.join(cut_off)}"
     if passed_over:
-        yield f'stdout differs and does not count; `outputs: {{"{STDOUT}": bytes}}` in the config makes it count'
+        yield (
+            f'stdout differs and does not count; `outputs: {{"{STDOUT}": bytes}}` in the config '
+            "makes it count"
+        )

@@ -155,15 +155,11 @@ def test_forty_mounts(
         intent, objects = InputIntent(path=target, source=source), ObjectStore(tmp_path / "store")
         talk = Talk(quiet=True, color=False, debug=False)
         if fine:
-            pinned = pins.pin(
-                intent, top=tmp_path, workdir=".", tracked=False, objects=objects, progress=talk
-            )
+            pinned = pins.pin(intent, top=tmp_path, workdir=".", objects=objects, progress=talk).pin
             assert pins.check(pinned, Path(pinned.source), objects, talk) is None
         else:
             with pytest.raises(InputError):
-                pins.pin(
-                    intent, top=tmp_path, workdir=".", tracked=False, objects=objects, progress=talk
-                )
+                pins.pin(intent, top=tmp_path, workdir=".", objects=objects, progress=talk)
 
 
 def test_a_config_that_asks_for_the_machine_is_refused(
