@@ -41,12 +41,12 @@ def prepare(project: Project, inputs: str, program: str = SEES) -> None:
     project.write("train.py", program)
 
 
-@pytest.mark.parametrize("inputs", ["[data]", "{data: data}", "{data: ./data/}", "{data: linked}"])
+@pytest.mark.parametrize("inputs", ["[data]", "{data: linked}"])
 def test_a_partly_tracked_directory_is_the_hosts(project: Project, inputs: str) -> None:
     prepare(project, inputs)
     project.write(".gitignore", "data/*\n!data/.gitkeep\n!data/numbers.txt\n")
     project.write("data/.gitkeep", "")
-    project.write("data/train.csv", "1")
+    project.write("data/train.csv", str(project.top))  # bytes that no store has
     (project.top / "linked").symlink_to("data")
     project.commit()
     assert sees(project).keys() == {".gitkeep", "numbers.txt", "train.csv"}
@@ -104,7 +104,7 @@ def test_links_as_git_annex_makes_them_are_followed(project: Project, tmp_path: 
     (disk / "x").unlink()
     disk.rmdir()
     said = project("run", "config.yaml")
-    assert said.code == 13
+    assert said.code == 125
     assert "data/disk" in said.err
     assert "is not there" in said.err
 
