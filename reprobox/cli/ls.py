@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from typing import Annotated
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,11 +14,22 @@ from reprobox.cli import tables
 from reprobox.cli.options import JSON, open_context, talk_of
 from reprobox.store.run_state import Name as State
 
+if TYPE_CHECKING:
+    from reprobox.cli.messages import Talk
+    from reprobox.commands.ls import Wanted
+    from reprobox.store.run_table import ValuedRow
+
+_COLORS = {
+    "state": {"failed": "31", "lost": "31", "damaged": "31", "interrupted": "33", "timeout": "31"}
+    | {"running": "36", "queued": "36", "unknown-here": "33"}
+}
+"""Colours of cells by column and text."""
+
 
 def list_runs(
     ctx: typer.Context,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", help="So many, newest first; 0 for all.", min=0)
+        int, typer.Option("--limit", "-n", help="Maximum number of runs (0: all).", min=0)
     ] = 20,
     name: Annotated[str | None, typer.Option("--name", help="Only runs of this name.")] = None,
     tag: Annotated[str | None, typer.Option("--tag", help="Only runs with this tag.")] = None,
@@ -42,50 +56,130 @@ def list_runs(
         list[str] | None,
         typer.Option(
             "--where",
-            help="Only runs whose config has this value, as in lr=0.1; may be repeated.",
-            metavar="KEY=VALUE",
+            help="Only runs whose config has a value (lr=0.1), or whose values fulfil a condition "
+            "('accuracy>0.9 and lr<1e-2'); may be repeated.",
+            metavar="CONDITION",
         ),
     ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--columns",
+            "-c",
+            help="Values to show: metrics, parameters, config keys. Remembered for the next `ls` "
+            "of this project; '' shows none again.",
+            metavar="A,B",
+        ),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option("--sort", help="A value to sort by; -accuracy: the largest first."),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            "--group",
+            help="One row for each value of this column (identity, commit, a config key): mean and "
+            "standard deviation of the other columns.",
+        ),
+    ] = None,
+    names: Annotated[
+        bool, typer.Option("--names", help="List the values that runs have, by name.")
+    ] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values.")] = False,
     as_json: JSON = False,
 ) -> None:
     """List runs, newest first.
 
-    Example:  reprobox ls --since 7d --where train.lr=0.1
+    Example:  reprobox ls --columns lr,accuracy --sort -accuracy --where 'accuracy>0.9'
     """
     from reprobox.commands import ls
 
-    talk = talk_of(ctx)
-    context = open_context(ctx)
-    wanted = ls.Wanted(
-        name=name, tag=tag, state=state, since=since, until=until, commit=commit, where=where or ()
-    )
-    rows = ls.list_runs(context, wanted, limit=limit or None)
-    if as_json:
-        talk.data(rows)
+    talk, context = talk_of(ctx), open_context(ctx)
+    if names:
+        _names(talk, ls.value_names(context), as_json)
         return
-    if not rows:
+    chosen = _split(columns) if columns is not None else list(ls.remembered(context))
+    extra = [group] if group and group not in chosen else []
+    wanted = ls.Wanted(
+        name=name,
+        tag=tag,
+        state=state,
+        since=since,
+        until=until,
+        commit=commit,
+        where=tuple(where or ()),
+        columns=(*chosen, *extra),
+        sort=sort,
+    )
+    rows = ls.list_runs(context, wanted, limit=None if group else limit or None)
+    if columns is not None:
+        ls.remember(context, chosen)
+    if as_json:
+        data = _groups(rows, wanted, group) if group else [_as_data(row, wanted) for row in rows]
+        talk.data(data)
+    elif as_csv:
+        _csv(rows, wanted)
+    elif not rows:
         talk.note(
             "no runs yet; next: reprobox run config.yaml"
-            if wanted == ls.Wanted(where=())
-            else "no run is like that"
+            if wanted.all
+            else "no runs match these filters"
         )
+    else:
+        _show(talk, rows, wanted, group)
+
+
+def _split(text: str) -> list[str]:
+    return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+
+def _show(talk: Talk, rows: list[ValuedRow], wanted: Wanted, group: str | None) -> None:
+    from reprobox.views import run_list
+
+    if group:
+        groups = run_list.grouped(rows, wanted.columns.index(group))
+        table = run_list.group_columns(groups, wanted.columns, group)
+    else:
+        table = run_list.columns(rows, wanted.columns, time.time())
+    tables.fitted(talk, run_list.fitted(table, tables.width()), _COLORS)
+
+
+def _as_data(item: ValuedRow, wanted: Wanted) -> dict[str, Any]:
+    data: dict[str, Any] = {**asdict(item.row), "tags": list(item.row.tags)}
+    if wanted.columns:
+        data["values"] = dict(zip(wanted.columns, item.values, strict=True))
+    return data
+
+
+def _groups(rows: list[ValuedRow], wanted: Wanted, group: str) -> list[dict[str, Any]]:
+    from reprobox.kit.spread import spread
+    from reprobox.views import run_list
+
+    found = []
+    for one in run_list.grouped(rows, wanted.columns.index(group)):
+        values = {
+            name: spread(one.numbers(place))
+            for place, name in enumerate(wanted.columns)
+            if name != group
+        }
+        runs = [item.row.id for item in one.runs]
+        found.append({"group": one.value, "runs": runs, "values": values})
+    return found
+
+
+def _csv(rows: list[ValuedRow], wanted: Wanted) -> None:
+    import csv
+
+    every = ("id", "name", "state", "exit_code", "created", "duration", "commit", "replay_of")
+    writer = csv.writer(sys.stdout)
+    writer.writerow([*every, *wanted.columns])
+    writer.writerows([*(getattr(item.row, name) for name in every), *item.values] for item in rows)
+
+
+def _names(talk: Talk, found: Sequence[tuple[str, str, int]], as_json: bool) -> None:
+    if as_json:
+        talk.data([{"kind": kind, "name": name, "runs": runs} for kind, name, runs in found])
         return
-    now = time.time()
-    tables.table(
-        talk,
-        ("run", "name", "state", "exit", "when", "took", "commit", "replay of"),
-        [
-            (
-                row.id,
-                row.name or "",
-                row.state,
-                "" if row.exit_code is None else str(row.exit_code),
-                tables.ago(now - row.created),
-                tables.took(row.duration),
-                row.commit[:8],
-                row.replay_of or "",
-            )
-            for row in rows
-        ],
-        right=("exit", "took"),
-    )
+    rows = [(name, kind, str(runs)) for kind, name, runs in found]
+    tables.table(talk, ("name", "kind", "runs"), rows, right=("runs",))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from reprobox.kit.units import counted
 if TYPE_CHECKING:
     from reprobox.context import Context
     from reprobox.model.record import Record
+    from reprobox.views.run_list import Column
 
 _MANY = 10
 """Remarks of a kind; the rest are counted."""
@@ -56,18 +58,34 @@ def table(
     sys.stdout.writelines(f"{line.rstrip()}\n" for line in caught.get().splitlines())
 
 
+def width() -> int | None:
+    """Columns of the terminal; None where stdout is not one."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def fitted(talk: Talk, columns: Sequence[Column], colors: Mapping[str, Mapping[str, str]]) -> None:
+    """A table whose columns fit already: nothing is folded. rich is not needed for it.
+
+    Args:
+        colors: column title -> cell text -> ANSI colour.
+    """
+    widths = [column.width for column in columns]
+    lines: list[list[str]] = [[column.title for column in columns]]
+    lines += [list(cells) for cells in zip(*(column.cells for column in columns), strict=True)]
+    for number, line in enumerate(lines):
+        parts = []
+        for column, cell, wide in zip(columns, line, widths, strict=True):
+            text = shown(cell)
+            padded = text.rjust(wide) if column.right else text.ljust(wide)
+            code = "1" if number == 0 else colors.get(column.title, {}).get(cell)
+            parts.append(f"\033[{code}m{padded}\033[0m" if code and talk.color else padded)
+        talk.line("  ".join(parts).rstrip(), trusted=True)
+
+
 def _cell(cell: str | tuple[str, ...]) -> str:
     return "\n".join(
         shortened(shown(line)) for line in (cell if isinstance(cell, tuple) else (cell,))
     )
-
-
-def ago(seconds: float) -> str:
-    """How long ago, for people."""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit} ago"
-    return f"{max(0, seconds):.0f} s ago"
 
 
 def took(seconds: float | None) -> str:
@@ -127,7 +145,8 @@ def _out_of_memory(record: Record) -> Iterator[str]:
     kills, limit = record.met.get("oom_kills") or 0, record.intent.runspec.resources.memory
     if kills and record.exit.reason != "oom":
         told = f"its memory limit is {limit}" if limit else "the machine had no more"
-        yield f"out of memory: the kernel killed {counted(kills, 'process', 'processes')} of the run ({told})"
+        many = counted(kills, "process", "processes")
+        yield f"out of memory: the kernel killed {many} of the run ({told})"
 
 
 def when(seconds: float) -> str:

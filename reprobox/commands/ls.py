@@ -4,16 +4,35 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
+import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypedDict
 
+from reprobox.commands.shared.read_values import reader
 from reprobox.context import Context
 from reprobox.errors import UsageError
 from reprobox.executor import reconcile, run_home
-from reprobox.kit import units
+from reprobox.kit import files, units
 from reprobox.store.config_index import Setting
-from reprobox.store.run_row import RunRow
+from reprobox.store.run_expression import BadExpression
+from reprobox.store.run_list import Filter
+from reprobox.store.run_state import Containers, Elsewhere
+from reprobox.store.run_table import Query, UnknownColumn, ValuedRow
+
+_CONDITION = re.compile(r"[<>!]|==|[()]|\s(and|or)\s|^\s*not\s")
+"""A condition on values; anything else is `key=value` on the config."""
+_COLUMNS = "columns.json"
+
+
+class _States(TypedDict):
+    """How the state of a run without a record is found out; None where the engine is away."""
+
+    containers: Containers | None
+    elsewhere: Elsewhere | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,33 +46,93 @@ class Wanted:
     until: str | None = None
     commit: str | None = None
     where: Sequence[str] = ()
+    """`key=value` on the config, or a condition on values such as `accuracy>0.9 and lr<1e-2`."""
+    columns: Sequence[str] = ()
+    """Values to show next to each run."""
+    sort: str | None = None
+    """A column, the largest first with `-` before it; None: newest first."""
+
+    @property
+    def all(self) -> bool:
+        """Whether nothing was asked of a run, so that every run is listed."""
+        return replace(self, columns=(), sort=None) == Wanted()
 
 
-def list_runs(context: Context, wanted: Wanted, *, limit: int | None) -> list[RunRow]:
-    """Runs, newest first.
+def list_runs(context: Context, wanted: Wanted, *, limit: int | None) -> list[ValuedRow]:
+    """Runs with the values of the wanted columns, newest first or as sorted.
 
     Raises:
-        UsageError: a date or setting makes no sense.
+        UsageError: a date, setting, condition or column makes no sense.
         SourceError: git knows no such commit.
     """
-    since, until = _moment(context, wanted.since, 0), _moment(context, wanted.until, 1)
-    commit, settings = _commit(context, wanted.commit), [_setting(text) for text in wanted.where]
+    conditions = [text for text in wanted.where if _CONDITION.search(text)]
+    chosen = Filter(
+        name=wanted.name,
+        tag=wanted.tag,
+        state=wanted.state,
+        since=_moment(context, wanted.since, 0),
+        until=_moment(context, wanted.until, 1),
+        commit=_commit(context, wanted.commit),
+        settings=tuple(_setting(text) for text in wanted.where if text not in conditions),
+    )
     with context.runs.index.session():
         answers = reconcile.settle(context)
-        return list(
-            context.runs.list(
-                limit=limit,
-                name=wanted.name,
-                tag=wanted.tag,
-                state=wanted.state,
-                since=since,
-                until=until,
-                commit=commit,
-                settings=settings,
-                containers=reconcile.container_state(context) if answers else None,
-                elsewhere=run_home.elsewhere(context) if answers else None,
-            )
+        states: _States = {
+            "containers": reconcile.container_state(context) if answers else None,
+            "elsewhere": run_home.elsewhere(context) if answers else None,
+        }
+        if not (conditions or wanted.columns or wanted.sort):
+            rows = context.runs.list(**vars(chosen), limit=limit, **states)
+            return [ValuedRow(row=row, values=()) for row in rows]
+        query = Query(
+            filter=chosen,
+            where=conditions,
+            columns=wanted.columns,
+            sort=wanted.sort,
+            limit=limit,
         )
+        try:
+            return list(context.runs.table(query, reader(context), **states))
+        except UnknownColumn as fault:
+            raise _unknown(fault) from fault
+        except BadExpression as fault:
+            raise UsageError(str(fault), next_step="reprobox ls --where 'accuracy>0.9'") from fault
+
+
+def _unknown(fault: UnknownColumn) -> UsageError:
+    several = [name for name in fault.near if name.endswith((f".{fault.name}", f"/{fault.name}"))]
+    if len(several) > 1:
+        return UsageError(
+            f"several values are called {fault.name!r}",
+            why=", ".join(several),
+            next_step=f"reprobox ls --columns {shlex.quote(several[0])}",
+        )
+    near = f"did you mean {', '.join(fault.near)}?" if fault.near else ""
+    return UsageError(
+        f"no run has a value called {fault.name!r}", why=near, next_step="reprobox ls --names"
+    )
+
+
+def value_names(context: Context) -> Sequence[tuple[str, str, int]]:
+    """Every value that runs have: its kind, its name, and how many runs have it."""
+    reconcile.settle(context)
+    return context.runs.value_names(reader(context))
+
+
+def remembered(context: Context) -> tuple[str, ...]:
+    """The columns that `ls` showed last in this project."""
+    try:
+        found = json.loads((context.runs.root / _COLUMNS).read_bytes())
+    except (OSError, ValueError):
+        return ()
+    return tuple(map(str, found)) if isinstance(found, list) else ()
+
+
+def remember(context: Context, columns: Sequence[str]) -> None:
+    """Keeps the columns for the next `ls`; where the store cannot be written, they are not kept."""
+    with contextlib.suppress(OSError):
+        if context.runs.root.is_dir():
+            files.replace(context.runs.root / _COLUMNS, json.dumps(list(columns)).encode())
 
 
 def _moment(context: Context, text: str | None, end: int) -> float | None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reprobox.commands.shared.read_values import reader
 from reprobox.context import Context
 from reprobox.executor import reconcile, run_home
 from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
 from reprobox.model.verdict import Verdict
+from reprobox.store.annotation_log import Annotation
+from reprobox.store.run_values import Scalar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +42,10 @@ class Shown:
     digest: str | None
     outputs: tuple[OutputFile, ...]
     verdicts: tuple[VerdictRow, ...]
+    said: Annotation = field(default_factory=Annotation)
+    """Names, tags and notes that were given afterwards."""
+    values: tuple[tuple[str, str, str, Scalar], ...] = ()
+    """(kind, name, source, value) of its metrics and parameters."""
 
     def as_json(self) -> dict[str, Any]:
         """Stable keys; nulls kept."""
@@ -54,7 +61,25 @@ class Shown:
                 {"id": row.id, "result": row.result, "created": row.created, "host": row.host}
                 for row in self.verdicts
             ],
+            "name": self.name,
+            "tags": list(self.tags),
+            "notes": [asdict(note) for note in self.said.notes],
+            "metrics": {n: value for kind, n, _, value in self.values if kind == "metric"},
+            "params": {n: value for kind, n, _, value in self.values if kind == "param"},
         }
+
+    @property
+    def name(self) -> str | None:
+        """The run's name now."""
+        recorded = self.record.intent.name if self.record else None
+        return recorded if self.said.name is None else self.said.name or None
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The run's tags now."""
+        recorded = self.record.intent.tags if self.record else ()
+        kept = [tag for tag in recorded if tag not in self.said.removed]
+        return (*kept, *(tag for tag in self.said.added if tag not in kept))
 
 
 def show(context: Context, reference: str) -> Shown:
@@ -89,6 +114,8 @@ def _shown(context: Context, reference: str) -> Shown:
         digest=digest,
         outputs=context.runs.outputs(run_id),
         verdicts=tuple(_verdicts(context, run_id)),
+        said=context.runs.annotation(run_id),
+        values=context.runs.values(run_id, reader(context)).values,
     )
 
 

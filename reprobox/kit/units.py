@@ -36,6 +36,14 @@ def human(size: float) -> str:
     return f"{size:.1f} TB"
 
 
+def ago(seconds: float) -> str:
+    """How long ago: `5 min ago`."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{max(0, seconds):.0f} s ago"
+
+
 def bytes_of(text: str) -> int:
     """A size in bytes: `512`, `64k`, `1.5g`, `2GiB`; every unit is a power of 1024, as docker reads
     them (go-units, RAMInBytes).

@@ -13,13 +13,21 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from reprobox.kit import files
-from reprobox.store import config_index, input_sources, layout, run_row, trash
+from reprobox.store import (
+    annotation_log,
+    config_index,
+    input_sources,
+    layout,
+    run_row,
+    run_values,
+    trash,
+)
 from reprobox.store.run_row import DAMAGED, OPEN
 from reprobox.store.run_row import RunRow as RunRow
 
@@ -52,6 +60,8 @@ _SCHEMA = (
 )
 _COMMITS = 'CREATE INDEX IF NOT EXISTS runs_commit ON runs ("commit")'
 """Made when it is first needed: an index on the disk, which knows nothing of it, stays as it is."""
+_ANNOTATED = "CREATE TABLE IF NOT EXISTS annotated (size INTEGER)"
+"""Bytes of the log of annotations that the rows are for."""
 _BATCH = 5000
 """Runs whose configs are read in one transaction."""
 
@@ -72,6 +82,7 @@ class Index:
         self._root = root
         self._runs = root / "runs"
         self._path = root / "index.sqlite"
+        self._said: tuple[int, Mapping[str, annotation_log.Annotation]] | None = None
         self._open: sqlite3.Connection | None = None
 
     @contextlib.contextmanager
@@ -119,7 +130,7 @@ class Index:
                 database.execute(_COMMITS)
             if configs:
                 self._read_configs(database)
-            return [_row(found) for found in database.execute(sql, bounds)]
+            return [row_of(found) for found in database.execute(sql, bounds)]
 
         return self._ask(question)
 
@@ -135,6 +146,31 @@ class Index:
             return sorted(name for (name,) in database.execute(input_sources.READERS, (run_id,)))
 
         return self._ask(question)
+
+    def ask_values(
+        self,
+        read: run_values.Reader,
+        question: Callable[[sqlite3.Connection], T],
+        *,
+        configs: bool = False,
+    ) -> T:
+        """Asks with the tables of values (`run_values`) brought up to date.
+
+        Args:
+            read: reads the values of runs that are not in the tables yet.
+            configs: the question asks for the table of settings too.
+
+        Raises:
+            StoreError: a run or the index could not be read.
+        """
+
+        def updated(database: sqlite3.Connection) -> T:
+            if configs:
+                self._read_configs(database)
+            run_values.update(database, read)
+            return question(database)
+
+        return self._ask(updated)
 
     def _read_configs(self, database: sqlite3.Connection) -> None:
         self._fill(database, config_index, "INSERT OR REPLACE INTO settings VALUES (?, ?)")
@@ -218,6 +254,7 @@ class Index:
                 if proven != seen:
                     database.execute("UPDATE facts SET seen = ?", (proven,))
             self._read_again(database)
+            self._annotate(database)
         except BaseException:
             if database.in_transaction:
                 database.execute("ROLLBACK")
@@ -235,14 +272,36 @@ class Index:
     def _read_again(self, database: sqlite3.Connection) -> None:
         """Runs without a record, and those whose record was damaged and may be restored."""
         sql = f"SELECT {', '.join(_COLUMNS)} FROM runs WHERE state IN (?, ?)"  # noqa: S608  (our own column names)
-        for old in [_row(found) for found in database.execute(sql, (OPEN, DAMAGED))]:
+        for old in [row_of(found) for found in database.execute(sql, (OPEN, DAMAGED))]:
             new = self._read(old.id)
             if new != old:
                 _store(database, new)
 
     def _read(self, name: str) -> RunRow:
         # A directory without an intent may get one later, and the time of `runs/` does not tell.
-        return run_row.read(self._runs / name) or RunRow(id=name, state=OPEN, created=-1.0)
+        row = run_row.read(self._runs / name) or RunRow(id=name, state=OPEN, created=-1.0)
+        said = self._annotations().get(name)
+        return row if said is None else said.applied(row)
+
+    def _annotations(self) -> Mapping[str, annotation_log.Annotation]:
+        """What was said of runs afterwards; read again when the log has grown."""
+        size = annotation_log.size(self._root)
+        if self._said is None or self._said[0] != size:
+            self._said = size, annotation_log.read(self._root)
+        return self._said[1]
+
+    def _annotate(self, database: sqlite3.Connection) -> None:
+        """Reads the annotated runs again when the log is not the one that the rows are for."""
+        database.execute(_ANNOTATED)
+        seen = database.execute("SELECT size FROM annotated").fetchone()
+        size = annotation_log.size(self._root)
+        if size == (seen[0] if seen else 0):
+            return
+        known = {name for (name,) in database.execute("SELECT id FROM runs")}
+        for name in self._annotations().keys() & known:
+            _store(database, self._read(name))
+        database.execute("DELETE FROM annotated")
+        database.execute("INSERT INTO annotated VALUES (?)", (size,))
 
 
 def _store(database: sqlite3.Connection, row: RunRow) -> None:
@@ -301,7 +360,8 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _row(values: tuple[Any, ...]) -> RunRow:
+def row_of(values: Sequence[Any]) -> RunRow:
+    """A run from the columns of its row, in the order of RunRow's fields."""
     found = dict(zip(_NAMES, values, strict=True))
     if not isinstance(found["tags"], str) or not isinstance(found["created"], float):
         raise sqlite3.DatabaseError("a row of the index is damaged")

@@ -37,7 +37,7 @@ def rows(
     index: Index, state_of: Callable[[RunRow], str], wanted: Filter, limit: int | None
 ) -> Iterator[RunRow]:
     """The rows; `state_of` tells the state of a run without a record."""
-    where, values = _condition(wanted)
+    where, values = condition(wanted)
     needs = {"configs": bool(wanted.settings), "commits": wanted.commit is not None}
     # An open run may drop out when its state is computed, so the limit alone would cut too early.
     spare = (
@@ -46,14 +46,15 @@ def rows(
         else len(index.rows(f"state = ? AND ({where})", [OPEN, *values], **needs))
     )
     found = (
-        _settled(row, state_of)
+        settled(row, state_of)
         for row in index.rows(where, values, None if limit is None else limit + spare, **needs)
     )
     matching = (row for row in found if row is not None and wanted.state in (None, row.state))
     return itertools.islice(matching, limit)
 
 
-def _settled(row: RunRow, state_of: Callable[[RunRow], str]) -> RunRow | None:
+def settled(row: RunRow, state_of: Callable[[RunRow], str]) -> RunRow | None:
+    """A row with its state now; None for a run that was removed since the index was read."""
     if row.state != OPEN:
         return row
     try:
@@ -65,7 +66,8 @@ def _settled(row: RunRow, state_of: Callable[[RunRow], str]) -> RunRow | None:
         return replace(row, state=DAMAGED, reason=fault.what)
 
 
-def _condition(wanted: Filter) -> tuple[str, list[Any]]:
+def condition(wanted: Filter) -> tuple[str, list[Any]]:
+    """The filter as SQL over the table `runs`, and the values bound in it."""
     parts: list[tuple[str, Any]] = [("created >= ?", 0.0 if wanted.since is None else wanted.since)]
     if wanted.name is not None:
         parts.append(("name GLOB ?", wanted.name))

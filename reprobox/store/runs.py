@@ -6,8 +6,9 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from reprobox.errors import RunBusy, RunNotFound, StoreDamaged
 from reprobox.kit import canon, fd_trees, files
@@ -17,12 +18,15 @@ from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Intent, Record
 from reprobox.model.verdict import Verdict
 from reprobox.store import (
+    annotation_log,
     heads,
     layout,
     output_manifest,
     run_ids,
     run_list,
     run_state,
+    run_table,
+    run_values,
     rundir,
     selectors,
     trash,
@@ -321,6 +325,38 @@ class Runs:
             ),
             limit,
         )
+
+    def table(
+        self,
+        query: run_table.Query,
+        read: run_values.Reader,
+        *,
+        containers: Containers | None = None,
+        elsewhere: Elsewhere | None = None,
+    ) -> Sequence[run_table.ValuedRow]:
+        """Runs with values next to them, filtered and sorted by values; see `run_table`."""
+        return run_table.rows(
+            self.index,
+            read,
+            lambda row: self._state_name(row.id, containers, elsewhere),
+            query,
+        )
+
+    def value_names(self, read: run_values.Reader) -> Sequence[tuple[str, str, int]]:
+        """(kind, name, number of runs) of every value that runs have."""
+        return self.index.ask_values(read, run_values.counted_names)
+
+    def values(self, run_id: str, read: run_values.Reader) -> run_values.RunValues:
+        """Parameters, metrics and series of one run."""
+        return self.index.ask_values(read, lambda database: run_values.of_run(database, run_id))
+
+    def annotate(self, entries: Iterable[Mapping[str, Any]]) -> None:
+        """Gives names, tags and notes to runs that are there; see `annotation_log`."""
+        annotation_log.add(self.root, entries)
+
+    def annotation(self, run_id: str) -> annotation_log.Annotation:
+        """What was said of a run after it was started."""
+        return annotation_log.read(self.root).get(run_id, annotation_log.Annotation())
 
     def _state_name(
         self, run_id: str, containers: Containers | None, elsewhere: Elsewhere | None

@@ -1,0 +1,149 @@
+"""Runs as a table: which columns fit, what is in them, groups with mean and spread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from reprobox.kit.spread import spread
+from reprobox.kit.units import ago
+from reprobox.model.record import UNKNOWN
+from reprobox.store.run_row import RunRow
+from reprobox.store.run_table import BUILTIN, ValuedRow
+from reprobox.store.run_values import Scalar
+
+_GAP = 2
+"""Blanks between two columns."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of text."""
+
+    title: str
+    cells: tuple[str, ...]
+    right: bool = False
+    rank: int = 0
+    """Columns of the highest rank are left out first where the terminal is narrow; 0: never."""
+    longest: int | None = None
+    """Characters that a cell may be cut to."""
+
+    @property
+    def width(self) -> int:
+        """Characters."""
+        return max(map(len, (self.title, *self.cells)))
+
+
+def columns(rows: Sequence[ValuedRow], wanted: Sequence[str], now: float) -> list[Column]:
+    """The table of `ls`: what every run has, then the wanted values; empty columns are left out."""
+
+    def of(title: str, text: Callable[[RunRow], str], rank: int, *, right: bool = False) -> Column:
+        cells = tuple(text(item.row) for item in rows)
+        return Column(title=title, cells=cells, rank=rank, right=right)
+
+    shown = [
+        of("run", lambda row: row.id, 0),
+        replace(of("name", lambda row: row.name or "", 3), longest=20),
+        of("state", lambda row: row.state, 1),
+        of("exit", lambda row: "" if row.exit_code is None else str(row.exit_code), 2, right=True),
+        of("when", lambda row: ago(now - row.created), 5),
+        of("took", lambda row: took(row.duration), 6, right=True),
+        of("commit", lambda row: row.commit[:8], 7),
+        of("replay of", lambda row: words(row.replay_of or ""), 4),
+    ]
+    values = [
+        Column(
+            title=name,
+            cells=tuple(value_text(item.values[place], name) for item in rows),
+            right=any(isinstance(item.values[place], float) for item in rows),
+        )
+        for place, name in enumerate(wanted)
+    ]
+    return [column for column in (*shown, *values) if any(column.cells) or column.rank == 0]
+
+
+def took(seconds: float | None) -> str:
+    """How long a run took; nothing while it is running."""
+    return "" if seconds is None else "unknown" if seconds == UNKNOWN else f"{seconds:.1f} s"
+
+
+def words(run_id: str) -> str:
+    """The part of a run id that people remember; it is a selector too."""
+    return "-".join(run_id.split("-")[2:])
+
+
+def value_text(value: Scalar, name: str = "") -> str:
+    """A value for people: six significant digits."""
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{int(value)}" if value.is_integer() and abs(value) < 1e15 else f"{value:.6g}"
+    return value[:12] if name in ("commit", "identity", "image") else value
+
+
+def fitted(table: Sequence[Column], width: int | None) -> list[Column]:
+    """The columns that fit a width (characters); run ids and wanted values are never left out."""
+    kept = list(table)
+    while width is not None and _total(kept) > width:
+        long = next((c for c in kept if c.longest and c.width > c.longest), None)
+        if long is not None:
+            cut = tuple(_shortened(cell, long.longest or 0) for cell in long.cells)
+            kept[kept.index(long)] = replace(long, cells=cut)
+            continue
+        last = max(kept, key=lambda column: column.rank)
+        if last.rank == 0:
+            break
+        kept.remove(last)
+    return kept
+
+
+def _total(table: Sequence[Column]) -> int:
+    return sum(column.width + _GAP for column in table) - _GAP
+
+
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Runs that have one value in common."""
+
+    value: Scalar
+    runs: tuple[ValuedRow, ...]
+
+    def numbers(self, place: int) -> list[float]:
+        """The numbers of a column."""
+        return [value for item in self.runs if isinstance(value := item.values[place], float)]
+
+
+def grouped(rows: Sequence[ValuedRow], place: int) -> list[Group]:
+    """Groups by the values of a column, in the order of the rows."""
+    found: dict[Scalar, list[ValuedRow]] = {}
+    for item in rows:
+        found.setdefault(item.values[place], []).append(item)
+    return [Group(value=value, runs=tuple(runs)) for value, runs in found.items()]
+
+
+def group_columns(groups: Sequence[Group], wanted: Sequence[str], by: str) -> list[Column]:
+    """A row for each group: its value, how many runs, mean ± standard deviation of each column."""
+    table = [
+        Column(title=by, cells=tuple(value_text(group.value, by) for group in groups)),
+        Column(title="runs", cells=tuple(str(len(group.runs)) for group in groups), right=True),
+    ]
+    for place, name in enumerate(wanted):
+        if name == by or name in BUILTIN:
+            continue
+        cells = tuple(spread_text(group.numbers(place)) for group in groups)
+        table.append(Column(title=name, cells=cells, right=True))
+    return table
+
+
+def spread_text(values: Sequence[float]) -> str:
+    """`0.912 ± 0.003 (5)`: mean, standard deviation, count."""
+    found = spread(values)
+    if found is None:
+        return ""
+    if found.sd is None:
+        return value_text(found.mean)
+    return f"{found.mean:.6g} ± {found.sd:.2g} ({found.count})"

@@ -1,0 +1,216 @@
+"""Best of six: runs with their metrics and config values, in one command, from a cold start."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness_runs import NOW, a_record, an_intent, an_output
+
+from reprobox.cli import main
+from reprobox.cli.messages import Talk
+from reprobox.commands import ls, name, note, show, tag
+from reprobox.context import Context
+from reprobox.errors import UsageError
+from reprobox.kit import proc
+from reprobox.store.output_manifest import outputs_manifest
+from reprobox.views import run_list
+
+LR = (0.1, 0.2, 0.3, 0.01, 0.02, 0.03)
+ACCURACY = (0.5, 0.9, 0.6, 0.95, 0.91, 0.7)
+
+
+@pytest.fixture
+def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.invalid"]
+    for words in (["init", "-q"], [*who, "commit", "-q", "--allow-empty", "-m", "first"]):
+        assert proc.run(["git", "-C", tmp_path, *words]).ok
+    monkeypatch.chdir(tmp_path)
+    return Context(start=tmp_path, progress=Talk(quiet=True))
+
+
+def recorded(context: Context, number: int, metrics: str, **config: Any) -> str:
+    data = metrics.encode()
+    outputs = (an_output("results/metrics.json", data),)
+    intent = an_intent(
+        context.runs.new_id(), config={"train": config, "reprobox": {"seed": 0}}, now=NOW + number
+    )
+    with context.runs.begin(intent, {"config.yaml": b""}) as run:
+        run.started("f" * 64)
+        (run.outputs / "results").mkdir(parents=True)
+        (run.outputs / "results/metrics.json").write_bytes(data)
+        run.finish(a_record(intent, outputs), outputs_manifest(outputs))
+    return intent.id
+
+
+@pytest.fixture
+def six(context: Context) -> list[str]:
+    return [
+        recorded(context, number, f'{{"accuracy": {accuracy}}}', lr=lr, seed=number // 3)
+        for number, (lr, accuracy) in enumerate(zip(LR, ACCURACY, strict=True))
+    ]
+
+
+Command = Callable[..., str]
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs the command line in this process; what it wrote to stdout."""
+
+    def run(*words: str) -> str:
+        capsys.readouterr()
+        with contextlib.suppress(SystemExit):
+            main.app(args=[*words], standalone_mode=False)
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_the_best_of_six_is_one_command(six: list[str], command: Command) -> None:
+    found = json.loads(command("ls", "--columns", "lr,accuracy", "--sort", "-accuracy", "--json"))
+    assert [row["values"]["accuracy"] for row in found] == sorted(ACCURACY, reverse=True)
+    assert found[0]["id"] == six[3]
+    assert found[0]["values"] == {"lr": 0.01, "accuracy": 0.95}
+
+
+def test_conditions_on_metrics_and_config(context: Context, six: list[str]) -> None:
+    def ids(*where: str, **more: Any) -> list[str]:
+        rows = ls.list_runs(context, ls.Wanted(where=where, **more), limit=None)
+        return [item.row.id for item in rows]
+
+    assert ids("accuracy>0.9 and lr<1e-1", sort="accuracy") == [six[4], six[3]]
+    assert ids("accuracy > 0.9", "lr < 0.1", sort="accuracy") == [six[4], six[3]]
+    assert set(ids("not (accuracy >= 0.6) or train.lr == 0.03")) == {six[0], six[5]}
+    assert ids("lr!=0.1 and state==finished", sort="lr")[0] == six[3]
+    assert ids("train.lr=0.1") == [six[0]]  # as before: exactly this value in the config
+    assert ids("accuracy<0.1") == []
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("accurcy>1", "no run has a value called 'accurcy'"),
+        ("accuracy>", "expected a value"),
+        ("(accuracy>1", "a parenthesis is not closed"),
+        ("accuracy>1 lr", "unexpected 'lr'"),
+        ("> 1", "expected a name"),
+    ],
+)
+def test_a_condition_that_makes_no_sense(
+    context: Context, six: list[str], where: str, expected: str
+) -> None:
+    with pytest.raises(UsageError, match=None) as caught:
+        ls.list_runs(context, ls.Wanted(where=[where]), limit=None)
+    assert expected in caught.value.what
+
+
+def test_a_name_of_several_values_is_refused_with_their_names(context: Context) -> None:
+    recorded(context, 0, '{"a": {"loss": 1}, "b": {"loss": 2}}')
+    with pytest.raises(UsageError) as caught:
+        ls.list_runs(context, ls.Wanted(columns=["loss"]), limit=None)
+    assert caught.value.why == "a.loss, b.loss"
+
+
+def test_columns_are_remembered_and_forgotten(six: list[str], command: Command) -> None:
+    command("ls", "--columns", "lr")
+    assert json.loads(command("ls", "--json"))[0]["values"] == {"lr": 0.03}
+    command("ls", "--columns", "")
+    assert "values" not in json.loads(command("ls", "--json"))[0]
+
+
+def test_groups_have_mean_and_spread(six: list[str], command: Command) -> None:
+    found = json.loads(
+        command("ls", "--columns", "accuracy", "--group", "train.seed", "--json", "--sort", "lr")
+    )
+    by_seed = {one["group"]: one["values"]["accuracy"] for one in found}
+    assert by_seed[0]["count"] == 3
+    assert by_seed[0]["mean"] == pytest.approx(2 / 3)
+    assert by_seed[1]["sd"] == pytest.approx(0.1343, abs=1e-4)
+    assert "±" in command("ls", "--columns", "accuracy", "--group", "train.seed")
+
+
+def test_csv_and_names(six: list[str], command: Command) -> None:
+    rows = list(csv.reader(io.StringIO(command("ls", "--columns", "lr,accuracy", "--csv"))))
+    assert rows[0][-2:] == ["lr", "accuracy"]
+    assert {(float(row[-2]), float(row[-1])) for row in rows[1:]} == set(
+        zip(LR, ACCURACY, strict=True)
+    )
+    names = {
+        (one["kind"], one["name"]): one["runs"]
+        for one in json.loads(command("ls", "--names", "--json"))
+    }
+    assert names["metric", "accuracy"] == 6
+    assert names["config", "train.lr"] == 6
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_ids_are_never_broken(context: Context, six: list[str], width: int) -> None:
+    rows = ls.list_runs(context, ls.Wanted(columns=["lr", "accuracy"]), limit=None)
+    table = run_list.fitted(run_list.columns(rows, ["lr", "accuracy"], NOW + 60), width)
+    assert table[0].title == "run"
+    assert table[0].cells == tuple(reversed(six))
+    assert sum(column.width + 2 for column in table) - 2 <= width
+    assert {"lr", "accuracy"} <= {column.title for column in table}
+
+
+def test_values_come_again_when_the_index_is_deleted(
+    context: Context, six: list[str], command: Command
+) -> None:
+    before = command("ls", "--columns", "accuracy", "--json")
+    (context.runs.root / "index.sqlite").unlink()
+    assert command("ls", "--json") == before
+
+
+def test_outputs_that_arrive_later_are_read_then(context: Context, six: list[str]) -> None:
+    outputs = context.runs.path(six[0]) / "outputs"
+    shutil.move(outputs, outputs.with_name("away"))
+    wanted = ls.Wanted(columns=["accuracy"], where=["lr==0.1"])
+    assert [item.values for item in ls.list_runs(context, wanted, limit=None)] == [(None,)]
+    shutil.move(outputs.with_name("away"), outputs)
+    assert [item.values for item in ls.list_runs(context, wanted, limit=None)] == [(0.5,)]
+
+
+def test_tags_names_and_notes_afterwards(context: Context, six: list[str]) -> None:
+    record = (context.runs.path(six[3]) / "record.json").read_bytes()
+    tag.tag(context, [six[3], six[4]], ["good", "baseline"])
+    tag.tag(context, [six[4]], ["baseline"], remove=True)
+    name.name(context, six[3], "best")
+    note.note(context, "best", "the smallest rate\nwins")
+    rows = ls.list_runs(context, ls.Wanted(tag="baseline"), limit=None)
+    assert [(item.row.id, item.row.name, item.row.tags) for item in rows] == [
+        (six[3], "best", ("good", "baseline"))
+    ]
+    shown = show.show(context, "best")
+    assert (shown.name, shown.tags) == ("best", ("good", "baseline"))
+    assert [one.text for one in shown.said.notes] == ["the smallest rate\nwins"]
+    assert shown.as_json()["metrics"] == {"accuracy": 0.95}
+    assert (context.runs.path(six[3]) / "record.json").read_bytes() == record
+    (context.runs.root / "index.sqlite").unlink()
+    assert context.runs.find("best") == six[3]
+    name.name(context, "best", "")
+    assert show.show(context, six[3]).name is None
+
+
+def test_an_annotation_cut_off_by_a_crash_costs_only_itself(
+    context: Context, six: list[str]
+) -> None:
+    tag.tag(context, [six[0]], ["kept"])
+    with (context.runs.root / "annotations.log").open("ab") as log:
+        log.write(b'{"run": "' + six[1].encode() + b'", "tag": "lo')
+    tag.tag(context, [six[2]], ["after"])
+    rows = {item.row.id: item.row.tags for item in ls.list_runs(context, ls.Wanted(), limit=None)}
+    assert (rows[six[0]], rows[six[1]], rows[six[2]]) == (("kept",), (), ("after",))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered(context: Context) -> Iterator[None]:
+    yield
+    (context.runs.root / "columns.json").unlink(missing_ok=True)
