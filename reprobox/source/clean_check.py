@@ -1,5 +1,5 @@
-"""Clean means clean: HEAD, index and work tree hold the same bytes, nothing else is there, and
-nothing is under way.
+"""Clean means clean: HEAD, index and work tree hold the same bytes, nothing else is there, and no
+commit is half made.
 
 The index is compared with HEAD by names of objects, the work tree with the index by bytes. So
 neither `assume-unchanged`, `skip-worktree`, a lying file system monitor nor a restored modification
@@ -20,14 +20,19 @@ from reprobox.source.repo import Repo, head, opened, text
 
 STORE = ".reprobox"
 """The store at the top of a repository is never part of its code."""
-_UNDER_WAY = {
+_HALF_MADE = {
     "MERGE_HEAD": "merge in progress",
-    "rebase-merge": "rebase in progress",
-    "rebase-apply": "rebase or am in progress",
+    "rebase-apply/applying": "am in progress",
     "CHERRY_PICK_HEAD": "cherry-pick in progress",
     "REVERT_HEAD": "revert in progress",
-    "BISECT_LOG": "bisect in progress",
 }
+"""What keeps a run from starting although no byte may differ: the next commit is half made, so HEAD
+is not what the user is working on.
+
+A bisect and a rebase are no reason. Both stop at whole commits on purpose, and both run programs
+there (`git bisect run`, `git rebase --exec`), of which reprobox may be one. Where a rebase stops in
+the middle of a commit, its conflict or what is staged is the reason.
+"""
 INCURABLE = {
     "submodule not checked out": "git submodule update --init --recursive",
     "LFS pointer without content": "git lfs pull",
@@ -150,7 +155,7 @@ def untracked(repo: Repo, *, whole: bool) -> list[bytes]:
 
 def _note_operations(repo: Repo, state: State) -> None:
     state.reasons.extend(
-        Reason(words) for name, words in _UNDER_WAY.items() if (repo.git_dir / name).exists()
+        Reason(words) for name, words in _HALF_MADE.items() if (repo.git_dir / name).exists()
     )
 
 

@@ -1,13 +1,13 @@
-"""The one door to git: the program itself, told to run nothing that a repository names.
+"""The one door to git: the program itself, which may run no program that a commit names.
 
 Why not GitPython: importing it costs 60 to 100 ms of every command, and what is needed is plumbing
 with exact flags (batch reads, fast-import, pack-objects), which it would only pass on to the same
 program, with the caller's environment.
 
 A repository can name programs in its configuration, hooks and attributes. The flags below turn off
-those that the commands used here could start; filters are never started because no command is used
-that applies them (see `worktree`). What the user's own environment and global configuration say
-(safe.directory, user.name, excludes) stays in force.
+those that the commands used here could start. No command is used that applies filters, but for one
+question about files that differ (see `worktree`). What the user's own environment and global
+configuration say (safe.directory, user.name, excludes) stays in force.
 """
 
 from __future__ import annotations

@@ -58,8 +58,8 @@ def _dirty(reasons: list[clean_check.Reason]) -> DirtyTree:
     cures = clean_check.cures(reasons)
     if not all(clean_check.cures([reason]) for reason in reasons):
         cures.append(
-            "git commit, or git stash -u, or run with --snapshot, which records the tree as it is "
-            "without touching it"
+            "git commit what belongs to the experiment and ignore the rest (.gitignore), or add "
+            "--snapshot, which records the tree as it is and changes nothing"
         )
     return DirtyTree(
         f"the work tree is not the commit, for {counted(len(reasons), 'reason')}",

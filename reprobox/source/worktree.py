@@ -6,8 +6,9 @@ The rule for files whose bytes differ from the blob though git may call them equ
 - line endings, `ident` and `working-tree-encoding` (built into git): git is asked for the name of
   the converted bytes, with every configured filter turned off;
 - `filter=lfs`: the content's SHA-256 is compared with the pointer, here;
-- any other filter: never run, because the repository chooses the program; such a file counts as
-  different (`filtered`).
+- any other filter: git runs its clean program, as it would at the user's next `git status`, for
+  nothing but files whose bytes differ. Only git's configuration can name that program, and no clone
+  or bundle brings one. Where it cannot be run, the file counts as different (`filtered`).
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from reprobox.source import lfs
 from reprobox.source.commit_tree import EXECUTABLE, FILE, LINK, Entry
+from reprobox.source.git import Git
 from reprobox.source.git_objects import CHUNK, Hasher
-from reprobox.source.repo import Repo, raw
+from reprobox.source.repo import Repo, raw, text
 
 _SMALL = 1 << 20
 _ATTRIBUTES = ("filter", "text", "eol", "crlf", "ident", "working-tree-encoding")
@@ -145,14 +147,30 @@ def _asked(repo: Repo, suspects: dict[bytes, Entry]) -> dict[bytes, str]:
     attributes = _attributes(repo, list(suspects)) if suspects else {}
     converts = repo.config.get("core.autocrlf", "false").lower() not in ("false", "no", "off", "0")
     result: dict[bytes, str] = {}
-    convertible: list[Entry] = []
+    convertible, filtered = list[Entry](), list[Entry]()
     for path, entry in suspects.items():
         given = attributes.get(path, {})
-        if "filter" in given:
-            result[path] = _lfs(repo, entry) if given["filter"] == b"lfs" else "filtered"
+        driver = text(given.get("filter", b""))
+        if driver == "lfs":
+            result[path] = _lfs(repo, entry)
+        elif _is_configured(repo, driver):
+            filtered.append(entry)
         elif given or converts:
             convertible.append(entry)
-    return {**result, **_converted(repo, convertible)}
+    result.update(_converted(filtered, _with_filters(repo), "filtered"))
+    result.update(_converted(convertible, repo.git, "modified", _filters_off(repo)))
+    return result
+
+
+def _is_configured(repo: Repo, driver: str) -> bool:
+    """Whether git has a program that changes files of this filter on their way in."""
+    return any(repo.config.get(f"filter.{driver}.{key}") for key in ("clean", "process"))
+
+
+def _with_filters(repo: Repo) -> Git:
+    """Git for the user's own programs, which need the user's own environment."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return replace(repo.git, extra={**repo.git.extra, **own})
 
 
 def _attributes(repo: Repo, paths: list[bytes]) -> dict[bytes, dict[str, bytes]]:
@@ -170,25 +188,30 @@ def _attributes(repo: Repo, paths: list[bytes]) -> dict[bytes, dict[str, bytes]]
     return found
 
 
-def _converted(repo: Repo, entries: list[Entry]) -> dict[bytes, str]:
-    """Compares by the name that git gives the converted bytes; a path that its line format cannot
-    say stays `modified`.
+def _converted(
+    entries: list[Entry], git: Git, unread: str, settings: Mapping[str, str] | None = None
+) -> dict[bytes, str]:
+    """Compares by the name that git gives the converted bytes.
+
+    Args:
+        unread: the kind of a file that git gives no name: its filter failed, or the line format
+            cannot hold its path.
     """
     if not entries:
         return {}
-    off = _filters_off(repo)
     lines = [
         entry for entry in entries if b"\n" not in entry.path and not entry.path.startswith(b'"')
     ]
-    said = repo.git.run(
+    said = git.run(
         "hash-object",
         "--stdin-paths",
         stdin=b"".join(entry.path + b"\n" for entry in lines),
-        settings=off,
+        settings=settings,
     )
-    names = said.out.decode("ascii").split()
-    same = {entry.path for entry, name in zip(lines, names, strict=False) if name == entry.oid}
-    return {entry.path: "" if entry.path in same else "modified" for entry in entries}
+    found = dict.fromkeys((entry.path for entry in entries), unread)
+    for entry, name in zip(lines, said.out.decode("ascii").split(), strict=False):
+        found[entry.path] = "" if name == entry.oid else "modified"
+    return found
 
 
 def _filters_off(repo: Repo) -> dict[str, str]:

@@ -12,6 +12,7 @@ import pytest
 
 from reprobox.errors import DirtyTree, NotARepository, SourceError
 from reprobox.source.clean_check import check
+from reprobox.source.export_tree import export
 from reprobox.source.git import Git
 from reprobox.source.pin import pin
 from reprobox.source.repo import find_top
@@ -122,7 +123,6 @@ def diverge(work) -> None:
     ("command", "words"),
     [
         (("merge", "other"), "merge in progress"),
-        (("rebase", "other"), "rebase in progress"),
         (("cherry-pick", "other"), "cherry-pick in progress"),
         (("revert", "--no-edit", "HEAD~1"), "revert in progress"),
     ],
@@ -135,10 +135,35 @@ def test_conflicts_and_what_is_under_way(work, command, words) -> None:
     assert "conflicted: train.py" in reasons
 
 
-def test_bisect_is_under_way_although_nothing_differs(work) -> None:
-    work.commit("second")
-    work.git("bisect", "start")
-    assert check(work.top) == ["bisect in progress"]
+def test_a_clean_tree_in_a_bisect_or_rebase_is_clean(work) -> None:
+    for message in ("second", "third", "fourth"):
+        work.write("train.py", message)
+        work.commit(message)
+    work.git("bisect", "start", "HEAD", "HEAD~3")
+    assert check(work.top) == []
+    assert pin(work.top).commit == work.git("rev-parse", "bisect/bad~1")
+    assert pin(work.top).branch is None
+    work.write("train.py", "edited")
+    assert check(work.top) == ["modified: train.py"]
+    work.git("checkout", "-q", "train.py")
+    work.git("bisect", "reset")
+    work.git("rebase", "-q", "--force-rebase", "--exec", "false", "HEAD~2", check=False)
+    assert (work.top / ".git/rebase-merge").exists()
+    assert check(work.top) == []
+
+
+def test_a_rebase_that_stopped_in_the_middle_of_a_commit(work) -> None:
+    diverge(work)
+    work.git("rebase", "other", check=False)
+    assert "conflicted: train.py" in check(work.top)
+    work.git("add", "train.py")
+    assert "staged: train.py" in check(work.top)
+
+
+def test_a_commit_that_is_half_made_is_a_reason_although_nothing_differs(work) -> None:
+    diverge(work)
+    work.git("merge", "-s", "ours", "--no-commit", "other")
+    assert check(work.top) == ["merge in progress"]
 
 
 @pytest.mark.parametrize("flag", ["assume-unchanged", "skip-worktree"])
@@ -211,17 +236,53 @@ def test_automatic_line_endings_by_configuration(work) -> None:
     assert check(work.top) == []
 
 
-def test_an_unknown_filter_is_not_run_and_its_files_count_as_different(
-    work, tmp_path: Path
-) -> None:
+@pytest.fixture
+def stripped(work, tmp_path: Path):
+    """Two notebooks; the filter leaves out lines of output, and notes that it ran."""
     work.write(".gitattributes", "*.nb filter=strip\n")
-    work.write("a.nb", "stripped\n")
-    work.write("same.nb", "same\n")
+    work.git("config", "filter.strip.clean", f"echo %f >> {tmp_path}/ran; sed /^out:/d")
+    for name in ("a.nb", "b.nb"):
+        work.write(name, "code\n")
     work.commit()
-    work.git("config", "filter.strip.clean", f"touch {tmp_path}/canary; printf 'stripped\\n'")
-    work.write("a.nb", "with output\n")
-    assert check(work.top) == ["filtered: a.nb"]
-    assert not (tmp_path / "canary").exists()
+    (tmp_path / "ran").unlink()
+    return work
+
+
+def test_bytes_that_clean_to_the_commits_are_clean(stripped, tmp_path: Path) -> None:
+    work, ran = stripped, tmp_path / "ran"
+    assert check(work.top) == []
+    assert not ran.exists()
+    work.write("a.nb", "code\nout: 1\n")
+    assert check(work.top) == []
+    assert ran.read_text() == "a.nb\n"  # and never for a file whose bytes are the commit's
+    export(work.top, "HEAD", tmp_path / "out")
+    assert (tmp_path / "out/a.nb").read_text() == "code\n"
+    work.write("b.nb", "other code\nout: 1\n")
+    assert check(work.top) == ["modified: b.nb"]
+    assert (work.top / "a.nb").read_text() == "code\nout: 1\n"
+
+
+@pytest.mark.parametrize("required", ["true", "false"])
+def test_a_filter_that_fails_proves_nothing(stripped, required: str) -> None:
+    stripped.git("config", "filter.strip.clean", "false")
+    stripped.git("config", "filter.strip.required", required)
+    stripped.write("a.nb", "code\nout: 1\n")
+    stripped.write("b.nb", "code\nout: 2\n")
+    kind = "filtered" if required == "true" else "modified"
+    assert check(stripped.top) == [f"{kind}: a.nb", f"{kind}: b.nb"]
+
+
+def test_a_filter_without_a_program_changes_nothing(stripped) -> None:
+    stripped.git("config", "--unset", "filter.strip.clean")
+    stripped.write("a.nb", "code\nout: 1\n")
+    assert check(stripped.top) == ["modified: a.nb"]
+
+
+def test_a_filter_and_line_endings_together(stripped) -> None:
+    stripped.write(".gitattributes", "*.nb filter=strip text eol=crlf\n")
+    stripped.commit("line endings")
+    stripped.write("a.nb", "code\r\nout: 1\r\n")
+    assert check(stripped.top) == []
 
 
 def test_names_that_need_care(work) -> None:

@@ -199,10 +199,14 @@ def test_nothing_fires_in_a_tree_that_is_not_clean(trap: Trap, tmp_path: Path) -
     for name in ("train.py", "a.odd", "a.lfs", "data/a.csv", "new.py", "new.odd", "new.lfs"):
         work.write(name, "edited\n")
     (work.top / "run.sh").unlink()
+    # Clean programs, which git runs at the user's next `git status` too, are another test's.
+    for driver in ("evil", "a=b", "lfs"):
+        work.git("config", f"filter.{driver}.clean", "")
+    work.git("config", "filter.lfs.process", "")
     reasons = check(work.top)
     assert {
-        "filtered: train.py",
-        "filtered: a.odd",
+        "modified: train.py",
+        "modified: a.odd",
         "modified: a.lfs",
         "untracked: new.py",
         "deleted: run.sh",
@@ -211,6 +215,14 @@ def test_nothing_fires_in_a_tree_that_is_not_clean(trap: Trap, tmp_path: Path) -
     export(work.top, source.commit, tmp_path / "out")
     assert (tmp_path / "out/new.odd").read_text() == "edited\n"
     assert trap.all_quiet()
+
+
+def test_a_clean_program_runs_for_files_that_differ_and_nothing_else(trap: Trap) -> None:
+    trap.work.write("a.odd", "edited\n")
+    trap.work.write("a.lfs", "edited\n")
+    trap.fired.unlink(missing_ok=True)
+    assert {"modified: a.odd", "modified: a.lfs"} <= set(check(trap.work.top))
+    assert trap.fired.read_text() == f"{trap.program} \n"
 
 
 def test_a_partial_clone_does_not_fetch(trap: Trap, tmp_path: Path) -> None:
