@@ -8,6 +8,7 @@ import errno
 import os
 import sys
 import traceback
+from types import FrameType
 
 import click
 
@@ -32,34 +33,46 @@ ENGINE_FAILED = 125
 """What `reprobox run` answers when reprobox or the engine failed, as docker does; other codes are
 the experiment's.
 """
-_INTERRUPTED = 130
+_INTERRUPTED, _TERMINATED = 130, 143
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: what is being made is cleared away, as after Ctrl-C."""
+
+
+def terminate(_number: int, _frame: FrameType | None) -> None:
+    """A handler of SIGTERM. Raises Terminated."""
+    raise Terminated
 
 
 def told(error: BaseException, arguments: list[str]) -> int:
     """Tells an error; the exit code."""
     failure = _foreseen(error)
-    code = (
-        _INTERRUPTED
-        if isinstance(error, KeyboardInterrupt)
-        else failure.code
-        if failure
-        else ReproboxError.code
-    )
+    code = _code(error, failure)
     if isinstance(error, click.ClickException):
         error.show()
         code = error.exit_code
     elif isinstance(error, KeyboardInterrupt):
-        sys.stderr.write("interrupted\n")
+        sys.stderr.write("terminated\n" if code == _TERMINATED else "interrupted\n")
     elif failure is None:
         sys.stderr.write(_bug(error))
     else:
         if "--debug" in arguments or os.environ.get("REPROBOX_DEBUG"):
             traceback.print_exception(error)
         Talk.plain().failure(failure)
-    answer = ENGINE_FAILED if _is_run(arguments) and code != _INTERRUPTED else code
+    stopped = code in (_INTERRUPTED, _TERMINATED)
+    answer = ENGINE_FAILED if _is_run(arguments) and not stopped else code
     if _wants_json(arguments) and not Talk.answered:
         Talk.plain().data(_as_data(error, failure, code, answer))
     return answer
+
+
+def _code(error: BaseException, failure: ReproboxError | None) -> int:
+    if isinstance(error, Terminated):
+        return _TERMINATED
+    if isinstance(error, KeyboardInterrupt):
+        return _INTERRUPTED
+    return (failure or ReproboxError).code
 
 
 def _foreseen(error: BaseException) -> ReproboxError | None:

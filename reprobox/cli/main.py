@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -78,6 +79,7 @@ def options(
 
 def main() -> None:
     """Runs the command; failures end in `boundary.told`."""
+    signal.signal(signal.SIGTERM, boundary.terminate)
     arguments = _hoisted(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

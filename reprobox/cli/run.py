@@ -62,7 +62,8 @@ def run(
     Everything that may decide a bit is pinned first: code, config, inputs, image, environment,
     devices.
 
-    The program's exit code is passed on; 125 means that reprobox or the engine failed.
+    The program's exit code is passed on. 124: it was ended at its time limit. 125: reprobox or the
+        engine failed. 130: it was interrupted, and answered that with 0.
 
     Example:  reprobox run config.yaml learning_rate=0.01 --gpus device=0
     """
@@ -93,4 +94,4 @@ def run(
     if as_json:
         talk.data(tables.run_summary(context, record))
     tables.after_run(talk, context, record)
-    raise typer.Exit(record.exit.code)
+    raise typer.Exit(record.exit.status)

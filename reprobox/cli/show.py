@@ -92,7 +92,7 @@ def _lines(record: Record) -> list[tuple[str, str]]:
         (
             "ended",
             (
-                f"{record.exit.reason}, exit {record.exit.code}, {tables.lasted(record)}, at "
+                f"{record.exit.reason}, exit {record.exit.shown}, {tables.lasted(record)}, at "
                 f"{tables.when(record.finished)} UTC"
             ),
         ),

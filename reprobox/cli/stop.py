@@ -16,7 +16,7 @@ def stop(
         bool, typer.Option("--kill", help="At once, without the chance to end by itself.")
     ] = False,
 ) -> None:
-    """Stop a run that is going.
+    """Stop a run.
 
     TERM, then KILL after ten seconds. Its record says so.
 

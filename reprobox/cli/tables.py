@@ -109,6 +109,14 @@ def run_summary(context: Context, record: Record) -> dict[str, Any]:
     return {"id": record.id, "path": str(context.runs.path(record.id)), "record": record}
 
 
+def ended(record: Record) -> str:
+    """How a run ended, in one line."""
+    from reprobox.store import run_state
+
+    state = run_state.name_of(record.exit.code, record.exit.reason)
+    return f"{record.id}  {state} (exit {record.exit.shown}) {lasted(record)}"
+
+
 def after_run(talk: Talk, context: Context, record: Record) -> None:
     """A line of talk when a run has ended, and what is remarkable about it."""
     ended = record.exit

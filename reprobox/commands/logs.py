@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from reprobox.context import Context
-from reprobox.errors import EngineError, EngineUnavailable
 from reprobox.executor import reconcile, run_home
 
 _CHUNK = 1 << 16
@@ -33,7 +31,7 @@ def logs(context: Context, reference: str, *, follow: bool) -> Iterator[tuple[st
         while True:
             live.pump()
             yield from lines.take()
-            if not follow or not _goes_on(context, run_id, elsewhere=bool(where)):
+            if not follow or not reconcile.may_continue(context, run_id, elsewhere=bool(where)):
                 break
         live.pump()
         yield from lines.take()
@@ -44,24 +42,6 @@ def logs(context: Context, reference: str, *, follow: bool) -> Iterator[tuple[st
 
 def _recorded(context: Context, run_id: str) -> bool:
     return (context.runs.path(run_id) / "record.json").exists()
-
-
-def _goes_on(context: Context, run_id: str, *, elsewhere: bool) -> bool:
-    """Waits a little; whether more may come. The container may not exist yet, or be removed already
-    because the record was written. The engine here does not know the runs of other engines.
-    """
-    if elsewhere:
-        time.sleep(0.2)
-        return not _recorded(context, run_id)
-    try:
-        return context.engine.wait(f"reprobox-{run_id}", 0.2).status in (*reconcile.LIVE, "created")
-    except EngineUnavailable:
-        raise
-    except EngineError:
-        if _recorded(context, run_id) or not context.runs.held(run_id):
-            return False
-        time.sleep(0.1)
-        return True
 
 
 def _finished_logs(path: Path, but: Collection[str] = ()) -> Iterator[tuple[str, bytes]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from reprobox.context import Context
 from reprobox.errors import RunAmbiguous, RunBusy, RunNeeded, RunNotFound
 from reprobox.executor import journal, local, reconcile, run_home, secrets
+from reprobox.executor.attach import LIVE
 from reprobox.kit import fd_trees
 from reprobox.kit.text import shown
 from reprobox.kit.units import counted
@@ -151,7 +152,7 @@ def _refuse_running(context: Context, run_id: str, *, abandon: bool) -> None:
         run_home.require_here(context, run_id)
     if not context.runs.finished(run_id):
         state = context.runs.state(run_id, reconcile.container_state(context))
-        if state.supervised or (state.container and state.container.status in reconcile.LIVE):
+        if state.supervised or (state.container and state.container.status in LIVE):
             raise RunBusy(
                 f"run {run_id} is {state.name}", next_step=f"reprobox stop {run_id}, then remove it"
             )

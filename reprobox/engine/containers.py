@@ -196,12 +196,24 @@ class Containers:
                 seconds=math.ceil(grace) + CALL_SECONDS,
             )
 
+    def signal(self, container_id: str, name: str) -> None:
+        """Sends its first process a signal, once it listens (see `stop`); absent or already stopped
+        is fine.
+        """
+        there = self.state(container_id)
+        if there is None or there.status not in _LIVE:
+            return
+        time.sleep(max(0.0, _LISTENS - container_state.age(there, time.time())))
+        self._kill(container_id, {"signal": name})
+
     def kill(self, container_id: str) -> None:
         """KILL at once; absent or already stopped is fine."""
-        if not container_state.is_name(container_id):
-            return
+        if container_state.is_name(container_id):
+            self._kill(container_id, {})
+
+    def _kill(self, container_id: str, query: dict[str, str]) -> None:
         with self._tolerant(f"kill the container {container_id[:12]}"):
-            self._link.ask("POST", f"/containers/{container_id}/kill")
+            self._link.ask("POST", f"/containers/{container_id}/kill", query=query)
 
     def remove(self, container_id: str) -> None:
         """Forgets it and its anonymous volumes, running or not; absent or being removed is fine."""

@@ -1,5 +1,5 @@
-"""Watching a run: its output as it comes, its end, and the user's Ctrl-C. The run does not need us:
-it goes on when we die.
+"""Watching a run: its output as it comes, its end, and signals to us, which are passed on. The run
+does not need us: it continues when we die.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from reprobox.executor import shim_report
 from reprobox.model.outcome import ContainerState
 from reprobox.model.ports import RunEngine
 
+LIVE = ("running", "paused", "restarting")
+"""States of a container that has not ended."""
 _CHUNK = 1 << 16
 GRACE = 10.0
-"""Seconds between TERM and KILL at the first Ctrl-C."""
+"""Seconds between INT and TERM, and between TERM and KILL."""
 _SLACK = 2 * GRACE
 """Seconds after a time limit's end in which the shim ends the program itself; only then is it for
 us to do.
@@ -38,7 +40,10 @@ class Sink(Protocol):
 class Watcher:
     """Follows one run.
 
-    `interrupted` tells afterwards why it was stopped: `user`, `timeout`, or None.
+    Ctrl-C reaches the program as INT, then as TERM, then KILL; a second Ctrl-C kills at once. TERM
+    (of `timeout`, a CI job, Slurm) is passed on as `docker run` does, KILL follows.
+
+    `interrupted` tells afterwards why the run was stopped: `user`, `timeout`, or None.
     """
 
     def __init__(self, sink: Sink, note: Callable[[str], None], grace: float = GRACE) -> None:
@@ -79,40 +84,55 @@ class Watcher:
         return result[0]
 
     def _stop(self, engine: RunEngine, container: str, why: str) -> None:
+        self._begin(why, engine.stop, container, self._grace)
+
+    def _begin(self, why: str, ask: Callable[..., None], *what: object) -> None:
         self.interrupted = self.interrupted or why
-        threading.Thread(
-            target=self._ask, args=(engine.stop, container, self._grace), daemon=True
-        ).start()
+        threading.Thread(target=self._ask, args=(ask, *what), daemon=True).start()
 
     def _ask(self, ask: Callable[..., None], *what: object) -> None:
         try:
             ask(*what)
         except ReproboxError as error:
             self._note(
-                f"the container could not be stopped: {error.what}; it goes on (reprobox stop "
-                "asks again)"
+                f"the container could not be stopped: {error.what}; it is still running "
+                "(reprobox stop asks again)"
             )
+
+    def _interrupt(self, engine: RunEngine, container: str) -> None:
+        engine.signal(container, "SIGINT")
+        if engine.wait(container, self._grace).status in LIVE:
+            engine.stop(container, self._grace)
 
     @contextmanager
     def _signals(self, engine: RunEngine, container: str) -> Iterator[None]:
         def pressed(_number: int, _frame: FrameType | None) -> None:
             self._presses += 1
             if self._presses == 1:
-                self._note(f"stopping (up to {self._grace:g} s; Ctrl-C again to kill)")
-                self._stop(engine, container, "user")
+                self._note(
+                    f"stopping: SIGINT, SIGTERM after {self._grace:g} s, SIGKILL "
+                    f"{self._grace:g} s later; Ctrl-C again to kill"
+                )
+                self._begin("user", self._interrupt, engine, container)
             else:
-                threading.Thread(
-                    target=self._ask, args=(engine.kill, container), daemon=True
-                ).start()
+                self._begin("user", engine.kill, container)
+
+        def told(_number: int, _frame: FrameType | None) -> None:
+            self._note(f"stopping: SIGTERM, SIGKILL after {self._grace:g} s")
+            self._stop(engine, container, "user")
 
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = signal.signal(signal.SIGINT, pressed)
+        before = {
+            number: signal.signal(number, handler)
+            for number, handler in ((signal.SIGINT, pressed), (signal.SIGTERM, told))
+        }
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 class Follow:

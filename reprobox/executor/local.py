@@ -24,7 +24,7 @@ from reprobox.executor.attach import Watcher
 from reprobox.executor.commits import holder
 from reprobox.kit import canon
 from reprobox.kit.text import in_a_line
-from reprobox.model.outcome import ContainerState, Exit, Reason
+from reprobox.model.outcome import TIME_LIMIT, ContainerState, Exit, Reason
 from reprobox.model.ports import Bar
 from reprobox.model.record import UNKNOWN, Intent, OutputSummary, Record
 from reprobox.model.runspec import WORK, InputPin
@@ -381,8 +381,9 @@ def exit_of(
     seen = state.exit_code if state else None
     if interrupted in ("user", "timeout") and not (report and _by_itself(report, state)):
         code = report.code if report else 137 if seen is None else seen
-        reason: Reason = "timeout" if interrupted == "timeout" else "interrupted"
-        return Exit(code=code, reason=reason, signal=report.signal if report else None)
+        if interrupted == "timeout":
+            return _at_time_limit(code, report.signal if report else None)
+        return Exit(code=code, reason="interrupted", signal=report.signal if report else None)
     if report and (
         seen in (None, report.code) or (seen == _KILLED and state and not state.oom_killed)
     ):
@@ -396,6 +397,8 @@ def exit_of(
                 "It was stopped from outside of reprobox: by `docker stop`, or by the end of the "
                 f"engine. {said}".strip()
             )
+        if report.why == "timeout":
+            return _at_time_limit(report.code, report.signal)
         why: Reason = "interrupted" if report.told_to_end else report.why
         return Exit(
             code=report.code,
@@ -405,6 +408,19 @@ def exit_of(
         )
     return _by_engine(
         state, f"exit.json said {report.code}, and that is not true." if report else ""
+    )
+
+
+def _at_time_limit(code: int, signal: int | None) -> Exit:
+    """A program that was ended at its time limit: 124, as timeout(1), so that no script takes an
+    answer of 0 for success.
+    """
+    return Exit(
+        code=TIME_LIMIT,
+        reason="timeout",
+        signal=signal,
+        message="The time limit was reached; the program was sent SIGTERM and "
+        + (f"ended by signal {signal}." if signal else f"exited with {code}."),
     )
 
 

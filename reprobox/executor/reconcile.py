@@ -8,6 +8,7 @@ kills).
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -21,13 +22,15 @@ from reprobox.errors import (
     RunNotFound,
 )
 from reprobox.executor import export_manifest, journal, local, run_home, secrets
+from reprobox.executor.attach import LIVE
 from reprobox.kit.text import in_a_line
 from reprobox.model.outcome import ContainerState
 from reprobox.model.record import Intent
 from reprobox.model.source import Exported
 from reprobox.store.rundir import RunDir
 
-LIVE = ("running", "paused", "restarting")
+_POLL = 0.2
+"""Seconds between two looks at a run that is followed."""
 
 
 def container_state(context: Context) -> Callable[[str], ContainerState | None]:
@@ -122,6 +125,26 @@ def _settle(context: Context, run: RunDir) -> None:
         local.discard(context, run)
         return
     local.finish(context, run, intent, state, _exported(context, run, intent), interrupted=None)
+
+
+def may_continue(context: Context, run_id: str, *, elsewhere: bool) -> bool:
+    """Waits a little; whether more may come of a run.
+
+    Its container may not exist yet, or be removed already because the record was written. The
+    engine here does not know the runs of other engines (`elsewhere`), which end with their record.
+    """
+    if elsewhere:
+        time.sleep(_POLL)
+        return not context.runs.finished(run_id)
+    try:
+        return context.engine.wait(f"reprobox-{run_id}", _POLL).status in (*LIVE, "created")
+    except EngineUnavailable:
+        raise
+    except EngineError:
+        if context.runs.finished(run_id) or not context.runs.held(run_id):
+            return False
+        time.sleep(_POLL / 2)
+        return True
 
 
 def find(context: Context, reference: str) -> str:

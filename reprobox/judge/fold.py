@@ -138,7 +138,7 @@ def _ended(left: Record, right: Record) -> str:
 
 
 def _end(record: Record) -> str:
-    code, reason, signal = record.exit.code, record.exit.reason, record.exit.signal
+    code, reason, signal = record.exit.shown, record.exit.reason, record.exit.signal
     if reason in _ENDS:
         return f"{_ENDS[reason].format(signal=signal)} (exit {code})"
     kills = record.met.get("oom_kills")

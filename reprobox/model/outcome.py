@@ -70,14 +70,38 @@ class ContainerState:
     labels: dict[str, str] = field(default_factory=dict)
 
 
+TIME_LIMIT, INTERRUPTED, ENGINE_FAILED = 124, 130, 125
+"""Exit codes as of timeout(1), of a shell after Ctrl-C, and of docker."""
+_NEVER_ZERO = {
+    "timeout": TIME_LIMIT,
+    "interrupted": INTERRUPTED,
+    "engine": ENGINE_FAILED,
+    "lost": ENGINE_FAILED,
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Exit:
-    """How the program ended. `code` is what the program exited with, or 128 + signal."""
+    """How the program ended. `code` is what the program exited with, or 128 + signal; 124 where it
+    was ended at its time limit.
+    """
 
     code: int
     reason: Reason
     signal: int | None = None
     message: str = ""
+
+    @property
+    def status(self) -> int:
+        """What a command that followed the run exits with: never 0 for a program that was ended
+        from outside, whatever it answered.
+        """
+        return self.code or _NEVER_ZERO.get(self.reason, 0)
+
+    @property
+    def shown(self) -> int:
+        """The code for people: records of 0.1 hold 0 where a program answered its time limit so."""
+        return self.status if self.reason == "timeout" else self.code
 
     @property
     def by_the_moment(self) -> bool:

@@ -171,6 +171,9 @@ class RunEngine(Protocol):
         the state either way.
         """
 
+    def signal(self, container_id: str, name: str) -> None:
+        """Sends its first process a signal; absent or already stopped is fine."""
+
     def stop(self, container_id: str, grace: float) -> None:
         """TERM, then KILL after `grace` seconds; absent or already stopped is fine."""
 

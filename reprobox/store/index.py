@@ -32,7 +32,7 @@ from reprobox.store.run_row import DAMAGED, OPEN
 from reprobox.store.run_row import RunRow as RunRow
 
 T = TypeVar("T")
-VERSION = 1
+VERSION = 2
 _COLUMNS = tuple(f'"{column.name}"' for column in fields(RunRow))
 _NAMES = tuple(column.name for column in fields(RunRow))
 _TAGS = _NAMES.index("tags")

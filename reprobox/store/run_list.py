@@ -15,7 +15,7 @@ from reprobox.store.config_index import Setting
 from reprobox.store.index import Index
 from reprobox.store.run_row import DAMAGED, OPEN, RunRow
 
-_RECORDED = ("finished", "failed", "interrupted", "lost", DAMAGED)
+_RECORDED = ("finished", "failed", "interrupted", "timeout", "lost", DAMAGED)
 """States that a row with a record can have."""
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from reprobox.errors import NewerFormat, StoreDamaged
 from reprobox.kit import canon
 from reprobox.model import codec
+from reprobox.model.outcome import TIME_LIMIT
 from reprobox.store import layout, run_ids, run_state, rundir
 
 
@@ -136,6 +137,11 @@ def _damaged(run_id: str, why: str) -> RunRow:
     return RunRow(id=run_id, state=DAMAGED, created=run_ids.created(run_id), reason=why)
 
 
+def _status(exit_: _Exit) -> int:
+    """A program that answered its time limit with 0 did not succeed; records of 0.1 have that."""
+    return TIME_LIMIT if exit_.reason == "timeout" and exit_.code == 0 else exit_.code
+
+
 def _row(intent: _Intent, record: _Record | None, digest: str) -> RunRow:
     return RunRow(
         id=intent.id,
@@ -143,7 +149,7 @@ def _row(intent: _Intent, record: _Record | None, digest: str) -> RunRow:
         tags=intent.tags,
         state=run_state.name_of(record.exit.code, record.exit.reason) if record else OPEN,
         created=intent.created,
-        exit_code=record.exit.code if record else None,
+        exit_code=_status(record.exit) if record else None,
         reason=record.exit.reason if record else "",
         duration=record.duration if record else None,
         commit=intent.runspec.commit,

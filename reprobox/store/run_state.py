@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from reprobox.model.outcome import ContainerState, Exit
-from reprobox.model.record import Intent
+
+if TYPE_CHECKING:
+    from reprobox.model.record import Intent
 
 Name = Literal[
     "queued",
@@ -15,13 +17,14 @@ Name = Literal[
     "finished",
     "failed",
     "interrupted",
+    "timeout",
     "lost",
     "damaged",
     "unknown-here",
 ]
 Containers = Callable[[str], ContainerState | None]
 """Gives the container of a name or ID, or None. May raise EngineUnavailable."""
-Elsewhere = Callable[[Intent], str | None]
+Elsewhere = Callable[["Intent"], str | None]
 """Where a run was started, as text; None for one that was started on this host and engine."""
 
 _ALIVE = ("running", "paused", "restarting")
@@ -59,7 +62,12 @@ def of_exit(exit_: Exit) -> RunState:
 
 def name_of(code: int, reason: str) -> Name:
     """State of a recorded run, from its exit code and reason."""
-    names: dict[str, Name] = {"interrupted": "interrupted", "engine": "interrupted", "lost": "lost"}
+    names: dict[str, Name] = {
+        "interrupted": "interrupted",
+        "engine": "interrupted",
+        "timeout": "timeout",
+        "lost": "lost",
+    }
     return names.get(reason, "finished" if code == 0 else "failed")
 
 

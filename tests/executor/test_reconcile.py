@@ -32,10 +32,13 @@ def test_detached_runs_are_listed_followed_and_recorded(
         cwd=project.top,
         env=project.env,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     until(lambda: begun(project))
     go(project)
-    assert follower.communicate(timeout=60)[0] == b"begun\n"
+    out, err = follower.communicate(timeout=60)
+    assert out == b"begun\n"
+    assert f"{run_id}  finished (exit 0)" in err.decode()
     shown = project("show", run_id, "--json").json
     assert (shown["state"], shown["record"]["exit"]["code"]) == ("finished", 0)
     assert [file["path"] for file in shown["outputs"]] == ["data/go", "done"]
@@ -63,18 +66,49 @@ def test_a_killed_supervisor_loses_nothing(
     client.close()
 
 
-def test_ctrl_c_stops_with_grace_and_is_recorded(
+def test_sigterm_is_passed_on_and_is_recorded(
     project: Project, change: Callable[[str, str], str]
 ) -> None:
     change("train.py", WAITING)
     process = supervised(project)
-    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, signal.SIGTERM)
     err = process.communicate(timeout=60)[1]
     assert process.returncode == 3, err
     assert b"stopping" in err
     shown = project("show", "--json").json
     assert (shown["state"], shown["record"]["exit"]["reason"]) == ("interrupted", "interrupted")
     assert [file["path"] for file in shown["outputs"]] == ["left"]
+
+
+def test_ctrl_c_arrives_as_an_interrupt(
+    project: Project, change: Callable[[str, str], str]
+) -> None:
+    """What `except KeyboardInterrupt` saves is kept, and its exit 0 is no success."""
+    change(
+        "train.py",
+        "import time\nprint('begun', flush=True)\ntry:\n    time.sleep(600)\n"
+        "except KeyboardInterrupt:\n    open('saved', 'w').write('x')\n",
+    )
+    process = supervised(project)
+    os.kill(process.pid, signal.SIGINT)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, err
+    shown = project("show", "--json").json
+    assert (shown["state"], shown["record"]["exit"]["code"]) == ("interrupted", 0)
+    assert [file["path"] for file in shown["outputs"]] == ["saved"]
+
+
+def test_wait_answers_as_run_would_have(
+    project: Project, change: Callable[[str, str], str]
+) -> None:
+    change("train.py", "import time\ntime.sleep(1)\nraise SystemExit(7)\n")
+    run_id = project("run", "config.yaml", "-d").out.strip()
+    said = project("wait", run_id, "--json")
+    assert said.code == 7, said.err
+    assert f"{run_id}  failed (exit 7)" in said.err
+    assert [(one["id"], one["exit_code"]) for one in said.json] == [(run_id, 7)]
+    assert project("wait", run_id).code == 7
+    assert project("wait", "no-such").code == 50
 
 
 def test_what_a_run_left_that_was_cut_off_promises_nothing(
@@ -129,8 +163,27 @@ def test_a_timeout_is_a_reason_of_its_own(
     text = (project.top / "config.yaml").read_text()
     change("config.yaml", text + "  timeout: 2\n")
     said = project("run", "config.yaml", "--json")
-    assert said.code == 3, said.err
-    assert json.loads(said.out)["record"]["exit"]["reason"] == "timeout"
+    assert said.code == 124, said.err
+    ended = json.loads(said.out)["record"]["exit"]
+    assert (ended["code"], ended["reason"]) == (124, "timeout")
+    assert "exited with 3" in ended["message"]
+
+
+def test_a_time_limit_that_is_answered_with_success_is_none(
+    project: Project, change: Callable[[str, str], str]
+) -> None:
+    change("train.py", WAITING.replace("sys.exit(3)", "sys.exit(0)"))
+    text = (project.top / "config.yaml").read_text()
+    change("config.yaml", text + "  timeout: 2\n")
+    said = project("run", "config.yaml")
+    assert said.code == 124, said.err
+    assert "timeout (exit 124)" in said.err
+    (row,) = project("ls", "--json", "--state", "timeout").json
+    assert (row["state"], row["exit_code"]) == ("timeout", 124)
+    assert "finished" not in project("ls").out
+    assert project("wait", row["id"]).code == 124
+    told = project("replay", row["id"])
+    assert "exit 0" not in told.out + told.err
 
 
 def test_a_timeout_holds_though_nobody_watches(
@@ -140,9 +193,9 @@ def test_a_timeout_holds_though_nobody_watches(
     text = (project.top / "config.yaml").read_text()
     change("config.yaml", text + "  timeout: 1\n")
     assert project("run", "config.yaml", "-d").code == 0
-    until(lambda: project("ls", "--json").json[0]["state"] == "failed")
+    until(lambda: project("ls", "--json").json[0]["state"] == "timeout")
     record = project("show", "--json").json["record"]
-    assert (record["exit"]["reason"], record["exit"]["code"]) == ("timeout", 3)
+    assert (record["exit"]["reason"], record["exit"]["code"]) == ("timeout", 124)
     assert record["intent"]["runspec"]["resources"]["timeout"] == 1
 
 

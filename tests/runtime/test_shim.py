@@ -166,6 +166,53 @@ def test_signals_are_forwarded(shim: ShimRunner, engine: DockerEngine) -> None:
     assert run.ended().exit_code == 9
 
 
+SAVING = """
+import os, signal, sys, time
+def save(number, _):
+    time.sleep(3)  # longer than the 2 s of what a program leaves behind
+    print("saved", number, flush=True)
+    os._exit(0)
+signal.signal(signal.SIGTERM, save)
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def test_the_grace_reaches_a_program_behind_a_shell(
+    shim: ShimRunner, engine: DockerEngine, python_image: PythonImage
+) -> None:
+    """The shell dies of TERM at once."""
+    run = shim("sh", "-c", '"$0" -c "$1"; echo after', python_image.python, SAVING)
+    until_text(run, b"ready")
+    engine.stop(run.id, 10)
+    run.ended()
+    assert run.bytes("stdout") == b"ready\nsaved 15\n"
+
+
+def test_the_grace_of_a_time_limit_reaches_a_program_behind_a_shell(
+    shim: ShimRunner, python_image: PythonImage, tmp_path: Path
+) -> None:
+    limit = tmp_path / "timeout"
+    limit.write_text("2")
+    mount = Mount(source=str(limit), target="/.reprobox-out/timeout")
+    run = shim("sh", "-c", '"$0" -c "$1"; echo after', python_image.python, SAVING, mounts=(mount,))
+    run.ended()
+    assert run.bytes("stdout") == b"ready\nsaved 15\n"
+    assert run.exit["reason"] == "timeout"
+
+
+def test_int_reaches_the_process_group_and_leaves_time(
+    shim: ShimRunner, engine: DockerEngine, python_image: PythonImage
+) -> None:
+    """As a terminal's Ctrl-C does; the shell ends first, and no TERM follows while the child saves."""
+    script = SAVING.replace("SIGTERM, save", "SIGINT, save")
+    run = shim("sh", "-c", '"$0" -c "$1" & wait', python_image.python, f"{script}")
+    until_text(run, b"ready")
+    engine.signal(run.id, "SIGINT")
+    run.ended()
+    assert b"saved 2\n" in run.bytes("stdout")
+
+
 def test_a_program_without_a_handler_dies_of_term(shim: ShimRunner, engine: DockerEngine) -> None:
     """PID 1 would ignore it; the program is not PID 1."""
     run = shim("sleep", "60")

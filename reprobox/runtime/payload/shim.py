@@ -6,9 +6,11 @@ Into <outdir> go `stdout` and `stderr` (the files are the program's own descript
 is there whatever happens to the engine; where there are secrets, pipes, and the values are masked
 on the way), `met.json` (what this container is, before the start) and `exit.json` (how the program
 ended). A number of seconds in `<outdir>/timeout` is how long the program may take: then it gets
-TERM, and KILL after a grace; so the limit holds whether anybody watches or not. The program gets
-the working directory and the environment unchanged, and the secrets as variables. Exits with the
-program's code, or 128 + its signal; 125 when the shim itself fails.
+TERM, and KILL after a grace; so the limit holds without a supervisor too. Signals from outside are
+passed on to the program, INT to its whole process group, as a terminal does. Where the program was
+a launcher (`sh -c`) that ends at once, the processes that it leaves get TERM and the rest of the
+grace. The program gets the working directory and the environment unchanged, and the secrets as
+variables. Exits with the program's code, or 128 + its signal; 125 when the shim itself fails.
 
 Python 3.8 or newer, built-in modules only: an image may have no byte code for the library, and
 compiling `json`, `re` and `enum` at each start costs more than everything that is done here.
@@ -43,11 +45,16 @@ FORWARDED = (
     signal.SIGUSR1,
     signal.SIGUSR2,
 )
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 LEFTOVER_SECONDS = 2.0
-"""What is still there when the program has ended gets TERM, and KILL after this."""
-TIMEOUT_GRACE = 10.0
-"""Seconds from TERM to KILL for a program that takes longer than it may."""
+"""Processes that a program left when it ended by itself get TERM, and KILL after this."""
+GRACE = 10.0
+"""Seconds that a program has after INT until TERM, and after TERM until KILL; on the host's side
+executor/attach.py has the same.
+"""
+REPORT_SECONDS = 1.0
+"""Of a grace that the engine gives, kept for the report."""
 OWN_BYTES = 16 << 20
 """More than the shim holds."""
 PROGRAM = 64
@@ -111,7 +118,7 @@ def main(argv):
         # What follows takes time, and an engine that stops us after its grace must still find how
         # the program ended.
         keep(report, facts)
-        facts["leftovers"] = end_leftovers(child)
+        facts["leftovers"] = end_leftovers(child, limit.phases())
         veil.end()
         ending()
         facts["lost_gpus"] = inside.lost(gpus)
@@ -135,7 +142,6 @@ def keep(report, facts):
 
 
 # --- the program
-# ------------------------------------------------------------------------------------------------------------------
 
 
 def start(program, streams, environment, mask, worse):
@@ -266,6 +272,7 @@ class Limit:
         self.seconds = seconds if 0 < seconds < 1e9 else None
         self.until = None
         self.over = False
+        self.ending = None  # the last signal that asks the program to end, and when it was sent
 
     def begin(self):
         """The program has begun."""
@@ -285,8 +292,30 @@ class Limit:
         if self.until is None or time.monotonic() < self.until:
             return
         send(child, signal.SIGKILL if self.over else signal.SIGTERM)
-        self.until = None if self.over else time.monotonic() + TIMEOUT_GRACE
+        if not self.over:
+            self.asked(signal.SIGTERM)
+        self.until = None if self.over else time.monotonic() + GRACE
         self.over = True
+
+    def asked(self, number):
+        """The program was asked to end."""
+        self.ending = (number, time.monotonic())
+
+    def phases(self):
+        """How the processes that the program left are ended: (signal or None, seconds).
+
+        After INT they have the program's own time to end by themselves, since INT reached them too;
+        TERM did not.
+        """
+        if self.ending is None:
+            return [(signal.SIGTERM, LEFTOVER_SECONDS), (signal.SIGKILL, 5.0)]
+        number, when = self.ending
+        left = max(when + GRACE - time.monotonic(), 0.0)
+        if number == signal.SIGINT:
+            own, rest = [(None, left)], GRACE - REPORT_SECONDS
+        else:
+            own, rest = [], max(left - (0.0 if self.over else REPORT_SECONDS), LEFTOVER_SECONDS)
+        return [*own, (signal.SIGTERM, rest), (signal.SIGKILL, 5.0)]
 
 
 def wait_for(child, watched, forwarded, limit):
@@ -300,8 +329,11 @@ def wait_for(child, watched, forwarded, limit):
             continue
         number = seen.si_signo
         if number != signal.SIGCHLD:
-            send(child, number)
+            # The program leads its own process group (`become`).
+            send(-child if number == signal.SIGINT else child, number)
             forwarded.add(int(number))
+            if number in ENDING:
+                limit.asked(number)
             continue
         for pid, status, usage in reaped():
             if pid == child:
@@ -341,22 +373,28 @@ def left_behind():
     return True
 
 
-def end_leftovers(child):
-    """TERM for everything that is left, KILL after a short grace; how many there were."""
+def end_leftovers(child, phases):
+    """Ends everything that is left, a signal and its seconds after the other; how many there were.
+
+    TERM from outside ends a phase in which no signal was sent.
+    """
     everything = (
         -1 if os.getpid() == 1 else -child
     )  # outside a container -1 would be every process of the user
     count = (
         len([name for name in os.listdir("/proc") if name.isdigit()]) - 1 if everything == -1 else 0
     )
-    for number, seconds in ((signal.SIGTERM, LEFTOVER_SECONDS), (signal.SIGKILL, 5.0)):
+    for number, seconds in phases:
         deadline = time.monotonic() + seconds
-        while left_behind():
+        if number is not None and left_behind():
             send(everything, number)
+        while left_behind():
             left = deadline - time.monotonic()
             if left <= 0:
                 break
-            signal.sigtimedwait({signal.SIGCHLD}, left)
+            seen = signal.sigtimedwait({signal.SIGCHLD, signal.SIGTERM}, left)
+            if number is None and seen is not None and seen.si_signo == signal.SIGTERM:
+                break
     return max(count, 0)
 
 
@@ -410,7 +448,6 @@ def could_not_start(program, fault):
 
 
 # --- files
-# ------------------------------------------------------------------------------------------------------------------------
 
 
 class Report:
