@@ -99,6 +99,12 @@ class ResolveError(ReproboxError):
     code = 23
 
 
+class BuildError(ReproboxError):
+    """A source distribution could not be built into a wheel."""
+
+    code = 27
+
+
 class FetchError(ReproboxError):
     """Bytes that the lock names could not be had."""
 

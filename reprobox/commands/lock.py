@@ -10,6 +10,7 @@ from pathlib import Path
 
 from reprobox.commands.shared import editor_schema
 from reprobox.commands.shared.load_config import load_spec
+from reprobox.commands.shared.wheel_maker import wheel_maker
 from reprobox.context import Context, shared_home
 from reprobox.errors import LockMissing, LockStale
 from reprobox.kit.text import shown
@@ -75,6 +76,7 @@ def lock(
         progress=context.progress,
         now=int(context.clock()),
         contested=lambda made, order: _contested(context, made, order),
+        maker=wheel_maker(context),
     )
     if made != previous:
         lock_file.write(target, made)
@@ -123,7 +125,8 @@ def _note(target: Path) -> None:
 def _complete(context: Context, lock: Lock, *, offline: bool = False) -> None:
     from reprobox.lock import fetch
 
-    fetch.complete(lock, context.objects, context.progress, offline=offline)
+    maker = wheel_maker(context)
+    fetch.complete(lock, context.objects, context.progress, offline=offline, maker=maker)
 
 
 def fresh_lock(spec: Spec, config: Path) -> Lock:

@@ -207,6 +207,7 @@ def restore_image(context: Context, original: Record) -> tuple[str, str]:
     """The recorded image, by its digest, from wherever it can be had. Its ID in the engine, so that
     no moved tag can slip in, and where it came from.
     """
+    from reprobox.commands.shared.wheel_maker import wheel_maker
     from reprobox.image import restore
     from reprobox.lock import fetch
     from reprobox.store import image_addresses
@@ -219,7 +220,9 @@ def restore_image(context: Context, original: Record) -> tuple[str, str]:
         engine=context.engine,
         progress=context.progress,
         # Bytes that left the store may still be had by hash from the user's own indexes.
-        complete=lambda: fetch.complete(lock, context.things, context.progress),
+        complete=lambda: fetch.complete(
+            lock, context.things, context.progress, maker=wheel_maker(context, context.things)
+        ),
         # Images are pushed after their runs, so the record cannot know where to.
         known=lambda: image_addresses.known(context.runs, original.intent.image.config),
     )

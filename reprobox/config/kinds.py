@@ -71,13 +71,18 @@ class Path:
 
 @dataclass(frozen=True)
 class Flag:
+    """`words`: `yes` and `no` too, which are text in YAML 1.2."""
+
+    words: bool = False
     as_written = False
 
     def read(self, section: Section, name: str, scope: Scope) -> bool | None:
+        if self.words and section.value.get(name) in ("yes", "no"):
+            return bool(section.value[name] == "yes")
         return section.read(name, None, "true or false", _flag)
 
     def schema(self) -> Json:
-        return {"type": "boolean"}
+        return {"enum": [True, False, "yes", "no"]} if self.words else {"type": "boolean"}
 
 
 @dataclass(frozen=True)

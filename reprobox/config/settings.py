@@ -77,6 +77,14 @@ ENVIRONMENT = (
         sample="# bytecode: true                 # imports of large packages take half the time",
     ),
     Setting(
+        key="build",
+        kind=Flag(words=True),
+        about="Whether a package that comes as source only is built into a wheel: once, in a "
+        "container without network. With `no` it is refused by name and version.",
+        absent="yes",
+        sample="# build: no                      # refuse packages that come as source only",
+    ),
+    Setting(
         key="env",
         kind=TextMap(variable, names=_VARIABLE),
         field="image_env",

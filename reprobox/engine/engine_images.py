@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import quote
 
 from reprobox.engine.containers import Containers
 from reprobox.engine.faults import raise_for_status, speaking, status_of
@@ -251,6 +252,11 @@ class FinishedStep:
     def export(self) -> Iterator[bytes]:
         """The whole root file system as tar chunks."""
         return _download(self._link, "export the build step", f"/containers/{self._id}/export")
+
+    def archive(self, path: str) -> Iterator[bytes]:
+        """One file or directory of it as tar chunks; the members begin with its base name."""
+        place = f"/containers/{self._id}/archive?path={quote(path, safe='')}"
+        return _download(self._link, "read from the build step", place)
 
 
 def _download(link: Link, what: str, path: str) -> Iterator[bytes]:

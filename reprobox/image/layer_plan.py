@@ -28,17 +28,25 @@ def plan(
         ImageError: a wheel or package cannot be installed, or there are too many layers.
         FetchError, HashMismatch: bytes that the lock names are absent or damaged.
     """
-    layers = base_layers(lock, objects=objects, engine=engine, progress=progress)
+    found = layers(lock, objects=objects, engine=engine, progress=progress)
+    return of_lock(lock, lock_digest, found)
+
+
+def layers(
+    lock: Lock, *, objects: Objects, engine: ImageEngine, progress: Progress
+) -> tuple[Layer, ...]:
+    """The layers of a lock's image, bottom first. Raises as `plan`."""
+    found = base_layers(lock, objects=objects, engine=engine, progress=progress)
     if lock.debs:
-        layers.append(
-            apt_layer.layer(lock, tuple(layers), objects=objects, engine=engine, progress=progress)
+        found.append(
+            apt_layer.layer(lock, tuple(found), objects=objects, engine=engine, progress=progress)
         )
-    layers += layer.measure(recipes(lock, len(layers), objects), objects, progress)
+    found += layer.measure(recipes(lock, len(found), objects), objects, progress)
     if lock.bytecode:
-        layers.append(
-            bytecode.layer(lock, tuple(layers), objects=objects, engine=engine, progress=progress)
+        found.append(
+            bytecode.layer(lock, tuple(found), objects=objects, engine=engine, progress=progress)
         )
-    return of_lock(lock, lock_digest, tuple(layers))
+    return tuple(found)
 
 
 def base_layers(

@@ -42,12 +42,14 @@ def run(
     objects: Objects,
     engine: ImageEngine,
     progress: Progress,
+    may_end: tuple[int, ...] = (),
 ) -> Iterator[Step]:
     """Runs a shell script on top of some layers, without network; image and container are removed
     afterwards.
 
     Args:
         epoch: SOURCE_DATE_EPOCH, seconds since 1970.
+        may_end: exit codes besides 0 that are an answer.
 
     Raises:
         ImageError: the script failed, with the end of its log.
@@ -75,7 +77,7 @@ def run(
     try:
         send(composition, objects=objects, engine=engine, progress=progress)
         with engine.step(container) as step:
-            if step.code != 0:
+            if step.code not in (0, *may_end):
                 raise ImageError(
                     f"the step '{name}' failed in the container with code {step.code}",
                     why=step.log[-_LOG_TAIL:].decode("utf-8", "replace").strip(),

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from reprobox.errors import FetchError, HashMismatch
-from reprobox.lock import debs, download, pip_settings, wheel_index
+from reprobox.lock import debs, download, pip_settings, sdists, wheel_index
 from reprobox.lock.target import Target
-from reprobox.model.lock import Lock
-from reprobox.model.ports import Objects, Progress
+from reprobox.model.lock import Lock, Wheel
+from reprobox.model.ports import Objects, Progress, WheelMaker
 
-_ELSEWHERE = "connect to the network, pull from a store that has it (`reprobox pull`), or make a new lock with `reprobox lock --upgrade`"
+_ELSEWHERE = (
+    "connect to the network, pull from a store that has it (`reprobox pull`), or make a new lock "
+    "with `reprobox lock --upgrade`"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,12 +75,14 @@ def complete(
     progress: Progress,
     offline: bool = False,
     root: Path | None = None,
+    maker: WheelMaker | None = None,
 ) -> None:
     """Makes every wheel and deb of a lock present, from the user's own indexes and mirrors, by
     hash.
 
     Args:
         root: where uv looks for its project configuration; the current directory by default.
+        maker: builds a wheel again that was made of a source distribution.
 
     Raises:
         FetchError: something is missing and cannot be had; `why` names each.
@@ -94,8 +99,12 @@ def complete(
             why="\n".join(map(str, gone)),
             next_step=_ELSEWHERE,
         )
-    _fetch_wheels(lock, absent, objects, progress, root or Path.cwd())
-    _fetch_debs(lock, absent, objects, progress)
+    here = root or Path.cwd()
+    built = {wheel.sha256 for wheel in lock.wheels if wheel.built}
+    fetched = [piece for piece in absent if piece.digest not in built]
+    _fetch_wheels(lock, fetched, objects, progress, here)
+    _fetch_debs(lock, fetched, objects, progress)
+    _build_again(lock, objects, progress, here, maker)
 
 
 def _count(pieces: list[Needed]) -> str:
@@ -175,6 +184,34 @@ def _fetch_wheels(
     for wheel in (wheel for wheels in found.values() for wheel in wheels if wheel.url):
         urls.setdefault(wheel.digest, []).append(str(wheel.url))
     _fetch(pieces, urls, objects, download.Transport.of(settings), progress, "wheels")
+
+
+def _build_again(
+    lock: Lock, objects: Objects, progress: Progress, root: Path, maker: WheelMaker | None
+) -> None:
+    absent = [wheel for wheel in lock.wheels if wheel.built and not objects.has(wheel.sha256)]
+    if not absent:
+        return
+    sources = sdists.Sources(
+        root=root,
+        target=Target(python=lock.python.version),
+        settings=pip_settings.read(),
+        objects=objects,
+        progress=progress,
+        system=replace(lock, wheels=(), contested=(), image=None, bytecode=False),
+        maker=maker,
+    )
+    for wheel in absent:
+        sources.again(wheel)
+
+
+def origins(wheel: Wheel) -> Iterator[str]:
+    """Digests of what a built wheel was made of: its source, and its build environment."""
+    if wheel.built is not None:
+        yield wheel.built.sdist.sha256
+        for needed in wheel.built.requires:
+            yield needed.sha256
+            yield from origins(needed)
 
 
 def _fetch_debs(lock: Lock, absent: list[Needed], objects: Objects, progress: Progress) -> None:

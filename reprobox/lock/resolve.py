@@ -11,13 +11,22 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from reprobox.errors import ResolveError
-from reprobox.lock import bases, debs, download, fetch, install_order, intent, pip_settings, wheels
-from reprobox.lock.candidate import Candidate
+from reprobox.lock import (
+    bases,
+    debs,
+    download,
+    fetch,
+    install_order,
+    intent,
+    pip_settings,
+    sdists,
+    wheels,
+)
 from reprobox.lock.host_apt import Apt, Offer
 from reprobox.lock.image_tree import Tree
 from reprobox.lock.target import Target
 from reprobox.model.lock import BaseLock, Contested, Deb, Lock, Python, Wheel
-from reprobox.model.ports import ImageEngine, Objects, Progress
+from reprobox.model.ports import ImageEngine, Objects, Progress, WheelMaker
 from reprobox.model.spec import Environment
 
 _OLD_GLIBC = 28
@@ -37,6 +46,7 @@ class _Request:
     objects: Objects
     engine: ImageEngine | None
     progress: Progress
+    maker: WheelMaker | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +71,7 @@ def resolve(
     progress: Progress,
     now: int,
     contested: Contests | None = None,
+    maker: WheelMaker | None = None,
 ) -> Lock:
     """Makes the lock; everything that it names is in the store afterwards.
 
@@ -74,6 +85,7 @@ def resolve(
         upgrade_packages: wheels and Debian packages whose pins are forgotten.
         now: seconds since 1970, for a new lock's timestamp.
         contested: finds the paths at which wheels have different files.
+        maker: builds source distributions.
 
     Raises:
         ConfigError, ResolveError, FetchError, HashMismatch, ImageError, EngineUnavailable,
@@ -90,11 +102,12 @@ def resolve(
         objects=objects,
         engine=engine,
         progress=progress,
+        maker=maker,
     )
     _check_released(kept, released)
     if kept is not None and kept.intent == wanted and not released:
         _refill_base(kept, request)
-        fetch.complete(kept, objects, progress, root=root)
+        fetch.complete(kept, objects, progress, root=root, maker=maker)
         return kept
     system = _system(request)
     lock = Lock(
@@ -103,7 +116,7 @@ def resolve(
         python=system.python,
         base=system.base,
         debs=system.debs,
-        wheels=_wheels(request, system.target),
+        wheels=_wheels(request, system),
         bytecode=env.bytecode,
         image_env=dict(env.image_env),
     )
@@ -257,49 +270,26 @@ def _fetch_debs(offers: Iterable[Offer], archive: Apt, request: _Request) -> Non
     )
 
 
-def _wheels(request: _Request, target: Target) -> tuple[Wheel, ...]:
+def _wheels(request: _Request, system: _System) -> tuple[Wheel, ...]:
     if not request.env.requirements:
         return ()
     settings = pip_settings.read()
-    job = wheels.Job(root=request.root, target=target, settings=settings)
+    bare = Lock(intent="", timestamp=0, python=system.python, base=system.base, debs=system.debs)
+    sources = sdists.Sources(
+        root=request.root,
+        target=system.target,
+        settings=settings,
+        objects=request.objects,
+        progress=request.progress,
+        system=bare,
+        maker=request.maker,
+        build=request.env.build,
+        known=sdists.built_before(request.previous, bare),
+    )
+    job = wheels.Job(root=request.root, target=system.target, settings=settings, sources=sources)
     previous = request.previous.wheels if request.previous is not None else ()
     with request.progress.task("resolving wheels"):
         chosen = wheels.choose(
-            request.env.requirements,
-            root=request.root,
-            target=target,
-            settings=settings,
-            previous=previous,
-            released=request.released,
+            request.env.requirements, job, previous=previous, released=request.released
         )
-    absent = [wheel for wheel in chosen if not request.objects.has(wheel.digest)]
-    urls = wheels.addressed(absent, job)
-    items = [
-        download.Item(
-            label=wheel.filename,
-            digest=wheel.digest,
-            urls=urls.get(wheel.digest, ()),
-            size=wheel.size,
-        )
-        for wheel in absent
-    ]
-    transport = download.Transport.of(settings)
-    download.fetch(
-        items,
-        objects=request.objects,
-        transport=transport,
-        progress=request.progress,
-        what="fetching wheels",
-    )
-    return tuple(_wheel(wheel, request.objects) for wheel in chosen)
-
-
-def _wheel(candidate: Candidate, objects: Objects) -> Wheel:
-    size = objects.path(candidate.digest).stat().st_size
-    return Wheel(
-        name=candidate.name,
-        version=candidate.version,
-        filename=candidate.filename,
-        sha256=candidate.digest,
-        size=size,
-    )
+    return tuple(sources.wheels(chosen))

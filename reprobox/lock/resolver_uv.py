@@ -5,28 +5,38 @@ platform.
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from packaging.utils import canonicalize_name
 from uv import find_uv_bin
 
-from reprobox.errors import FetchError, ReproboxError, ResolveError
+from reprobox.errors import BuildError, FetchError, ReproboxError, ResolveError
 from reprobox.kit import proc
+from reprobox.lock import uv_config
 from reprobox.lock.formats import pylock
 from reprobox.lock.formats.pylock import Package
 from reprobox.lock.pip_settings import Settings
 from reprobox.lock.target import Target
 
 _PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
-_NO_WHEEL = re.compile(
-    r"Wheels are required for `([^`]+)`|Because (?:all versions of )?(\S+?)(?:[=<>!~]\S+)? has no (?:usable )?wheels"
+_BUILDS = re.compile(r"Failed to build `([^`=@]+?)==([^`]+)`")
+_UNREADABLE = re.compile(r"Failed to extract archive: ([^\s=]+)==(\S+)")
+_REFUSED = "reprobox: no source is built here"
+# uv asks for the interpreter's facts in isolated mode (-I), and runs the code of sources otherwise.
+_GUARD = (
+    f"import os, sys; sys.flags.isolated or (os.write(2, {_REFUSED.encode()!r}), os._exit(77))\n"
 )
+Builds = Callable[[str, str], Mapping[str, Any]]
+"""Name and version of a source distribution to its metadata (`sdist_file.wheel_metadata`)."""
 _NETWORK = re.compile(
-    r"Failed to (?:fetch|download|connect)|error sending request|dns error|timed out|Unauthorized|Forbidden",
+    r"Failed to (?:fetch|download|connect)|error sending request|dns error|timed out"
+    r"|Unauthorized|Forbidden",
     re.IGNORECASE,
 )
 
@@ -37,71 +47,122 @@ def compile_packages(
     root: Path,
     target: Target,
     settings: Settings,
+    build: Builds,
     pins: Mapping[str, str] | None = None,
     constraints: Mapping[str, str] | None = None,
+    more: Sequence[str] = (),
 ) -> list[Package]:
-    """Resolves requirement files and inline requirements together.
+    """Resolves requirement files and inline requirements together, as the user's own uv does.
+
+    uv reads the metadata of a source distribution where it is static (PEP 643); where it would have
+    to run its code for that, `build` is asked, and uv resolves again with what it said.
 
     Args:
         inputs: names of files relative to root, and requirements.
         pins: versions to prefer, by normalised name.
         constraints: versions that are given, by normalised name.
+        more: further arguments, such as extras and groups.
 
     Raises:
-        ResolveError: nothing satisfies them, or something has no wheel.
+        ResolveError: nothing satisfies them.
         FetchError: an index could not be asked.
+        BuildError: a source distribution must be built for its metadata, and is not.
     """
+    known: dict[tuple[str, str], Mapping[str, Any]] = {}
     with tempfile.TemporaryDirectory(prefix="reprobox-lock-") as scratch:
         output = Path(scratch) / "pylock.toml"
-        if pins:
-            output.write_text(_as_pylock(pins))
-        arguments = [*_inputs(inputs, root, Path(scratch)), "--python-platform", target.uv_platform]
+        arguments = [*_inputs(inputs, root, Path(scratch)), *more]
+        arguments += ["--python-platform", target.uv_platform]
         if constraints:
             (Path(scratch) / "given.txt").write_text(_lines(constraints))
             arguments += ["--constraints", str(Path(scratch) / "given.txt")]
-        return _compile(arguments, output, root=root, target=target, env=settings.environment)
+        while True:
+            output.unlink(missing_ok=True)
+            if pins:
+                output.write_text(_as_pylock(pins))
+            try:
+                return _compile(
+                    arguments, output, known, root=root, target=target, env=settings.environment
+                )
+            except _MustBuildError as wanted:
+                if wanted.pin in known:
+                    raise explain(wanted.said) from None
+                known[wanted.pin] = build(*wanted.pin)
 
 
 def offers(
     pins: Mapping[str, str], *, root: Path, target: Target, env: Mapping[str, str]
 ) -> list[Package]:
-    """Every wheel that the indexes have of exactly these versions, for any platform. Raises as
+    """Everything that the indexes have of exactly these versions, for any platform. Raises as
     `compile_packages`.
     """
     with tempfile.TemporaryDirectory(prefix="reprobox-lock-") as scratch:
         (Path(scratch) / "pins.txt").write_text(_lines(pins))
         arguments = [str(Path(scratch) / "pins.txt"), "--universal", "--no-deps"]
-        return _compile(arguments, Path(scratch) / "pylock.toml", root=root, target=target, env=env)
+        nothing: dict[tuple[str, str], Mapping[str, Any]] = {
+            pin: {"requires-dist": []} for pin in pins.items()
+        }
+        output = Path(scratch) / "pylock.toml"
+        return _compile(arguments, output, nothing, root=root, target=target, env=env)
+
+
+class _MustBuildError(Exception):
+    """uv wants to run the code of a source distribution."""
+
+    def __init__(self, name: str, version: str, said: str) -> None:
+        super().__init__(f"{name} {version}")
+        self.pin, self.said = (str(canonicalize_name(name)), version), said
 
 
 def _compile(
-    arguments: list[str], output: Path, *, root: Path, target: Target, env: Mapping[str, str]
+    arguments: list[str],
+    output: Path,
+    known: Mapping[tuple[str, str], Mapping[str, Any]],
+    *,
+    root: Path,
+    target: Target,
+    env: Mapping[str, str],
 ) -> list[Package]:
-    argv = [
-        find_uv_bin(),
-        "pip",
-        "compile",
-        *arguments,
-        "--python-version",
-        target.python,
-        "--python",
-        sys.executable,
-    ]
-    argv += [
-        "--no-python-downloads",
-        "--only-binary",
-        ":all:",
-        "--generate-hashes",
-        "--no-header",
-        "--no-progress",
-        "--quiet",
-    ]
-    done = proc.run([*argv, "--format", "pylock.toml", "-o", output], cwd=root, env=dict(env))
+    argv = [find_uv_bin(), "pip", "compile", *arguments, "--python-version", target.python]
+    argv += ["--python", str(_guarded(output.parent)), "--no-build-isolation"]
+    argv += ["--no-python-downloads", "--generate-hashes", "--no-header", "--no-progress"]
+    if known:
+        config = output.parent / "uv.toml"
+        facts = [
+            {"name": name, "version": version, **more} for (name, version), more in known.items()
+        ]
+        config.write_text(uv_config.with_metadata(uv_config.merged(root, env), facts), "utf-8")
+        argv += ["--config-file", str(config)]
+        env = uv_config.environment(env)
+    done = proc.run([*argv, "--quiet", "--format", "pylock.toml", "-o", output], cwd=root, env=env)
     if not done.ok:
+        wanted = _BUILDS.search(done.error_text)
+        if wanted and _REFUSED in done.error_text:
+            raise _MustBuildError(wanted[1], wanted[2], done.error_text)
         raise explain(done.error_text)
     return pylock.parse(
         output.read_text("utf-8"), where="uv's answer", directory=output.parent, target=target
     )
+
+
+def _guarded(scratch: Path) -> Path:
+    """An interpreter that tells uv what it is and runs no code of a source distribution: a virtual
+    environment with a guard that every start but uv's own question executes.
+    """
+    python = scratch / "guard/bin/python"
+    if not python.exists():
+        real = Path(os.path.realpath(sys.executable))
+        site = (
+            scratch / f"guard/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+        )
+        site.mkdir(parents=True)
+        python.parent.mkdir()
+        (scratch / "guard/pyvenv.cfg").write_text(
+            f"home = {real.parent}\ninclude-system-site-packages = false\n"
+        )
+        (site / "guard.pth").write_text(_GUARD)
+        python.symlink_to(real)
+    return python
 
 
 def export(lock: Path, *, target: Target, settings: Settings) -> list[Package]:
@@ -141,11 +202,11 @@ def redact(text: str) -> str:
 def explain(said: str) -> ReproboxError:
     """uv's words as an error with a next step."""
     why = redact(said)
-    if found := _NO_WHEEL.search(why):
-        name = found[1] or found[2]
-        what = f"{name} has no wheel for this interpreter and platform, and source is not built while locking"
-        return ResolveError(
-            what, why=why, next_step=pylock.BUILD_ONCE.replace("NAME==VERSION", f"'{name}'")
+    if found := _UNREADABLE.search(why):
+        return BuildError(
+            f"the source distribution of {found[1]} {found[2]} cannot be read",
+            why=why,
+            next_step="ask for another version",
         )
     if _NETWORK.search(why):
         return FetchError(

@@ -15,7 +15,9 @@ from reprobox.errors import HashMismatch, ResolveError
 from reprobox.lock import intent, resolver_uv, wheel_index
 from reprobox.lock.candidate import Candidate, best
 from reprobox.lock.formats import conda, poetry, pylock, requirements
+from reprobox.lock.formats.pylock import Package
 from reprobox.lock.pip_settings import Settings
+from reprobox.lock.sdists import Sources
 from reprobox.lock.target import Target
 from reprobox.model.lock import Wheel
 
@@ -27,21 +29,23 @@ class Job:
     root: Path
     target: Target
     settings: Settings
+    sources: Sources
+
+    def select(self, packages: Iterable[Package], *, where: str) -> list[Candidate]:
+        """The files to take. Raises as `pylock.select`."""
+        return pylock.select(packages, self.target, where=where, build=self.sources.build)
 
 
 def _pylock(path: Path, job: Job) -> list[Candidate]:
     packages = pylock.parse(
         path.read_text("utf-8"), where=path.name, directory=path.parent, target=job.target
     )
-    return pylock.select(packages, job.target, where=path.name)
+    return job.select(packages, where=path.name)
 
 
 def _uv_lock(path: Path, job: Job) -> list[Candidate]:
-    return pylock.select(
-        resolver_uv.export(path, target=job.target, settings=job.settings),
-        job.target,
-        where=path.name,
-    )
+    packages = resolver_uv.export(path, target=job.target, settings=job.settings)
+    return job.select(packages, where=path.name)
 
 
 def _poetry(path: Path, job: Job) -> list[Candidate]:
@@ -50,7 +54,7 @@ def _poetry(path: Path, job: Job) -> list[Candidate]:
     packages = poetry.parse(
         path.read_text("utf-8"), where=path.name, target=job.target, direct=direct
     )
-    return pylock.select(packages, job.target, where=path.name)
+    return job.select(packages, where=path.name)
 
 
 def _conda(path: Path, job: Job) -> list[Candidate]:
@@ -94,14 +98,12 @@ def reader_of(path: Path) -> _Reader | None:
 
 def choose(
     entries: Sequence[str],
+    job: Job,
     *,
-    root: Path,
-    target: Target,
-    settings: Settings,
     previous: Iterable[Wheel],
     released: Iterable[str],
 ) -> list[Candidate]:
-    """The wheels of an environment, by name.
+    """The files of an environment, by name: wheels, and source distributions to build.
 
     Args:
         entries: `requirements` of the config.
@@ -113,15 +115,14 @@ def choose(
         FetchError: an index could not be asked.
         HashMismatch: a requirement's own hashes allow no wheel that is on offer.
     """
-    job = Job(root=root, target=target, settings=settings)
     chosen: dict[str, Candidate] = {}
     resolvable = []
     for entry in entries:
-        reader = reader_of(root / entry) if intent.is_file(entry, root) else None
+        reader = reader_of(job.root / entry) if intent.is_file(entry, job.root) else None
         if reader is None:
             resolvable.append(entry)
         else:
-            _merge(chosen, reader(root / entry, job), entry)
+            _merge(chosen, reader(job.root / entry, job), entry)
     if resolvable:
         free = {canonicalize_name(name) for name in released}
         pins = {
@@ -131,9 +132,15 @@ def choose(
         }
         given = {name: candidate.version for name, candidate in chosen.items()}
         packages = resolver_uv.compile_packages(
-            resolvable, root=root, target=target, settings=settings, pins=pins, constraints=given
+            resolvable,
+            root=job.root,
+            target=job.target,
+            settings=job.settings,
+            build=job.sources.metadata,
+            pins=pins,
+            constraints=given,
         )
-        resolved = pylock.select(packages, target, where="the requirements")
+        resolved = job.select(packages, where="the requirements")
         _merge(chosen, _with_allowed_hashes(resolved, resolvable, job), "the requirements")
     return [chosen[name] for name in sorted(chosen)]
 
@@ -169,9 +176,7 @@ def _with_allowed_hashes(
         settings=job.settings,
         accept=lambda wheel: wheel.digest in allowed[wheel.name],
     )
-    instead = {
-        name: wheel for (name, _), wheels in found.items() if (wheel := best(wheels, job.target))
-    }
+    instead = {name: best(wheels, job.target) or wheels[0] for (name, _), wheels in found.items()}
     refused = [wheel for wheel in wrong if wheel.name not in instead]
     if refused:
         raise HashMismatch(
@@ -199,25 +204,3 @@ def _allowed(entries: Sequence[str], root: Path) -> Mapping[str, frozenset[str]]
                 name: allowed.get(name, frozenset()) | hashes for name, hashes in source.items()
             }
     return allowed
-
-
-def addressed(candidates: list[Candidate], job: Job) -> dict[str, tuple[str, ...]]:
-    """Addresses by digest; wheels that a lock file named by hash alone are looked for."""
-    urls: dict[str, tuple[str, ...]] = {
-        wheel.digest: (wheel.url,) for wheel in candidates if wheel.url
-    }
-    bare = [wheel for wheel in candidates if wheel.url is None]
-    if bare:
-        digests = {wheel.digest for wheel in bare}
-        pins = [(wheel.name, wheel.version) for wheel in bare]
-        found = wheel_index.find(
-            pins,
-            root=job.root,
-            target=job.target,
-            settings=job.settings,
-            accept=lambda wheel: wheel.digest in digests,
-        )
-        urls |= {
-            wheel.digest: (wheel.url,) for wheels in found.values() for wheel in wheels if wheel.url
-        }
-    return urls

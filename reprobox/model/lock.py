@@ -22,6 +22,30 @@ class Deb:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sdist:
+    """A source distribution, or the tree of a commit."""
+
+    filename: str
+    sha256: str
+    size: int
+    commit: str | None = None
+    """The git commit whose tree it is (`git+URL` requirements)."""
+    subdirectory: str | None = None
+    """The project's directory in the tree, where it is not the top."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """How a wheel was made of a source distribution: once, in the lock's own base image."""
+
+    sdist: Sdist
+    requires: tuple[Wheel, ...]
+    """The build environment: what the build backend asked for, and all that needs."""
+    repeats: bool
+    """Whether a second build gave the same bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Wheel:
     """A Python wheel."""
 
@@ -30,6 +54,32 @@ class Wheel:
     filename: str
     sha256: str
     size: int
+    built: Built | None = later(None)  # noqa: RUF009
+    """For a wheel that no index has: what it was made of."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildSystem:
+    """How the wheel of a source distribution is made (PEP 517, PEP 518)."""
+
+    directory: str
+    """Of the project in the archive."""
+    backend: str
+    backend_path: tuple[str, ...] = ()
+    epoch: int
+    """SOURCE_DATE_EPOCH: the newest time in the archive, seconds since 1970."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What a build of a source distribution gave."""
+
+    filename: str = ""
+    sha256: str = ""
+    size: int = 0
+    repeats: bool = False
+    needs: tuple[str, ...] = ()
+    """Requirements that the backend asked for and did not have; then there is no wheel yet."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import IO, Any, Protocol
 from reprobox.kit.canon import Digest
 from reprobox.model.home import EngineHome
 from reprobox.model.image import EngineImage
+from reprobox.model.lock import BuildSystem, Lock, Made, Sdist
 from reprobox.model.outcome import Container, ContainerState
 
 
@@ -87,6 +88,27 @@ class Step(Protocol):
 
     def export(self) -> Iterator[bytes]:
         """The whole root file system as tar chunks."""
+
+    def archive(self, path: str) -> Iterator[bytes]:
+        """One file or directory of it as tar chunks; the members begin with its base name."""
+
+
+class WheelMaker(Protocol):
+    """Makes a wheel of a source distribution in a container without network."""
+
+    def __call__(
+        self, sdist: Sdist, build: BuildSystem, system: Lock, given: tuple[str, ...]
+    ) -> Made:
+        """The wheel, in the store.
+
+        Args:
+            system: base, Debian packages and interpreter to build on; its wheels are the build
+                environment.
+            given: requirements that the backend asked for in an earlier attempt.
+
+        Raises:
+            BuildError: the backend failed, with the end of its log.
+        """
 
 
 class ImageEngine(Protocol):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from reprobox.model.later import later
+
 BaseKind = Literal["debian", "registry", "dockerfile", "archive"]
 Profile = Literal["observe", "same-machine", "portable-avx2", "portable-any"]
 
@@ -41,6 +43,8 @@ class Environment:
     """Add a layer of unchecked-hash .pyc files, compiled by the image's own interpreter."""
     image_env: dict[str, str] = field(default_factory=dict)
     """Environment variables of the image, such as NVIDIA_VISIBLE_DEVICES."""
+    build: bool = later(True)
+    """Whether source distributions are built into wheels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +71,7 @@ class InputIntent:
 
 
 STDOUT = "<stdout>"
-"""The pattern that stands for what the run wrote to stdout: `bytes` lets it count, `ignore` never."""
+"""The pattern that stands for the run's stdout: `bytes` lets it count, `ignore` never."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +146,7 @@ class Spec:
     network: str = "none"
     env: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
-    """Name in the container to host source: `env:NAME` or `file:PATH`. Values are never recorded."""
+    """Name in the container to its source here, `env:NAME` or `file:PATH`. No value is recorded."""
     writable_root: bool = False
     capabilities: tuple[str, ...] = ()
     name: str | None = None

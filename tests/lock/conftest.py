@@ -67,12 +67,14 @@ def lock(root: Path, objects: ObjectStore, talk: Talk) -> Locker:
         previous: Lock | None = None,
         python: str = "3.11",
         now: int = NOW,
+        build: bool = True,
         **more: object,
     ) -> Lock:
         env = Environment(
             base=BaseIntent(kind="archive", reference="base.tar"),
             python=python,
             requirements=requirements,
+            build=build,
         )
         return resolve.resolve(
             env,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from lock_world import NOW, Index, Locker, Talk, rootfs, served, sha256, wheel_bytes
+from lock_world import NOW, Index, Locker, Talk, rootfs, sdist_bytes, served, sha256, wheel_bytes
 
-from reprobox.errors import FetchError, HashMismatch, ResolveError
+from reprobox.errors import BuildError, FetchError, HashMismatch, ResolveError
 from reprobox.model.lock import Lock
 from reprobox.store.objects import ObjectStore
 
@@ -125,11 +125,22 @@ def test_uvs_own_settings_come_before_pips(
         assert _versions(lock("alpha")) == {"alpha": "3.0"}
 
 
-def test_source_only_is_refused_with_the_way_out(lock: Locker, index: Index) -> None:
+def test_a_source_that_cannot_be_read_is_named_with_its_version(lock: Locker, index: Index) -> None:
     index.files["alpha-1.0.tar.gz"] = b"source"
-    with pytest.raises(ResolveError, match="alpha has no wheel") as caught:
+    with pytest.raises(BuildError, match=r"the source distribution of alpha 1\.0 cannot be read"):
         lock("alpha==1.0")
-    assert "pip wheel --no-deps 'alpha'" in caught.value.next_step
+
+
+def test_static_metadata_is_enough_to_resolve_and_build_no_then_refuses(
+    lock: Locker, index: Index
+) -> None:
+    index.add("alpha", "0.5")
+    index.add("beta", "1.0")
+    index.files["alpha-1.0.tar.gz"] = sdist_bytes("alpha", "1.0", requires=("beta",))
+    with pytest.raises(ResolveError, match="no wheel for 1 package") as caught:
+        lock("alpha", build=False)
+    assert caught.value.why.startswith("alpha 1.0: it comes as source only (sdist)")
+    assert "pip wheel --no-deps 'alpha==1.0'" in caught.value.next_step
 
 
 def test_wheels_for_other_systems_only_are_refused(lock: Locker, index: Index) -> None:

@@ -69,6 +69,19 @@ def wheel_bytes(
     return buffer.getvalue()
 
 
+def sdist_bytes(name: str, version: str, requires: tuple[str, ...] = ()) -> bytes:
+    """A source distribution with static metadata (PEP 643)."""
+    lines = [f"Metadata-Version: 2.2\nName: {name}\nVersion: {version}"]
+    lines += [f"Requires-Dist: {line}" for line in requires]
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w:gz") as archive:
+        for path, text in (("PKG-INFO", "\n".join(lines) + "\n"), ("setup.py", "raise SystemExit")):
+            member = tarfile.TarInfo(f"{name}-{version}/{path}")
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+    return plain.getvalue()
+
+
 def sha256(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 

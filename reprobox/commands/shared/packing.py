@@ -133,6 +133,11 @@ def _add_image(context: Context, packing: Packing, record: Record, parts: Sequen
 
 def _named(lock: Lock) -> set[str]:
     """Everything that a lock names by hash."""
-    return {wheel.sha256 for wheel in lock.wheels} | {
-        package.sha256 for package in (*lock.debs, *lock.base.packages)
-    }
+    from reprobox.lock.fetch import origins
+
+    made_of = {digest for wheel in lock.wheels for digest in origins(wheel)}
+    return (
+        {wheel.sha256 for wheel in lock.wheels}
+        | made_of
+        | {package.sha256 for package in (*lock.debs, *lock.base.packages)}
+    )

@@ -104,7 +104,9 @@ def _package(
     entry: dict[str, Any], files: dict[str, Any], reached: AbstractSet[str], target: Target
 ) -> Package:
     offers = entry.get("files") or files.get(entry["name"], [])
-    wheels = tuple(found for offer in offers if (found := _candidate(offer)))
+    found = [one for offer in offers if (one := _candidate(offer))]
+    wheels = tuple(one for one in found if one.is_wheel)
+    sources = [one for one in found if not one.is_wheel]
     kind = entry.get("source", {}).get("type", "")
     other = {"git": ("vcs",), "directory": ("directory",)}.get(kind, ("sdist",))
     return Package(
@@ -113,6 +115,7 @@ def _package(
         applies=_applies(entry, reached, target),
         wheels=wheels,
         other=other,
+        source=sources[0] if sources else None,
     )
 
 

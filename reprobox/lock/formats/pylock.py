@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,6 @@ from reprobox.errors import LockInvalid, NewerFormat, ResolveError
 from reprobox.lock.candidate import Candidate, best, filename_of, offered
 from reprobox.lock.target import Target
 
-BUILD_ONCE = (
-    "build each once into a wheel (`pip wheel --no-deps NAME==VERSION -w DIR`), name DIR in pip's "
-    "find-links, and lock again: "
-    "the lock then names that wheel by its hash"
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Package:
@@ -33,6 +27,8 @@ class Package:
     wheels: tuple[Candidate, ...]
     other: tuple[str, ...]
     """What there is besides wheels: sdist, vcs, directory, archive."""
+    source: Candidate | None = None
+    """The source distribution, where it has a hash."""
 
 
 def parse(text: str, *, where: str, directory: Path, target: Target) -> list[Package]:
@@ -104,11 +100,11 @@ def _marker_values(document: dict[str, Any], target: Target) -> dict[str, Any]:
 
 def _package(entry: dict[str, Any], directory: Path, values: dict[str, Any]) -> Package:
     marker = entry.get("marker")
-    offers = [*entry.get("wheels", [])]
-    archive = entry.get("archive")
-    if archive and filename_of(archive.get("url") or archive.get("path", "")).endswith(".whl"):
-        offers.append(archive)
-    wheels = tuple(found for offer in offers if (found := _candidate(offer, directory)))
+    files = [*entry.get("wheels", [])]
+    files += [entry[kind] for kind in ("archive", "sdist") if kind in entry]
+    offers = [found for offer in files if (found := _candidate(offer, directory))]
+    wheels = tuple(offer for offer in offers if offer.is_wheel)
+    sources = [offer for offer in offers if not offer.is_wheel]
     other = tuple(kind for kind in ("vcs", "directory", "archive", "sdist") if kind in entry)
     version = entry.get("version") or (wheels[0].version if wheels else "")
     applies = marker is None or Marker(marker).evaluate(values, context="lock_file")
@@ -118,54 +114,79 @@ def _package(entry: dict[str, Any], directory: Path, values: dict[str, Any]) -> 
         applies=applies,
         wheels=wheels,
         other=other,
+        source=sources[0] if sources else None,
     )
 
 
 def _candidate(offer: dict[str, Any], directory: Path) -> Candidate | None:
-    url = offer.get("url") or (directory / offer["path"]).resolve().as_uri()
+    url = offer.get("url")
+    if url is None and "path" not in offer:
+        return None
+    place = url or (directory / offer["path"]).resolve().as_uri()
     sha256 = offer.get("hashes", {}).get("sha256")
     return (
-        offered(url, offer.get("name") or filename_of(url), sha256, offer.get("size"))
+        offered(place, offer.get("name") or filename_of(place), sha256, offer.get("size"))
         if sha256
         else None
     )
 
 
-def select(packages: Iterable[Package], target: Target, *, where: str) -> list[Candidate]:
-    """The best wheel of each package that applies.
+def select(
+    packages: Iterable[Package], target: Target, *, where: str, build: bool = True
+) -> list[Candidate]:
+    """The best wheel of each package that applies, else its source distribution.
+
+    Args:
+        build: whether source distributions are built into wheels.
 
     Raises:
-        ResolveError: some have none, with the reason for each.
+        ResolveError: some have neither, with the reason for each.
     """
     chosen: list[Candidate] = []
     refused: list[str] = []
+    pins: list[str] = []
     for package in packages:
         if not package.applies:
             continue
-        wheel = best(package.wheels, target)
-        if wheel is None:
+        found = best(package.wheels, target) or (package.source if build else None)
+        if found is None:
             refused.append(f"{package.name} {package.version}: {_reason(package)}")
+            pins += [f"{package.name}=={package.version}"] if package.source else []
         else:
-            chosen.append(wheel)
+            chosen.append(found)
     if refused:
         raise ResolveError(
             f"{where}: no wheel for {len(refused)} package(s)",
             why="\n".join(refused),
-            next_step=BUILD_ONCE,
+            next_step=build_once(pins) if pins else _NO_SOURCE,
         )
     return chosen
 
 
+_NO_SOURCE = "ask for versions that have a wheel for this interpreter and platform"
+
+
+def build_once(pins: Sequence[str]) -> str:
+    """How the wheels of source distributions are made by hand."""
+    words = " ".join(f"'{pin}'" for pin in pins)
+    return (
+        f"take `build: no` out of the config, or build once by hand: `pip wheel --no-deps {words} "
+        "-w DIR`, name DIR in pip's find-links, and lock again"
+    )
+
+
 def _reason(package: Package) -> str:
+    if "vcs" in package.other or "directory" in package.other:
+        return "it comes from a repository or directory, which has no hash to lock"
+    if package.source is not None:
+        return "it comes as source only (sdist), and the config says `build: no`"
     if package.wheels:
         return (
             "none of its wheels fits this interpreter and platform ("
             + ", ".join(_shortest(package))
             + ")"
         )
-    if "vcs" in package.other or "directory" in package.other:
-        return "it comes from a repository or directory, which has no hash to lock"
-    return "it comes as source only (sdist); building it runs code that no hash can pin"
+    return "it has neither a wheel nor a source distribution with a sha256"
 
 
 def _shortest(package: Package) -> Iterator[str]:
