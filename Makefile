@@ -2,8 +2,9 @@
 # make test   the same set-up, then the whole test suite
 # make torture   every harness at full length (about forty minutes); prints the tables of docs/reliability.md; ARGS=--quick for a part
 # make engines   one lock on five engines (needs root and mmdebstrap), build times beside peers, and the figures of docs/images.md
+# make runtimes   the digests of the injected runtimes of releases, computed again from their sources
 # make cuda      the CUDA image of images/gpu and its figures: 3 GB to fetch, 12 GB of disk for a moment
-.PHONY: demo test lint bench torture engines cuda clean
+.PHONY: runtimes demo test lint bench torture engines cuda clean
 
 demo:
 	@scripts/setup
@@ -37,6 +38,9 @@ engines:
 cuda:
 	@scripts/setup
 	@.venv/bin/python benchmarks/images.py --cuda --page docs/images.md
+
+runtimes:
+	@scripts/runtimes
 
 clean:
 	rm -rf .demo .tools .pytest_cache .mypy_cache .ruff_cache

@@ -9,7 +9,7 @@ import typer
 from reprobox.cli import verdicts
 from reprobox.cli.check import _operation
 from reprobox.cli.messages import Talk
-from reprobox.cli.options import JSON, RUN, TRUST, open_context, talk_of
+from reprobox.cli.options import JSON, RUN, TRUST, TRUST_RUNTIME, open_context, talk_of
 from reprobox.model import codec
 
 
@@ -25,6 +25,7 @@ def explain(
         bool, typer.Option("--secrets", help="Give my secrets to runs from elsewhere too.")
     ] = False,
     trust: TRUST = False,
+    trust_runtime: TRUST_RUNTIME = False,
     as_json: JSON = False,
 ) -> None:
     """Find where two runs part: step, tensor, operation.
@@ -44,7 +45,13 @@ def explain(
 
     talk = talk_of(ctx)
     found = explain_.explain(
-        open_context(ctx), left, right, operations=operations, secrets=secrets, trust=trust
+        open_context(ctx),
+        left,
+        right,
+        operations=operations,
+        secrets=secrets,
+        trust=trust,
+        trust_runtime=trust_runtime,
     )
     if as_json:
         talk.data({**codec.to_json(found), "verdict": verdicts.as_json(found.verdict)})

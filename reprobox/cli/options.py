@@ -52,6 +52,14 @@ TRUST = Annotated[
         "asks for.",
     ),
 ]
+TRUST_RUNTIME = Annotated[
+    bool,
+    typer.Option(
+        "--trust-runtime",
+        help="Inject the runtime that a run from elsewhere brought along, though no release of "
+        "reprobox had it.",
+    ),
+]
 JSON = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, errors too.")]
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from reprobox.cli import verdicts
-from reprobox.cli.options import GPUS, JSON, NAME, RUN, TRUST, open_context, talk_of
+from reprobox.cli.options import GPUS, JSON, NAME, RUN, TRUST, TRUST_RUNTIME, open_context, talk_of
 from reprobox.cli.run import Streams
 
 
@@ -20,6 +20,7 @@ def replay(
         bool, typer.Option("--secrets", help="Give my secrets to a run from elsewhere too.")
     ] = False,
     trust: TRUST = False,
+    trust_runtime: TRUST_RUNTIME = False,
     as_recorded: Annotated[
         bool,
         typer.Option(
@@ -53,6 +54,7 @@ def replay(
         name=name,
         secrets=secrets,
         trust=trust,
+        trust_runtime=trust_runtime,
         as_recorded=as_recorded,
     )
     if as_json:

@@ -107,6 +107,7 @@ def _lines(record: Record) -> list[tuple[str, str]]:
         ("author", intent.source.author or "unknown"),
         ("image", asked.image),
         ("lock", asked.lock),
+        ("runtime", _runtime(asked.runtime)),
         ("profile", f"{asked.profile}, seed {asked.seed}, {counted(asked.threads, 'thread')}"),
         *_loosened(record),
         ("inputs", ", ".join(f"{pin.path} ({human(pin.size)})" for pin in asked.inputs) or "none"),
@@ -121,6 +122,21 @@ def _lines(record: Record) -> list[tuple[str, str]]:
             ),
         ),
     ]
+
+
+def _runtime(digest: str) -> str:
+    """What was injected, and whose that is."""
+    from reprobox.runtime import releases
+
+    version = releases.release_of(digest)
+    whose = (
+        f"of reprobox {version}"
+        if version
+        else "of this reprobox"
+        if releases.is_known(digest)
+        else "of no release of reprobox"
+    )
+    return f"{digest}  {whose}"
 
 
 def _loosened(record: Record) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from reprobox.attest import dsse, sshsig, statement, statement_check
+from reprobox.commands.shared import policy
 from reprobox.context import Context
 from reprobox.errors import ReproboxError, SignatureRefused, UsageError
 from reprobox.executor import reconcile
@@ -89,11 +90,15 @@ def attest(context: Context, reference: str, key: Path | None) -> list[Attested]
 
 
 def _confirmable(context: Context, replay: Record, digest: str) -> tuple[Record, Verdict] | None:
-    """The original and the verdict, where the replay ended the same and the original is here."""
+    """The original and the verdict, where the replay ended the same, the original is here, and its
+    injected runtime is one that could not have been made for the purpose.
+    """
     original_id = replay.intent.replay_of
     if original_id is None or not context.runs.has(original_id):
         return None
     original, original_digest = context.runs.record(original_id)
+    if policy.has_foreign_runtime(context, replay):
+        return None
     for verdict in context.runs.verdicts(replay.id):
         about = (verdict.left, verdict.right, verdict.left_record, verdict.right_record)
         if verdict.same and about == (original.id, replay.id, original_digest, digest):

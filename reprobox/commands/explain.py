@@ -44,12 +44,13 @@ def explain(
     operations: bool,
     secrets: bool = False,
     trust: bool = False,
+    trust_runtime: bool = False,
 ) -> Explained:
     """Compares two runs and finds where they part.
 
     Args:
         operations: trace the operations of the first differing step.
-        secrets, trust: as `replay`.
+        secrets, trust, trust_runtime: as `replay`.
 
     Raises:
         whatever `replay` raises for either run.
@@ -62,7 +63,7 @@ def explain(
     if seen.get("state") == "different" and _exact(seen) and not operations:
         return Explained(verdict=verdict, first=seen)
     with Trials(context) as trials:
-        return _Search(context, trials, (ours, theirs), secrets, trust).find(
+        return _Search(context, trials, (ours, theirs), secrets, trust, trust_runtime).find(
             verdict, seen, operations=operations
         )
 
@@ -88,6 +89,7 @@ class _Search:
     runs: tuple[str, str]
     secrets: bool
     trust: bool
+    trust_runtime: bool
 
     def find(self, verdict: Verdict, seen: dict[str, Any], *, operations: bool) -> Explained:
         """First the step, where the trails are too coarse to tell, then the operation."""
@@ -171,6 +173,7 @@ class _Search:
             tags=("explain",),
             secrets=self.secrets,
             trust=self.trust,
+            trust_runtime=self.trust_runtime,
         )
         return Trial(intent=made.intent, job=made.job)
 

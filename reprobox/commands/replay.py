@@ -57,6 +57,7 @@ def replay(
     gpus: str | None = None,
     secrets: bool = False,
     trust: bool = False,
+    trust_runtime: bool = False,
     as_recorded: bool = False,
 ) -> Replayed:
     """Runs a recorded run again and compares.
@@ -67,6 +68,8 @@ def replay(
         secrets: give this machine's secrets also to a run that came from elsewhere.
         trust: let a run that came from elsewhere be less isolated than the default, as it was where
             it was made.
+        trust_runtime: inject the runtime that a run from elsewhere brought along, though no release
+            of reprobox had it.
         as_recorded: set the recorded CPU dispatch class by the libraries' own knobs. They are part
             of the environment, so the replay has another identity than the original, which the
             verdict says.
@@ -84,7 +87,15 @@ def replay(
     original, digest = context.runs.record(run_id)
     knobs = forecast_.knobs(original) if as_recorded else {}
     made = ready(
-        context, original, digest, name=name, gpus=gpus, secrets=secrets, trust=trust, env=knobs
+        context,
+        original,
+        digest,
+        name=name,
+        gpus=gpus,
+        secrets=secrets,
+        trust=trust,
+        trust_runtime=trust_runtime,
+        env=knobs,
     )
     if made.image_tier != "local":
         context.progress.note(
@@ -133,6 +144,7 @@ def ready(
     gpus: str | None = None,
     secrets: bool = False,
     trust: bool = False,
+    trust_runtime: bool = False,
 ) -> Ready:
     """Finds again what a record names and makes the intent of a run of it; arguments and errors as
     `replay`.
@@ -144,7 +156,7 @@ def ready(
     run.refuse_name(name)
     asked = original.intent.runspec
     _require_agreement(original)
-    trust_.require(context, original, trusted=trust)
+    trust_.require(context, original, trusted=trust, runtime=trust_runtime)
     run.refuse_impossible(context, asked.profile, gpus or asked.gpus)
     given = run.secrets_again(context, original, trusted=secrets)
     inputs = find_inputs(context, asked.inputs)

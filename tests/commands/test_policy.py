@@ -11,11 +11,16 @@ from typing import Any
 import pytest
 from flow_project import Project
 
+from reprobox.cli.messages import Talk
+from reprobox.commands.shared import policy
+from reprobox.context import Context
 from reprobox.errors import NotTrusted, SourceError
 from reprobox.kit import canon
 from reprobox.model import codec
 from reprobox.model.record import Record
 from reprobox.model.runspec import InputPin
+from reprobox.runtime import runtime_pack
+from reprobox.store.objects import ObjectStore
 
 pytestmark = pytest.mark.engine
 
@@ -68,6 +73,32 @@ def test_a_run_that_loosens_the_default_is_named_and_needs_trust(
     ):
         assert line in said.err
     assert len(there.runs()) == 1
+
+
+def test_a_runtime_of_no_release_needs_a_consent_of_its_own_and_confirms_nothing(
+    project: Project, tmp_path: Path
+) -> None:
+    files = runtime_pack.payload()
+    files["sitecustomize.py"] += b"# others could write anything here\n"
+    runtime = runtime_pack.put(files, ObjectStore(project.top / ".reprobox"))
+    there = forged(project, tmp_path, runtime=runtime)
+    assert f"{runtime}  of no release of reprobox" in there("show", "theirs").out
+    for words in (("replay", "theirs"), ("replay", "theirs", "--trust")):
+        said = there(*words)
+        assert said.code == NotTrusted.code, said.err
+        assert "--trust-runtime" in said.err
+    assert len(there.runs()) == 1
+    said = there("replay", "theirs", "--trust-runtime", "--json")
+    assert said.code == 0, said.err
+    context = Context(start=there.top, progress=Talk(quiet=True, color=False, debug=False))
+    replay, original = (context.runs.record(run)[0] for run in there.runs())
+    assert replay.intent.replay_of == original.id
+    assert policy.has_foreign_runtime(context, original)
+    assert policy.has_foreign_runtime(context, replay)
+    ours = replace(original.intent.runspec, runtime=runtime_pack.digest(runtime_pack.payload()))
+    assert not policy.has_foreign_runtime(
+        context, replace(original, intent=replace(original.intent, runspec=ours))
+    )
 
 
 def test_a_trusted_run_is_replayed_as_it_was_asked_for(project: Project, tmp_path: Path) -> None:

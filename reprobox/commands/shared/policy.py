@@ -1,5 +1,5 @@
-"""What somebody else's run may do here: no more than the default allows, unless its replayer says
-so.
+"""What a run that was made elsewhere may do here: no more than the default allows, and with a
+runtime of reprobox's own, unless its replayer consents to more.
 """
 
 from __future__ import annotations
@@ -11,10 +11,15 @@ from reprobox.errors import NotTrusted
 from reprobox.kit.text import shown
 from reprobox.model.record import Record
 from reprobox.model.runspec import RunSpec
+from reprobox.runtime import releases
 
 
-def require(context: Context, original: Record, *, trusted: bool) -> None:
+def require(context: Context, original: Record, *, trusted: bool, runtime: bool = False) -> None:
     """Lets a run through that was made here, that asks for nothing special, or that is trusted.
+
+    Args:
+        trusted: consent to weaker isolation.
+        runtime: consent to an injected runtime that no release of reprobox had.
 
     Secrets are asked for separately (`run.secrets_again`): trusting a program with the network is
     not trusting it with a password.
@@ -22,6 +27,15 @@ def require(context: Context, original: Record, *, trusted: bool) -> None:
     Raises:
         NotTrusted: naming everything that is looser than the default.
     """
+    if not runtime and has_foreign_runtime(context, original):
+        raise NotTrusted(
+            f"run {original.id} came from elsewhere with an injected runtime of its own, so it was "
+            "not started",
+            why=f"  {original.intent.runspec.runtime}: no release of reprobox had it. It runs "
+            "before the program does, and can change all that the program computes.",
+            next_step="if you trust whoever made it: --trust-runtime; what it computes is no "
+            "confirmation of the original even then",
+        )
     if trusted or context.runs.started(original.id) is not None:
         return
     if wanted := list(loosened(original.intent.runspec)):
@@ -31,6 +45,21 @@ def require(context: Context, original: Record, *, trusted: bool) -> None:
             why="\n".join(f"  {shown(line)}" for line in wanted),
             next_step="look at what it runs (reprobox show, git show); if you trust it: --trust",
         )
+
+
+def has_foreign_runtime(context: Context, record: Record) -> bool:
+    """Whether a run, or the first of those that it is a replay of, came from elsewhere with an
+    injected runtime that is neither of a release nor this reprobox's own.
+    """
+    if releases.is_known(record.intent.runspec.runtime):
+        return False
+    first, seen = record, {record.id}
+    while (above := first.intent.replay_of) is not None:
+        if above in seen or not context.runs.has(above):
+            return True
+        seen.add(above)
+        first = context.runs.record(above)[0]
+    return context.runs.started(first.id) is None
 
 
 def loosened(asked: RunSpec) -> Iterator[str]:
