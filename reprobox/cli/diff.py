@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from reprobox.cli import verdicts
+from reprobox.cli import tables
 from reprobox.cli.options import JSON, RUN, open_context, talk_of
 
 
@@ -16,11 +16,12 @@ def diff(ctx: typer.Context, left: RUN, right: RUN, as_json: JSON = False) -> No
     Example:  reprobox diff latest~1 latest
     """
     from reprobox.commands import diff as command
+    from reprobox.views import verdict as view
 
     talk = talk_of(ctx)
     found = command.diff(open_context(ctx), left, right)
     if as_json:
-        talk.data(verdicts.as_json(found))
+        talk.data(view.as_json(found))
     else:
-        verdicts.show(talk, found)
-    raise typer.Exit(verdicts.exit_code(found))
+        tables.draw(talk, view.sections(found))
+    raise typer.Exit(found.result.code)

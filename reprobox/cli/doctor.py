@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from reprobox.cli import tables
 from reprobox.cli.options import JSON, open_context, run_ids, talk_of
 
 
@@ -25,6 +26,7 @@ def doctor(
     Example:  reprobox doctor latest
     """
     from reprobox.commands import doctor as command
+    from reprobox.views import doctor as view
 
     talk = talk_of(ctx)
     context = open_context(ctx)
@@ -32,17 +34,4 @@ def doctor(
     if as_json:
         talk.data(found)
         return
-    for key, value in found.items():
-        for number, line in enumerate(_lines(value)):
-            talk.line(f"{'' if number else key:<12}{line}")
-
-
-def _lines(value: object) -> list[str]:
-    if isinstance(value, dict):
-        return [f"{name}: {text}" for name, text in value.items()]
-    # What is in the way of a replay is told with its reasons, in several lines.
-    return (
-        [line for item in value for line in str(item).split("\n")] or ["nothing"]
-        if isinstance(value, list)
-        else [str(value)]
-    )
+    tables.draw(talk, view.sections(found))

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from reprobox.cli import verdicts
-from reprobox.cli.check import _operation
-from reprobox.cli.messages import Talk
+from reprobox.cli import tables
 from reprobox.cli.options import JSON, RUN, TRUST, TRUST_RUNTIME, open_context, talk_of
-from reprobox.model import codec
 
 
 def explain(
@@ -42,6 +39,7 @@ def explain(
     Example:  reprobox explain latest~1 latest --operations
     """
     from reprobox.commands import explain as explain_
+    from reprobox.views import explain as view
 
     talk = talk_of(ctx)
     found = explain_.explain(
@@ -54,16 +52,7 @@ def explain(
         trust_runtime=trust_runtime,
     )
     if as_json:
-        talk.data({**codec.to_json(found), "verdict": verdicts.as_json(found.verdict)})
+        talk.data(view.as_json(found))
     else:
-        _show(talk, found)
-    raise typer.Exit(verdicts.exit_code(found.verdict))
-
-
-def _show(talk: Talk, found: Any) -> None:
-    verdicts.show(talk, found.verdict)
-    if found.first and found.first != found.verdict.trail:
-        for line in verdicts.trail(found.first):
-            talk.line(f"with a trail at each step: {line}")
-    for line in (*_operation(found.operation), *found.notes):
-        talk.line(line)
+        tables.draw(talk, view.sections(found))
+    raise typer.Exit(found.verdict.result.code)

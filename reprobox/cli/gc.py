@@ -7,10 +7,9 @@ from typing import Annotated
 import typer
 
 from reprobox.cli import tables
-from reprobox.cli.messages import human
 from reprobox.cli.options import JSON, OWN, open_context, talk_of
 from reprobox.errors import UsageError
-from reprobox.kit.units import counted, seconds_of
+from reprobox.kit.units import counted, human, seconds_of
 
 _SHOWN = 20
 

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from reprobox.cli.messages import human
 from reprobox.cli.options import JSON, RUN, open_context, talk_of
-from reprobox.kit.units import counted
+from reprobox.kit.units import counted, human
 
 
 def get(

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from reprobox.cli import tables
 from reprobox.cli.options import JSON, RUN, open_context, talk_of
 
 
@@ -31,6 +30,7 @@ def logs(
     from reprobox.commands import logs as command
     from reprobox.commands import wait as ending
     from reprobox.executor import reconcile
+    from reprobox.views import run as view
 
     talk = talk_of(ctx)
     context = open_context(ctx)
@@ -49,4 +49,4 @@ def logs(
             target.flush()
     if follow:
         for record in ending.wait(context, [run]):
-            talk.note(tables.ended(record))
+            talk.note(view.end(record))

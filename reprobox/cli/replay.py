@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from reprobox.cli import verdicts
+from reprobox.cli import tables
 from reprobox.cli.options import GPUS, JSON, NAME, RUN, TRUST, TRUST_RUNTIME, open_context, talk_of
 from reprobox.cli.run import Streams
 
@@ -42,6 +42,7 @@ def replay(
     """
     from reprobox.commands import replay as flow
     from reprobox.executor.attach import Watcher
+    from reprobox.views import verdict as view
 
     talk = talk_of(ctx)
     context = open_context(ctx)
@@ -58,7 +59,7 @@ def replay(
         as_recorded=as_recorded,
     )
     if as_json:
-        talk.data({**verdicts.as_json(done.verdict), "image_tier": done.image_tier})
+        talk.data({**view.as_json(done.verdict), "image_tier": done.image_tier})
     else:
-        verdicts.show(talk, done.verdict)
-    raise typer.Exit(verdicts.exit_code(done.verdict))
+        tables.draw(talk, view.sections(done.verdict))
+    raise typer.Exit(done.verdict.result.code)

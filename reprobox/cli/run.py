@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from reprobox.cli import tables
 from reprobox.cli.options import CONFIG, GPUS, JSON, NAME, config_first, open_context, talk_of
 
 
@@ -70,6 +69,7 @@ def run(
     from reprobox.commands import run as flow
     from reprobox.executor.attach import Watcher
     from reprobox.model.record import Intent
+    from reprobox.views import run as view
 
     talk = talk_of(ctx)
     config, overrides = config_first(config, overrides or [])
@@ -92,6 +92,13 @@ def run(
         ) if as_json else talk.line(record.id)
         return
     if as_json:
-        talk.data(tables.run_summary(context, record))
-    tables.after_run(talk, context, record)
+        talk.data({"id": record.id, "path": str(context.runs.path(record.id)), "record": record})
+    path = context.runs.path(record.id) / "outputs"
+    for line in view.ended(record, str(_from_here(path))):
+        talk.note(line)
     raise typer.Exit(record.exit.status)
+
+
+def _from_here(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

@@ -1,54 +1,57 @@
-"""Values for people. rich is imported when a table is drawn, not before."""
+"""Draws tables and sections on the terminal. rich is imported when a table is drawn, not before."""
 
 from __future__ import annotations
 
 import shutil
 import sys
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from reprobox.cli.messages import Talk, human
+from reprobox.cli.messages import Talk
 from reprobox.kit.text import shortened, shown
-from reprobox.kit.units import counted
 
 if TYPE_CHECKING:
-    from reprobox.context import Context
-    from reprobox.model.record import Record
+    from rich.text import Text
+
+    from reprobox.views.blocks import Cell, Section
     from reprobox.views.run_list import Column
 
-_MANY = 10
-"""Remarks of a kind; the rest are counted."""
 _UNWATCHED = 1000
 """Columns where stdout is no terminal: nothing is folded for a program that reads it."""
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
 
-class Painted(str):
-    """Text of our own with its colours."""
+def draw(talk: Talk, sections: Iterable[Section]) -> None:
+    """Draws the blocks of sections, one below the other."""
+    from reprobox.views.blocks import Table
+
+    for section in sections:
+        for block in section.blocks:
+            if isinstance(block, Table):
+                table(talk, block.columns, block.rows, right=block.right)
+            else:
+                talk.line(_painted(talk, shown(block.text), block.style), trusted=True)
+
+
+def _painted(talk: Talk, text: str, style: str) -> str:
+    return f"\033[{_CODES[style]}m{text}\033[0m" if talk.color and style else text
 
 
 def table(
     talk: Talk,
     columns: Sequence[str],
-    rows: Iterable[Sequence[str | tuple[str, ...]]],
+    rows: Iterable[Sequence[Cell]],
     right: Sequence[str] = (),
 ) -> None:
     """A borderless table on stdout. A cell is one line whatever is in it; a tuple is several."""
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     drawn = Table(box=None, pad_edge=False, header_style="bold" if talk.color else "")
     for column in columns:
         drawn.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(
-            *(
-                Text.from_ansi(cell) if isinstance(cell, Painted) else Text(_cell(cell))
-                for cell in row
-            )
-        )
+        drawn.add_row(*(_cell(talk, cell) for cell in row))
     watched = sys.stdout.isatty()
     console = Console(
         no_color=not talk.color, highlight=False, width=None if watched else _UNWATCHED
@@ -82,84 +85,11 @@ def fitted(talk: Talk, columns: Sequence[Column], colors: Mapping[str, Mapping[s
         talk.line("  ".join(parts).rstrip(), trusted=True)
 
 
-def _cell(cell: str | tuple[str, ...]) -> str:
-    return "\n".join(
-        shortened(shown(line)) for line in (cell if isinstance(cell, tuple) else (cell,))
-    )
+def _cell(talk: Talk, cell: Cell) -> Text:
+    from rich.text import Text
 
-
-def took(seconds: float | None) -> str:
-    """How long a run took; nothing while it goes."""
-    from reprobox.model.record import UNKNOWN
-
-    return "" if seconds is None else "unknown" if seconds == UNKNOWN else f"{seconds:.1f} s"
-
-
-def lasted(record: Record) -> str:
-    """`after 1.5 s`."""
-    from reprobox.model.record import UNKNOWN
-
-    return (
-        "after an unknown time" if record.duration == UNKNOWN else f"after {took(record.duration)}"
-    )
-
-
-def run_summary(context: Context, record: Record) -> dict[str, Any]:
-    """The record, and where the run is."""
-    return {"id": record.id, "path": str(context.runs.path(record.id)), "record": record}
-
-
-def ended(record: Record) -> str:
-    """How a run ended, in one line."""
-    from reprobox.store import run_state
-
-    state = run_state.name_of(record.exit.code, record.exit.reason)
-    return f"{record.id}  {state} (exit {record.exit.shown}) {lasted(record)}"
-
-
-def after_run(talk: Talk, context: Context, record: Record) -> None:
-    """A line of talk when a run has ended, and what is remarkable about it."""
-    ended = record.exit
-    how = (
-        f"exit {ended.code}" if ended.reason == "exited" else f"{ended.reason} (exit {ended.code})"
-    )
-    outputs = f"{counted(record.outputs.files, 'output')}, {human(record.outputs.size)}"
-    path = context.runs.path(record.id)
-    here = Path.cwd()
-    place = path.relative_to(here) if path.is_relative_to(here) else path
-    talk.note(f"{record.id}  {how} {lasted(record)}  {outputs}  in {place}/outputs")
-    for line in remarks(record):
-        talk.note(line)
-
-
-def remarks(record: Record) -> Iterator[str]:
-    """What whoever looks at a run should not miss."""
-    from reprobox.commands.shared import forecast
-
-    if record.exit.message:
-        yield record.exit.message
-    yield from _out_of_memory(record)
-    refused = record.outputs.refused
-    yield from (f"not collected: {shortened(path)}" for path in refused[:_MANY])
-    if len(refused) > _MANY:
-        yield f"and {len(refused) - _MANY:,} more were not collected (--json names all)"
-    yield from forecast.outside(record)[:_MANY]
-
-
-def _out_of_memory(record: Record) -> Iterator[str]:
-    """A program may go on without a process that was killed, and end well with less than it meant
-    to do.
-    """
-    kills, limit = record.met.get("oom_kills") or 0, record.intent.runspec.resources.memory
-    if kills and record.exit.reason != "oom":
-        told = f"its memory limit is {limit}" if limit else "the machine had no more"
-        many = counted(kills, "process", "processes")
-        yield f"out of memory: the kernel killed {many} of the run ({told})"
-
-
-def when(seconds: float) -> str:
-    """A UTC time, for people and for sorting; what no calendar has is told in seconds."""
-    try:
-        return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))
-    except (OverflowError, OSError, ValueError):
-        return f"{seconds:g} s after 1970"
+    if isinstance(cell, str):
+        return Text(shortened(shown(cell)))
+    if isinstance(cell, tuple):
+        return Text("\n".join(shortened(shown(line)) for line in cell))
+    return Text.from_ansi(_painted(talk, shortened(shown(cell.text)), cell.style))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reprobox.cli.messages import Talk, human
-from reprobox.kit.units import counted
+from reprobox.cli.messages import Talk
+from reprobox.kit.units import counted, human
 
 if TYPE_CHECKING:
     from reprobox.commands.shared.transfer import Shared
@@ -46,7 +46,8 @@ class _Seen(Exception):
 def _look(talk: Talk, verb: str, dry: bool) -> Callable[[Plan], None]:
     def show(plan: Plan) -> None:
         parts = ", ".join(f"{role} {human(size)}" for role, size in plan.by_role().items())
-        many = f"{counted(len(plan.cards), 'run')}, {counted(len(plan.wanted), 'blob')}, {human(plan.size)}"
+        counts = counted(len(plan.cards), "run"), counted(len(plan.wanted), "blob")
+        many = f"{', '.join(counts)}, {human(plan.size)}"
         talk.note(f"{verb} {many}" + (f": {parts}" if parts else ""))
         if dry:
             raise _Seen

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from reprobox.cli import tables
 from reprobox.cli.options import JSON, open_context, talk_of
 
 
@@ -23,11 +22,12 @@ def wait(
     Example:  reprobox wait $(reprobox run -d config.yaml)
     """
     from reprobox.commands import wait as command
+    from reprobox.views import run as view
 
     talk = talk_of(ctx)
     records = []
     for record in command.wait(open_context(ctx), runs):
-        talk.note(tables.ended(record))
+        talk.note(view.end(record))
         records.append(record)
     if as_json:
         talk.data(

@@ -29,7 +29,7 @@ from reprobox.kit import proc
 from reprobox.kit.units import counted
 from reprobox.model import codec
 from reprobox.model.record import Intent, Record
-from reprobox.model.verdict import Class, Verdict
+from reprobox.model.verdict import Class, TrailComparison, Verdict
 
 LIMIT = 600.0
 """Seconds that each of the two may take; a program that takes no optimizer step of torch is
@@ -37,7 +37,7 @@ otherwise run whole.
 """
 TAG = "preflight"
 _APART = 1.1
-"""Seconds between the two starts at least, so that a clock that is read in whole seconds has moved."""
+"""Seconds between the two starts at least, so that a clock of whole seconds has moved."""
 _OTHER_TMP = {"TMPDIR": passwd.HOME}
 _BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent:\n    sum(range(100000))\n"
 
@@ -48,7 +48,7 @@ class Checked:
 
     result: Class
     steps: int
-    """Optimizer steps that were compared, all optimizers together; 0 for a program that takes none."""
+    """Optimizer steps that were compared, all optimizers together."""
     whole: bool
     """Whether the program came to its own end."""
     exit: int
@@ -61,7 +61,7 @@ class Checked:
     @property
     def same(self) -> bool:
         """Whether nothing differed."""
-        return self.result in ("identical", "equal-under-rule")
+        return self.result.same
 
 
 def check(
@@ -93,14 +93,14 @@ def check(
         first, second = two.run(trail_env(steps))
         found = _judge(context, first, second)
         operation = None
-        if found.trail and found.trail["state"] == "different" and found.trail.get("position"):
+        if found.trail and found.trail.position:
             context.progress.note(
                 "they differ: two more runs, with the operations of the first differing step"
             )
             operation = _operation(two, found.trail)
         return Checked(
             result=found.result,
-            steps=int((found.trail or {}).get("compared", 0)),
+            steps=found.trail.compared if found.trail else 0,
             whole=not _stopped(first) and not _stopped(second),
             exit=first.exit.code,
             verdict=found,
@@ -111,13 +111,13 @@ def check(
 
 def reasons(found: Checked) -> Iterator[str]:
     """What differs and what may be why, in a few lines."""
-    seen = found.verdict.trail or {}
-    if seen.get("state") == "different":
-        yield f"step {seen['step']}: {seen['kind']} {', '.join(seen['tensors'])}".rstrip()
+    seen = found.verdict.trail
+    if seen and seen.state == "different":
+        yield f"step {seen.step}: {seen.kind} {', '.join(seen.tensors or ())}".rstrip()
     yield from (
         f"{file.path}: {file.state}"
         for file in found.verdict.files
-        if file.state in ("different", "missing", "extra")
+        if file.state.implies is Class.DIFFERENT
     )
     if found.operation:
         yield found.operation.sentence()
@@ -194,7 +194,7 @@ def _load() -> Iterator[None]:
 def _judge(context: Context, first: Record, second: Record) -> Verdict:
     found = comparison.compare(context, first.id, second.id, trails=True)
     causes = tuple(cause for cause in found.causes if cause.what != "variable TMPDIR")
-    state = (found.trail or {}).get("state")
+    state = found.trail.state if found.trail else None
     result = found.result
     if "timeout" in (first.exit.reason, second.exit.reason):
         # Cut off at different points, their outputs say nothing; the steps that both have taken do,
@@ -202,15 +202,17 @@ def _judge(context: Context, first: Record, second: Record) -> Verdict:
         failed = any(
             record.exit.code and record.exit.reason != "timeout" for record in (first, second)
         )
-        result = "identical" if state == "equal" and not failed else "not-checked"
+        result = Class.IDENTICAL if state == "equal" and not failed else Class.NOT_CHECKED
     elif (
         state == "equal"
         and found.exit_equal
         and first.exit.reason == "exited"
         and by_stdout(first, found.files)
     ):
-        result = "identical"  # the steps were compared, so stdout is not all there is
-    return replace(found, causes=causes, result="different" if state == "different" else result)
+        result = Class.IDENTICAL  # the steps were compared, so stdout is not all there is
+    if state == "different":
+        result = Class.DIFFERENT
+    return replace(found, causes=causes, result=result)
 
 
 def _stopped(record: Record) -> bool:
@@ -218,12 +220,12 @@ def _stopped(record: Record) -> bool:
     return cut or any(one.get("stopped") for one in record.met.get("processes") or ())
 
 
-def _operation(two: _Two, seen: Mapping[str, object]) -> Operation | None:
+def _operation(two: _Two, seen: TrailComparison) -> Operation | None:
     """Both again as far as the first differing step, with its operations; None where the two agree
     this time.
     """
-    records = two.run(operations_env(int(str(seen["position"]))))
-    name = "optrace.jsonl" if seen["process"] == "main" else f"optrace-{seen['process']}.jsonl"
+    records = two.run(operations_env(seen.position or 0))
+    name = trail.operations_file(seen.process)
     paths = [Path(two.context.runs.path(record.id)) / name for record in records]
     if not all(path.exists() for path in paths):
         return None

@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from reprobox.commands import replay
 from reprobox.commands.shared import comparison
@@ -22,7 +21,7 @@ from reprobox.executor.trial_runs import Trial, Trials, operations_env, trail_en
 from reprobox.judge import trail
 from reprobox.judge.trail import Operation
 from reprobox.model.record import Record
-from reprobox.model.verdict import Verdict
+from reprobox.model.verdict import TrailComparison, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +29,7 @@ class Explained:
     """Why two runs differ, as far as running them again can tell."""
 
     verdict: Verdict
-    first: dict[str, Any] | None = None
+    first: TrailComparison | None = None
     """The comparison of the two trails with a fingerprint at each step."""
     operation: Operation | None = None
     notes: tuple[str, ...] = ()
@@ -57,10 +56,11 @@ def explain(
     """
     ours, theirs = reconcile.find_all(context, (left, right))
     verdict = comparison.compare(context, ours, theirs, trails=True)
-    seen = verdict.trail or {}
-    if seen.get("state") == "equal" or not _trains(context, ours) or (verdict.same and not seen):
+    seen = verdict.trail
+    agree = verdict.same if seen is None else seen.state == "equal"
+    if agree or not _trains(context, ours):
         return Explained(verdict=verdict)
-    if seen.get("state") == "different" and _exact(seen) and not operations:
+    if seen and _exact(seen) and not operations:
         return Explained(verdict=verdict, first=seen)
     with Trials(context) as trials:
         return _Search(context, trials, (ours, theirs), secrets, trust, trust_runtime).find(
@@ -75,9 +75,9 @@ def _trains(context: Context, run_id: str) -> bool:
     )
 
 
-def _exact(seen: dict[str, Any]) -> bool:
-    first, last = seen["window"]
-    return bool(last - first == 1)
+def _exact(seen: TrailComparison) -> bool:
+    """Whether a trail names the very step that differs."""
+    return seen.window is not None and seen.window[1] - seen.window[0] == 1
 
 
 @dataclass(frozen=True)
@@ -91,23 +91,25 @@ class _Search:
     trust: bool
     trust_runtime: bool
 
-    def find(self, verdict: Verdict, seen: dict[str, Any], *, operations: bool) -> Explained:
+    def find(
+        self, verdict: Verdict, seen: TrailComparison | None, *, operations: bool
+    ) -> Explained:
         """First the step, where the trails are too coarse to tell, then the operation."""
         notes: list[str] = []
-        exact = seen.get("state") == "different" and _exact(seen)
-        self.context.progress.note(self._announced((not exact) + operations))
-        first = seen if exact else self._step(seen, notes)
+        exact = seen if seen and _exact(seen) else None
+        self.context.progress.note(self._announced((exact is None) + operations))
+        first = exact or self._step(seen, notes)
         operation = None
-        if operations and first.get("state") == "different":
+        if operations and first.state == "different":
             operation = self._operation(first, notes)
         return Explained(verdict=verdict, first=first, operation=operation, notes=tuple(notes))
 
-    def _step(self, seen: dict[str, Any], notes: list[str]) -> dict[str, Any]:
+    def _step(self, seen: TrailComparison | None, notes: list[str]) -> TrailComparison:
         """Both with k = 1 up to the end of the window; whole, where there is no window, or several
         optimizers take turns.
         """
-        window = seen.get("state") == "different" and seen.get("optimizers", 1) == 1
-        limit = int(seen["window"][1]) if window else None
+        window = seen.window if seen and (seen.optimizers or 1) == 1 else None
+        limit = window[1] if window else None
         self.context.progress.note(
             f"running both again {f'up to step {limit}' if limit else 'whole'}, with a trail at "
             "each step"
@@ -116,12 +118,9 @@ class _Search:
         notes += self._true_to_itself((left, right))
         found = trail.compare_runs(self._path(left), self._path(right))
         if found is None:
-            return {
-                "state": "not-checked",
-                "compared": 0,
-                "why": "no optimizer step of torch was taken",
-            }
-        if found["state"] == "equal":
+            why = "no optimizer step of torch was taken"
+            return TrailComparison(state="not-checked", why=why)
+        if found.state == "equal":
             notes.append(
                 "run again here the two agree: what parted them is not in what was recorded "
                 "(hardware, clock, chance)"
@@ -135,22 +134,18 @@ class _Search:
         notes = []
         for run_id, record in zip(self.runs, again, strict=True):
             found = trail.compare_runs(self.context.runs.path(run_id), self._path(record))
-            if found and found["state"] == "different":
+            if found and found.state == "different":
                 notes.append(
-                    f"{run_id}, run again here, parts from its own trail by step {found['step']}: "
+                    f"{run_id}, run again here, parts from its own trail by step {found.step}: "
                     "it is not deterministic"
                 )
         return notes
 
-    def _operation(self, first: dict[str, Any], notes: list[str]) -> Operation | None:
-        step = int(first.get("position") or first["step"])
+    def _operation(self, first: TrailComparison, notes: list[str]) -> Operation | None:
+        step = first.position or first.step or 0
         self.context.progress.note(f"running both again up to step {step}, tracing its operations")
         left, right = self._pair(operations_env(step))
-        name = (
-            "optrace.jsonl"
-            if first.get("process") == "main"
-            else f"optrace-{first.get('process')}.jsonl"
-        )
+        name = trail.operations_file(first.process)
         try:
             return trail.compare_operations(self._path(left) / name, self._path(right) / name)
         except (FileNotFoundError, NotComparable) as error:

@@ -23,8 +23,7 @@ from reprobox.model import codec
 from reprobox.model.consistency import contradictions
 from reprobox.model.record import Intent, Record
 from reprobox.model.runspec import InputPin, RunSpec
-from reprobox.model.verdict import Verdict
-from reprobox.runtime.profiles import Forecast
+from reprobox.model.verdict import Forecast, Verdict
 from reprobox.version import __version__
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from reprobox.judge import config_diff, seeds, unreached
 from reprobox.model import observed
-from reprobox.model.verdict import Cause, FileVerdict
+from reprobox.model.verdict import Cause, FileState, FileVerdict, TrailComparison
 
 Facts = Mapping[str, Any]
 
@@ -215,7 +215,7 @@ def causes(
     right: Run,
     *,
     files: Sequence[FileVerdict] = (),
-    trail: Facts | None = None,
+    trail: TrailComparison | None = None,
     dispatch: Callable[[Facts], str] | None = None,
     cut_off: bool = False,
 ) -> tuple[Cause, ...]:
@@ -432,8 +432,8 @@ def _unfixed(left: Run, right: Run) -> Iterable[Cause]:
     )
     if left.processes() and {ours, theirs} == {"random"}:
         advice = (
-            "sets and the hashes of text have another order in each process: leave PYTHONHASHSEED "
-            "to reprobox"
+            "sets and the hashes of text have another order in each process: leave "
+            "PYTHONHASHSEED to reprobox"
         )
         yield Cause(
             what="PYTHONHASHSEED is random", ours=ours, theirs=theirs, advice=advice, weight=82
@@ -455,23 +455,22 @@ def _files(files: Sequence[FileVerdict], *, ordinary: bool) -> Iterable[Cause]:
             suspected.
     """
     for file in files:
-        first = file.detail.get("first") or {}
-        looks = file.detail.get("looks_like")
-        if file.state == "different" and looks in _LOOKS:
-            what = f"{looks} in {file.path}" + (f" at {first['name']}" if first else "")
+        first, looks = file.detail.first, file.detail.looks_like
+        if file.state is FileState.DIFFERENT and looks in _LOOKS:
+            what = f"{looks} in {file.path}" + (f" at {first.name}" if first else "")
             yield Cause(
                 what=what,
-                ours=_text(first, "left"),
-                theirs=_text(first, "right"),
+                ours=str(first.left) if first else "",
+                theirs=str(first.right) if first else "",
                 advice=_LOOKS[looks],
                 weight=79,
             )
-        elif file.state == "different" and _one_byte(file) and not ordinary:
+        elif file.state is FileState.DIFFERENT and _one_byte(file) and not ordinary:
             advice = (
-                "one byte alone is seldom computed: suspect the disk, the memory or a hand, and "
+                "one byte alone is seldom computed: suspect the disk, the memory or an edit, and "
                 "verify the stored bytes"
             )
-            what = f"one byte of {file.path} at offset {file.detail.get('first_byte')}"
+            what = f"one byte of {file.path} at offset {file.detail.first_byte}"
             yield Cause(
                 what=what,
                 ours=file.ours or "",
@@ -486,27 +485,23 @@ def _one_byte(file: FileVerdict) -> bool:
     knows.
     """
     return (
-        file.detail.get("bytes_differ") == 1
-        and not file.detail.get("first")
-        and file.detail.get("content") != "equal"
+        file.detail.bytes_differ == 1
+        and file.detail.first is None
+        and file.detail.content != "equal"
     )
 
 
-def _text(first: Facts, side: str) -> str:
-    return str(first[side]) if side in first else ""
-
-
-def _nothing(trail: Facts | None) -> tuple[Cause, ...]:
+def _nothing(trail: TrailComparison | None) -> tuple[Cause, ...]:
     """Nothing that was recorded differs."""
     advice = (
-        "replay twice: if the two replays differ, the program itself is not deterministic (clock, "
-        "race, draws without a seed)"
+        "replay twice: if the two replays differ, the program itself is not deterministic "
+        "(clock, race, draws without a seed)"
     )
     what = "nothing that was recorded differs"
-    if trail and trail.get("state") == "different":
-        first, last = trail["window"]
+    if trail and trail.window:
+        first, last = trail.window
         where = f"step {last}" if last - first == 1 else f"steps {first} to {last}"
-        tensors = ", ".join(trail.get("tensors") or ()) or trail.get("kind", "parameters")
+        tensors = ", ".join(trail.tensors or ()) or trail.kind or "parameters"
         what = f"{what}, and {tensors} part at {where}"
         advice += "; `reprobox explain --operations` traces the operations there"
     return (Cause(what=what, ours="", theirs="", advice=advice, weight=0),)

@@ -11,7 +11,7 @@ from reprobox.model import observed
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
 from reprobox.model.spec import STDOUT
-from reprobox.model.verdict import Class, FileVerdict, Verdict
+from reprobox.model.verdict import Class, FileState, FileVerdict, Verdict, worst
 
 NOTHING = "nothing to compare: no output that counts, and nothing on stdout that counts"
 _CUT_OFF = ("interrupted", "engine", "lost")
@@ -56,7 +56,7 @@ def fold(left: Side, right: Side, found: tuple[FileVerdict, ...], now: float) ->
     ]
     counts = _rule(ours) == "bytes" or by_stdout(ours, found)
     nothing = (
-        all(file.state == "ignored" for file in found)
+        all(file.state is FileState.IGNORED for file in found)
         and not ours.outputs.refused
         and not (
             counts and stdout_equal is not None and (ours.stdout, theirs.stdout) != (_EMPTY, _EMPTY)
@@ -98,11 +98,13 @@ def classify(found: Iterable[FileVerdict], *, equal: bool, complete: bool) -> Cl
         complete: whether there was something to compare, and neither run was cut off.
     """
     states = {file.state for file in found}
-    if not equal or states & {"different", "missing", "extra"}:
-        return "different"
-    if not complete or "not-checked" in states:
-        return "not-checked"
-    return "equal-under-rule" if states & {"equal-under-rule", "ignored"} else "identical"
+    return worst(
+        (
+            *(state.implies for state in states),
+            *(() if equal else (Class.DIFFERENT,)),
+            *(() if complete else (Class.NOT_CHECKED,)),
+        )
+    )
 
 
 def by_stdout(left: Record, found: Iterable[FileVerdict]) -> bool:
@@ -111,9 +113,10 @@ def by_stdout(left: Record, found: Iterable[FileVerdict]) -> bool:
 
     An empty directory or file on both sides holds nothing that the program computed.
     """
-    hollow = ("ignored", None), ("identical", _EMPTY)
     return _rule(left) is None and all(
-        (file.state, file.ours if file.state == "identical" else None) in hollow for file in found
+        file.state is FileState.IGNORED
+        or (file.state is FileState.IDENTICAL and file.ours == _EMPTY)
+        for file in found
     )
 
 
@@ -156,7 +159,5 @@ def _notes(cut_off: list[str], *, nothing: bool, passed_over: bool) -> Iterable[
     if cut_off:
         yield f"cut off before the program ended: {', '.join(cut_off)}"
     if passed_over:
-        yield (
-            f'stdout differs and does not count; `outputs: {{"{STDOUT}": bytes}}` in the config '
-            "makes it count"
-        )
+        key = f'outputs: {{"{STDOUT}": bytes}}'
+        yield f"stdout differs and does not count; `{key}` in the config makes it count"

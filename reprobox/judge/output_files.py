@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import IO, Any
+from typing import IO
 
 from reprobox.judge import fold
 from reprobox.judge.fold import Side as Side
@@ -21,7 +21,7 @@ from reprobox.kit import fd_trees
 from reprobox.model.outcome import OutputFile
 from reprobox.model.runspec import WORK
 from reprobox.model.spec import OutputRule
-from reprobox.model.verdict import FileState, FileVerdict, Verdict
+from reprobox.model.verdict import FileDetail, FileState, FileVerdict, Verdict
 
 Look = Callable[[OutputFile, OutputFile, OutputRule], FileVerdict]
 """Compares two files of different bytes by a rule: equal-under-rule, different or not-checked."""
@@ -31,12 +31,12 @@ OpenPair = Callable[[OutputFile, OutputFile], AbstractContextManager[tuple[IO[by
 _CHUNK = 1 << 20
 _BYTES = OutputRule(pattern="*")
 _PASSING = re.compile(
-    r"""tfevents\.\d+\.[^/]+?\.\d+(\.\d+)?                                            # TensorBoard: time, host, PID, number
-    | [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}                                       # UUID
-    | (?<![0-9a-f])(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{8,}(?![0-9a-f])             # other identifiers
+    r"""tfevents\.\d+\.[^/]+?\.\d+(\.\d+)?  # TensorBoard
+    | [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}  # UUID
+    | (?<![0-9a-f])(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{8,}(?![0-9a-f])  # other identifiers
     | (?<!\d)20\d\d[-_]?[01]\d[-_]?[0-3]\d([-_T ]?[0-2]\d[-_:.]?[0-5]\d[-_:.]?[0-5]\d)?(?!\d)
-    | ([A-Z][a-z][a-z][0-3]\d_)?(?<!\d)[0-2]\d[-:][0-5]\d[-:][0-5]\d(?!\d)           # Nov21_13-52-01
-    | (?<!\d)[12]\d{9}(\d{3}|\d{6}|\d{9})?(?!\d)(\.\d+)?                            # seconds since 1970, and finer
+    | ([A-Z][a-z][a-z][0-3]\d_)?(?<!\d)[0-2]\d[-:][0-5]\d[-:][0-5]\d(?!\d)  # Nov21_13-52-01
+    | (?<!\d)[12]\d{9}(\d{3}|\d{6}|\d{9})?(?!\d)(\.\d+)?  # seconds since 1970, and finer
     | tmp[a-z0-9_]{8}""",
     re.VERBOSE,
 )
@@ -111,17 +111,15 @@ def compare_refused(
     found = []
     for line in sorted({*ours, *theirs}):
         path, _, reason = line.rpartition(": ")
-        detail = {"refused": reason}
         if rule_for(path, rules).compare == "ignore":
-            found.append(FileVerdict(path=path, state="ignored", detail=detail))
+            state = FileState.IGNORED
         elif line not in theirs or line not in ours:
-            found.append(
-                FileVerdict(
-                    path=path, state="extra" if line in theirs else "missing", detail=detail
-                )
-            )
+            state = FileState.EXTRA if line in theirs else FileState.MISSING
         elif reason not in _EMPTY_KINDS:
-            found.append(FileVerdict(path=path, state="not-checked", detail=detail))
+            state = FileState.NOT_CHECKED
+        else:
+            continue
+        found.append(FileVerdict(path=path, state=state, detail=FileDetail(refused=reason)))
     return tuple(found)
 
 
@@ -137,17 +135,14 @@ def _compare_deleted(left: Side, right: Side) -> tuple[FileVerdict, ...]:
     found = []
     for path in sorted((ours ^ theirs) - known):
         why = f"a file of the commit that only the {'first' if path in ours else 'second'} deleted"
-        ignored = rule_for(path, asked[0].outputs).compare == "ignore"
-        state: FileState = (
-            "ignored"
-            if ignored
-            else "different"
-            if asked[0].commit == asked[1].commit
-            else "not-checked"
-        )
-        found.append(
-            FileVerdict(path=path, state=state, detail={"differs": ["deleted"], "why": why})
-        )
+        if rule_for(path, asked[0].outputs).compare == "ignore":
+            state = FileState.IGNORED
+        elif asked[0].commit == asked[1].commit:
+            state = FileState.DIFFERENT
+        else:
+            state = FileState.NOT_CHECKED
+        detail = FileDetail(differs=("deleted",), why=why)
+        found.append(FileVerdict(path=path, state=state, detail=detail))
     return tuple(found)
 
 
@@ -243,70 +238,71 @@ def _compare(
     if not what:
         return FileVerdict(
             path=ours.path,
-            state="identical",
+            state=FileState.IDENTICAL,
             size=ours.size,
             ours=ours.sha256,
             theirs=theirs.sha256,
         )
     if rule.compare == "ignore":
-        return _both(ours, theirs, "ignored", {"differs": what})
-    if what == ["bytes"] and rule.compare in ("content", "tensors") and ours.kind == "file":
+        return _both(ours, theirs, FileState.IGNORED, FileDetail(differs=what))
+    if what == ("bytes",) and rule.compare in ("content", "tensors") and ours.kind == "file":
         if look is None:
-            return _both(
-                ours,
-                theirs,
-                "not-checked",
-                {"differs": what, "rule": rule.compare, "why": "nothing here can look into it"},
-            )
+            why = "nothing here can look into it"
+            detail = FileDetail(differs=what, rule=rule.compare, why=why)
+            return _both(ours, theirs, FileState.NOT_CHECKED, detail)
         return look(ours, theirs, rule)
-    return _both(ours, theirs, "different", {"differs": what, **_place(ours, theirs, open_pair)})
+    detail = FileDetail(differs=what, first_byte=_first_byte(ours, theirs, open_pair))
+    return _both(ours, theirs, FileState.DIFFERENT, detail)
 
 
 def _under_other_names(
-    ours: OutputFile, theirs: OutputFile, what: list[str], rule: OutputRule, look: Look | None
+    ours: OutputFile, theirs: OutputFile, what: tuple[str, ...], rule: OutputRule, look: Look | None
 ) -> FileVerdict:
     """As any other pair under its rule, but never identical, since the names are not."""
-    if what == ["bytes"] and look is not None:
+    if what == ("bytes",) and look is not None:
         found = look(ours, theirs, rule)
     else:
-        state = "different" if "mode" in what else "not-checked" if what else "equal-under-rule"
-        found = _both(ours, theirs, state, {"differs": what, "rule": rule.compare})
-    return replace(
-        found, detail={**found.detail, "differs": ["name", *what], "other_name": theirs.path}
-    )
+        if "mode" in what:
+            state = FileState.DIFFERENT
+        else:
+            state = FileState.NOT_CHECKED if what else FileState.EQUAL_UNDER_RULE
+        found = _both(ours, theirs, state, FileDetail(differs=what, rule=rule.compare))
+    names = replace(found.detail, differs=("name", *what), other_name=theirs.path)
+    return replace(found, detail=names)
 
 
 def _one_sided(ours: OutputFile | None, theirs: OutputFile | None, rule: OutputRule) -> FileVerdict:
     present = ours or theirs
     assert present is not None  # noqa: S101  (one of them is, or the path would not be here)
-    side = "missing" if theirs is None else "extra"
+    side = FileState.MISSING if theirs is None else FileState.EXTRA
+    ignored = rule.compare == "ignore"
     return FileVerdict(
         path=present.path,
-        state="ignored" if rule.compare == "ignore" else ("missing" if theirs is None else "extra"),
+        state=FileState.IGNORED if ignored else side,
         size=present.size,
         ours=ours.sha256 if ours else None,
         theirs=theirs.sha256 if theirs else None,
-        detail={"differs": [side]} if rule.compare == "ignore" else {},
+        detail=FileDetail(differs=(side.value,)) if ignored else FileDetail(),
     )
 
 
-def _what_differs(ours: OutputFile, theirs: OutputFile) -> list[str]:
+def _what_differs(ours: OutputFile, theirs: OutputFile) -> tuple[str, ...]:
     """Kind, execute bit, bytes. Other mode bits follow from the umask and say nothing about the
     experiment.
     """
     if ours.kind != theirs.kind:
-        return ["kind"]
-    what = ["bytes"] if ours.sha256 != theirs.sha256 else []
-    if ours.kind == "file" and bool(ours.mode & 0o111) != bool(theirs.mode & 0o111):
-        what.append("mode")
-    return what
+        return ("kind",)
+    modes = ours.kind == "file" and bool(ours.mode & 0o111) != bool(theirs.mode & 0o111)
+    return (*(("bytes",) if ours.sha256 != theirs.sha256 else ()), *(("mode",) if modes else ()))
 
 
-def _both(ours: OutputFile, theirs: OutputFile, state: Any, detail: dict[str, Any]) -> FileVerdict:
+def _both(
+    ours: OutputFile, theirs: OutputFile, state: FileState, detail: FileDetail
+) -> FileVerdict:
     if ours.size != theirs.size:
-        detail["sizes"] = [ours.size, theirs.size]
+        detail = replace(detail, sizes=(ours.size, theirs.size))
     if ours.kind != theirs.kind:
-        detail["kinds"] = [ours.kind, theirs.kind]
+        detail = replace(detail, kinds=(ours.kind, theirs.kind))
     return FileVerdict(
         path=ours.path,
         state=state,
@@ -317,13 +313,13 @@ def _both(ours: OutputFile, theirs: OutputFile, state: Any, detail: dict[str, An
     )
 
 
-def _place(ours: OutputFile, theirs: OutputFile, open_pair: OpenPair | None) -> dict[str, Any]:
+def _first_byte(ours: OutputFile, theirs: OutputFile, open_pair: OpenPair | None) -> int | None:
     if (
         open_pair is None
         or ours.kind != "file"
         or theirs.kind != "file"
         or ours.sha256 == theirs.sha256
     ):
-        return {}
+        return None
     with open_pair(ours, theirs) as (left, right):
-        return {"first_byte": first_difference(left, right)}
+        return first_difference(left, right)

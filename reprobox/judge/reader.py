@@ -15,8 +15,9 @@ from typing import Any
 
 import reprobox
 from reprobox.kit import canon, proc
+from reprobox.model import codec
 from reprobox.model.spec import OutputRule
-from reprobox.model.verdict import FileState, FileVerdict
+from reprobox.model.verdict import FileDetail, FileState, FileVerdict
 
 _GIB = 1 << 30
 _HASHED_A_SECOND = 100 << 20
@@ -71,23 +72,24 @@ def look(
     )
 
     def verdict(state: FileState, detail: dict[str, Any]) -> FileVerdict:
+        typed = codec.from_json(FileDetail, detail, where=f"what was found in {name}")
         return FileVerdict(
-            path=name, state=state, size=size, ours=ours, theirs=theirs, detail=detail
+            path=name, state=state, size=size, ours=ours, theirs=theirs, detail=typed
         )
 
     if ours == theirs:
-        return verdict("identical", {})
+        return verdict(FileState.IDENTICAL, {})
     if rule.compare == "ignore":
-        return verdict("ignored", {"differs": ["bytes"]})
+        return verdict(FileState.IGNORED, {"differs": ["bytes"]})
     answer = _believed(ask(left, right, rule, name, limits or Limits()), (ours, theirs))
     detail = {"differs": ["bytes"], "rule": rule.compare, **_shown(answer)}
     if "same" not in answer:
-        return verdict("different" if rule.compare == "bytes" else "not-checked", detail)
+        unread = FileState.DIFFERENT if rule.compare == "bytes" else FileState.NOT_CHECKED
+        return verdict(unread, detail)
     if answer["same"]:
         detail["content"] = "equal"
-    return verdict(
-        "equal-under-rule" if rule.compare != "bytes" and answer["within"] else "different", detail
-    )
+    excused = rule.compare != "bytes" and answer["within"]
+    return verdict(FileState.EQUAL_UNDER_RULE if excused else FileState.DIFFERENT, detail)
 
 
 def _believed(answer: dict[str, Any], wanted: tuple[str, str]) -> dict[str, Any]:

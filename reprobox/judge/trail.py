@@ -8,7 +8,7 @@ there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
@@ -17,6 +17,7 @@ from reprobox.errors import NotComparable
 from reprobox.kit import canon
 from reprobox.kit.units import counted
 from reprobox.model import codec
+from reprobox.model.verdict import TrailComparison
 
 State = Literal["equal", "different", "not-checked"]
 _SHOWN = 8
@@ -106,52 +107,35 @@ def _lines(path: Path, expected: str, kind: type[Any]) -> tuple[list[dict[str, A
     return lines, cut
 
 
-def compare(left: Trail, right: Trail) -> dict[str, Any]:
-    """The first difference between two trails, or that there is none.
-
-    Returns:
-        `state`, `compared` (steps that both have), and when different: `optimizer`, `step`,
-        `window` (last step that agreed, step that does not: the difference arose after the first
-        and not after the second), `tensors` (names, the first few), `differ`, `of`, `kind`
-        (parameters, gradients, buffers, loss, random state), `optimizers` (how many there are), and
-        `position`, the step counted over all optimizers, or None where not every step was written.
-    """
+def compare(left: Trail, right: Trail) -> TrailComparison:
+    """The first difference between two trails, or that there is none."""
     common = [key for key in left.steps if key in right.steps]
     if not common:
-        return {
-            "state": "not-checked",
-            "process": left.process,
-            "compared": 0,
-            "why": "the trails have no step in common",
-        }
+        return TrailComparison(
+            state="not-checked", process=left.process, why="the trails have no step in common"
+        )
     agreed: dict[str, int] = {}
     for optimizer, step in common:
         pair = left.steps[optimizer, step], right.steps[optimizer, step]
         found = _step(*pair, left.names.get(optimizer, ()), left.buffers.get(optimizer, ()))
         if found is not None:
-            place = {
-                "optimizer": optimizer,
-                "step": step,
-                "window": [agreed.get(optimizer, 0), step],
-                **_count(left, optimizer, step),
-            }
-            return {
-                "state": "different",
-                "process": left.process,
-                "compared": len(common),
-                **place,
-                **found,
-            }
+            return replace(
+                found,
+                process=left.process,
+                compared=len(common),
+                optimizer=optimizer,
+                step=step,
+                window=(agreed.get(optimizer, 0), step),
+                optimizers=len(left.names),
+                position=_position(left, optimizer, step),
+            )
         agreed[optimizer] = step
-    return {"state": "equal", "process": left.process, "compared": len(common)}
+    return TrailComparison(state="equal", process=left.process, compared=len(common))
 
 
-def _count(trail: Trail, optimizer: str, step: int) -> dict[str, Any]:
+def _position(trail: Trail, optimizer: str, step: int) -> int | None:
     whole = all(every == 1 for every in trail.every.values())
-    return {
-        "optimizers": len(trail.names),
-        "position": list(trail.steps).index((optimizer, step)) + 1 if whole else None,
-    }
+    return list(trail.steps).index((optimizer, step)) + 1 if whole else None
 
 
 _KINDS = (("p", "parameters"), ("g", "gradients"), ("b", "buffers"), ("l", "loss"))
@@ -162,19 +146,20 @@ def _step(
     theirs: Mapping[str, Any],
     names: tuple[str, ...],
     buffers: tuple[str, ...],
-) -> dict[str, Any] | None:
+) -> TrailComparison | None:
     """Random state alone is a difference too: it shows before the parameters do."""
     if ours.get("names") != theirs.get("names") or len(ours["p"]) != len(theirs["p"]):
-        return {
-            "kind": "parameters",
-            "tensors": [],
-            "differ": len(ours["p"]),
-            "of": len(ours["p"]),
-            "why": "other tensors",
-        }
+        many = len(ours["p"])
+        return TrailComparison(
+            state="different",
+            kind="parameters",
+            tensors=(),
+            differ=many,
+            of=many,
+            why="other tensors",
+        )
     names = tuple(ours.get("names") or names)
     generators = _generators(ours, theirs)
-    random = {"random_state_differs": bool(generators)}
     for key, kind in _KINDS:
         left, right = ours.get(key), theirs.get(key)
         if left is None or right is None:
@@ -184,22 +169,29 @@ def _step(
         ]
         if places:
             called = {"b": buffers, "l": ()}.get(key, names)
-            tensors = [
-                called[place] if place < len(called) else str(place) for place in places[:_SHOWN]
-            ]
-            return {
-                "kind": kind,
-                "tensors": tensors,
-                "differ": len(places),
-                "of": len(left),
-                **random,
-            }
+            return TrailComparison(
+                state="different",
+                kind=kind,
+                tensors=tuple(
+                    called[place] if place < len(called) else str(place)
+                    for place in places[:_SHOWN]
+                ),
+                differ=len(places),
+                of=len(left),
+                random_state_differs=bool(generators),
+            )
     if not generators:
         return None
-    named = (
-        generators if ours.get("r") and theirs.get("r") else []
-    )  # else there is only one that they could be
-    return {"kind": "random state", "tensors": named, "differ": 0, "of": 0, **random}
+    # Where a trail has no generators of its own, there is only one that they could be.
+    named = generators if ours.get("r") and theirs.get("r") else []
+    return TrailComparison(
+        state="different",
+        kind="random state",
+        tensors=tuple(named),
+        differ=0,
+        of=0,
+        random_state_differs=True,
+    )
 
 
 def _generators(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:
@@ -211,7 +203,7 @@ def _generators(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]
     return [*(["torch"] if ours.get("rng") != theirs.get("rng") else []), *differ]
 
 
-def compare_runs(left: Path, right: Path) -> dict[str, Any] | None:
+def compare_runs(left: Path, right: Path) -> TrailComparison | None:
     """Compares the trails in two run directories, process by process; the earliest difference
     counts. None when neither has one.
     """
@@ -220,24 +212,19 @@ def compare_runs(left: Path, right: Path) -> dict[str, Any] | None:
     )
     if not ours and not theirs:
         return None
-    alone = sorted(ours.keys() ^ theirs.keys())
+    alone = tuple(sorted(ours.keys() ^ theirs.keys()))
     found = [compare(read(ours[name]), read(theirs[name])) for name in ours if name in theirs]
     different = sorted(
-        (one for one in found if one["state"] == "different"), key=lambda one: int(one["step"])
+        (one for one in found if one.state == "different"), key=lambda one: one.step or 0
     )
     if different:
-        return {**different[0], "only_on_one_side": alone}
-    if alone or not found or any(one["state"] == "not-checked" for one in found):
-        return {
-            "state": "not-checked",
-            "compared": sum(one["compared"] for one in found),
-            "only_on_one_side": alone,
-        }
-    return {
-        "state": "equal",
-        "compared": sum(one["compared"] for one in found),
-        "only_on_one_side": [],
-    }
+        return replace(different[0], only_on_one_side=alone)
+    whole = not alone and found and all(one.state == "equal" for one in found)
+    return TrailComparison(
+        state="equal" if whole else "not-checked",
+        compared=sum(one.compared for one in found),
+        only_on_one_side=alone,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -270,7 +257,13 @@ class Operation:
             "sequence": "the program runs another operation here",
             "none": "",
         }[self.cause]
-        return f"operation {self.call} ({self.name} at {self.at or '?'}, after step {self.step}): {meaning}"
+        where = f"{self.name} at {self.at or '?'}, after step {self.step}"
+        return f"operation {self.call} ({where}): {meaning}"
+
+
+def operations_file(process: str | None) -> str:
+    """Name of the operation trace that a process leaves in its run's directory."""
+    return "optrace.jsonl" if process == "main" else f"optrace-{process}.jsonl"
 
 
 def compare_operations(left: Path, right: Path) -> Operation:

@@ -27,8 +27,25 @@ def to_json(value: Any) -> Any:
     return plain
 
 
+def unset(value: Any, *names: str) -> tuple[str, ...]:
+    """Those of the named fields of a dataclass (of all, where none is named) that hold their
+    defaults.
+    """
+    chosen = names or tuple(value.__dataclass_fields__)
+    return tuple(name for name in chosen if getattr(value, name) == _default(value, name))
+
+
+def _default(value: Any, name: str) -> Any:
+    field = value.__dataclass_fields__[name]
+    missing = field.default_factory is dataclasses.MISSING
+    return field.default if missing else field.default_factory()
+
+
 def _leave_out(value: Any, plain: Any) -> None:
-    """Removes the later fields that have their default, at any depth."""
+    """Removes, at any depth, the later fields that have their default, and those that the method
+    `left_out` of a dataclass names. Of a value that was read msgspec writes no field that the
+    document did not have.
+    """
     if isinstance(value, (tuple, list)):
         for one, its in zip(value, plain, strict=True):
             _leave_out(one, its)
@@ -38,7 +55,9 @@ def _leave_out(value: Any, plain: Any) -> None:
             if "later" in field.metadata and found == field.default:
                 plain.pop(field.name, None)
             elif isinstance(found, tuple) or dataclasses.is_dataclass(found):
-                _leave_out(found, plain[field.name])
+                _leave_out(found, plain.get(field.name, ()))
+        for name in value.left_out() if hasattr(value, "left_out") else ():
+            plain.pop(name, None)
 
 
 def encode(value: Any) -> bytes:

@@ -1,14 +1,134 @@
-"""What a comparison found."""
+"""What a comparison found.
+
+A new class of verdict is one row of `Class`; a new state of a file is one row of `FileState`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from enum import StrEnum
+from typing import ClassVar, Literal
 
-FileState = Literal[
-    "identical", "different", "missing", "extra", "equal-under-rule", "ignored", "not-checked"
-]
-Class = Literal["identical", "equal-under-rule", "different", "not-checked"]
+from reprobox.model import codec
+
+Scalar = str | int | float | bool | None
+
+
+class Class(StrEnum):
+    """The result of a comparison, from the strongest sameness to the weakest; the last one that
+    applies counts.
+    """
+
+    code: int
+    """Exit code of a command that ends in this verdict."""
+    colour: str
+    same: bool
+    """Whether the promise held: the same bits, or equal under a rule that the user declared."""
+    sentence: str
+    """How the last line of a verdict begins."""
+
+    def __new__(cls, word: str, code: int, colour: str, same: bool, sentence: str) -> Class:
+        one = str.__new__(cls, word)
+        one._value_, one.code, one.colour = word, code, colour
+        one.same, one.sentence = same, sentence
+        return one
+
+    IDENTICAL = "identical", 0, "green", True, "identical"
+    EQUAL_UNDER_RULE = "equal-under-rule", 0, "yellow", True, "equal under a declared rule"
+    NOT_CHECKED = "not-checked", 60, "yellow", False, "not checked"
+    DIFFERENT = "different", 1, "red", False, "different"
+
+
+class FileState(StrEnum):
+    """What the comparison of one path found."""
+
+    implies: Class
+    colour: str
+
+    def __new__(cls, word: str, implies: Class, colour: str) -> FileState:
+        one = str.__new__(cls, word)
+        one._value_, one.implies, one.colour = word, implies, colour
+        return one
+
+    IDENTICAL = "identical", Class.IDENTICAL, "green"
+    IGNORED = "ignored", Class.EQUAL_UNDER_RULE, "dim"
+    EQUAL_UNDER_RULE = "equal-under-rule", Class.EQUAL_UNDER_RULE, "yellow"
+    NOT_CHECKED = "not-checked", Class.NOT_CHECKED, "yellow"
+    EXTRA = "extra", Class.DIFFERENT, "red"
+    MISSING = "missing", Class.DIFFERENT, "red"
+    DIFFERENT = "different", Class.DIFFERENT, "red"
+
+
+def worst(classes: Iterable[Class]) -> Class:
+    """The class that counts where several apply."""
+    order = list(Class)
+    return max(classes, key=order.index, default=Class.IDENTICAL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """The first difference inside two files."""
+
+    name: str
+    """Of the tensor, column, JSON path, line."""
+    left: Scalar = None
+    right: Scalar = None
+    index: tuple[int, ...] | None = None
+    dtype: str | None = None
+    shape: tuple[int, ...] | None = None
+    count: int | None = None
+    """Elements that differ; None where the two are no numbers of one kind and shape."""
+    ulp: int | None = None
+    abs: float | None = None
+    rel: float | None = None
+
+    def left_out(self) -> Iterable[str]:
+        """Distances of numbers are null where they have none, and absent for texts."""
+        distances = ("count", "ulp", "abs", "rel") if self.count is None else ()
+        return (*codec.unset(self, "index", "dtype", "shape"), *distances)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileDetail:
+    """Below the bytes: what differs in two files, where first, and how far."""
+
+    differs: tuple[str, ...] = ()
+    """`bytes`, `mode`, `kind`, `name`, `deleted`, `missing`, `extra`."""
+    rule: str | None = None
+    """The kind of comparison (`bytes`, `content`, `tensors`)."""
+    format: str | None = None
+    content: Literal["equal"] | None = None
+    """The content is equal, and only its packing differs."""
+    first: Place | None = None
+    count: int | None = None
+    """Values that differ, of `total`."""
+    total: int | None = None
+    leaves_that_differ: int | None = None
+    ulp: int | None = None
+    abs: float | None = None
+    rel: float | None = None
+    """Largest distances."""
+    missing: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    """Names of values that only one side has, the first few."""
+    looks_like: str | None = None
+    first_byte: int | None = None
+    bytes_differ: int | None = None
+    sizes: tuple[int, ...] = ()
+    kinds: tuple[str, ...] = ()
+    other_name: str | None = None
+    """Path of the replay's file, where it is another one."""
+    refused: str | None = None
+    """Why the file was not collected."""
+    why: str | None = None
+    side: str | None = None
+    """Which side a reader could not read: `left`, `right` or `both`."""
+
+    def left_out(self) -> Iterable[str]:
+        """Absent keys are absent facts; `missing` and `extra` come together."""
+        absent = set(codec.unset(self))
+        return absent - {"missing", "extra"} if self.missing or self.extra else absent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,19 +140,69 @@ class FileVerdict:
     size: int | None = None
     ours: str | None = None
     theirs: str | None = None
-    detail: dict[str, Any] = field(default_factory=dict)
-    """Format level: first differing byte, tensor, cell; distances in ulp, absolute, relative."""
+    detail: FileDetail = field(default_factory=FileDetail)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cause:
-    """A difference in what was met or asked, that may explain the bits; the most specific first."""
+    """A difference in what was observed or asked, that may explain the bits."""
 
     what: str
     ours: str
     theirs: str
     advice: str
     weight: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrailComparison:
+    """Two trails, compared: the first step and tensor that differ, or that there is none."""
+
+    state: Literal["equal", "different", "not-checked"]
+    compared: int = 0
+    """Steps that both have."""
+    process: str | None = None
+    why: str | None = None
+    only_on_one_side: tuple[str, ...] | None = None
+    """Trails that only one of two runs has; None for a comparison of two trails."""
+    optimizer: str | None = None
+    step: int | None = None
+    window: tuple[int, int] | None = None
+    """The last step that agreed, and the step that does not: the difference arose after the first
+    and not after the second.
+    """
+    optimizers: int | None = None
+    """How many there are."""
+    position: int | None = None
+    """The step counted over all optimizers; None where not every step was written."""
+    kind: str | None = None
+    """`parameters`, `gradients`, `buffers`, `loss` or `random state`."""
+    tensors: tuple[str, ...] | None = None
+    """Names, the first few."""
+    differ: int | None = None
+    of: int | None = None
+    random_state_differs: bool | None = None
+
+    def left_out(self) -> Iterable[str]:
+        """`position` may be null where a difference was found."""
+        absent = set(codec.unset(self))
+        absent.discard("compared")
+        return absent if self.window is None else absent - {"position"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """Which sameness a replay may expect, and why; the verdict decides."""
+
+    sameness: Literal["same-bits", "same-bits-as-recorded", "numbers-may-differ", "unknown"]
+    reasons: tuple[str, ...]
+    held: bool | None = None
+    """None before the replay, and where nothing was promised."""
+
+    @property
+    def promised(self) -> bool:
+        """Whether equal bits are expected."""
+        return self.sameness.startswith("same-bits")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,17 +224,15 @@ class Verdict:
     """How the two ended, in words; empty where both ended by themselves with exit code 0."""
     stdout_equal: bool | None = None
     causes: tuple[Cause, ...] = ()
-    trail: dict[str, Any] | None = None
-    """First step and tensor that differ, where both runs have a trail."""
+    """The most specific first."""
+    trail: TrailComparison | None = None
     notes: tuple[str, ...] = ()
-    forecast: dict[str, Any] | None = None
-    """Of a replay: `sameness` that was expected here, `reasons`, and whether it `held` (null where
-    nothing was promised).
-    """
+    forecast: Forecast | None = None
+    """Of a replay."""
     checked: float = 0.0
     """When, seconds since 1970."""
 
     @property
     def same(self) -> bool:
         """Whether the promise held (identical, or equal under a rule that the user declared)."""
-        return self.result in ("identical", "equal-under-rule")
+        return self.result.same

@@ -10,17 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from reprobox.errors import UsageError
 from reprobox.model.runspec import BOX, OUT
 from reprobox.model.spec import THREADS, Profile, Trail
-
-Sameness = Literal["same-bits", "same-bits-as-recorded", "numbers-may-differ", "unknown"]
+from reprobox.model.verdict import Forecast
 
 PROFILES: tuple[Profile, ...] = ("observe", "same-machine", "portable-avx2", "portable-any")
 
-_AVX512 = "AVX512F AVX512CD AVX512_KNL AVX512_KNM AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR X86_V4"
+_AVX512 = (
+    "AVX512F AVX512CD AVX512_KNL AVX512_KNM AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL "
+    "AVX512_SPR X86_V4"
+)
 _AVX2 = "AVX2 FMA3 X86_V3"
 
 # Names that NumPy does not know are a hidden ImportWarning, so the union for 1.26 to 2.4 serves
@@ -293,14 +295,6 @@ def can_play(dispatch: str, met: Mapping[str, Any]) -> str | None:
         # Tried with MKL's own question answered "not Intel" too: it takes a third way.
         return f"no knob makes MKL on an Intel CPU take the code of {dispatch}"
     return None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Forecast:
-    """Which sameness a replay may expect, and why. A forecast; the verdict decides."""
-
-    sameness: Sameness
-    reasons: tuple[str, ...]
 
 
 def forecast(

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import importlib
 import json
 import os
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,9 +30,10 @@ from reprobox.model import codec
 from reprobox.model.outcome import ContainerState
 from reprobox.model.record import Intent, Record
 from reprobox.model.runspec import InputPin
-from reprobox.model.verdict import FileVerdict, Verdict
+from reprobox.model.verdict import Class, FileState, FileVerdict, Verdict
 from reprobox.runtime import profiles, runtime_pack
 from reprobox.store import heads, output_manifest, verdict_files
+from reprobox.views import run as look
 
 EXAMPLES = 100 * (50 if os.environ.get("REPROBOX_TORTURE") else 1)
 FUZZ = settings(
@@ -102,14 +101,14 @@ OPTRACE = (
 
 
 def a_verdict() -> Verdict:
-    file = FileVerdict(path="x", state="different", ours="a", theirs="b")
+    file = FileVerdict(path="x", state=FileState.DIFFERENT, ours="a", theirs="b")
     digest = canon.digest_bytes(b"")
     return Verdict(
         left="a",
         right="b",
         left_record=digest,
         right_record=digest,
-        result="different",
+        result=Class.DIFFERENT,
         files=(file,),
         exit_equal=True,
         checked=1.0,
@@ -138,12 +137,6 @@ def written(path: Path, data: bytes) -> Path:
     return path
 
 
-with warnings.catch_warnings():
-    # typer asks click for names that click is about to give up.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    look = importlib.import_module("reprobox.cli.show")
-
-
 def show_record(data: bytes, place: Path) -> Any:
     record = codec.decode(Record, data, where="a record")
     profiles.dispatch_class(record.met)
@@ -151,7 +144,7 @@ def show_record(data: bytes, place: Path) -> Any:
     other = causes.Run(runspec=codec.to_json(RECORD.intent.runspec), met=MET)
     for pair in ((facts, other), (other, facts)):
         causes.causes(*pair, files=(), trail=None, dispatch=profiles.dispatch_class)
-    return look._lines(record), codec.encode(record)
+    return list(look._facts(record)), codec.encode(record)
 
 
 def exit_json(data: bytes, place: Path) -> Any:

@@ -15,7 +15,7 @@ from reprobox.judge import causes as causes_
 from reprobox.judge.causes import Run, causes
 from reprobox.judge.reader import look
 from reprobox.model.spec import OutputRule
-from reprobox.model.verdict import Cause, FileVerdict
+from reprobox.model.verdict import Cause, FileVerdict, TrailComparison
 from reprobox.runtime import profiles
 
 SPEC: dict[str, Any] = {
@@ -157,7 +157,9 @@ def test_what_is_unknown_on_one_side_is_no_cause() -> None:
 
 
 def test_when_nothing_differs_that_is_said_with_what_to_try() -> None:
-    (cause,) = between(trail={"state": "different", "window": [16, 17], "tensors": ["2.weight"]})
+    (cause,) = between(
+        trail=TrailComparison(state="different", window=(16, 17), tensors=("2.weight",))
+    )
     assert (cause.what, cause.weight) == (
         "nothing that was recorded differs, and 2.weight part at step 17",
         0,
@@ -255,7 +257,7 @@ def test_another_number_of_threads_is_named_though_only_the_code_sets_it(tmp_pat
     )
     file = verdict(one, two)
     found = causes(left, right, files=[file], dispatch=profiles.dispatch_class)
-    assert (file.state, file.detail["first"]["name"]) == ("different", "$[0]")
+    assert (file.state, file.detail.first.name) == ("different", "$[0]")
     assert [(cause.what, cause.ours, cause.theirs) for cause in found] == [
         ("threads of torch", "1", "2")
     ]
@@ -384,7 +386,7 @@ def test_one_byte_of_a_text_or_a_value_is_nobodys_disk(
     (tmp_path / "l").write_bytes(ours)
     (tmp_path / "r").write_bytes(theirs)
     file = look(tmp_path / "l", tmp_path / "r", OutputRule(pattern="*"), path=name)
-    assert file.detail["bytes_differ"] == 1
+    assert file.detail.bytes_differ == 1
     assert [cause.what for cause in between(files=[file])] == ["nothing that was recorded differs"]
 
 

@@ -29,7 +29,7 @@ from reprobox.judge.reader import look
 from reprobox.judge.tensors import Tolerance
 from reprobox.kit import proc
 from reprobox.model.spec import OutputRule
-from reprobox.model.verdict import FileVerdict
+from reprobox.model.verdict import FileVerdict, Place
 
 Looked = Callable[[str, bytes, bytes], FileVerdict]
 
@@ -121,9 +121,9 @@ def test_a_member_that_is_no_file_counts_too(
 ) -> None:
     files = (entry("a"), b"1"), (entry("b"), b"2")
     found = looked("x.tar", tarred(*files, (left, b"")), tarred(*files, (right, b"")))
-    assert (found.state, found.detail["first"]["name"]) == ("different", name)
+    assert (found.state, found.detail.first.name) == ("different", name)
     absent = looked("x.tar", tarred(*files, (left, b"")), tarred(*files))
-    assert (absent.state, absent.detail["missing"]) == ("different", [name])
+    assert (absent.state, absent.detail.missing) == ("different", (name,))
 
 
 def test_links_and_directories_of_a_zip_count_too(looked: Looked) -> None:
@@ -133,13 +133,13 @@ def test_links_and_directories_of_a_zip_count_too(looked: Looked) -> None:
         return info
 
     assert (
-        looked("x.zip", zipped((link(), b"a")), zipped((link(), b"b"))).detail["first"]["left"]
+        looked("x.zip", zipped((link(), b"a")), zipped((link(), b"b"))).detail.first.left
         == "link to a"
     )
     assert looked("x.zip", zipped((link(), b"a")), zipped(("l", b"a"))).state == "different"
-    assert looked("x.zip", zipped(("a", b"1"), ("d/", b"")), zipped(("a", b"1"))).detail[
-        "missing"
-    ] == ["d/!"]
+    assert looked(
+        "x.zip", zipped(("a", b"1"), ("d/", b"")), zipped(("a", b"1"))
+    ).detail.missing == ("d/!",)
 
 
 @pytest.mark.parametrize("make", [lambda *m: tarred(*((entry(n), d) for n, d in m)), zipped])
@@ -147,7 +147,7 @@ def test_two_members_of_one_name_are_not_checked(
     looked: Looked, make: Callable[..., bytes]
 ) -> None:
     found = looked("x.bin", make(("a", b"1"), ("a", b"2")), make(("a", b"9"), ("a", b"2")))
-    assert (found.state, found.detail["why"].partition(":")[0]) == (
+    assert (found.state, found.detail.why.partition(":")[0]) == (
         "not-checked",
         "two values of one name",
     )
@@ -157,7 +157,7 @@ def test_a_member_is_not_taken_for_a_member_of_a_member(looked: Looked) -> None:
     inner = zipped(("b", b"x"))
     assert looked("x.zip", zipped(("a", inner)), zipped(("a!b", b"x"))).state == "different"
     both = zipped(("a", inner), ("a!b", b"1")), zipped(("a", inner), ("a!b", b"2"))
-    assert looked("x.zip", *both).detail["first"]["name"] == '"a!b"!line 1'
+    assert looked("x.zip", *both).detail.first.name == '"a!b"!line 1'
 
 
 def test_a_member_of_another_format_differs(looked: Looked) -> None:
@@ -166,9 +166,9 @@ def test_a_member_of_another_format_differs(looked: Looked) -> None:
     found = looked(
         "x.zip", zipped(("m", file.getvalue())), zipped(("m", pickle.dumps({"array": array})))
     )
-    assert (found.state, found.detail["first"]) == (
+    assert (found.state, found.detail.first) == (
         "different",
-        {"name": "m!", "left": "npy", "right": "pickle"},
+        Place(name="m!", left="npy", right="pickle"),
     )
 
 
@@ -479,7 +479,7 @@ def test_every_array_of_an_npy_file_is_compared(tmp_path: Path, rule: Any) -> No
     found = look(
         tmp_path / "left", tmp_path / "right", OutputRule(pattern="*", compare=rule), path="a.npy"
     )
-    assert (found.state, found.detail["first"]["name"]) == ("different", "array 3")
+    assert (found.state, found.detail.first.name) == ("different", "array 3")
 
 
 def test_what_is_behind_an_npy_file_and_is_none_is_not_checked(looked: Looked) -> None:
@@ -553,7 +553,7 @@ def test_arguments_of_what_is_called_are_compared(
 ) -> None:
     left, right = (pickle.dumps(make(rate), 2) for rate in (0.1, 0.2))
     found = looked("a.pkl", left, right)
-    assert (found.state, found.detail["first"]["left"]) == ("different", 0.1)
+    assert (found.state, found.detail.first.left) == ("different", 0.1)
 
 
 PLAIN_PICKLE = """
@@ -571,10 +571,10 @@ def test_tensors_of_torch_in_a_plain_pickle_are_read(tmp_path: Path) -> None:
     for rule in ("content", "tensors"):
         asked = OutputRule(pattern="*", compare=rule)  # type: ignore[arg-type]
         found = look(tmp_path / "left", tmp_path / "right", asked, path="a.pkl")
-        assert (found.state, found.detail["first"]["name"], found.detail["first"]["index"]) == (
+        assert (found.state, found.detail.first.name, found.detail.first.index) == (
             "different",
             "weights",
-            [0, 1],
+            (0, 1),
         )
         assert look(tmp_path / "left", tmp_path / "again", asked, path="a.pkl").state in (
             "equal-under-rule",
@@ -591,10 +591,10 @@ def test_times_are_compared_with_their_unit(looked: Looked) -> None:
 
     for name, pack in (("a.npy", one_file), ("a.pkl", pickle.dumps)):
         found = looked(name, pack(times("s", 2)), pack(times("s", 3)))  # type: ignore[operator]
-        assert (found.state, found.detail["count"], found.detail["first"]["index"]) == (
+        assert (found.state, found.detail.count, found.detail.first.index) == (
             "different",
             1,
-            [1],
+            (1,),
         )
         assert looked(name, pack(times("s", 2)), pack(times("ms", 2))).state == "different"  # type: ignore[operator]
 
@@ -608,10 +608,10 @@ def test_a_compound_array_is_compared_by_field(looked: Looked) -> None:
 
     for name, pack, place in (("a.npy", one_file, "array.value"), ("a.pkl", pickle.dumps, "value")):
         found = looked(name, pack(rows(3, 0)), pack(rows(4, 0)))  # type: ignore[operator]
-        assert (found.state, found.detail["first"]["name"], found.detail["first"]["index"]) == (
+        assert (found.state, found.detail.first.name, found.detail.first.index) == (
             "different",
             place,
-            [1],
+            (1,),
         )
         assert looked(name, pack(rows(3, 0)), pack(rows(3, 9))).state == "equal-under-rule"  # type: ignore[operator]
 
@@ -619,14 +619,14 @@ def test_a_compound_array_is_compared_by_field(looked: Looked) -> None:
 def test_a_nan_of_a_long_double_is_the_same_nan(looked: Looked) -> None:
     left, right = (one_file(np.array([np.nan, value], "g")) for value in (1, 2))
     found = looked("a.npy", left, right)
-    assert (found.detail["count"], found.detail["first"]["index"]) == (1, [1])
+    assert (found.detail.count, found.detail.first.index) == (1, (1,))
 
 
 def test_lines_end_where_lines_end(looked: Looked) -> None:
     def lines(last: int) -> bytes:
         return json.dumps({"text": "a\u2028b\x85c", "n": last}, ensure_ascii=False).encode() + b"\n"
 
-    assert looked("a.jsonl", lines(1), lines(2)).detail["first"]["name"] == "[0].n"
+    assert looked("a.jsonl", lines(1), lines(2)).detail.first.name == "[0].n"
     left, right = (f"a,b\nx\u2028y,{n}\n".encode() for n in (1, 2))
-    assert looked("a.csv", left, right).detail["first"]["name"] == "b"
+    assert looked("a.csv", left, right).detail.first.name == "b"
     assert looked("a.csv", b"a,b\n1_0,1\n", b"a,b\n10,1\n").state == "different"

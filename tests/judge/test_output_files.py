@@ -19,7 +19,7 @@ from reprobox.model.outcome import Exit, OutputFile
 from reprobox.model.record import OutputSummary
 from reprobox.model.runspec import InputPin
 from reprobox.model.spec import OutputRule
-from reprobox.model.verdict import FileVerdict, Verdict
+from reprobox.model.verdict import FileDetail, FileState, FileVerdict, Verdict
 
 
 def side(*outputs: OutputFile, rules: tuple[OutputRule, ...] = (), **changes: Any) -> Side:
@@ -59,17 +59,17 @@ def test_both_ways() -> None:
 @pytest.mark.parametrize(
     ("theirs", "differs"),
     [
-        (an_output("a", b"other"), ["bytes"]),
-        (an_output("a", mode=0o755), ["mode"]),
-        (an_output("a", b"y", mode=0o755), ["bytes", "mode"]),
-        (an_output("a", kind="link"), ["kind"]),
-        (an_output("a", kind="dir"), ["kind"]),
+        (an_output("a", b"other"), ("bytes",)),
+        (an_output("a", mode=0o755), ("mode",)),
+        (an_output("a", b"y", mode=0o755), ("bytes", "mode")),
+        (an_output("a", kind="link"), ("kind",)),
+        (an_output("a", kind="dir"), ("kind",)),
     ],
 )
-def test_what_differs_is_named(theirs: OutputFile, differs: list[str]) -> None:
+def test_what_differs_is_named(theirs: OutputFile, differs: tuple[str, ...]) -> None:
     verdict = compare(side(an_output("a")), side(theirs))
     assert verdict.result == "different"
-    assert verdict.files[0].detail["differs"] == differs
+    assert verdict.files[0].detail.differs == differs
 
 
 def test_other_mode_bits_do_not_count() -> None:
@@ -128,7 +128,7 @@ def test_a_rule_looks_only_where_bytes_differ(kind: Any, state: Any, result: str
 
     def look(left: OutputFile, right: OutputFile, found: OutputRule) -> FileVerdict:
         asked.append((left.path, right.path, found))
-        return FileVerdict(path=left.path, state=state)
+        return FileVerdict(path=left.path, state=FileState(state))
 
     ours = side(an_output("a.pt"), an_output("same.pt"), rules=(rule,))
     verdict = compare(ours, side(an_output("a.pt", b"other"), an_output("same.pt")), look=look)
@@ -171,7 +171,7 @@ LOOKING = (OutputRule(pattern="*", compare="content"),)
 
 def looking(state: Any) -> Any:
     return lambda left, right, rule: FileVerdict(
-        path=left.path, state=state, detail={"rule": rule.compare}
+        path=left.path, state=FileState(state), detail=FileDetail(rule=rule.compare)
     )
 
 
@@ -194,13 +194,13 @@ def test_files_whose_names_hold_a_time_are_compared_under_their_rule(
     ours: str, theirs: str
 ) -> None:
     for data, look, state, differs in (
-        (b"x", None, "equal-under-rule", ["name"]),
-        (b"y", looking("equal-under-rule"), "equal-under-rule", ["name", "bytes"]),
-        (b"y", looking("different"), "different", ["name", "bytes"]),
-        (b"y", None, "not-checked", ["name", "bytes"]),
+        (b"x", None, "equal-under-rule", ("name",)),
+        (b"y", looking("equal-under-rule"), "equal-under-rule", ("name", "bytes")),
+        (b"y", looking("different"), "different", ("name", "bytes")),
+        (b"y", None, "not-checked", ("name", "bytes")),
     ):
         (found,) = compare_files((an_output(ours),), (an_output(theirs, data),), LOOKING, look=look)
-        assert (found.path, found.state, found.detail["differs"], found.detail["other_name"]) == (
+        assert (found.path, found.state, found.detail.differs, found.detail.other_name) == (
             ours,
             state,
             differs,
@@ -249,7 +249,7 @@ def test_several_are_paired_in_sorted_order() -> None:
     )
     found = compare_files(ours, theirs[::-1], LOOKING)
     assert [file.state for file in found] == ["equal-under-rule"] * 3
-    assert [file.detail["other_name"] for file in found] == [file.path for file in theirs]
+    assert [file.detail.other_name for file in found] == [file.path for file in theirs]
 
 
 def test_without_anything_that_can_look_it_is_not_checked() -> None:
@@ -394,11 +394,12 @@ def test_the_place_of_the_first_difference_is_given() -> None:
     found = compare_files(
         (an_output("a", b"abcd"),), (an_output("a", b"abXd"),), (), open_pair=pair(b"abcd", b"abXd")
     )
-    assert found[0].detail == {"differs": ["bytes"], "first_byte": 2}
+    assert found[0].detail == FileDetail(differs=("bytes",), first_byte=2)
     found = compare_files(
         (an_output("a", b"ab"),), (an_output("a", b"abc"),), (), open_pair=pair(b"ab", b"abc")
     )
-    assert found[0].detail == {"differs": ["bytes"], "first_byte": 2, "sizes": [2, 3]}
+    expected = FileDetail(differs=("bytes",), first_byte=2, sizes=(2, 3))
+    assert found[0].detail == expected
 
 
 @settings(max_examples=300, deadline=None)
@@ -456,9 +457,7 @@ def test_a_file_of_the_commit_that_one_run_deleted_counts() -> None:
             "different",
             {"data/a": "different", "model": "identical"},
         )
-        assert (
-            verdict.files[-1].detail["why"] == f"a file of the commit that only the {who} deleted"
-        )
+        assert verdict.files[-1].detail.why == f"a file of the commit that only the {who} deleted"
     ignore = (OutputRule(pattern="data/", compare="ignore"),)
     assert compare(deleting("data/a", rules=ignore), deleting()).result == "equal-under-rule"
 

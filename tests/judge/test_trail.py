@@ -12,6 +12,8 @@ import pytest
 
 from reprobox.errors import NotComparable
 from reprobox.judge import trail
+from reprobox.model import codec
+from reprobox.model.verdict import TrailComparison
 
 HEAD = {"format": "reprobox.trail/1", "process": "main", "every": 2}
 NAMES = {"o": 0, "class": "SGD", "names": ["w", "b"], "shapes": [[2], [1]]}
@@ -35,10 +37,10 @@ def test_the_first_tensor_of_the_first_step_is_named(tmp_path: Path) -> None:
         write(tmp_path / "r", HEAD, NAMES, step(2, "a", "b"), step(4, "c", "X"), step(6, "Y", "Z"))
     )
     found = trail.compare(left, right)
-    assert (found["step"], found["window"], found["tensors"], found["differ"], found["of"]) == (
+    assert (found.step, found.window, found.tensors, found.differ, found.of) == (
         4,
-        [2, 4],
-        ["b"],
+        (2, 4),
+        ("b",),
         1,
         2,
     )
@@ -49,9 +51,10 @@ def test_only_common_steps_are_compared(tmp_path: Path) -> None:
         write(tmp_path / "l", HEAD, NAMES, step(1, "a", "b"), step(2, "c", "d"), step(3, "e", "f"))
     )
     right = trail.read(write(tmp_path / "r", HEAD, NAMES, step(2, "c", "d"), step(4, "g", "h")))
-    assert trail.compare(left, right) == {"state": "equal", "process": "main", "compared": 1}
+    same = TrailComparison(state="equal", process="main", compared=1)
+    assert trail.compare(left, right) == same
     nothing = trail.read(write(tmp_path / "n", HEAD, NAMES, step(7, "c", "d")))
-    assert trail.compare(left, nothing)["state"] == "not-checked"
+    assert trail.compare(left, nothing).state == "not-checked"
 
 
 def test_optimizers_are_told_apart(tmp_path: Path) -> None:
@@ -66,27 +69,27 @@ def test_optimizers_are_told_apart(tmp_path: Path) -> None:
     left = trail.read(write(tmp_path / "l", *lines, step(2, "g", "h", optimizer=1)))
     right = trail.read(write(tmp_path / "r", *lines, step(2, "X", "h", optimizer=1)))
     found = trail.compare(left, right)
-    assert (found["optimizer"], found["step"], found["window"], found["tensors"]) == (
+    assert (found.optimizer, found.step, found.window, found.tensors) == (
         "1",
         2,
-        [1, 2],
-        ["w"],
+        (1, 2),
+        ("w",),
     )
 
 
 def test_gradients_show_when_parameters_agree(tmp_path: Path) -> None:
     left = trail.read(write(tmp_path / "l", HEAD, NAMES, step(2, "a", "b", g=["x", "y"])))
     right = trail.read(write(tmp_path / "r", HEAD, NAMES, step(2, "a", "b", g=["x", "z"])))
-    assert (trail.compare(left, right)["kind"], trail.compare(left, right)["tensors"]) == (
+    assert (trail.compare(left, right).kind, trail.compare(left, right).tensors) == (
         "gradients",
-        ["b"],
+        ("b",),
     )
 
 
 def test_another_number_of_parameters_is_a_difference(tmp_path: Path) -> None:
     left = trail.read(write(tmp_path / "l", HEAD, NAMES, step(2, "a", "b")))
     right = trail.read(write(tmp_path / "r", HEAD, {**NAMES, "names": ["w"]}, step(2, "a")))
-    assert trail.compare(left, right)["why"] == "other tensors"
+    assert trail.compare(left, right).why == "other tensors"
 
 
 def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
@@ -124,14 +127,18 @@ def test_processes_are_paired_by_name_and_the_earliest_difference_counts(tmp_pat
         )
     found = trail.compare_runs(tmp_path / "l", tmp_path / "r")
     assert found is not None
-    assert (found["process"], found["step"]) == ("rank1", 2)
+    assert (found.process, found.step) == ("rank1", 2)
 
 
 def test_a_trail_on_one_side_only_is_not_checked(tmp_path: Path) -> None:
     write(tmp_path / "l" / "trail.jsonl", HEAD, NAMES, step(2, "a", "b"))
     (tmp_path / "r").mkdir()
     found = trail.compare_runs(tmp_path / "l", tmp_path / "r")
-    assert found == {"state": "not-checked", "compared": 0, "only_on_one_side": ["trail.jsonl"]}
+    assert json.loads(codec.encode(found)) == {
+        "state": "not-checked",
+        "compared": 0,
+        "only_on_one_side": ["trail.jsonl"],
+    }
     assert trail.compare_runs(tmp_path / "r", tmp_path / "r") is None
 
 

@@ -11,7 +11,7 @@ from harness_runs import NOW, a_finished_run, a_record, a_runspec, an_intent
 
 from reprobox.kit import canon
 from reprobox.model import codec
-from reprobox.model.verdict import Verdict
+from reprobox.model.verdict import Class, Verdict
 from reprobox.store import integrity
 from reprobox.store.collect import collect
 from reprobox.store.numbered_files import add_numbered
@@ -47,7 +47,7 @@ def a_full_run(runs: Runs) -> str:
             right=intent.id,
             left_record=digest,
             right_record=digest,
-            result="identical",
+            result=Class.IDENTICAL,
             files=(),
             exit_equal=True,
         ),

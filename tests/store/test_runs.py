@@ -13,7 +13,7 @@ from reprobox.errors import RunAmbiguous, RunBusy, RunNotFound, StoreDamaged, St
 from reprobox.kit import canon
 from reprobox.model import codec
 from reprobox.model.outcome import ContainerState, Exit
-from reprobox.model.verdict import Verdict
+from reprobox.model.verdict import Class, Verdict
 from reprobox.store import heads, run_ids
 from reprobox.store.output_manifest import outputs_manifest
 from reprobox.store.project import open_project
@@ -224,7 +224,7 @@ def test_verdicts_are_numbered_and_never_replaced(runs: Runs) -> None:
         right=run_id,
         left_record=EMPTY,
         right_record=EMPTY,
-        result="identical",
+        result=Class.IDENTICAL,
         files=(),
         exit_equal=True,
     )

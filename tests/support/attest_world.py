@@ -14,7 +14,7 @@ from reprobox.model.outcome import Exit, OutputFile
 from reprobox.model.record import Intent, OutputSummary, Record
 from reprobox.model.runspec import InputPin, RunSpec
 from reprobox.model.source import Source
-from reprobox.model.verdict import Verdict
+from reprobox.model.verdict import Class, Verdict
 
 
 def d(text: str) -> str:
@@ -144,7 +144,7 @@ def a_verdict(left: Record, right: Record) -> Verdict:
         right=right.id,
         left_record=codec.digest(left),
         right_record=codec.digest(right),
-        result="identical",
+        result=Class.IDENTICAL,
         files=(),
         exit_equal=True,
         checked=1_795_190_000.0,

@@ -20,7 +20,7 @@ from harness_runs import NOW, a_finished_run, a_record, a_runspec, an_intent
 
 from reprobox.errors import ReproboxError, StoreError
 from reprobox.kit import canon, files
-from reprobox.model.verdict import Verdict
+from reprobox.model.verdict import Class, Verdict
 from reprobox.store import garbage, layout
 from reprobox.store.collect import collect
 from reprobox.store.objects import ObjectStore
@@ -99,7 +99,7 @@ def write(root: Path) -> None:
         right=FIRST,
         left_record=digest,
         right_record=digest,
-        result="identical",
+        result=Class.IDENTICAL,
         files=(),
         exit_equal=True,
     )

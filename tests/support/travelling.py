@@ -21,7 +21,7 @@ from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
 from reprobox.model.source import Source
-from reprobox.model.verdict import Verdict
+from reprobox.model.verdict import Class, Verdict
 from reprobox.store.objects import ObjectStore
 from reprobox.store.output_manifest import outputs_manifest
 from reprobox.store.project import open_project
@@ -119,7 +119,7 @@ def _write(top: Path, path: str, what: bytes | tuple[str, bytes] | None) -> Outp
 def a_verdict(left: str, right: str, **changes: Any) -> Verdict:
     empty = canon.digest_bytes(b"")
     given: dict[str, Any] = {
-        "result": "identical",
+        "result": Class.IDENTICAL,
         "files": (),
         "exit_equal": True,
         "checked": 1.0,

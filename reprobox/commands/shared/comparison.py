@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from reprobox.commands.shared import forecast
 from reprobox.context import Context
@@ -18,7 +18,14 @@ from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
 from reprobox.model.spec import OutputRule
-from reprobox.model.verdict import FileVerdict, Verdict
+from reprobox.model.verdict import (
+    Class,
+    FileDetail,
+    FileState,
+    FileVerdict,
+    TrailComparison,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     from reprobox.judge.causes import Run
@@ -54,7 +61,7 @@ def compare(context: Context, left_id: str, right_id: str, *, trails: bool = Fal
 
     found = output_files.compare(left, right, look=look, open_pair=open_pair, now=context.clock())
     found = replace(found, notes=(*found.notes, *_outside(left.record, right.record)))
-    if found.result == "identical" and not trails:
+    if found.result is Class.IDENTICAL and not trails:
         return found
     return _explained(context, left, right, found)
 
@@ -105,11 +112,12 @@ def _explained(
 
 def _differs(found: Verdict) -> bool:
     """Whether there is anything that would need a cause."""
-    unread = any(file.state == "not-checked" for file in found.files)
-    return found.result == "different" or unread or (found.trail or {}).get("state") == "different"
+    unread = any(file.state is FileState.NOT_CHECKED for file in found.files)
+    trails = found.trail is not None and found.trail.state == "different"
+    return found.result is Class.DIFFERENT or unread or trails
 
 
-def _trails(context: Context, found: Verdict) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
+def _trails(context: Context, found: Verdict) -> tuple[TrailComparison | None, tuple[str, ...]]:
     """What the trails say, and what is to be noted: a program writes its trail, so a damaged one
     must not cost the verdict.
     """
@@ -119,9 +127,8 @@ def _trails(context: Context, found: Verdict) -> tuple[dict[str, Any] | None, tu
         return trail.compare_runs(context.runs.path(found.left), context.runs.path(found.right)), ()
     except NotComparable as fault:
         why = fault.what + (f" ({fault.why})" if fault.why else "")
-        return {"state": "not-checked", "compared": 0, "why": why}, (
-            f"the trails were not compared: {why}",
-        )
+        note = f"the trails were not compared: {why}"
+        return TrailComparison(state="not-checked", why=why), (note,)
 
 
 def _detailed(
@@ -135,7 +142,7 @@ def _detailed(
     for file in found:
         pair = (ours.get(file.path), theirs.get(file.path))
         if (
-            file.state == "different"
+            file.state is FileState.DIFFERENT
             and budget
             and pair[0]
             and pair[1]
@@ -145,10 +152,16 @@ def _detailed(
             seen = _look(
                 context, left.record.id, right.record.id, pair[0], pair[1], OutputRule(pattern="*")
             )
-            detailed.append(replace(file, detail={**seen.detail, **file.detail}))
+            detailed.append(replace(file, detail=_joined(seen.detail, file.detail)))
         else:
             detailed.append(file)
     return tuple(detailed)
+
+
+def _joined(seen: FileDetail, known: FileDetail) -> FileDetail:
+    """What was seen inside, under what was known before."""
+    said = set(known.__dataclass_fields__) - set(codec.unset(known))
+    return replace(seen, **{name: getattr(known, name) for name in said})
 
 
 def _side(context: Context, run_id: str) -> output_files.Side:

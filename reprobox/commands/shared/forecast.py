@@ -5,14 +5,13 @@ verdict.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
 
 from reprobox.errors import ProfileUnavailable, UsageError
 from reprobox.judge import unreached
 from reprobox.model.record import Record
-from reprobox.model.verdict import Verdict
+from reprobox.model.verdict import Class, Forecast, Verdict
 from reprobox.runtime import host, profiles
-from reprobox.runtime.profiles import Forecast
 
 _WORDS = {
     "same-bits": "the same bits",
@@ -36,7 +35,7 @@ def forecast(original: Record, *, as_recorded: bool = False, gpus: str | None = 
     if as_recorded and not uses_gpu:
         found = profiles.forecast_as_recorded(original.met, here)
     doubts = _doubts(original)
-    if doubts and found.sameness.startswith("same-bits"):
+    if doubts and found.promised:
         return Forecast(sameness="unknown", reasons=doubts)
     return found
 
@@ -73,7 +72,10 @@ def _doubts(original: Record) -> tuple[str, ...]:
         if "-packages/" not in note["place"]
     }
     cut = original.exit.by_the_moment
-    moment = f"the recorded run was ended from outside ({original.exit.reason}), and what it left depends on when"
+    moment = (
+        f"the recorded run was ended from outside ({original.exit.reason}), and what it left "
+        "depends on when"
+    )
     return (*([moment] if cut else ()), *outside(original), *sorted(draws))
 
 
@@ -106,14 +108,12 @@ def sentence(found: Forecast) -> str:
     return f"forecast: {_WORDS[found.sameness]} ({'; '.join(found.reasons)})"
 
 
-def judged(found: Forecast, verdict: Verdict) -> tuple[dict[str, Any], str]:
-    """The forecast beside what came: for the verdict's `forecast`, and a line for its notes."""
-    promised = found.sameness.startswith("same-bits")
-    held = verdict.same if promised and verdict.result != "not-checked" else None
-    return (
-        {"sameness": found.sameness, "reasons": list(found.reasons), "held": held},
-        f"{_said(promised, held)}: {_WORDS[found.sameness]}",
-    )
+def judged(found: Forecast, verdict: Verdict) -> tuple[Forecast, str]:
+    """The forecast with whether it held, and a line about that for the verdict's notes."""
+    checked = verdict.result is not Class.NOT_CHECKED
+    held = verdict.same if found.promised and checked else None
+    note = f"{_said(found.promised, held)}: {_WORDS[found.sameness]}"
+    return replace(found, held=held), note
 
 
 def _said(promised: bool, held: bool | None) -> str:

@@ -80,7 +80,7 @@ def test_another_layout_is_the_same_content(tmp_path: Path) -> None:
 
     assert looked(tmp_path, plain, packed).state == "equal-under-rule"
     found = looked(tmp_path, plain, packed, "bytes")
-    assert (found.state, found.detail["format"], found.detail["content"]) == (
+    assert (found.state, found.detail.format, found.detail.content) == (
         "different",
         "hdf5",
         "equal",
@@ -115,13 +115,13 @@ def test_one_value_that_differs_is_found_by_its_path(tmp_path: Path, name: str) 
         CHANGES[name](file)
 
     found = looked(tmp_path, plain, changed)
-    assert (found.state, found.detail["first"]["name"], found.detail["leaves_that_differ"]) == (
+    assert (found.state, found.detail.first.name, found.detail.leaves_that_differ) == (
         "different",
         name,
         1,
     )
     if name == "/layers/dense/kernel":
-        assert (found.detail["ulp"], found.detail["first"]["index"]) == (1, [3, 4])
+        assert (found.detail.ulp, found.detail.first.index) == (1, (3, 4))
         assert looked(tmp_path, plain, changed, "tensors", ulp=1).state == "equal-under-rule"
 
 
@@ -135,7 +135,7 @@ def test_what_is_missing_is_named(tmp_path: Path, path: str) -> None:
 
     found = looked(tmp_path, plain, without)
     assert found.state == "different"
-    assert any(name.startswith(f"/{path}") for name in found.detail["missing"])
+    assert any(name.startswith(f"/{path}") for name in found.detail.missing)
 
 
 def test_names_that_come_to_be_the_same_hide_nothing(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_links_to_other_files_are_text_and_are_not_followed(tmp_path: Path) -> N
         return fill
 
     assert looked(tmp_path, linked(1), linked(1)).state == "equal-under-rule"
-    assert looked(tmp_path, linked(1), linked(2)).detail["first"]["name"] == "/note"
+    assert looked(tmp_path, linked(1), linked(2)).detail.first.name == "/note"
 
 
 def test_data_in_other_files_are_not_read(tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_data_in_other_files_are_not_read(tmp_path: Path) -> None:
 
     for fill in (outside, virtual):
         found = looked(tmp_path, fill, fill)
-        assert (found.state, found.detail["why"]) == (
+        assert (found.state, found.detail.why) == (
             "not-checked",
             "the data of /x lie in other files, which are not read",
         )
@@ -237,7 +237,7 @@ def test_a_filter_is_not_loaded_as_code(
 
     found = looked(tmp_path, filtered(1), filtered(2))
     assert found.state == "not-checked"
-    assert "/x cannot be read" in found.detail["why"]
+    assert "/x cannot be read" in found.detail.why
     assert (tmp_path / "loaded").exists() == allowed
 
 
@@ -245,7 +245,7 @@ def test_more_than_a_reader_may_take_is_not_checked(tmp_path: Path) -> None:
     def bomb(file: Any) -> None:
         file.create_dataset("x", (1 << 40,), dtype="f8", chunks=True, fillvalue=0)
 
-    assert "unpacks to more" in looked(tmp_path, bomb, bomb).detail["why"]
+    assert "unpacks to more" in looked(tmp_path, bomb, bomb).detail.why
 
 
 def test_a_block_before_it_and_a_file_within_a_zip_are_seen(tmp_path: Path) -> None:
@@ -269,7 +269,7 @@ def test_a_damaged_file_is_not_checked(tmp_path: Path) -> None:
     right.write_bytes(right.read_bytes()[:-400])
     found = look(tmp_path / "left.h5", right, OutputRule(pattern="*", compare="content"))
     assert found.state == "not-checked"
-    assert "not a readable HDF5 file" in found.detail["why"]
+    assert "not a readable HDF5 file" in found.detail.why
 
 
 def test_no_damage_of_one_byte_ends_in_anything_but_a_verdict(tmp_path: Path) -> None:
@@ -294,5 +294,5 @@ def test_without_h5py_it_is_not_checked_and_says_why(
     monkeypatch.syspath_prepend(str(hidden.parent))
     found = looked(tmp_path, plain, plain)
     assert found.state == "not-checked"
-    assert "h5py, which is not installed" in found.detail["why"]
+    assert "h5py, which is not installed" in found.detail.why
     assert looked(tmp_path, plain, plain, "bytes").state == "different"

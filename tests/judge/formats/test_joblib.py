@@ -62,9 +62,9 @@ def test_another_degree_of_compression_is_the_same_content(tmp_path: Path, metho
     changed = model()
     changed["weights"][1, 2] = np.nextafter(6.0, 7.0)
     found = looked(tmp_path, model(), changed, ((method, 1), (method, 9)))
-    assert (found.state, found.detail["ulp"]) == ("different", 1)
-    assert found.detail["first"]["name"].endswith("!weights")
-    assert found.detail["first"]["index"] == [1, 2]
+    assert (found.state, found.detail.ulp) == ("different", 1)
+    assert found.detail.first.name.endswith("!weights")
+    assert found.detail.first.index == (1, 2)
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,12 @@ def test_one_value_that_differs_is_found_in_its_array(
     changed = model()
     changed[key][place] = value
     found = looked(tmp_path, model(), changed)
-    assert (found.state, found.detail["format"], found.detail["first"]["name"]) == (
+    assert (found.state, found.detail.format, found.detail.first.name) == (
         "different",
         "pickle",
         named,
     )
-    assert (found.detail["count"], found.detail["leaves_that_differ"]) == (1, 1)
+    assert (found.detail.count, found.detail.leaves_that_differ) == (1, 1)
 
 
 def test_a_field_of_a_compound_type_is_named_and_the_bytes_between_fields_are_not_compared(
@@ -99,7 +99,7 @@ def test_a_field_of_a_compound_type_is_named_and_the_bytes_between_fields_are_no
     changed = model()
     changed["nodes"]["value"][2] = 0.75
     found = looked(tmp_path, model(), changed)
-    assert (found.detail["first"]["name"], found.detail["first"]["index"]) == ("nodes/value", [2])
+    assert (found.detail.first.name, found.detail.first.index) == ("nodes/value", (2,))
     padded = model()
     padded["nodes"].view(np.uint8)[13] = 9
     assert looked(tmp_path, model(), padded).state == "equal-under-rule"
@@ -110,8 +110,8 @@ def test_arrays_of_objects_are_read_within(tmp_path: Path) -> None:
     changed["trees"][0][1] = 4.0
     found = looked(tmp_path, model(), changed)
     assert found.state == "different"
-    assert found.detail["first"]["name"].startswith("trees/")
-    assert found.detail["first"]["index"] == [1]
+    assert found.detail.first.name.startswith("trees/")
+    assert found.detail.first.index == (1,)
 
 
 def test_nothing_behind_the_first_pickle_is_overlooked(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_nothing_behind_the_first_pickle_is_overlooked(tmp_path: Path) -> None:
         OutputRule(pattern="*", compare="content"),
         path="two.pkl",
     )
-    assert (found.state, found.detail["first"]["name"]) == ("different", "pickle 2: n")
+    assert (found.state, found.detail.first.name) == ("different", "pickle 2: n")
 
 
 class Evil:
@@ -157,4 +157,4 @@ def test_a_damaged_file_is_not_checked(tmp_path: Path) -> None:
             path=name,
         )
         assert found.state == "not-checked", (name, found.detail)
-        assert found.detail["why"]
+        assert found.detail.why

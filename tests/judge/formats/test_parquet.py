@@ -41,7 +41,7 @@ def looked(
 def test_another_compression_is_the_same_content(tmp_path: Path) -> None:
     assert looked(tmp_path, PLAIN, PLAIN).state == "equal-under-rule"
     found = looked(tmp_path, PLAIN, PLAIN, "bytes", row_group_size=1)
-    assert (found.state, found.detail["content"]) == ("different", "equal")
+    assert (found.state, found.detail.content) == ("different", "equal")
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,9 @@ def test_one_value_that_differs_is_found_in_its_column(
     found = looked(tmp_path, PLAIN, {**PLAIN, column: values})
     assert found.state == "different"
     places = [
-        (found.detail.get("first") or {}).get("name"),
-        *found.detail.get("missing", ()),
-        *found.detail.get("extra", ()),
+        found.detail.first and found.detail.first.name,
+        *found.detail.missing,
+        *found.detail.extra,
     ]
     assert any(place and place.startswith(("<schema>", column)) for place in places)
 
@@ -78,7 +78,7 @@ def test_a_damaged_file_is_not_checked(tmp_path: Path) -> None:
     right.write_bytes(right.read_bytes()[:-40])
     found = look(tmp_path / "left.parquet", right, OutputRule(pattern="*", compare="content"))
     assert found.state == "not-checked"
-    assert "not a readable parquet file" in found.detail["why"]
+    assert "not a readable parquet file" in found.detail.why
 
 
 def test_without_pyarrow_it_is_not_checked_and_says_why(
@@ -90,5 +90,5 @@ def test_without_pyarrow_it_is_not_checked_and_says_why(
     monkeypatch.syspath_prepend(str(hidden.parent))
     found = looked(tmp_path, PLAIN, PLAIN)
     assert found.state == "not-checked"
-    assert "pyarrow, which is not installed" in found.detail["why"]
+    assert "pyarrow, which is not installed" in found.detail.why
     assert looked(tmp_path, PLAIN, PLAIN, "bytes").state == "different"

@@ -25,8 +25,9 @@ from torch_python import torch_python
 
 from reprobox.judge.reader import Limits, look
 from reprobox.kit import canon, proc
+from reprobox.model import codec
 from reprobox.model.spec import OutputRule
-from reprobox.model.verdict import FileVerdict
+from reprobox.model.verdict import FileDetail, FileVerdict
 
 CHECKPOINTS = """
 import sys, torch
@@ -95,15 +96,15 @@ def looked(paths: tuple[Path, Path], compare: str = "content", **limits: float) 
 @pytest.mark.parametrize("name", NAMES)
 def test_one_ulp_in_a_checkpoint_is_named(checkpoints: Path, name: str) -> None:
     found = look(checkpoints / "a" / name, checkpoints / "c" / name, rule("tensors"))
-    first = found.detail["first"]
+    first = found.detail.first
     assert found.state == "different"
-    assert (first["name"], first["index"], first["ulp"], first["shape"]) == (
+    assert (first.name, first.index, first.ulp, first.shape) == (
         NAMES[name],
-        [2, 5],
+        (2, 5),
         1,
-        [3, 16],
+        (3, 16),
     )
-    assert (found.detail["ulp"], found.detail["count"]) == (1, 1)
+    assert (found.detail.ulp, found.detail.count) == (1, 1)
     assert (
         look(checkpoints / "a" / name, checkpoints / "c" / name, rule("tensors", ulp=1)).state
         == "equal-under-rule"
@@ -114,7 +115,7 @@ def test_packing_that_differs_is_told_from_content(checkpoints: Path, tmp_path: 
     """The legacy format holds addresses: other bytes each time, the same content."""
     left, right = checkpoints / "a" / "legacy.pth", checkpoints / "b" / "legacy.pth"
     found = look(left, right, rule("bytes"))
-    assert found.state == "identical" or (found.state, found.detail["content"]) == (
+    assert found.state == "identical" or (found.state, found.detail.content) == (
         "different",
         "equal",
     )
@@ -127,7 +128,7 @@ def test_the_same_checkpoint_under_another_stem_is_the_same_content(
     code = "import sys, torch; torch.save({'w': torch.arange(5.0)}, sys.argv[1]); torch.save({'w': torch.arange(5.0)}, sys.argv[2])"
     assert proc.run([torch_python(), "-c", code, tmp_path / "one.pt", tmp_path / "two.pt"]).ok
     found = looked((tmp_path / "one.pt", tmp_path / "two.pt"))
-    assert (found.state, found.detail["content"]) == ("equal-under-rule", "equal")
+    assert (found.state, found.detail.content) == ("equal-under-rule", "equal")
 
 
 def test_safetensors_metadata_in_another_order_is_the_same_content(pair: Pair) -> None:
@@ -137,7 +138,7 @@ def test_safetensors_metadata_in_another_order_is_the_same_content(pair: Pair) -
         return struct.pack("<Q", len(header)) + header + struct.pack("<2f", 1, 2)
 
     found = looked(pair("a.safetensors", file({"a": "1", "b": "2"}), file({"b": "2", "a": "1"})))
-    assert (found.state, found.detail["format"]) == ("equal-under-rule", "safetensors")
+    assert (found.state, found.detail.format) == ("equal-under-rule", "safetensors")
 
 
 # ---- hostile files
@@ -151,7 +152,7 @@ class Evil:
 def test_a_pickle_is_never_executed(pair: Pair, capfd: pytest.CaptureFixture[str]) -> None:
     found = looked(pair("a.pkl", pickle.dumps({"x": Evil()}), pickle.dumps({"x": Evil(), "y": 1})))
     assert found.state == "different"
-    assert found.detail["extra"] == ["y"]
+    assert found.detail.extra == ("y",)
     assert capfd.readouterr().out == ""
 
 
@@ -188,7 +189,7 @@ def test_the_hand_made_checkpoint_is_read(pair: Pair) -> None:
         torch_zip(tensor_pickle(0, (2, 2), (2, 1)), struct.pack("<4f", 1, 2, last, 4))
         for last in (3, 5)
     )
-    assert looked(pair("a.pt", one, two)).detail["first"]["index"] == [1, 0]
+    assert looked(pair("a.pt", one, two)).detail.first.index == (1, 0)
 
 
 @pytest.mark.parametrize(
@@ -223,8 +224,8 @@ def test_the_hand_made_checkpoint_is_read(pair: Pair) -> None:
 def test_damaged_files_are_not_checked_and_say_why(pair: Pair, name: str, data: bytes) -> None:
     found = looked(pair(name, data, data + b"\n"), "tensors")
     assert found.state in ("not-checked", "different"), found
-    assert found.state == "not-checked" or found.detail["format"] == "gzip"
-    assert found.state != "not-checked" or found.detail["why"]
+    assert found.state == "not-checked" or found.detail.format == "gzip"
+    assert found.state != "not-checked" or found.detail.why
 
 
 @pytest.mark.parametrize(
@@ -242,7 +243,7 @@ def test_bombs_meet_the_limits(pair: Pair, limits: Limits, name: str) -> None:
             files.append(file.getvalue())
         left, right = files
     found = look(*pair(name, left, right), rule("content"), limits=limits)
-    assert (found.state, bool(found.detail["why"])) == ("not-checked", True)
+    assert (found.state, bool(found.detail.why)) == ("not-checked", True)
 
 
 def test_a_reader_that_takes_too_long_is_ended(pair: Pair) -> None:
@@ -253,7 +254,7 @@ def test_a_reader_that_takes_too_long_is_ended(pair: Pair) -> None:
         limits=Limits(cpu=1, wall=1),
     )
     assert found.state in ("not-checked", "different")
-    assert found.state == "different" or "longer" in found.detail["why"]
+    assert found.state == "different" or "longer" in found.detail.why
 
 
 # ---- the other formats
@@ -354,7 +355,7 @@ CASES: dict[str, tuple[str, bytes, bytes, str]] = {
 def test_the_first_difference_is_named(pair: Pair, case: str) -> None:
     name, left, right, where = CASES[case]
     found = looked(pair(name, left, right))
-    assert (found.state, found.detail["first"]["name"]) == ("different", where)
+    assert (found.state, found.detail.first.name) == ("different", where)
 
 
 def zipped(*members: tuple[str, bytes], year: int) -> bytes:
@@ -416,7 +417,7 @@ def test_equal_content_in_other_bytes_is_equal_under_a_rule_and_never_identical(
     paths = pair(*EQUAL[case])
     assert looked(paths).state == "equal-under-rule"
     found = looked(paths, "bytes")
-    assert (found.state, found.detail["content"]) == ("different", "equal")
+    assert (found.state, found.detail.content) == ("different", "equal")
 
 
 @pytest.mark.parametrize("kind", [1, 2, 3, 4])
@@ -481,17 +482,17 @@ def test_integers_have_a_distance_but_no_ulp(
     found = looked(pair(name, ours, theirs), ulp=2**53)
     assert (
         found.state,
-        found.detail["abs"],
-        found.detail["first"]["left"],
-        found.detail["first"]["right"],
+        found.detail.abs,
+        found.detail.first.left,
+        found.detail.first.right,
     ) == (
         "different",
         2,
         3,
         5,
     )
-    assert "ulp" not in found.detail
-    assert found.detail["first"]["ulp"] is None
+    assert found.detail.ulp is None
+    assert found.detail.first.ulp is None
     assert looked(pair(name, ours, theirs), atol=2).state == "equal-under-rule"
 
 
@@ -507,7 +508,7 @@ def test_an_integer_beside_a_fraction_is_a_number_like_it(
     pair: Pair, name: str, ours: bytes, theirs: bytes
 ) -> None:
     found = looked(pair(name, ours, theirs))
-    assert (found.state, found.detail["abs"], found.detail["ulp"] > 0) == ("different", 0.5, True)
+    assert (found.state, found.detail.abs, found.detail.ulp > 0) == ("different", 0.5, True)
 
 
 def test_rule_tensors_without_any_number_is_not_checked(pair: Pair) -> None:
@@ -516,21 +517,25 @@ def test_rule_tensors_without_any_number_is_not_checked(pair: Pair) -> None:
 
 def test_large_integers_of_a_table_are_told_from_their_neighbours(pair: Pair) -> None:
     found = looked(pair("ids.csv", text_csv(("id",), (2**60 + 1,)), text_csv(("id",), (2**60,))))
-    assert (found.state, found.detail["first"]["name"]) == ("different", "id[0]")
+    assert (found.state, found.detail.first.name) == ("different", "id[0]")
 
 
 def test_missing_and_extra_leaves_are_named(pair: Pair) -> None:
     found = looked(pair("m.json", b'{"a": 1, "b": 2}', b'{"a": 1, "c": 2}'), atol=9)
-    assert (found.state, found.detail["missing"], found.detail["extra"]) == (
+    assert (found.state, found.detail.missing, found.detail.extra) == (
         "different",
-        ["$.b"],
-        ["$.c"],
+        ("$.b",),
+        ("$.c",),
     )
 
 
 def test_shapes_and_types_are_part_of_the_content(pair: Pair) -> None:
     found = looked(pair("a.npz", npz(w=np.zeros(3)), npz(w=np.zeros(3, dtype="f4"))), atol=1)
-    assert found.detail["first"] == {"name": "w", "left": "float64[3]", "right": "float32[3]"}
+    assert codec.to_json(found.detail.first) == {
+        "name": "w",
+        "left": "float64[3]",
+        "right": "float32[3]",
+    }
 
 
 @pytest.mark.parametrize(
@@ -559,7 +564,7 @@ def test_shapes_and_types_are_part_of_the_content(pair: Pair) -> None:
     ],
 )
 def test_what_a_difference_looks_like(pair: Pair, left: str, right: str, looks: str | None) -> None:
-    assert looked(pair("m.json", left.encode(), right.encode())).detail.get("looks_like") == looks
+    assert looked(pair("m.json", left.encode(), right.encode())).detail.looks_like == looks
 
 
 def test_one_flipped_byte_is_counted(pair: Pair) -> None:
@@ -568,13 +573,13 @@ def test_one_flipped_byte_is_counted(pair: Pair) -> None:
         pair("blob.bin", data, data[:150_001] + bytes([data[150_001] ^ 16]) + data[150_002:]),
         "bytes",
     )
-    assert (found.state, found.detail["first_byte"], found.detail["bytes_differ"]) == (
+    assert (found.state, found.detail.first_byte, found.detail.bytes_differ) == (
         "different",
         150_001,
         1,
     )
     longer = looked(pair("blob.bin", data, data + b"x"), "bytes")
-    assert (longer.detail["first_byte"], "bytes_differ" in longer.detail) == (200_000, False)
+    assert (longer.detail.first_byte, longer.detail.bytes_differ) == (200_000, None)
 
 
 @pytest.mark.parametrize("kind", ["content", "bytes"])
@@ -592,7 +597,7 @@ def test_stored_bytes_that_are_not_the_recorded_ones_are_not_compared(
         **known,
     )
     assert found.state == ("not-checked" if kind == "content" else "different")
-    assert found.detail == {
+    assert codec.to_json(found.detail) == {
         "differs": ["bytes"],
         "rule": kind,
         "why": "the stored bytes of the second are not what was recorded; `reprobox fsck` names "
@@ -602,17 +607,17 @@ def test_stored_bytes_that_are_not_the_recorded_ones_are_not_compared(
 
 def test_every_byte_is_counted_in_files_of_any_length(pair: Pair) -> None:
     found = looked(pair("a.bin", b"\0" * 200_000, b"\0" * 70_000 + b"\1" * 130_000), "bytes")
-    assert (found.detail["first_byte"], found.detail["bytes_differ"]) == (70_000, 130_000)
+    assert (found.detail.first_byte, found.detail.bytes_differ) == (70_000, 130_000)
 
 
 def test_identical_files_are_not_opened_by_a_reader(pair: Pair) -> None:
     found = looked(pair("a.pt", b"not a checkpoint", b"not a checkpoint"))
-    assert (found.state, found.detail) == ("identical", {})
+    assert (found.state, found.detail) == ("identical", FileDetail())
 
 
 def test_a_format_without_a_reader_is_not_checked_under_a_rule(pair: Pair) -> None:
     found = looked(pair("a.bin", b"\0a", b"\0b"))
-    assert (found.state, found.detail["why"]) == (
+    assert (found.state, found.detail.why) == (
         "not-checked",
         "a format that no reader here knows",
     )

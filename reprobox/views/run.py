@@ -1,0 +1,155 @@
+"""One run: what was asked, what was observed, what came out, and who has confirmed it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from reprobox.commands.attest import Confirmation
+from reprobox.commands.shared import forecast, policy
+from reprobox.commands.show import Shown
+from reprobox.kit.text import shortened
+from reprobox.kit.units import counted, human
+from reprobox.model import observed
+from reprobox.model.outcome import OutputFile
+from reprobox.model.record import Record
+from reprobox.runtime import releases
+from reprobox.store import run_state
+from reprobox.views.blocks import Line, Section, Table
+from reprobox.views.times import lasted, when
+
+_OUTPUTS = 40
+"""Outputs in a table; the rest are counted."""
+_REMARKS = 10
+"""Remarks of a kind; the rest are counted."""
+
+
+def sections(found: Shown, signed: Sequence[Confirmation]) -> tuple[Section, ...]:
+    """A whole run; only its state, while it has no record."""
+    if found.record is None:
+        where = f"  {found.where}" if found.where else ""
+        return (Section(title="run", blocks=(Line(f"{found.id}  {found.state}{where}"),)),)
+    facts = (
+        *_facts(found.record),
+        *((f"replay {row.id}", row.result) for row in found.verdicts),
+        *map(_signed, signed),
+    )
+    return (
+        Section(title="run", blocks=tuple(Line(f"{label:<10}  {value}") for label, value in facts)),
+        _outputs(found.outputs),
+    )
+
+
+def _outputs(outputs: Sequence[OutputFile]) -> Section:
+    table = Table(
+        columns=("output", "size", "sha256"),
+        rows=tuple(
+            (file.path, human(file.size), file.sha256.removeprefix("sha256:")[:16])
+            for file in outputs[:_OUTPUTS]
+        ),
+        right=("size",),
+    )
+    more = len(outputs) - _OUTPUTS
+    rest = (Line(f"... and {more:,} more (--json lists all)"),) if more > 0 else ()
+    return Section(title="outputs", blocks=(table, *rest))
+
+
+def _signed(one: Confirmation) -> tuple[str, str]:
+    """A statement in one line; an unknown signature is shown by its key, and as that."""
+    who = ", ".join(one.who) if one.trusted else f"{', '.join(one.keys) or 'nobody'}, not verified"
+    label = "made by" if one.kind == "made" else "confirmed"
+    return label, f"{who}  {one.result}  {one.where}  {one.when}"
+
+
+def _facts(record: Record) -> list[tuple[str, str]]:
+    intent, asked = record.intent, record.intent.runspec
+    title = (record.id, *filter(None, (intent.name,)), *(f"[{tag}]" for tag in intent.tags))
+    ended = f"{record.exit.reason}, exit {record.exit.shown}, {lasted(record)}"
+    branch = f" on {intent.source.branch}" if intent.source.branch else ""
+    return [
+        ("run", "  ".join(title)),
+        *([("replay of", intent.replay_of)] if intent.replay_of else []),
+        ("ended", f"{ended}, at {when(record.finished)} UTC"),
+        *(("", line) for line in remarks(record)),
+        ("identity", intent.identity),
+        ("command", " ".join(asked.argv)),
+        ("overrides", " ".join(intent.overrides) or "none"),
+        ("commit", f"{asked.commit}{branch}"),
+        ("author", intent.source.author or "unknown"),
+        ("image", asked.image),
+        ("lock", asked.lock),
+        ("runtime", _runtime(asked.runtime)),
+        ("profile", f"{asked.profile}, seed {asked.seed}, {counted(asked.threads, 'thread')}"),
+        *_isolation(record),
+        ("inputs", ", ".join(f"{pin.path} ({human(pin.size)})" for pin in asked.inputs) or "none"),
+        *(("", change.sentence) for change in observed.inputs_changed(record.met)),
+        *_machine(record),
+    ]
+
+
+def _runtime(digest: str) -> str:
+    """What was injected, and whose that is."""
+    if version := releases.release_of(digest):
+        return f"{digest}, of reprobox {version}"
+    known = releases.is_known(digest)
+    return f"{digest}, of {'this reprobox' if known else 'no release of reprobox'}"
+
+
+def _machine(record: Record) -> Iterator[tuple[str, str]]:
+    intent, met = record.intent, record.met
+    cpu: dict[str, Any] = met.get("cpu") or {}
+    gpus = ", ".join(str(gpu.get("name")) for gpu in met.get("gpus") or ()) or "none"
+    yield "gpus", f"asked {intent.runspec.gpus or 'none'}, observed {gpus}"
+    yield "cpu", str(cpu.get("model_name", "unknown"))
+    host = f"{intent.host.get('user', '')}@{intent.host.get('name', '')}"
+    yield "host", f"{host}, engine {intent.engine.get('version', 'unknown')}"
+
+
+def _isolation(record: Record) -> list[tuple[str, str]]:
+    """How the run was less isolated than by default."""
+    lines = list(policy.loosened(record.intent.runspec)) or ["hermetic"]
+    return [("" if number else "isolation", line) for number, line in enumerate(lines)]
+
+
+def end(record: Record) -> str:
+    """How a run ended, in one line."""
+    state = run_state.name_of(record.exit.code, record.exit.reason)
+    return f"{record.id}  {state} (exit {record.exit.shown}) {lasted(record)}"
+
+
+def ended(record: Record, place: str) -> Iterator[str]:
+    """What is reported when a run has ended: a line, and its remarks.
+
+    Args:
+        place: where its outputs are.
+    """
+    code = record.exit.code
+    how = (
+        f"exit {code}" if record.exit.reason == "exited" else f"{record.exit.reason} (exit {code})"
+    )
+    outputs = f"{counted(record.outputs.files, 'output')}, {human(record.outputs.size)}"
+    yield f"{record.id}  {how} {lasted(record)}  {outputs}  in {place}"
+    yield from remarks(record)
+
+
+def remarks(record: Record) -> Iterator[str]:
+    """What a reader of a run should not miss."""
+    if record.exit.message:
+        yield record.exit.message
+    yield from _out_of_memory(record)
+    refused = record.outputs.refused
+    yield from (f"not collected: {shortened(path)}" for path in refused[:_REMARKS])
+    if len(refused) > _REMARKS:
+        yield f"and {len(refused) - _REMARKS:,} more were not collected (--json names all)"
+    yield from forecast.outside(record)[:_REMARKS]
+
+
+def _out_of_memory(record: Record) -> Iterator[str]:
+    """A program may continue without a process that was killed, and end well with less than it
+    was meant to do.
+    """
+    kills, limit = record.met.get("oom_kills") or 0, record.intent.runspec.resources.memory
+    if kills and record.exit.reason != "oom":
+        told = f"its memory limit is {limit}" if limit else "the machine had no more"
+        processes = counted(kills, "process", "processes")
+        yield f"out of memory: the kernel killed {processes} of the run ({told})"

@@ -1,0 +1,171 @@
+"""A verdict: what was compared, what differs and how far, what may be why, and one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from reprobox.judge.fold import NOTHING
+from reprobox.kit.units import counted, human
+from reprobox.model import codec
+from reprobox.model.verdict import (
+    Class,
+    FileDetail,
+    FileState,
+    FileVerdict,
+    Place,
+    TrailComparison,
+    Verdict,
+)
+from reprobox.views.blocks import Line, Section, Table
+
+_MANY = 40
+"""Rows of the table; the rest are counted. `--json` has all."""
+_CAUSES = 5
+_UNNAMED = (FileState.IDENTICAL, FileState.IGNORED)
+"""States of which no line is said below the table."""
+
+
+def as_json(found: Verdict) -> dict[str, Any]:
+    """A verdict with stable keys."""
+    return {**codec.to_json(found), "same": found.same}
+
+
+def sections(found: Verdict) -> tuple[Section, ...]:
+    """A whole verdict."""
+    shown = _ordered(found.files)
+    blocks: list[Line | Table] = [_table(shown[:_MANY])] if shown else []
+    if len(shown) > _MANY:
+        blocks.append(Line(f"... and {len(shown) - _MANY} more (--json lists all)"))
+    return (
+        Section(title="outputs", blocks=tuple(blocks)),
+        Section(title="differences", blocks=tuple(map(Line, story(found)))),
+        Section(title="verdict", blocks=(Line(sentence(found), found.result.colour),)),
+    )
+
+
+def story(found: Verdict) -> Iterator[str]:
+    """What differs and how far, where the trails diverge, and what may be why."""
+    yield from (
+        *_differences(_ordered(found.files)),
+        *trail(found.trail),
+        *_causes(found),
+        *(note for note in found.notes if note != NOTHING),
+    )
+
+
+def _ordered(files: Sequence[FileVerdict]) -> list[FileVerdict]:
+    """What differs most first, so that the rows that are shown are the telling ones."""
+    telling = list(FileState)
+    return sorted(files, key=lambda file: (-telling.index(file.state), file.path))
+
+
+def _table(files: Sequence[FileVerdict]) -> Table:
+    return Table(
+        columns=("output", "size", "sha256", "verdict"),
+        rows=tuple(
+            (
+                name(file),
+                "" if file.size is None else human(file.size),
+                (file.ours or file.theirs or "").removeprefix("sha256:")[:12],
+                Line(file.state, file.state.colour),
+            )
+            for file in files
+        ),
+        right=("size",),
+    )
+
+
+def name(file: FileVerdict) -> str:
+    """The path; both names, where the replay's is another one."""
+    other = file.detail.other_name or file.path
+    if other == file.path:
+        return file.path
+    beside = other.rpartition("/")[0] == file.path.rpartition("/")[0]
+    return f"{file.path} -> {other.rpartition('/')[2] if beside else other}"
+
+
+def _differences(files: list[FileVerdict]) -> Iterator[str]:
+    """A line for each different file whose content could be read."""
+    for file in files[:_MANY]:
+        if file.state not in _UNNAMED and (text := _detail(file.detail)):
+            yield f"  {name(file)}: {text}"
+
+
+def _detail(detail: FileDetail) -> str:
+    parts = ["the same bytes under another name"] if detail.differs == ("name",) else []
+    if detail.content == "equal":
+        parts.append(f"the {detail.format or 'file'} content is equal, only its packing differs")
+    if detail.first:
+        where = f"{detail.format or 'file'}: first at {_place(detail.first)}"
+        parts.append(f"{where}: {_values(detail.first)}")
+    if detail.count and detail.total:
+        far = "" if detail.abs is None else f", at most {detail.abs:.3g} apart"
+        parts.append(share(detail.count, detail.total, "value") + far)
+    if not parts and detail.first_byte is not None:
+        parts.append(f"first differing byte at {detail.first_byte:,}")
+    return "; ".join([*parts, *([detail.why] if detail.why else [])])
+
+
+def _place(first: Place) -> str:
+    return f"{first.name}{list(first.index) if first.index else ''}"
+
+
+def _values(first: Place) -> str:
+    ulp = "" if first.ulp is None else f" ({first.ulp:,} ulp)"
+    return f"{first.left!r} there, {first.right!r} here{ulp}"
+
+
+def trail(found: TrailComparison | None) -> Iterator[str]:
+    """Where two trails diverge."""
+    if found and found.window:
+        first, last = found.window
+        where = (
+            f"step {last}"
+            if last - first == 1
+            else f"between step {first}, which agrees, and step {last}"
+        )
+        tensors = " ".join(
+            filter(None, (found.kind or "parameters", ", ".join(found.tensors or ())))
+        )
+        many = f" ({share(found.differ or 0, found.of, 'tensor')})" if found.of else ""
+        yield f"first divergence: {where}, {tensors}{many}"
+    elif found and found.state == "equal":
+        steps = "the one step" if found.compared == 1 else f"all {found.compared:,} steps"
+        yield f"the trails agree at {steps} they name"
+
+
+def share(differ: int, total: int, what: str) -> str:
+    """`1 of 5 tensors differs`."""
+    return f"{differ:,} of {counted(total, what)} {'differs' if differ == 1 else 'differ'}"
+
+
+def _causes(found: Verdict) -> Iterator[str]:
+    for cause in found.causes[:_CAUSES]:
+        sides = f": {cause.ours} -> {cause.theirs}" if cause.ours and cause.theirs else ""
+        yield f"possible cause: {cause.what}{sides}. {cause.advice}"
+
+
+def sentence(found: Verdict) -> str:
+    """The verdict in one line."""
+    ended = found.ended or ("" if found.exit_equal else "the exit codes differ")
+    tail = f"; {ended}" if ended else ""
+    if found.result is Class.NOT_CHECKED:
+        if NOTHING in found.notes:
+            return NOTHING + tail
+        why = "something could not be compared, so nothing is promised"
+        return f"{found.result.sentence}: {why}{tail}"
+    said = f"{found.result.sentence}: {_counts(found) if found.files else 'no outputs'}"
+    streams = {True: ", stdout identical", False: ", stdout differs", None: ""}[found.stdout_equal]
+    return said + streams + tail
+
+
+def _counts(found: Verdict) -> str:
+    many = {state: sum(file.state is state for file in found.files) for state in FileState}
+    same, total = many[FileState.IDENTICAL], len(found.files)
+    if found.result is Class.EQUAL_UNDER_RULE:
+        return (
+            f"{same} of {total} bit-identical, {many[FileState.EQUAL_UNDER_RULE]} equal under "
+            f"their rule, {many[FileState.IGNORED]} ignored"
+        )
+    return f"{same:,} of {counted(total, 'output')} {'is' if total == 1 else 'are'} bit-identical"
