@@ -24,8 +24,12 @@ CANARY, KEY = (
     "-----BEGIN-----\ncanary-line-one-4b1d\ncanary-line-two-99aa\n-----END-----\n",
 )
 TELLS = """
-import os, sys, time
+import os, random, subprocess, sys, time
 token = os.environ["HF_TOKEN"]
+random.seed(token)
+random.seed(token.encode())
+subprocess.run([sys.executable, "-c", "pass", "x" * 190 + token, token])
+subprocess.run("true --password=" + token, shell=True)
 assert token == open("/run/secrets/HF_TOKEN").read(), "they differ"
 assert open("/run/secrets/deploy.key").read() == open("/run/secrets/deploy.key").read()
 assert len(token) == 20 and "deploy.key" not in os.environ

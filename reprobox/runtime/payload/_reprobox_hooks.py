@@ -17,7 +17,7 @@ _system_bits = None
 
 
 def act(state, when, name, module):
-    """Acts on a module that is about to be executed or is ready; whether there was anything to do."""
+    """Acts on a module that is about to be executed or is ready; whether that was anything."""
     action = (_BEFORE if when == "before" else _AFTER).get(name)
     if action is None:
         return False
@@ -289,7 +289,7 @@ def _tensorflow(state, module):
 
 
 def _xla(state, module):
-    """Adds XLA's switches that this jaxlib knows: one that it does not know would end the program."""
+    """Adds XLA's switches that this jaxlib knows; an unknown one would end the program."""
     asked = os.environ.get("REPROBOX_XLA_CPU", "").split()
     given = os.environ.get("XLA_FLAGS", "")
     for flag in asked:
@@ -352,7 +352,10 @@ def _note_child(state, pid, args):
     words = [args] if isinstance(args, (str, bytes, os.PathLike)) else list(args)
     if len(state.marker["children"]) < _MOST:
         state.marker["children"].append(
-            {"pid": pid, "argv": [os.fsdecode(word)[:200] for word in words[:_MOST]]}
+            {
+                "pid": pid,
+                "argv": [state.text(os.fsdecode(word))[:200] for word in words[:_MOST]],
+            }
         )
         state.write()
 

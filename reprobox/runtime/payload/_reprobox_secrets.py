@@ -7,10 +7,17 @@ stored or shown has ever held one, whoever supervises the run.
 """
 
 import _thread
+import binascii
 import os
 import sys
 
 MASK = b"***"
+PLACE = "REPROBOX_SECRETS"
+"""The variable that names the directory to the processes of the program."""
+SHORT = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
+JSON = ((True, True), (False, True), (True, False))
+PLAIN = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-~"
+"""What is not percent-encoded (RFC 3986, 2.3)."""
 LINE = 8
 """Bytes from which a line of a value of several lines (a key) is masked on its own."""
 CHUNK = 1 << 16
@@ -22,6 +29,7 @@ class Secrets:
     """The values by name; none where no directory was given."""
 
     def __init__(self, directory):
+        self.directory = directory
         self.values = {}
         for name in sorted(os.listdir(directory)) if directory else ():
             with open(os.path.join(directory, name), "rb") as file:
@@ -36,7 +44,10 @@ class Secrets:
             for name, value in self.values.items()
             if name.isascii() and name.isidentifier()
         }
-        return {os.fsencode(name): value for name, value in plain.items() if b"\0" not in value}
+        found = {os.fsencode(name): value for name, value in plain.items() if b"\0" not in value}
+        if self.values:
+            found[PLACE.encode()] = os.fsencode(self.directory)
+        return found
 
     def veil(self, files):
         """What stands between the program and its two files."""
@@ -80,12 +91,11 @@ class Veil:
         """Copies one stream until all writers are gone. When it cannot be written, the program is
         told as by a closed pipe.
         """
-        held = b""
+        mask = Mask(self.masked)
         try:
             while True:
                 chunk = os.read(reading, CHUNK)
-                clear, held = masked(held + chunk, self.masked, not chunk)
-                write_all(file, clear)
+                write_all(file, mask.feed(chunk, not chunk))
                 if not chunk:
                     break
         except OSError as error:
@@ -102,46 +112,121 @@ class Veil:
 
 
 def patterns(values):
-    """What is masked, longest first: each value, and each longer line of one that has several."""
+    """What is masked, longest first: each value and each longer line of one that has several, as
+    they are and as programs write them: escaped (JSON, repr), percent-encoded, hexadecimal, base64.
+    """
     found = set()
     for value in values:
         whole = value.strip()
-        found.add(whole)
-        found.update(line.strip() for line in whole.splitlines() if len(line.strip()) >= LINE)
+        lines = [line.strip() for line in whole.splitlines()]
+        for part in [whole] + [line for line in lines if len(line) >= LINE]:
+            found.add(part)
+            found.update(form for form in encoded(part) if len(form) >= LINE)
     return sorted((value for value in found if value), key=lambda value: (-len(value), value))
 
 
-def masked(data, values, last):
-    """Bytes that may go out, and those that wait because a value may begin in them; the same
-    however the data is cut.
+def encoded(value):
+    """How programs write a value: escaped as JSON and as a literal of Python, percent-encoded,
+    hexadecimal, and base64, also inside of something longer (`user:password`).
     """
-    out = []
-    while data:
-        hits = [
-            (place, -len(value)) for value in values for place in (data.find(value),) if place >= 0
-        ]
-        place, length = min(hits) if hits else (len(data), 0)
-        waits = len(data) if last else beginning(data, values)
-        if waits <= place:
-            out.append(data[:waits])
-            return b"".join(out), data[waits:]
-        out.append(data[:place])
-        if length:
-            out.append(MASK)
-        data = data[place - length :]
-    return b"".join(out), b""
+    yield repr(value)[2:-1].encode()
+    text = value.decode("utf-8", "backslashreplace")
+    for form in (text, repr(text)[1:-1], *(json_text(text, *how) for how in JSON)):
+        yield form.encode("utf-8", "backslashreplace")
+    for safe in (b"", b"/"):
+        yield b"".join(
+            bytes((byte,)) if byte in PLAIN + safe else b"%%%02X" % byte for byte in value
+        )
+    yield value.hex().encode()
+    yield value.hex().upper().encode()
+    for shift in range(3):
+        # The digits that depend on nothing but the value, wherever it begins in three bytes.
+        digits = binascii.b2a_base64(b"\0" * shift + value, newline=False).rstrip(b"=")
+        inner = digits[(shift * 8 + 5) // 6 : (shift + len(value)) * 8 // 6]
+        yield inner
+        yield inner.replace(b"+", b"-").replace(b"/", b"_")
 
 
-def beginning(data, values):
-    """Where the first value may begin whose end has not come yet."""
-    first = len(data)
-    for value in values:
-        place = data.find(value[:1], max(0, len(data) - len(value) + 1), first)
-        while place >= 0 and not value.startswith(data[place:]):
-            place = data.find(value[:1], place + 1, first)
-        if place >= 0:
-            first = place
-    return first
+def json_text(text, ascii_only, short):
+    """Text inside of a JSON string: in ASCII or not, controls by their letter or their number."""
+    return "".join(json_letter(letter, ascii_only, short) for letter in text)
+
+
+def json_letter(letter, ascii_only, short):
+    """A letter of a JSON string (RFC 8259, 7); the shim's own writer escapes more than it must."""
+    code = ord(letter)
+    if short and letter in SHORT:
+        return "\\" + SHORT[letter]
+    if short and letter in '"\\':
+        return "\\" + letter
+    must = code < 32 or letter in '"\\'
+    if not must and not (ascii_only and code > 126):
+        return letter
+    if code > 0xFFFF:
+        code -= 0x10000
+        return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"
+    return f"\\u{code:04x}"
+
+
+class Mask:
+    """Replaces values in a stream, one after the other, so that each byte is looked at once for
+    each value; the same however the data is cut.
+    """
+
+    def __init__(self, values):
+        self.values = values
+        self.held = [b""] * len(values)
+
+    def feed(self, data, last):
+        """Bytes that may go out; those wait in which a value may begin."""
+        for stage, value in enumerate(self.values):
+            before, rest = replaced(self.held[stage] + data, value)
+            waits = len(rest) if last else beginning(rest, value)
+            self.held[stage] = rest[waits:]
+            data = before + rest[:waits]
+        return data
+
+
+def replaced(data, value):
+    """The bytes up to the end of the last value, with each one replaced, and the rest."""
+    place = data.rfind(value)
+    if place < 0:
+        return b"", data
+    if beginning(value[1:], value) == len(value) - 1:  # two of them cannot overlap
+        return data[:place].replace(value, MASK) + MASK, data[place + len(value) :]
+    *before, rest = data.split(value)
+    return MASK.join((*before, b"")), rest
+
+
+def masked(data, values):
+    """Bytes with every value replaced."""
+    return Mask(values).feed(data, True)
+
+
+def beginning(data, value):
+    """Where a value may begin whose end has not come yet."""
+    place = data.find(value[:1], max(0, len(data) - len(value) + 1))
+    while place >= 0 and not value.startswith(data[place:]):
+        place = data.find(value[:1], place + 1)
+    return len(data) if place < 0 else place
+
+
+def known():
+    """Masks text that leaves this process; a function, which does nothing where the run has no
+    secrets.
+    """
+    directory = os.environ.get(PLACE, "")
+    try:
+        values = patterns(Secrets(directory).values.values()) if directory else []
+    except OSError:
+        values = []
+
+    def mask(text):
+        data = text.encode("utf-8", "surrogatepass")
+        clean = masked(data, values)
+        return text if clean == data else clean.decode("utf-8", "surrogatepass")
+
+    return mask if values else lambda text: text
 
 
 def write_all(file, data):

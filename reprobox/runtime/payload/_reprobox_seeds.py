@@ -102,7 +102,7 @@ def _seed_of(value):
 
 
 def _keep(state, what, place, value):
-    text = _text(value)
+    text = _text(state, value)
     found = {"what": what, "place": place, "value": text}
     if (
         text is not None
@@ -113,12 +113,12 @@ def _keep(state, what, place, value):
         state.write()
 
 
-def _text(value):
+def _text(state, value):
     """A seed as text; nothing for objects whose text would be their address, or their own code."""
     if hasattr(type(value), "__index__"):
         return str(value.__index__())
     if isinstance(value, (str, bytes, bytearray, float)):
-        return repr(value)[:80]
+        return state.text(repr(value))[:80]
     if isinstance(value, (list, tuple)) and all(hasattr(type(one), "__index__") for one in value):
-        return str([one.__index__() for one in value])[:80]
+        return state.text(str([one.__index__() for one in value]))[:80]
     return None

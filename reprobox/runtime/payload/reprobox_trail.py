@@ -75,7 +75,7 @@ class Mixer:
         return self._weights[device], self._buffers[device]
 
     def sums(self, words):
-        """Partial sums of a flat int64 tensor on its own device: one number a chunk of 65536 words."""
+        """Partial sums of a flat int64 tensor on its own device, one a chunk of 65536 words."""
         torch = self._torch
         weights, buffer = self._tables(words.device)
         rows = buffer.shape[0]

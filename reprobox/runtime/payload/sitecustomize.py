@@ -38,6 +38,7 @@ class _State:
         self.seeded = _PROFILE != "observe"
         self.role = ""
         self.kept = []
+        self.mask = None
         flags = ("isolated", "ignore_environment", "no_site", "optimize", "hash_randomization")
         self.marker = {
             "format": "reprobox.marker/1",
@@ -69,6 +70,11 @@ class _State:
         """Notes what could not be done."""
         self.marker["errors"].append(f"{where}: {type(error).__name__}: {error}")
 
+    def text(self, value):
+        """A text without the values of secrets; what is to be cut short passes here first."""
+        mask = _mask()
+        return mask(value) if mask else value
+
     def write(self):
         """Writes the marker whole; a process id may come back in a long run, so another's marker is
         never replaced.
@@ -80,12 +86,37 @@ class _State:
             if not self.file:
                 self.file = _unused(os.path.join(out, "markers"), str(os.getpid()))
             with open(self.file + ".new", "w", encoding="ascii") as file:
-                file.write(_json(self.marker))
+                file.write(_json(_masked(self.marker)))
             os.replace(self.file + ".new", self.file)
         except OSError:
             # The directory may be gone or full; then the marker is missing, and that is what
             # reprobox reports.
             self.file = ""
+
+
+def _masked(value):
+    """The marker without the values of secrets: an argument, a seed or the text of an error may
+    hold one.
+    """
+    mask = _mask()
+    if mask is None:
+        return value
+    if isinstance(value, dict):
+        return {key: _masked(child) for key, child in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_masked(child) for child in value]
+    return mask(value) if isinstance(value, str) else value
+
+
+def _mask():
+    """What masks text; None where the run has no secrets, which nothing is imported for."""
+    if not os.environ.get("REPROBOX_SECRETS"):
+        return None
+    if _state.mask is None:
+        import _reprobox_secrets
+
+        _state.mask = _reprobox_secrets.known()
+    return _state.mask
 
 
 def _unused(directory, stem):
