@@ -8,15 +8,14 @@ import typer
 
 from reprobox.cli.options import JSON, open_context, talk_of
 from reprobox.cli.transfer_options import DRY, LINKS, _do, _look
+from reprobox.store.remotes.kinds import ADDRESSES
 
 
 def pull(
     ctx: typer.Context,
     source: Annotated[
         str,
-        typer.Option(
-            "--from", help="A directory, s3://bucket/prefix or ssh://host/path.", metavar="PLACE"
-        ),
+        typer.Option("--from", help=ADDRESSES, metavar="PLACE"),
     ],
     runs: Annotated[
         list[str] | None,
@@ -26,9 +25,10 @@ def pull(
     dry: DRY = False,
     as_json: JSON = False,
 ) -> None:
-    """Take runs from a store elsewhere.
+    """Take runs from a remote store.
 
-    Only what is not here is fetched.
+    Only what is not here is fetched. What is damaged or missing in a run that is named is fetched
+    again.
 
     Example:  reprobox pull --from s3://results/2026 20261120-153012
     """

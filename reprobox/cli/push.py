@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from reprobox.context import Context
 from reprobox.cli.options import RUNS
 from reprobox.cli.transfer_options import _DEFAULT, DRY, WITH, _do, _look
+from reprobox.store.remotes.kinds import ADDRESSES
 
 
 def push(
@@ -22,9 +23,7 @@ def push(
     runs: RUNS,
     to: Annotated[
         str | None,
-        typer.Option(
-            "--to", help="A directory, s3://bucket/prefix or ssh://host/path.", metavar="PLACE"
-        ),
+        typer.Option("--to", help=ADDRESSES, metavar="PLACE"),
     ] = None,
     image: Annotated[
         str | None,
@@ -33,18 +32,24 @@ def push(
         ),
     ] = None,
     parts: WITH = _DEFAULT,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Read what is there of these runs; send again what is damaged."
+        ),
+    ] = False,
     dry: DRY = False,
     as_json: JSON = False,
 ) -> None:
-    """Send runs to a store elsewhere, or images to a registry.
+    """Send runs to a remote store, or images to a registry.
 
     Only what is not there is sent.
 
-    Where an image was pushed to is kept beside the run and travels with it: a replay elsewhere
-        finds it there by its digest.
+    Where an image was pushed to is kept next to the run and travels with it: a replay elsewhere
+    finds it there by its digest.
 
     Example:  reprobox push latest --to ssh://lab.example/srv/runs --image
-        registry.example/team/experiments
+    registry.example/team/experiments
     """
     from reprobox.commands import push as command
     from reprobox.commands.shared import transfer
@@ -53,7 +58,7 @@ def push(
     context, wanted = open_context(ctx), transfer.parts_of(parts)
     if not to and not image:
         raise UsageError(
-            "push where to?",
+            "no place was named",
             next_step="--to PLACE for the runs, --image HOST/NAME for their images",
         )
     # Told once: while an image is on its way, `latest` may become another run.
@@ -62,7 +67,9 @@ def push(
     sent = _images(talk, context, runs, image, dry=dry) if image else []
     if to:
         _do(
-            lambda: command.push(context, runs, to, wanted, _look(talk, "pushing", dry)),
+            lambda: command.push(
+                context, runs, to, wanted, _look(talk, "pushing", dry), check=check
+            ),
             talk,
             as_json,
             images=sent,

@@ -71,8 +71,11 @@ def _told(talk: Talk, done: Shared, as_json: bool, more: dict[str, Any]) -> None
         return
     for run in done.copied.published:
         talk.line(run)
-    if done.copied.known:
-        talk.note(f"{counted(len(done.copied.known), 'run')} there already")
+    if completed := set(done.copied.completed):
+        many = counted(len(completed), "run")
+        talk.note(f"{many} there already got what was missing or damaged")
+    if left := set(done.copied.known) - completed:
+        talk.note(f"{counted(len(left), 'run')} there already")
 
 
 def _do(work: Callable[[], Any], talk: Talk, as_json: bool, **more: Any) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from reprobox.commands.shared.transfer import Look, Shared, _receive
+from reprobox.commands.shared.transfer import Look, Shared, receive
 from reprobox.context import Context
 from reprobox.errors import UsageError
 
@@ -25,7 +25,7 @@ def import_(context: Context, source: str, look: Look, *, outside_links: bool = 
 
     with _source(source) as file:
         supply = Reader(file)
-        return _receive(context, supply, source, look, outside_links=outside_links)
+        return receive(context, supply, source, look, outside_links=outside_links)
 
 
 @contextlib.contextmanager

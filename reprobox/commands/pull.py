@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reprobox.commands.shared.transfer import Look, Shared, _receive
+from reprobox.commands.shared.transfer import Look, Shared, receive
 from reprobox.context import Context
 
 
@@ -16,13 +16,26 @@ def pull(
     *,
     outside_links: bool = False,
 ) -> Shared:
-    """Takes runs from a store elsewhere, by id or unique prefix; all of them when none is named.
+    """Takes runs from a remote store, by id or unique prefix; all of them when none is named.
+
+    What is here of a run that is named is hashed, and put right where it is damaged. When all are
+    pulled, an output that was not touched since its record was written counts as whole.
 
     Raises:
         RunNotFound, RunAmbiguous: for the references.
         StoreError: it cannot be reached or read; a second pull goes on.
     """
-    from reprobox.store.remotes.remote import open_remote
+    from reprobox.store.remotes.registry import open_remote
 
     with open_remote(url) as remote:
-        return _receive(context, remote.choose(references), url, look, outside_links=outside_links)
+        chosen = remote.choose(references)
+        for run_id, why in chosen.skipped.items():
+            context.progress.note(f"run {run_id} there was skipped: {why}")
+        return receive(
+            context,
+            chosen,
+            url,
+            look,
+            outside_links=outside_links,
+            thorough=bool(references),
+        )

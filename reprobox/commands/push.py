@@ -12,20 +12,31 @@ from reprobox.store.transfer.copy import Role
 
 
 def push(
-    context: Context, references: Sequence[str], url: str, parts: Sequence[Role], look: Look
+    context: Context,
+    references: Sequence[str],
+    url: str,
+    parts: Sequence[Role],
+    look: Look,
+    *,
+    check: bool = False,
 ) -> Shared:
-    """Sends runs to a store elsewhere: a directory, `s3://bucket/prefix`, `ssh://user@host/path`.
+    """Sends runs to a remote store, by its address (store/remotes/kinds.py).
+
+    Args:
+        check: read what the store has of the runs, and send again what is damaged.
 
     Raises:
         StoreError: it cannot be reached or written; a second push sends what is missing.
         BundleRefused: it has another run with the same id.
     """
-    from reprobox.store.remotes.remote import open_remote
+    from reprobox.store.remotes.registry import open_remote
 
     with (
         open_remote(url) as stock,
         packing.packed(context, chosen(context, references), parts) as supply,
     ):
+        if check:
+            stock.read_again()
         planned = copy.plan(supply, stock)
         look(planned)
         return Shared(copied=copy.copy(planned, supply, stock, context.progress), where=url)

@@ -76,13 +76,13 @@ def read(root: Path) -> Iterator[Head]:
         yield head
 
 
-def last_event(root: Path, run: str) -> Literal["record", "removed"] | None:
+def last(root: Path, run: str) -> Head | None:
     """What was announced last of a run, as far as the log can be believed; None for nothing."""
-    found: Literal["record", "removed"] | None = None
+    found: Head | None = None
     with contextlib.suppress(StoreDamaged):
         for head in read(root):
             if head.run == run:
-                found = head.event
+                found = head
     return found
 
 

@@ -72,6 +72,51 @@ def _write_file(folder: int, name: bytes, file: OutputFile, source: Path) -> Non
         os.fchmod(target.fileno(), file.mode & 0o777)
 
 
+def repair(
+    top: Path, wrong: Sequence[OutputFile], where: Callable[[str], Path], room: Path
+) -> None:
+    """Writes some outputs anew, each in the place of whatever is there; links last.
+
+    Args:
+        room: an empty directory on the same file system, in which files are written before they get
+            their names, and to which directories that stand in the way are moved.
+
+    Raises:
+        HashMismatch: the bytes are not what the manifest says.
+    """
+    for number, file in enumerate(sorted(wrong, key=lambda file: file.kind == "link")):
+        *parents, name = os.fsencode(file.path).split(b"/")
+        with _directory(top, parents) as folder, fd_trees.opened(room) as aside:
+            fresh = b"new-%d" % number
+            if file.kind == "link":
+                os.symlink(where(file.sha256).read_bytes(), fresh, dir_fd=aside)
+            elif file.kind == "file":
+                _write_file(aside, fresh, file, where(file.sha256))
+            else:
+                os.mkdir(fresh, file.mode & 0o777 | 0o700, dir_fd=aside)
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(name, b"old-%d" % number, src_dir_fd=folder, dst_dir_fd=aside)
+            os.rename(fresh, name, src_dir_fd=aside, dst_dir_fd=folder)
+
+
+def looks_whole(top: Path, file: OutputFile, before: float) -> bool:
+    """Whether an output has the recorded kind and size, and was not changed after a moment (seconds
+    since 1970, by the kernel's own time, which no program can put back). Its bytes are not read.
+    """
+    *parents, name = os.fsencode(file.path).split(b"/")
+    try:
+        with fd_trees.opened(top, parents) as folder:
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    kind = {stat.S_IFREG: "file", stat.S_IFLNK: "link", stat.S_IFDIR: "dir"}.get(
+        stat.S_IFMT(status.st_mode)
+    )
+    return kind == file.kind and (
+        kind == "dir" or (status.st_size == file.size and status.st_ctime <= before)
+    )
+
+
 def take(
     stored: Path, outputs: Sequence[OutputFile], top: Path, moved: Callable[[int], None]
 ) -> None:

@@ -416,7 +416,8 @@ class Runs:
             RunNotFound: there is no such removed run.
         """
         with self._held_removed(run_id) as held, layout.trouble(f"restoring run {run_id}"):
-            if heads.last_event(self.root, run_id) == "removed":
+            announced = heads.last(self.root, run_id)
+            if announced is not None and announced.event == "removed":
                 # A deletion was cut off after it was announced.
                 digest = canon.digest_file(held.path / "record.json")
                 heads.append(self.root, run_id, "record", digest)

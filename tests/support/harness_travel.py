@@ -26,7 +26,8 @@ from reprobox.kit import files
 from reprobox.store import layout
 from reprobox.store.numbered_files import add_numbered
 from reprobox.store.project import open_project
-from reprobox.store.remotes.remote import Directory, Remote
+from reprobox.store.remotes.directory import Directory
+from reprobox.store.remotes.remote_store import RemoteStore
 from reprobox.store.runs import Runs
 from reprobox.store.transfer import copy, whole_file
 from reprobox.store.transfer.bundle import Reader, Writer
@@ -125,12 +126,12 @@ def import_(root: Path) -> None:
 
 def pull(root: Path) -> None:
     """The same from a store elsewhere."""
-    told(there(root).take(Remote(Directory(root / "far")).choose([])))
+    told(there(root).take(RemoteStore(Directory(root / "far")).choose([])))
     say("all")
 
 
 def send(root: Path, name: str = "far") -> None:
-    supply, stock = parcels(root), Remote(Directory(root / name))
+    supply, stock = parcels(root), RemoteStore(Directory(root / name))
     told(copy.copy(copy.plan(supply, stock), supply, stock, Silent()))
 
 

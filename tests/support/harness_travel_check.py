@@ -18,7 +18,8 @@ from travelling import There, snapshot
 
 from reprobox.errors import ReproboxError
 from reprobox.store import garbage, integrity
-from reprobox.store.remotes.remote import Directory, Remote
+from reprobox.store.remotes.directory import Directory
+from reprobox.store.remotes.remote_store import RemoteStore
 
 LATER = 40 * 24 * 3600.0
 """Seconds: after so long, gc and a push may take everything that a death left."""
@@ -132,13 +133,13 @@ def _sending(root: Path, said: list[list[str]]) -> Iterator[str]:
         if f"{run}.json" in there:
             with tempfile.TemporaryDirectory(dir=root.parent) as place:
                 fresh = There(Path(place, "fresh"))
-                fresh.take(Remote(Directory(far)).choose([run]))
+                fresh.take(RemoteStore(Directory(far)).choose([run]))
                 yield from _same(fresh, root, run, whole=True)
     for _ in range(2):
         harness_travel.push(root)
         for path in far.rglob("*"):
             os.utime(path, (1, 1))
-    yield from _holds_all(lambda fresh: fresh.take(Remote(Directory(far)).choose([])), root)
+    yield from _holds_all(lambda fresh: fresh.take(RemoteStore(Directory(far)).choose([])), root)
     left = [
         str(path.relative_to(far))
         for path in far.rglob("*")

@@ -60,10 +60,24 @@ def chosen(context: Context, references: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(reconcile.find_all(context, references)))
 
 
-def _receive(
-    context: Context, supply: copy.Supply, where: str, look: Look, *, outside_links: bool
+def receive(
+    context: Context,
+    supply: copy.Supply,
+    where: str,
+    look: Look,
+    *,
+    outside_links: bool,
+    thorough: bool = True,
 ) -> Shared:
-    with _project(context, supply.cards(), outside_links=outside_links) as (commits, stock):
+    """Takes runs into the project around `context.start`, or into a repository that is made there.
+
+    Args:
+        thorough: hash what is here of these runs, and put right what is damaged.
+    """
+    with _project(context, supply.cards(), outside_links=outside_links, thorough=thorough) as (
+        commits,
+        stock,
+    ):
         planned = copy.plan(supply, stock)
         look(planned)
         copied = copy.copy(planned, supply, stock, context.progress)
@@ -89,7 +103,7 @@ def _homeless(cards: Sequence[Card], error: NotARepository) -> NotARepository:
 
 @contextlib.contextmanager
 def _project(
-    context: Context, cards: Sequence[Card], *, outside_links: bool
+    context: Context, cards: Sequence[Card], *, outside_links: bool, thorough: bool
 ) -> Iterator[tuple[commits_.Code, Project]]:
     """The project around `context.start`; where there is no repository, the first commit that
     arrives makes one.
@@ -115,5 +129,6 @@ def _project(
         has_commit=commits.has,
         take_code=commits.take,
         outside_links=outside_links,
+        thorough=thorough,
     ) as stock:
         yield commits, stock

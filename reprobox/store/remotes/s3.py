@@ -8,17 +8,18 @@ breaks off leaves nothing visible.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
 from reprobox.errors import StoreError, UsageError
-from reprobox.store.remotes.remote import gone
+from reprobox.store.remotes.base import FORMAT, MARK, gone
 from reprobox.store.transfer.copy import Readable
 
 _AT_ONCE = 16
-"""Questions asked at the same time: each costs a round trip, and boto3's clients are thread-safe."""
+"""Requests at the same time: each costs a round trip, and boto3's clients are thread-safe."""
 _PART = 64 << 20
 """Bytes of a part, held in memory. An upload has at most 10,000 parts: with boto3's own 8 MiB a
 blob could not be above 78 GiB.
@@ -30,7 +31,20 @@ _ADVICE = {
     "InvalidAccessKeyId": "the credentials are unknown there: check AWS_PROFILE or "
     "AWS_ACCESS_KEY_ID",
     "SignatureDoesNotMatch": "the secret key is wrong: check AWS_SECRET_ACCESS_KEY",
+    "PermanentRedirect": "the bucket is in another region: set AWS_DEFAULT_REGION",
+    "NoCredentialsError": "no credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY, or run `aws configure`",
+    "PartialCredentialsError": "set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "ProfileNotFound": "AWS_PROFILE names a profile that ~/.aws/config does not have",
+    "EndpointConnectionError": "check AWS_ENDPOINT_URL and the network",
+    "NoRegionError": "set AWS_DEFAULT_REGION",
+    "ParamValidationError": "check the bucket's name in the address",
 }
+"""Error codes of S3 and exceptions of botocore, and what to do then."""
+_TRY_AGAIN = "try again; what has been sent is kept"
+_TAKEN = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
+_NO_CONDITIONS = ("NotImplemented", "501", "InvalidRequest", "InvalidArgument")
+"""Answers of servers that do not know If-None-Match for a PUT (S3 API, conditional writes)."""
 
 
 class Bucket:
@@ -64,20 +78,18 @@ class Bucket:
         try:
             yield
         except ClientError as fault:
-            code = str(fault.response.get("Error", {}).get("Code", ""))
-            advice = _ADVICE.get(code, "try again; what has been sent is kept")
+            advice = _ADVICE.get(_code(fault), _TRY_AGAIN)
             raise StoreError(
                 f"{doing} {self.url} failed", why=str(fault), next_step=advice
             ) from fault
-        except (BotoCoreError, Boto3Error) as fault:
+        except (BotoCoreError, Boto3Error, ValueError) as fault:
+            # ValueError: an AWS_ENDPOINT_URL that is no URL.
+            advice = _ADVICE.get(type(fault).__name__, _TRY_AGAIN)
             raise StoreError(
-                f"{doing} {self.url} failed",
-                why=str(fault),
-                next_step="try again; what has been sent is kept",
+                f"{doing} {self.url} failed", why=str(fault), next_step=advice
             ) from fault
 
     def sizes(self, names: Sequence[str]) -> dict[str, int]:
-        """As Place."""
         if not names:
             return {}
         with self._trouble("looking into"), ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -92,26 +104,23 @@ class Bucket:
                 self._client.head_object(Bucket=self._bucket, Key=self._key(name))["ContentLength"]
             )
         except ClientError as fault:
-            if fault.response.get("Error", {}).get("Code") in ("404", "NoSuchKey"):
+            if _code(fault) in ("404", "NoSuchKey"):
                 return None
             raise
 
-    def names(self, folder: str) -> list[str]:
-        """As Place."""
-        prefix = self._key(folder) + "/"
+    def names(self, folder: str, prefix: str = "") -> list[str]:
+        top = self._key(folder) + "/"
         with self._trouble("listing"):
             pages = self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=prefix, Delimiter="/"
+                Bucket=self._bucket, Prefix=top + prefix, Delimiter="/"
             )
             return sorted(
-                item["Key"].removeprefix(prefix)
-                for page in pages
-                for item in page.get("Contents", ())
+                item["Key"].removeprefix(top) for page in pages for item in page.get("Contents", ())
             )
 
     @contextlib.contextmanager
     def read(self, name: str, offset: int = 0, *, most: int) -> Iterator[Readable]:
-        """As Place; a body is read only as far as it is asked for."""
+        """A body is read only as far as it is asked for."""
         extra = {"Range": f"bytes={offset}-"} if offset else {}
         if self._size_or_none(name) is None:
             raise gone(self.url, name)
@@ -126,7 +135,6 @@ class Bucket:
         return self.sizes([name]).get(name)
 
     def write(self, name: str, stream: Readable) -> None:
-        """As Place."""
         from boto3.s3.transfer import TransferConfig
 
         with self._trouble("writing to"):
@@ -134,6 +142,33 @@ class Bucket:
                 use_threads=False, multipart_threshold=_PART, multipart_chunksize=_PART
             )
             self._client.upload_fileobj(stream, self._bucket, self._key(name), Config=parts)
+
+    def create(self, name: str, data: bytes) -> bool:
+        if not self._conditions:
+            return False
+        with self._trouble("writing to"):
+            return self._put_new(name, data)
+
+    def _put_new(self, name: str, data: bytes) -> bool:
+        from botocore.exceptions import ClientError
+
+        try:
+            self._client.put_object(
+                Bucket=self._bucket, Key=self._key(name), Body=data, IfNoneMatch="*"
+            )
+        except ClientError as fault:
+            if _code(fault) in (*_TAKEN, *_NO_CONDITIONS):
+                return False
+            raise
+        return True
+
+    @functools.cached_property
+    def _conditions(self) -> bool:
+        """Whether the server honours If-None-Match. One that does not know it overwrites, so it is
+        asked first to create the store's mark, which is there, with the bytes that it has.
+        """
+        with self._trouble("writing to"):
+            return not self._put_new(MARK, f"{FORMAT}\n".encode("ascii"))
 
     def clear(self) -> None:
         """Nothing: parts of an upload that died are no objects; a bucket's own rule for incomplete
@@ -145,14 +180,17 @@ class Bucket:
         self._client.close()
 
 
+def _code(fault: Any) -> str:
+    return str(fault.response.get("Error", {}).get("Code", ""))
+
+
 class _Body:
-    """A body that breaks off is told as the place's failure."""
+    """A body that breaks off is the place's failure."""
 
     def __init__(self, body: Any, place: Bucket) -> None:
         self._body, self._place = body, place
 
     def read(self, size: int = -1, /) -> bytes:
-        """So many bytes, or fewer."""
         with self._place._trouble("reading"):
             data: bytes = self._body.read(size if size >= 0 else None)
             return data

@@ -67,12 +67,12 @@ def check(card: Card, where: Where, *, outside_links: bool = False) -> Checked:
         outputs = output_manifest.read_manifest(lines)
     except StoreDamaged as fault:
         raise refused(str(fault)) from fault
-    _check_outputs(card, record, outputs)
+    check_outputs(card, record, outputs)
     with_outputs = {blob.digest for blob in card.of("outputs")} == {
         file.sha256 for file in outputs if file.kind != "dir"
     }
     if with_outputs:
-        _check_links(card, outputs, where, outside=outside_links)
+        check_links(card, outputs, where, outside=outside_links)
     for member in card.members:
         folder, _, name = member.name.rpartition("/")
         if name and folder:
@@ -143,15 +143,19 @@ def facts(card: Card, image: str) -> dict[str, Any]:
     return {key: value for key, value in card.memos.items() if fits(key, value)}
 
 
-def _check_files(card: Card, record: Record, own: dict[str, str], where: Where) -> None:
-    empty = canon.digest_bytes(b"")
-    expected = {
+def files_of(record: Record) -> dict[str, str]:
+    """The files of a run's directory that its record names, with their digests."""
+    return {
         "outputs.jsonl": record.outputs.manifest,
         "stdout": record.stdout,
         "stderr": record.stderr,
         "config.yaml": record.intent.runspec.config_digest,
     }
-    for name, digest in expected.items():
+
+
+def _check_files(card: Card, record: Record, own: dict[str, str], where: Where) -> None:
+    empty = canon.digest_bytes(b"")
+    for name, digest in files_of(record).items():
         if own.get(name, empty if name.startswith("std") else None) != digest:
             raise refused(f"{name} of run {card.id} is not what its record says")
     intent = codec.decode(
@@ -164,7 +168,8 @@ def _check_files(card: Card, record: Record, own: dict[str, str], where: Where) 
         raise refused(f"the intent of run {card.id} is not the one in its record")
 
 
-def _check_outputs(card: Card, record: Record, outputs: Sequence[OutputFile]) -> None:
+def check_outputs(card: Card, record: Record, outputs: Sequence[OutputFile]) -> None:
+    """Raises BundleRefused when a run's outputs, or those that came, are not the record's."""
     contents = [file for file in outputs if file.kind != "dir"]
     if (len(outputs), sum(file.size for file in outputs)) != (
         record.outputs.files,
@@ -184,7 +189,8 @@ def _check_outputs(card: Card, record: Record, outputs: Sequence[OutputFile]) ->
         raise refused(f"the outputs of run {card.id} that came are not the ones in its manifest")
 
 
-def _check_links(card: Card, outputs: Sequence[OutputFile], where: Where, *, outside: bool) -> None:
+def check_links(card: Card, outputs: Sequence[OutputFile], where: Where, *, outside: bool) -> None:
+    """Raises BundleRefused when a link leads out of the outputs, and that was not allowed."""
     texts = {file.path: _link(card, file, where) for file in outputs if file.kind == "link"}
     for path, text in texts.items():
         if not outside and link_check.leads_out(path, texts):

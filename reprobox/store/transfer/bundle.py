@@ -24,7 +24,7 @@ from reprobox.kit import canon, zstd
 from reprobox.model import codec
 from reprobox.store import layout
 from reprobox.store.transfer import copy
-from reprobox.store.transfer.copy import Card, Readable, refused
+from reprobox.store.transfer.copy import Card, Outcome, Readable, refused
 
 VERSION = 1
 FRAME = 4 << 20
@@ -115,9 +115,9 @@ class Writer:
         if left or stream.read(1) or f"sha256:{hasher.hexdigest()}" != digest:
             raise HashMismatch(f"the bytes of {digest} are others")
 
-    def publish(self, card: Card) -> bool:
+    def publish(self, card: Card) -> Outcome:
         """A run in a bundle is visible once the bundle is."""
-        return True
+        return "new"
 
     def finish(self) -> None:
         """Writes the last frame and the seal."""

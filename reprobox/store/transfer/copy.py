@@ -128,6 +128,12 @@ class Supply(Protocol):
         """What it means here that bytes are not what their digest says."""
 
 
+Outcome = Literal["new", "known", "completed"]
+"""What publishing a run meant at the other end: it was not there; it was there with everything; it
+was there and got what it lacked, or what was damaged.
+"""
+
+
 class Stock(Protocol):
     """Where runs go."""
 
@@ -150,8 +156,8 @@ class Stock(Protocol):
             offset: where in the blob the stream begins; what `begin` said, or 0.
         """
 
-    def publish(self, card: Card) -> bool:
-        """Makes a run visible, when all its blobs are here; False when it was here already."""
+    def publish(self, card: Card) -> Outcome:
+        """Makes a run visible, when all its blobs are here."""
 
     def finish(self) -> None:
         """Told once, after the last run."""
@@ -165,6 +171,8 @@ class Copied:
     """Runs that are new at the other end."""
     known: tuple[str, ...]
     """Runs that were there."""
+    completed: tuple[str, ...] = ()
+    """Of these, the ones that got what they lacked or what was damaged."""
     blobs: int
     size: int
     """Bytes sent (before compression)."""
@@ -221,8 +229,9 @@ def copy(planned: Plan, supply: Supply, stock: Stock, progress: Progress) -> Cop
     states = {card.id: stock.publish(card) for card in _parents_first(planned.cards)}
     stock.finish()
     return Copied(
-        published=tuple(run for run, new in states.items() if new),
-        known=tuple(run for run, new in states.items() if not new),
+        published=tuple(run for run, state in states.items() if state == "new"),
+        known=tuple(run for run, state in states.items() if state != "new"),
+        completed=tuple(run for run, state in states.items() if state == "completed"),
         blobs=len(planned.wanted),
         size=planned.size,
     )

@@ -9,6 +9,7 @@ directory descriptors, which never follow a link.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import secrets
 import shutil
@@ -17,14 +18,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from reprobox.errors import BundleRefused, HashMismatch, RunBusy, RunNotFound, StoreError
+from reprobox.errors import HashMismatch, RunBusy, StoreError
 from reprobox.kit import canon, fd_trees, files
 from reprobox.store import heads, layout, output_tree
-from reprobox.store.numbered_files import add_numbered, numbered
 from reprobox.store.objects import ObjectStore
 from reprobox.store.runs import Runs
-from reprobox.store.transfer import arrival_check, copy, outgoing
-from reprobox.store.transfer.copy import Blob, Card, Readable
+from reprobox.store.transfer import arrival_check, copy
+from reprobox.store.transfer.copy import Blob, Card, Outcome, Readable
+from reprobox.store.transfer.local_copy import LocalCopy
 
 _CHUNK = 1 << 20
 _SHARED = frozenset(("lock", "image", "inputs"))
@@ -46,6 +47,7 @@ class Project:
         has_commit: whether git has a commit already.
         take_code: puts it there, with what else the run needs to be found in git.
         outside_links: whether outputs may be links that lead out of the run's outputs.
+        thorough: whether what is here is hashed; see LocalCopy.
     """
 
     def __init__(
@@ -56,7 +58,14 @@ class Project:
         has_commit: Callable[[str], bool],
         take_code: TakeCode,
         outside_links: bool = False,
+        thorough: bool = True,
     ) -> None:
+        self._thorough = thorough
+        self._here: dict[str, LocalCopy] = {}
+        self._damaged: set[str] = set()
+        """Digests of objects that are here with other bytes."""
+        self._healed: set[str] = set()
+        """Digests that were not here, or not whole, when the copy was planned."""
         self._runs, self._shared, self._own = runs, shared, ObjectStore(runs.root)
         self._has_commit, self._take_code, self._outside = has_commit, take_code, outside_links
         self._stack = contextlib.ExitStack()
@@ -96,12 +105,14 @@ class Project:
     def missing(self, cards: Sequence[Card]) -> Mapping[str, int]:
         """What is not here; refuses a run that is here and differs."""
         self._needed = {}
+        self._here = {card.id: LocalCopy(self._runs, card, self._thorough) for card in cards}
         self._all = {canon.hex_of(blob.digest) for card in cards for blob in card.blobs}
         with layout.trouble("looking for what is here"):
             for card in cards:
                 for blob in self._needs(card):
                     self._needed.setdefault(blob.digest, set()).add(blob.role)
         wanted = copy.wanted_of(cards)
+        self._healed = set(self._needed)
         return {
             digest: wanted[digest]
             for digest in wanted
@@ -109,27 +120,26 @@ class Project:
         }
 
     def _needs(self, card: Card) -> Iterator[Blob]:
-        known = self._known(card)
-        files_here = set(self._files(card.id)) if known else set()
+        copy_here = self._here[card.id]
         for blob in card.blobs:
             objects = self._objects_of(blob.role)
             if objects is not None:
-                here = (
-                    objects.has(blob.digest)
-                    and objects.path(blob.digest).stat().st_size == blob.size
-                )
+                here = self._has(objects, blob)
             elif blob.role == "code":
                 here = self._has_commit(card.commit)
             else:
-                here = known and (blob.role == "outputs" or blob.digest in files_here)
+                here = copy_here.there and blob.digest not in copy_here.lacking
             if not here:
                 yield blob
 
-    def _files(self, run_id: str) -> Iterator[str]:
-        folder = self._runs.path(run_id)
-        with layout.trouble(f"reading {folder}"):
-            for name in outgoing.names(folder):
-                yield canon.digest_file(folder / name)
+    def _has(self, objects: ObjectStore, blob: Blob) -> bool:
+        if not objects.has(blob.digest):
+            return False
+        right = objects.path(blob.digest).stat().st_size == blob.size
+        if right and (not self._thorough or objects.verify(blob.digest)):
+            return True
+        self._damaged.add(blob.digest)
+        return False
 
     def _waits(self, digest: str) -> bool:
         """Whether the bytes wait here, whole, from a copy that was cut off; what becomes an object
@@ -148,27 +158,6 @@ class Project:
 
     def _objects_of(self, role: str) -> ObjectStore | None:
         return self._shared if role in _SHARED else self._own if role == "spec" else None
-
-    def _known(self, card: Card) -> bool:
-        try:
-            finished = self._runs.finished(card.id)
-        except RunNotFound:
-            return False
-        if not finished:
-            raise RunBusy(
-                f"run {card.id} is here already and has not ended",
-                next_step=f"reprobox show {card.id}",
-            )
-        found = canon.digest_bytes(self._runs.record_bytes(card.id))
-        if found != card.record:
-            raise BundleRefused(
-                f"there is another run {card.id} here, so nothing was taken",
-                why=f"The record here is {found}, the one that came is {card.record}. Records are "
-                "never edited: one was forged.",
-                next_step=f"compare them with the person who sent it; `reprobox rm {card.id}` "
-                "gives up the one here",
-            )
-        return True
 
     def begin(self, cards: Sequence[Card], wanted: Mapping[str, int]) -> Mapping[str, int]:
         """Looks for room, and for what a copy that was cut off left."""
@@ -217,7 +206,8 @@ class Project:
         )
         stays = bool(self._needed[digest] - _SHARED - {"spec"})
         with self._waiting(digest).claimed(digest) as path, layout.trouble(f"writing {digest}"):
-            if not stays and all(objects.has(digest) for objects in homes):
+            brought = digest not in self._damaged and all(one.has(digest) for one in homes)
+            if brought and not stays:
                 # Another import, into another project, has just brought it to the shared store.
                 path.unlink()
                 return
@@ -234,29 +224,28 @@ class Project:
                 path.unlink(missing_ok=True)
                 raise
 
-    def publish(self, card: Card) -> bool:
-        """Checks a run against its own record and makes it visible; a known run gets the verdicts
-        and statements it lacks.
+    def publish(self, card: Card) -> Outcome:
+        """Checks a run against its own record and makes it visible; a run that is here gets what it
+        lacks and what is damaged.
         """
-        known = self._known(card)
+        here = self._here[card.id]
+        where = self._own.partial
         checked = (
-            None
-            if known
-            else arrival_check.check(card, self._own.partial, outside_links=self._outside)
+            None if here.there else arrival_check.check(card, where, outside_links=self._outside)
         )
         if card.pack is not None and not self._has_commit(card.commit):
-            self._take_code(
-                card, {blob.digest: self._own.partial(blob.digest) for blob in card.of("code")}
-            )
-        record = checked.record if checked else self._runs.record(card.id)[0]
-        for key, value in arrival_check.facts(card, record.intent.image.config).items():
+            self._take_code(card, {blob.digest: where(blob.digest) for blob in card.of("code")})
+        outcome: Outcome = "new"
+        if checked is None:
+            changed = here.complete(where, outside_links=self._outside)
+            outcome = "completed" if changed or self._healed & _digests(card) else "known"
+        image = (checked.record if checked else self._runs.record(card.id)[0]).intent.image
+        for key, value in arrival_check.facts(card, image.config).items():
             self._own.remember(key, value)
-        with layout.trouble(f"publishing run {card.id}"):
-            if checked is None:
-                self._add_numbered(card)
-            else:
+        if checked is not None:
+            with layout.trouble(f"publishing run {card.id}"):
                 self._publish(card, checked)
-        return checked is not None
+        return outcome
 
     def _publish(self, card: Card, checked: arrival_check.Checked) -> None:
         made = self._runs.root / "tmp" / f"{_MADE}{card.id}-{secrets.token_hex(4)}"
@@ -270,6 +259,9 @@ class Project:
                 output_tree.write(made / "outputs", checked.outputs, self._own.partial)
             (made / "record.sha256").write_text(f"{card.record}\n", "ascii")
             files.sync_filesystem(made)
+            if self._runs.is_removed(card.id):
+                # Another run of this id, which was removed, makes room.
+                self._runs.purge(card.id, math.inf)
             heads.append(self._runs.root, card.id, "record", card.record)
             os.rename(made, self._runs.folder / card.id)
             files.fsync_dir(self._runs.folder)
@@ -280,17 +272,6 @@ class Project:
                 fd_trees.remove(made)
             raise
 
-    def _add_numbered(self, card: Card) -> None:
-        """Verdicts and statements that this project's copy of the run does not have yet."""
-        run = self._runs.path(card.id)
-        for folder in copy.FOLDERS:
-            there = {canon.digest_file(path) for path in numbered(run, folder)}
-            for member in card.members:
-                if member.name.startswith(f"{folder}/") and member.digest not in there:
-                    data = self._own.partial(member.digest).read_bytes()
-                    arrival_check.check_numbered(card, folder, data)
-                    add_numbered(run, folder, data)
-
     def finish(self) -> None:
         """Nothing that waited is needed any more."""
         with layout.trouble("clearing what waited"):
@@ -298,6 +279,10 @@ class Project:
             for name in os.listdir(waiting):
                 if name.removeprefix("partial-") in self._all:
                     (waiting / name).unlink(missing_ok=True)
+
+
+def _digests(card: Card) -> set[str]:
+    return {blob.digest for blob in card.blobs}
 
 
 def _write(path: Path, size: int, stream: Readable, offset: int) -> None:

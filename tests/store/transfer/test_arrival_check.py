@@ -161,6 +161,6 @@ def test_a_text_that_no_link_has_is_refused(runs: Runs, there: There, text: byte
     )
     (tmp := there.top.parent / "text").write_bytes(text)
     with pytest.raises(BundleRefused, match="not as reprobox writes it"):
-        arrival_check._check_links(
+        arrival_check.check_links(
             packed(runs, run).cards()[0], (link,), lambda _: tmp, outside=True
         )

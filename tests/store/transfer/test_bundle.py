@@ -448,8 +448,8 @@ import resource, sys
 sys.path[:0] = {[str(Path(__file__).parents[2] / "support"), *sys.path]!r}
 from pathlib import Path
 from travelling import There, packed, Silent
-from reprobox.store import copy
-from reprobox.store.bundle import Reader, Writer
+from reprobox.store.transfer import copy
+from reprobox.store.transfer.bundle import Reader, Writer
 from reprobox.store.runs import Runs
 runs = Runs(Path({str(runs.root)!r}))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

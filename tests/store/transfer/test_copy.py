@@ -409,6 +409,6 @@ def test_an_output_below_a_link_is_refused(runs: Runs, there: There, tmp_path: P
     lines = outputs_manifest(outputs)
     summary = replace(good.outputs, manifest=canon.digest_bytes(lines), files=2, size=2)
     with pytest.raises(BundleRefused, match="no directory"):
-        arrival_check._check_outputs(
+        arrival_check.check_outputs(
             packed(runs, run).cards()[0], replace(good, outputs=summary), outputs
         )

@@ -29,8 +29,8 @@ from reprobox.errors import (
     StoreError,
     UsageError,
 )
-from reprobox.store.remotes import remote
-from reprobox.store.remotes.remote import open_remote
+from reprobox.store.remotes import remote_store
+from reprobox.store.remotes.registry import open_remote
 from reprobox.store.remotes.ssh import Sftp
 from reprobox.store.runs import Runs
 from reprobox.store.transfer import copy
@@ -255,7 +255,7 @@ def test_a_card_that_cannot_be_read_is_refused(
 def test_no_more_is_read_than_a_document_may_have(
     runs: Runs, far: Far, there: There, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "_LARGEST_CARD", 1 << 20)
+    monkeypatch.setattr(remote_store, "_LARGEST_CARD", 1 << 20)
     run = a_run(runs)
     far.push(packed(runs, run))
     far.write(name.format(run=run), b" " * (48 << 20))
