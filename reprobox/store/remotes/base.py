@@ -72,13 +72,17 @@ class Place(Protocol):
         """Closes connections."""
 
 
+class NotAFile(StoreError):
+    """A name in a store is a directory, a FIFO, or something else that has no bytes."""
+
+
 def gone(url: str, name: str) -> StoreError:
     """A name that should be there is not."""
     return StoreError(f"{name} is not in {url}", next_step="push the run there again")
 
 
-def not_a_file(url: str, name: str) -> StoreError:
-    """A name is there and is a directory, a FIFO, or something else that has no bytes."""
-    return StoreError(
+def not_a_file(url: str, name: str) -> NotAFile:
+    """A name is there and has no bytes."""
+    return NotAFile(
         f"{name} in {url} is not a regular file", next_step="remove it there, then try again"
     )

@@ -52,14 +52,13 @@ class Directory:
             try:
                 with layout.trouble(f"reading {name} in {self.url}"):
                     fd = os.open(self.top / name, _READ)
-                    file = stack.enter_context(os.fdopen(fd, "rb", closefd=True))
+                    stack.callback(os.close, fd)
                     regular = stat.S_ISREG(os.fstat(fd).st_mode)
             except FileNotFoundError as fault:
                 raise gone(self.url, name) from fault
-            except IsADirectoryError as fault:
-                raise not_a_file(self.url, name) from fault
             if not regular:
                 raise not_a_file(self.url, name)
+            file = os.fdopen(fd, "rb", closefd=False)
             file.seek(offset)
             yield copy.Told(file, f"{name} in {self.url}")
 

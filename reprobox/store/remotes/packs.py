@@ -122,6 +122,11 @@ def found(
             offset += size
 
 
+def give_up(place: Place, pack: str) -> None:
+    """Empties the list of a damaged pack, so that its blobs are looked for elsewhere."""
+    place.write(f"{pack.removesuffix('.pack')}.json", io.BytesIO(codec.encode(PackList(blobs=()))))
+
+
 class Part:
     """So many bytes of a stream."""
 

@@ -23,7 +23,7 @@ from reprobox.kit.text import in_a_line, shown
 from reprobox.model import codec
 from reprobox.store import run_ids
 from reprobox.store.remotes import card_merge, packs
-from reprobox.store.remotes.base import CHUNK, FORMAT, MARK, Place
+from reprobox.store.remotes.base import CHUNK, FORMAT, MARK, NotAFile, Place
 from reprobox.store.transfer import copy
 from reprobox.store.transfer.copy import Card, Outcome, Readable, refused
 
@@ -67,6 +67,8 @@ class RemoteStore:
         """Digest to the runs in whose packs it goes."""
         self._single: set[str] = set()
         """Digests that become files of their own."""
+        self._damaged: set[str] = set()
+        """Packs there that hold bytes which are not what their list says."""
         self._additions: dict[str, int] = {}
         """How many additions a run had."""
         self._known: dict[str, Card] = {}
@@ -108,7 +110,7 @@ class RemoteStore:
         for run_id in wanted or ids:
             try:
                 cards.append(self._current(run_id, more, base=run_id in bases))
-            except (BundleRefused, NewerFormat, StoreError) as fault:
+            except (BundleRefused, NewerFormat, NotAFile) as fault:
                 if wanted:
                     raise
                 skipped[run_id] = fault
@@ -132,7 +134,7 @@ class RemoteStore:
         for name in names:
             try:
                 card = self._card(run_id, f"{_ADDITIONS}/{name}")
-            except (BundleRefused, NewerFormat):
+            except (BundleRefused, NewerFormat, NotAFile):
                 if there is None and name == names[-1]:
                     raise
                 continue
@@ -194,14 +196,17 @@ class RemoteStore:
         """
         if not self._reread:
             return {run_id: set(found) for run_id, found in spots.items()}
-        return {
-            run_id: {
+        good: dict[str, set[str]] = {}
+        for run_id, found in spots.items():
+            whole = {
                 digest
                 for digest, stream in _from_packs(self._place, found, sizes)
                 if _is_whole(stream, digest, sizes[digest])
             }
-            for run_id, found in spots.items()
-        }
+            damaged = {spot.name for digest, spot in found.items() if digest not in whole}
+            self._damaged |= damaged
+            good[run_id] = {one for one in whole if found[one].name not in damaged}
+        return good
 
     def _plan(self, card: Card, in_packs: set[str], *, fresh: bool) -> None:
         """Decides for each blob of a run that is not there how it goes: small ones in a pack, when
@@ -232,6 +237,8 @@ class RemoteStore:
     def begin(self, cards: Sequence[Card], wanted: Mapping[str, int]) -> Mapping[str, int]:
         """Marks the place as a store, and removes what a push that died left long ago."""
         self._place.clear()
+        for pack in self._damaged:
+            packs.give_up(self._place, pack)
         if not self._place.sizes([MARK]):
             self._place.write(MARK, io.BytesIO(f"{FORMAT}\n".encode("ascii")))
         return {}
