@@ -8,7 +8,15 @@ from typing import Annotated
 import typer
 
 from reprobox.cli import tables
-from reprobox.cli.options import CONFIG, JSON, OVERRIDES, config_first, open_context, talk_of
+from reprobox.cli.options import (
+    COMMIT,
+    CONFIG,
+    JSON,
+    OVERRIDES,
+    config_first,
+    open_context,
+    talk_of,
+)
 
 
 def check(
@@ -25,6 +33,7 @@ def check(
     snapshot: Annotated[
         bool, typer.Option("--snapshot", help="Take a tree that is not clean as it is.")
     ] = False,
+    commit: COMMIT = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the two runs in the store, tagged preflight.")
     ] = False,
@@ -45,11 +54,12 @@ def check(
     Example:  reprobox check config.yaml --steps 5
     """
     from reprobox.commands import run as flow
+    from reprobox.commands.shared.code_choice import Choice
     from reprobox.views import check as view
 
     talk = talk_of(ctx)
     config, overrides = config_first(config, overrides or [])
-    context = open_context(ctx, config)
+    context = open_context(ctx, None if commit else config)
     found = flow.check(
         context,
         config,
@@ -58,7 +68,7 @@ def check(
         limit=limit,
         keep=keep,
         gpus=gpus,
-        snapshot=snapshot,
+        choice=Choice(snapshot=snapshot, commit=commit),
     )
     if as_json:
         talk.data(view.as_json(found))

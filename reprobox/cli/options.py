@@ -104,4 +104,14 @@ GPUS = Annotated[
 ]
 
 
+COMMIT = Annotated[
+    str | None,
+    typer.Option(
+        "--commit",
+        help="Run this commit, with its own config and lock; work tree and HEAD stay as they are.",
+        metavar="REF",
+    ),
+]
+
+
 NAME = Annotated[str | None, typer.Option("--name", help="A name for the run.")]

@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from reprobox.cli.options import CONFIG, GPUS, JSON, NAME, config_first, open_context, talk_of
+from reprobox.cli.options import (
+    COMMIT,
+    CONFIG,
+    GPUS,
+    JSON,
+    NAME,
+    config_first,
+    open_context,
+    talk_of,
+)
 
 
 class Streams:
@@ -42,6 +51,7 @@ def run(
             "--snapshot", help="Take a tree that is not clean as it is, as a hidden commit."
         ),
     ] = False,
+    commit: COMMIT = None,
     preflight: Annotated[
         int | None,
         typer.Option(
@@ -67,13 +77,14 @@ def run(
     Example:  reprobox run config.yaml learning_rate=0.01 --gpus device=0
     """
     from reprobox.commands import run as flow
+    from reprobox.commands.shared.code_choice import Choice
     from reprobox.executor.attach import Watcher
     from reprobox.model.record import Intent
     from reprobox.views import run as view
 
     talk = talk_of(ctx)
     config, overrides = config_first(config, overrides or [])
-    context = open_context(ctx, config)
+    context = open_context(ctx, None if commit else config)
     watcher = None if detach else Watcher(Streams(quiet_stdout=as_json), talk.note)
     record = flow.run(
         context,
@@ -83,7 +94,7 @@ def run(
         gpus=gpus,
         name=name,
         tags=tag or (),
-        snapshot=snapshot,
+        choice=Choice(snapshot=snapshot, commit=commit),
         preflight=preflight,
     )
     if isinstance(record, Intent):

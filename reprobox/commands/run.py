@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reprobox.commands import build
-from reprobox.commands import lock as lock_
-from reprobox.commands.shared import load_config
+from reprobox.commands.shared import code_choice
+from reprobox.commands.shared.code_choice import Choice, Code
 from reprobox.config import grammar
 from reprobox.context import Context
 from reprobox.data.pins import Input, target_of
@@ -38,12 +38,12 @@ from reprobox.model.spec import InputIntent, Spec
 from reprobox.runtime import host, profiles, runtime_pack
 from reprobox.source import commit_content
 from reprobox.source.commit_paths import directories, holds_directory, read, tracked
-from reprobox.source.pin import pin
-from reprobox.source.snapshot import snapshot as take_snapshot
 from reprobox.version import __version__
 
 if TYPE_CHECKING:
     from reprobox.commands.check import Checked
+
+WORK_TREE = Choice()
 
 
 def run(
@@ -55,31 +55,32 @@ def run(
     gpus: str | None = None,
     name: str | None = None,
     tags: Sequence[str] = (),
-    snapshot: bool = False,
+    choice: Choice = WORK_TREE,
     preflight: int | None = None,
 ) -> Record | Intent:
     """Runs the commit's command in the lock's image and records everything.
 
     Args:
         watcher: follows the run to its end; None leaves it alone once it has started.
+        choice: which code is run.
         preflight: so many first steps are run twice and compared before.
 
     Returns:
         the record; the intent where nobody watches.
 
     Raises:
-        DirtyTree: with every reason, unless `snapshot`.
+        DirtyTree: with every reason, where the work tree is to run as its commit.
         PreflightFailed: the first steps differ, or could not be compared.
         ReproboxError: whatever else kept the experiment from starting. A failed experiment is no
             error: see the record.
     """
     reconcile.settle(context)
     intent, job = _resolve(
-        context, config, overrides, gpus=gpus, name=name, tags=tags, snapshot=snapshot
+        context, config, overrides, gpus=gpus, name=name, tags=tags, choice=choice
     )
     if preflight:
-        with _given_up(context, intent.id, snapshot):
-            _fly_ahead(context, intent, job, preflight)
+        with _given_up(context, intent.id, choice.snapshot):
+            _preflight(context, intent, job, preflight)
     if watcher is None:
         local.detach(context, intent, job)
         return intent
@@ -95,24 +96,22 @@ def check(
     limit: float,
     keep: bool = False,
     gpus: str | None = None,
-    snapshot: bool = False,
+    choice: Choice = WORK_TREE,
 ) -> Checked:
     """The first steps of what `run` would run, twice; see `preflight.check`. Raises as `run`,
     before anything is run.
     """
     from reprobox.commands import check as check_
 
-    intent, job = _resolve(
-        context, config, overrides, gpus=gpus, name=None, tags=(), snapshot=snapshot
-    )
+    intent, job = _resolve(context, config, overrides, gpus=gpus, name=None, tags=(), choice=choice)
     try:
         return check_.check(context, intent, job, steps=steps, limit=limit, keep=keep)
     finally:
-        if snapshot:
+        if choice.snapshot:
             journal.end(context, intent.id)  # the two runs keep their commit themselves
 
 
-def _fly_ahead(context: Context, intent: Intent, job: local.Job, steps: int) -> None:
+def _preflight(context: Context, intent: Intent, job: local.Job, steps: int) -> None:
     from reprobox.commands import check as check_
 
     found = check_.check(context, intent, job, steps=steps)
@@ -144,20 +143,28 @@ def _resolve(
     gpus: str | None,
     name: str | None,
     tags: Sequence[str],
-    snapshot: bool,
+    choice: Choice,
 ) -> tuple[Intent, local.Job]:
     """Everything up to the start, pinned."""
     refuse_name(name)
-    spec, config_file = load_config.load_spec(context, config, overrides)
-    _require_in_repository(spec, config_file, context.top)
-    spec = replace(spec, gpus=gpus or spec.gpus, name=name or spec.name, tags=(*spec.tags, *tags))
-    run_id = context.runs.new_id(context.clock())
-    if snapshot:
-        journal.begin(context, run_id)
-    with _given_up(context, run_id, snapshot):
-        source = take_snapshot(context.repo, run_id) if snapshot else pin(context.repo)
+    with code_choice.opened(context, config, overrides, choice) as code:
+        found = code.spec
+        spec = replace(
+            found, gpus=gpus or found.gpus, name=name or found.name, tags=(*found.tags, *tags)
+        )
+        run_id = context.runs.new_id(context.clock())
+        if choice.snapshot:
+            journal.begin(context, run_id)
+        return _pinned(context, spec, code, choice, run_id)
+
+
+def _pinned(
+    context: Context, spec: Spec, code: Code, choice: Choice, run_id: str
+) -> tuple[Intent, local.Job]:
+    with _given_up(context, run_id, choice.snapshot):
+        source = code.source(context, choice, run_id)
         _require_workdir(context, spec, source)
-        lock = lock_.fresh_lock(spec, config_file)
+        lock = code.lock()
         refuse_impossible(context, spec.profile, spec.gpus)
         built = build.ensure_image(context, lock)
         return prepare(context, spec, source, lock, built, run_id)
@@ -172,14 +179,6 @@ def _given_up(context: Context, run_id: str, snapshot: bool) -> Iterator[None]:
         if snapshot:
             journal.end(context, run_id)
         raise
-
-
-def _require_in_repository(spec: Spec, config_file: Path, top: Path) -> None:
-    if (top / spec.config_path).resolve() != config_file.resolve():
-        raise ConfigError(
-            f"{config_file} is not in the repository {top}",
-            next_step="put the config into the repository whose commit is to run",
-        )
 
 
 def _require_workdir(context: Context, spec: Spec, source: Source) -> None:
@@ -365,9 +364,22 @@ def _place_in_commit(context: Context, source: Source, intent: InputIntent) -> s
         return None
     place = os.fspath(host.relative_to(top))
     known = commit_content.names(context.repo, source.commit, place)
-    if not known or (host.is_dir() and pins.holds_others(host, known, place)):
+    if not known or (
+        host.is_dir()
+        and pins.holds_others(host, known | _checked_out(context, source, place), place)
+    ):
         return None
     return place
+
+
+def _checked_out(context: Context, source: Source, place: str) -> frozenset[str]:
+    """What the work tree has there of another commit than the one that runs."""
+    from reprobox.source.repo import head
+
+    commit = head(context.repo)
+    if commit == source.commit or source.snapshot:
+        return frozenset()
+    return commit_content.names(context.repo, commit, place)
 
 
 def _secrets(context: Context, spec: Spec, source: Source, runspec: RunSpec) -> dict[str, bytes]:

@@ -10,9 +10,11 @@ from reprobox.kit.units import counted
 from reprobox.model.source import Source
 from reprobox.source import clean_check, commit_tree, modules
 from reprobox.source.remote_urls import chosen
-from reprobox.source.repo import Repo, opened, text
+from reprobox.source.repo import Repo, opened, resolve, text
 
 _SHOWN = 20
+_NOT_IN_NAMES = ("~", "^", ":", "@{", "..")
+"""What makes a revision more than the name of a ref (gitrevisions, git-check-ref-format)."""
 
 
 def pin(place: Repo | Path, *, allow_dirty: bool = False) -> Source:
@@ -30,14 +32,42 @@ def pin(place: Repo | Path, *, allow_dirty: bool = False) -> Source:
     state = clean_check.look(repo)
     if state.reasons and not allow_dirty:
         raise _dirty(state.reasons)
-    return describe(repo, state.snapshot, hints=state.hints)
+    return describe(repo, state.snapshot, hints=state.hints, branch=head_branch(repo))
+
+
+def pin_commit(repo: Repo, revision: str) -> Source:
+    """Any commit as a Source; neither HEAD nor the work tree is looked at.
+
+    Args:
+        revision: any name of a commit that git knows.
+
+    Raises:
+        SourceError: there is no such commit here, or it is damaged.
+    """
+    commit = resolve(repo, revision)
+    branch = _branch_named(repo, revision, commit)
+    return describe(repo, commit_tree.read_commit(repo, commit), hints=[], branch=branch)
+
+
+def _branch_named(repo: Repo, revision: str, commit: str) -> str | None:
+    """The branch that a revision names, whose tip is the commit; None for any other revision."""
+    if revision == "HEAD":
+        return head_branch(repo)
+    name = revision.removeprefix("refs/heads/")
+    if any(mark in name for mark in _NOT_IN_NAMES):
+        return None
+    return name if repo.objects.find(f"refs/heads/{name}", "commit") == commit else None
 
 
 def describe(
-    repo: Repo, snapshot: commit_tree.Snapshot, *, hints: list[bytes], snapshotted: bool = False
+    repo: Repo,
+    snapshot: commit_tree.Snapshot,
+    *,
+    hints: list[bytes],
+    branch: str | None,
+    snapshotted: bool = False,
 ) -> Source:
     """A Source for a commit of a repository."""
-    branch = _branch(repo)
     return Source(
         commit=snapshot.commit,
         tree=snapshot.tree,
@@ -68,7 +98,8 @@ def _dirty(reasons: list[clean_check.Reason]) -> DirtyTree:
     )
 
 
-def _branch(repo: Repo) -> str | None:
+def head_branch(repo: Repo) -> str | None:
+    """The branch that HEAD is on; None where it is detached."""
     done = repo.git.run("symbolic-ref", "--quiet", "HEAD")
     return text(done.out[:-1]).removeprefix("refs/heads/") if done.ok else None
 

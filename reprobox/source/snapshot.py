@@ -20,7 +20,7 @@ from reprobox.model.source import Source
 from reprobox.source import clean_check, commit_tree, modules, refs
 from reprobox.source.git import failed
 from reprobox.source.git_objects import CHUNK
-from reprobox.source.pin import describe
+from reprobox.source.pin import describe, head_branch
 from reprobox.source.repo import Repo, opened, raw, resolve
 from reprobox.source.worktree import is_executable
 
@@ -48,6 +48,7 @@ def snapshot(place: Repo | Path, run_id: str) -> Source:
         repo,
         commit_tree.read_commit(repo, commit),
         hints=state.hints,
+        branch=head_branch(repo),
         snapshotted=commit != state.snapshot.commit,
     )
 

@@ -39,7 +39,7 @@ def prepared(small: Small, monkeypatch: pytest.MonkeyPatch, meanwhile: object) -
         gpus=None,
         name=None,
         tags=(),
-        snapshot=False,
+        choice=run.WORK_TREE,
     )
     return job.image
 

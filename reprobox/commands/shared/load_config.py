@@ -13,16 +13,28 @@ from reprobox.model.spec import Spec
 from reprobox.runtime import profiles
 
 
-def load_spec(context: Context, config: Path, overrides: Sequence[str] = ()) -> tuple[Spec, Path]:
+def load_spec(
+    context: Context,
+    config: Path,
+    overrides: Sequence[str] = (),
+    *,
+    top: Path | None = None,
+    file: Path | None = None,
+) -> tuple[Spec, Path]:
     """The config file, resolved; and its absolute path. Paths in the Spec are relative to the top
     of the repository.
+
+    Args:
+        config: as the user named it.
+        top: a directory that stands for the top of the repository.
+        file: what is read in the place of `config`, below `top`.
 
     Raises:
         ConfigError: missing, unreadable, or wrong.
     """
     from reprobox.config.load import load
 
-    path = config.absolute()
+    path = file or config.absolute()
     try:
         text = path.read_bytes()
     except OSError as error:
@@ -31,18 +43,20 @@ def load_spec(context: Context, config: Path, overrides: Sequence[str] = ()) -> 
             why=error.strerror or "",
             next_step=f"name a YAML file, or write one: reprobox init {shlex.quote(str(config))}",
         ) from error
-    spec = load(text, config_path=_below_top(context, path), overrides=overrides, where=str(config))
+    spec = load(
+        text, config_path=_below_top(context, path, top), overrides=overrides, where=str(config)
+    )
     _refuse_shadowed(spec, config)
     return spec, path
 
 
-def _below_top(context: Context, config: Path) -> str:
+def _below_top(context: Context, config: Path, top: Path | None) -> str:
     """A config's path relative to the top; to `/` where no repository holds it, which lock and
     build do not need.
     """
     real = config.resolve()
     try:
-        return real.relative_to(context.top.resolve()).as_posix()
+        return real.relative_to((top or context.top).resolve()).as_posix()
     except (NotARepository, ValueError):
         return real.as_posix().lstrip("/")
 

@@ -1,0 +1,137 @@
+"""Which code a run takes: the clean work tree's commit, a snapshot of a tree that is not clean, or
+a commit that was named.
+
+Config, lock and requirement files are read from the same place as the code. Those of a named commit
+are exported into a temporary directory, so that neither HEAD nor the work tree is touched.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprobox.commands import lock as lock_
+from reprobox.commands.shared import load_config
+from reprobox.context import Context
+from reprobox.errors import ConfigError, LockMissing, LockStale, SourceError, UsageError
+from reprobox.kit.text import shown
+from reprobox.model.lock import Lock
+from reprobox.model.source import Source
+from reprobox.model.spec import Spec
+from reprobox.source import commit_paths, export_tree
+from reprobox.source.pin import pin, pin_commit
+from reprobox.source.snapshot import snapshot as take_snapshot
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """What the user asked for; nothing of it is the clean work tree's commit."""
+
+    snapshot: bool = False
+    commit: str | None = None
+    """Any name of a commit that git knows."""
+
+    def __post_init__(self) -> None:
+        if self.snapshot and self.commit:
+            raise UsageError(
+                "--snapshot and --commit exclude each other",
+                why="One takes the work tree as it is, the other one a commit.",
+                next_step="leave one of them out",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Code:
+    """The place that config and lock are read from."""
+
+    spec: Spec
+    config: Path
+    """The config file on this disk."""
+    named: Source | None = None
+    """The commit that was named."""
+
+    def source(self, context: Context, choice: Choice, run_id: str) -> Source:
+        """The commit to run. Raises DirtyTree and SourceError as `pin` and `snapshot`."""
+        if self.named is not None:
+            return self.named
+        return take_snapshot(context.repo, run_id) if choice.snapshot else pin(context.repo)
+
+    def lock(self) -> Lock:
+        """The fresh lock. Raises LockMissing or LockStale."""
+        try:
+            return lock_.fresh_lock(self.spec, self.config)
+        except (LockMissing, LockStale) as error:
+            if self.named is None:
+                raise
+            raise type(error)(
+                f"commit {self.named.commit[:12]}: {error.what}",
+                why="--commit takes config and lock from the commit.",
+                next_step=f"git log --oneline -- {shown(self.spec.lock_path)}",
+            ) from error
+
+
+@contextmanager
+def opened(
+    context: Context, config: Path, overrides: Sequence[str], choice: Choice
+) -> Iterator[Code]:
+    """The config, resolved, from where the code is.
+
+    Raises:
+        ConfigError: the config is wrong, or is not in the repository or the commit.
+        SourceError: there is no such commit here.
+    """
+    if choice.commit is None:
+        spec, path = load_config.load_spec(context, config, overrides)
+        _require_in_repository(spec, path, context.top)
+        yield Code(spec=spec, config=path)
+        return
+    named = pin_commit(context.repo, choice.commit)
+    inside = _inside(context, config)
+    _require_in_commit(context, named, inside)
+    with tempfile.TemporaryDirectory(prefix="reprobox-commit-") as scratch:
+        top = Path(scratch).resolve() / "code"
+        export_tree.export(context.repo, named.commit, top)
+        spec, path = load_config.load_spec(context, config, overrides, top=top, file=top / inside)
+        _add_base_archive(spec, path, context.top / inside)
+        yield Code(spec=spec, config=path, named=named)
+
+
+def _require_in_repository(spec: Spec, config: Path, top: Path) -> None:
+    if (top / spec.config_path).resolve() != config.resolve():
+        raise ConfigError(
+            f"{config} is not in the repository {top}",
+            next_step="put the config into the repository whose commit is to run",
+        )
+
+
+def _inside(context: Context, config: Path) -> str:
+    """A config's path relative to the top; it may not be in the work tree now."""
+    parent = os.path.realpath(config.absolute().parent)
+    inside = os.path.relpath(os.path.join(parent, config.name), os.path.realpath(context.top))
+    if inside.startswith("../"):
+        raise ConfigError(f"{shown(str(config))} is not in the repository {context.top}")
+    return inside
+
+
+def _require_in_commit(context: Context, named: Source, inside: str) -> None:
+    if not commit_paths.tracked(context.repo, named.commit, inside):
+        raise SourceError(
+            f"the commit {named.commit[:12]} has no file {shown(inside)}",
+            next_step=f"git log --oneline -- {shown(inside)}",
+        )
+
+
+def _add_base_archive(spec: Spec, path: Path, on_host: Path) -> None:
+    """Base archives are large and seldom in git; the lock names their digest, so this host's will
+    do.
+    """
+    reference = spec.environment.base.reference
+    if spec.environment.base.kind == "archive" and not (path.parent / reference).exists():
+        place = on_host.parent / reference
+        if place.is_file():
+            (path.parent / reference).parent.mkdir(parents=True, exist_ok=True)
+            (path.parent / reference).symlink_to(place.resolve())
