@@ -5,10 +5,12 @@ from __future__ import annotations
 import typer
 
 from reprobox.cli import tables
-from reprobox.cli.options import JSON, RUN, open_context, talk_of
+from reprobox.cli.options import JSON, RUN, STRICT, open_context, talk_of
 
 
-def diff(ctx: typer.Context, left: RUN, right: RUN, as_json: JSON = False) -> None:
+def diff(
+    ctx: typer.Context, left: RUN, right: RUN, strict: STRICT = False, as_json: JSON = False
+) -> None:
     """Compare two runs.
 
     Exit code 0: every output is the same; 1: different; 60: it could not be told.
@@ -24,4 +26,4 @@ def diff(ctx: typer.Context, left: RUN, right: RUN, as_json: JSON = False) -> No
         talk.data(view.as_json(found))
     else:
         tables.draw(talk, view.sections(found))
-    raise typer.Exit(found.result.code)
+    raise typer.Exit(view.exit_code(found, strict=strict))

@@ -63,6 +63,12 @@ TRUST_RUNTIME = Annotated[
 JSON = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, errors too.")]
 
 
+STRICT = Annotated[
+    bool,
+    typer.Option("--strict", help="The same bytes under another name are a difference too."),
+]
+
+
 def config_first(config: Path, overrides: list[str]) -> tuple[Path, list[str]]:
     """`reprobox run lr=0.1` means config.yaml: what reads as an override and is no file was never
     meant to be a config.

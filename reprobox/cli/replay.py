@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 from reprobox.cli import tables
-from reprobox.cli.options import GPUS, JSON, NAME, RUN, TRUST, TRUST_RUNTIME, open_context, talk_of
+from reprobox.cli.options import (
+    GPUS,
+    JSON,
+    NAME,
+    RUN,
+    STRICT,
+    TRUST,
+    TRUST_RUNTIME,
+    open_context,
+    talk_of,
+)
 from reprobox.cli.run import Streams
 
 
@@ -28,6 +38,7 @@ def replay(
             help="Take the CPU code that the record met, on another CPU that has it too.",
         ),
     ] = False,
+    strict: STRICT = False,
     as_json: JSON = False,
 ) -> None:
     """Run a past run again and compare every bit.
@@ -62,4 +73,4 @@ def replay(
         talk.data({**view.as_json(done.verdict), "image_tier": done.image_tier})
     else:
         tables.draw(talk, view.sections(done.verdict))
-    raise typer.Exit(done.verdict.result.code)
+    raise typer.Exit(view.exit_code(done.verdict, strict=strict))

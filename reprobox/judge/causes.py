@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reprobox.judge import config_diff, seeds, unreached
+from reprobox.judge import config_diff, name_causes, seeds, unreached
 from reprobox.model import observed
 from reprobox.model.verdict import Cause, FileState, FileVerdict, TrailComparison
 
@@ -243,6 +243,7 @@ def causes(
         *_unfixed(left, right),
     ]
     found += _files(files, ordinary=any(cause.weight > _BYTE for cause in found))
+    found += name_causes.causes(files)
     if dispatch is not None:
         rule = Rule(
             weight=85,

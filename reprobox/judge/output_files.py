@@ -8,14 +8,12 @@ argument here, so that this module reads no file.
 from __future__ import annotations
 
 import fnmatch
-import itertools
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import IO
 
-from reprobox.judge import fold
+from reprobox.judge import fold, renames
 from reprobox.judge.fold import Side as Side
 from reprobox.kit import fd_trees
 from reprobox.model.outcome import OutputFile
@@ -27,20 +25,11 @@ Look = Callable[[OutputFile, OutputFile, OutputRule], FileVerdict]
 """Compares two files of different bytes by a rule: equal-under-rule, different or not-checked."""
 OpenPair = Callable[[OutputFile, OutputFile], AbstractContextManager[tuple[IO[bytes], IO[bytes]]]]
 """Opens both files for reading bytes."""
+Links = Callable[[OutputFile, OutputFile], tuple[str, str]]
+"""The targets of two links."""
 
 _CHUNK = 1 << 20
 _BYTES = OutputRule(pattern="*")
-_PASSING = re.compile(
-    r"""tfevents\.\d+\.[^/]+?\.\d+(\.\d+)?  # TensorBoard
-    | [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}  # UUID
-    | (?<![0-9a-f])(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{8,}(?![0-9a-f])  # other identifiers
-    | (?<!\d)20\d\d[-_]?[01]\d[-_]?[0-3]\d([-_T ]?[0-2]\d[-_:.]?[0-5]\d[-_:.]?[0-5]\d)?(?!\d)
-    | ([A-Z][a-z][a-z][0-3]\d_)?(?<!\d)[0-2]\d[-:][0-5]\d[-:][0-5]\d(?!\d)  # Nov21_13-52-01
-    | (?<!\d)[12]\d{9}(\d{3}|\d{6}|\d{9})?(?!\d)(\.\d+)?  # seconds since 1970, and finer
-    | tmp[a-z0-9_]{8}""",
-    re.VERBOSE,
-)
-"""What a name holds that is another one in each run."""
 _EMPTY_KINDS = ("fifo", "socket", "character device", "block device")
 
 
@@ -50,6 +39,7 @@ def compare(
     *,
     look: Look | None = None,
     open_pair: OpenPair | None = None,
+    links: Links | None = None,
     now: float = 0.0,
 ) -> Verdict:
     """Compares two runs; pure but for `look` and `open_pair`, see `compare_files`.
@@ -60,7 +50,9 @@ def compare(
         now: seconds since 1970, for `checked`.
     """
     rules = left.record.intent.runspec.outputs
-    found = compare_files(left.outputs, right.outputs, rules, look=look, open_pair=open_pair)
+    found = compare_files(
+        left.outputs, right.outputs, rules, look=look, open_pair=open_pair, links=links
+    )
     ours, theirs = left.record.outputs.refused, right.record.outputs.refused
     return fold.fold(
         left,
@@ -77,6 +69,7 @@ def compare_files(
     *,
     look: Look | None = None,
     open_pair: OpenPair | None = None,
+    links: Links | None = None,
 ) -> tuple[FileVerdict, ...]:
     """Compares two manifests; missing and extra paths count.
 
@@ -86,19 +79,23 @@ def compare_files(
         rules: the original's; the first whose pattern matches a path is its rule, see `matches`.
         look: the comparison below the bytes; without it such a rule gives `not-checked`.
         open_pair: for the place of the first differing byte; without it no place is given.
+        links: for links to files that were renamed; without it they are different.
     """
     ours = {file.path: file for file in left}
     theirs = {file.path: file for file in right}
-    partners = _renamed(ours, theirs, rules)
+    partners = renames.partners(ours, theirs)
+    taken = set(partners.values())
+    others = {
+        path: partners.get(path, path) for path in ours if path in partners or path not in taken
+    }
+    alone = theirs.keys() - set(others.values())
+    pairs = [
+        *((path, ours[path], theirs.get(others.get(path, ""))) for path in ours),
+        *((path, None, theirs[path]) for path in alone),
+    ]
     return tuple(
-        _compare(
-            ours.get(path),
-            theirs.get(partners.get(path, path)),
-            rule_for(path, rules),
-            look,
-            open_pair,
-        )
-        for path in sorted((ours.keys() | theirs.keys()) - set(partners.values()))
+        _compare(mine, other, rule_for(path, rules), look, open_pair, links)
+        for path, mine, other in sorted(pairs, key=lambda pair: (pair[0], pair[1] is None))
     )
 
 
@@ -176,31 +173,6 @@ def matches(path: str, pattern: str) -> bool:
     )
 
 
-def _renamed(
-    ours: Mapping[str, OutputFile], theirs: Mapping[str, OutputFile], rules: Sequence[OutputRule]
-) -> dict[str, str]:
-    """Files that are on one side only because their names hold a time, a PID or an identifier: ours
-    to theirs, in sorted order.
-
-    Only under a rule that looks into files, and only where as many are missing as there are extra
-    ones.
-    """
-    groups: dict[tuple[str, OutputRule], tuple[list[str], list[str]]] = {}
-    for side, (mine, other) in enumerate(((ours, theirs), (theirs, ours))):
-        for path in sorted(mine.keys() - other.keys()):
-            rule, shape = rule_for(path, rules), _PASSING.sub("~", path)
-            if (
-                rule.compare in ("content", "tensors")
-                and mine[path].kind == "file"
-                and shape != path
-            ):
-                groups.setdefault((shape, rule), ([], []))[side].append(path)
-    pairs = (
-        zip(left, right, strict=True) for left, right in groups.values() if len(left) == len(right)
-    )
-    return dict(itertools.chain.from_iterable(pairs))
-
-
 def first_difference(left: IO[bytes], right: IO[bytes]) -> int | None:
     """Offset of the first byte that differs (the shorter length where one begins the other); None
     when equal.
@@ -229,46 +201,45 @@ def _compare(
     rule: OutputRule,
     look: Look | None,
     open_pair: OpenPair | None,
+    links: Links | None,
 ) -> FileVerdict:
     if ours is None or theirs is None:
         return _one_sided(ours, theirs, rule)
+    found = _same_file(ours, theirs, rule, look, open_pair, links)
+    if ours.path == theirs.path:
+        return found
+    what = () if found.state is FileState.RENAMED else _what_differs(ours, theirs)
+    differs = ("name", *what)
+    names = replace(found.detail, differs=differs, other_name=theirs.path)
+    return replace(found, detail=names)
+
+
+def _same_file(
+    ours: OutputFile,
+    theirs: OutputFile,
+    rule: OutputRule,
+    look: Look | None,
+    open_pair: OpenPair | None,
+    links: Links | None,
+) -> FileVerdict:
+    """A file and its counterpart in the other run, whatever that is called there."""
     what = _what_differs(ours, theirs)
-    if ours.path != theirs.path:
-        return _under_other_names(ours, theirs, what, rule, look)
-    if not what:
-        return FileVerdict(
-            path=ours.path,
-            state=FileState.IDENTICAL,
-            size=ours.size,
-            ours=ours.sha256,
-            theirs=theirs.sha256,
-        )
-    if rule.compare == "ignore":
+    if rule.compare == "ignore" and (what or ours.path != theirs.path):
         return _both(ours, theirs, FileState.IGNORED, FileDetail(differs=what))
+    if not what:
+        same = FileState.IDENTICAL if ours.path == theirs.path else FileState.RENAMED
+        return _both(ours, theirs, same, FileDetail())
     if what == ("bytes",) and rule.compare in ("content", "tensors") and ours.kind == "file":
         if look is None:
             why = "nothing here can look into it"
             detail = FileDetail(differs=what, rule=rule.compare, why=why)
             return _both(ours, theirs, FileState.NOT_CHECKED, detail)
         return look(ours, theirs, rule)
+    if links and ours.kind == theirs.kind == "link" and renames.alike(*links(ours, theirs)):
+        why = "a link to what has another name"
+        return _both(ours, theirs, FileState.RENAMED, FileDetail(differs=("name",), why=why))
     detail = FileDetail(differs=what, first_byte=_first_byte(ours, theirs, open_pair))
     return _both(ours, theirs, FileState.DIFFERENT, detail)
-
-
-def _under_other_names(
-    ours: OutputFile, theirs: OutputFile, what: tuple[str, ...], rule: OutputRule, look: Look | None
-) -> FileVerdict:
-    """As any other pair under its rule, but never identical, since the names are not."""
-    if what == ("bytes",) and look is not None:
-        found = look(ours, theirs, rule)
-    else:
-        if "mode" in what:
-            state = FileState.DIFFERENT
-        else:
-            state = FileState.NOT_CHECKED if what else FileState.EQUAL_UNDER_RULE
-        found = _both(ours, theirs, state, FileDetail(differs=what, rule=rule.compare))
-    names = replace(found.detail, differs=("name", *what), other_name=theirs.path)
-    return replace(found, detail=names)
 
 
 def _one_sided(ours: OutputFile | None, theirs: OutputFile | None, rule: OutputRule) -> FileVerdict:

@@ -35,6 +35,7 @@ class Class(StrEnum):
         return one
 
     IDENTICAL = "identical", 0, "green", True, "identical"
+    RENAMED = "same-bytes-renamed", 0, "green", True, "the same bytes under another name"
     EQUAL_UNDER_RULE = "equal-under-rule", 0, "yellow", True, "equal under a declared rule"
     NOT_CHECKED = "not-checked", 60, "yellow", False, "not checked"
     DIFFERENT = "different", 1, "red", False, "different"
@@ -52,6 +53,7 @@ class FileState(StrEnum):
         return one
 
     IDENTICAL = "identical", Class.IDENTICAL, "green"
+    RENAMED = "same-bytes-renamed", Class.RENAMED, "green"
     IGNORED = "ignored", Class.EQUAL_UNDER_RULE, "dim"
     EQUAL_UNDER_RULE = "equal-under-rule", Class.EQUAL_UNDER_RULE, "yellow"
     NOT_CHECKED = "not-checked", Class.NOT_CHECKED, "yellow"

@@ -90,9 +90,9 @@ def _facts(record: Record) -> list[tuple[str, str]]:
 def _runtime(digest: str) -> str:
     """What was injected, and whose that is."""
     if version := releases.release_of(digest):
-        return f"{digest}, of reprobox {version}"
+        return f"{digest}  of reprobox {version}"
     known = releases.is_known(digest)
-    return f"{digest}, of {'this reprobox' if known else 'no release of reprobox'}"
+    return f"{digest}  of {'this reprobox' if known else 'no release of reprobox'}"
 
 
 def _machine(record: Record) -> Iterator[tuple[str, str]]:

@@ -22,13 +22,22 @@ from reprobox.views.blocks import Line, Section, Table
 _MANY = 40
 """Rows of the table; the rest are counted. `--json` has all."""
 _CAUSES = 5
-_UNNAMED = (FileState.IDENTICAL, FileState.IGNORED)
+_UNNAMED = (FileState.IDENTICAL, FileState.RENAMED, FileState.IGNORED)
 """States of which no line is said below the table."""
 
 
 def as_json(found: Verdict) -> dict[str, Any]:
     """A verdict with stable keys."""
     return {**codec.to_json(found), "same": found.same}
+
+
+def exit_code(found: Verdict, *, strict: bool = False) -> int:
+    """Exit code of a command that ends in a verdict.
+
+    Args:
+        strict: whether other names are a difference, though the bytes are the same.
+    """
+    return Class.DIFFERENT.code if strict and found.result is Class.RENAMED else found.result.code
 
 
 def sections(found: Verdict) -> tuple[Section, ...]:
@@ -93,7 +102,7 @@ def _differences(files: list[FileVerdict]) -> Iterator[str]:
 
 
 def _detail(detail: FileDetail) -> str:
-    parts = ["the same bytes under another name"] if detail.differs == ("name",) else []
+    parts = []
     if detail.content == "equal":
         parts.append(f"the {detail.format or 'file'} content is equal, only its packing differs")
     if detail.first:
@@ -163,9 +172,11 @@ def sentence(found: Verdict) -> str:
 def _counts(found: Verdict) -> str:
     many = {state: sum(file.state is state for file in found.files) for state in FileState}
     same, total = many[FileState.IDENTICAL], len(found.files)
+    others = many[FileState.RENAMED]
+    renamed = f", {others:,} the same bytes under another name" if others else ""
     if found.result is Class.EQUAL_UNDER_RULE:
         return (
             f"{same} of {total} bit-identical, {many[FileState.EQUAL_UNDER_RULE]} equal under "
-            f"their rule, {many[FileState.IGNORED]} ignored"
+            f"their rule, {many[FileState.IGNORED]} ignored{renamed}"
         )
-    return f"{same:,} of {counted(total, 'output')} {'is' if total == 1 else 'are'} bit-identical"
+    return f"{same:,} of {counted(total, 'output')} {'is' if total == 1 else 'are'} bit-identical{renamed}"

@@ -4,6 +4,7 @@ why.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 from reprobox.commands.shared import forecast
 from reprobox.context import Context
 from reprobox.errors import NotComparable
-from reprobox.judge import output_files
+from reprobox.judge import name_causes, output_files
 from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
@@ -59,7 +60,13 @@ def compare(context: Context, left_id: str, right_id: str, *, trails: bool = Fal
     def look(one: OutputFile, other: OutputFile, rule: OutputRule) -> FileVerdict:
         return _look(context, left_id, right_id, one, other, rule)
 
-    found = output_files.compare(left, right, look=look, open_pair=open_pair, now=context.clock())
+    def links(one: OutputFile, other: OutputFile) -> tuple[str, str]:
+        ours, theirs = _path(context, left_id, one.path), _path(context, right_id, other.path)
+        return os.readlink(ours), os.readlink(theirs)
+
+    found = output_files.compare(
+        left, right, look=look, open_pair=open_pair, links=links, now=context.clock()
+    )
     found = replace(found, notes=(*found.notes, *_outside(left.record, right.record)))
     if found.result is Class.IDENTICAL and not trails:
         return found
@@ -98,7 +105,7 @@ def _explained(
     trails, notes = _trails(context, found)
     found = replace(found, files=detailed, trail=trails, notes=(*found.notes, *notes))
     if not _differs(found):
-        return found
+        return replace(found, causes=tuple(name_causes.causes(detailed)))
     causes = causes_.causes(
         _facts(left.record),
         _facts(right.record),
@@ -140,7 +147,7 @@ def _detailed(
     ours, theirs = ({file.path: file for file in side.outputs} for side in (left, right))
     detailed, budget = [], _LOOK_AT
     for file in found:
-        pair = (ours.get(file.path), theirs.get(file.path))
+        pair = (ours.get(file.path), theirs.get(file.detail.other_name or file.path))
         if (
             file.state is FileState.DIFFERENT
             and budget
