@@ -48,7 +48,17 @@ DETAILS = [
     {"differs": ["name", "bytes"], "rule": "content", "other_name": "c"},
     {"differs": ["bytes"], "rule": "tensors", "format": "torch", "first": TENSOR, "ulp": 8},
     {"first": {"name": "line 1", "left": "x", "right": None}, "count": 1, "total": 2},
-    {"first": {"name": "n", "left": 1, "right": 2, "count": 1, "ulp": None, "abs": 1.0, "rel": 0.5}},
+    {
+        "first": {
+            "name": "n",
+            "left": 1,
+            "right": 2,
+            "count": 1,
+            "ulp": None,
+            "abs": 1.0,
+            "rel": 0.5,
+        }
+    },
     {"first": {**TENSOR, "index": [], "shape": [], "left": "nan", "ulp": None, "abs": None}},
     {"missing": [], "extra": ["$.y"], "leaves_that_differ": 0, "looks_like": "a time"},
     {"content": "equal", "sizes": [3, 4], "kinds": ["file", "link"], "bytes_differ": 1},
