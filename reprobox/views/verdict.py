@@ -179,4 +179,5 @@ def _counts(found: Verdict) -> str:
             f"{same} of {total} bit-identical, {many[FileState.EQUAL_UNDER_RULE]} equal under "
             f"their rule, {many[FileState.IGNORED]} ignored{renamed}"
         )
-    return f"{same:,} of {counted(total, 'output')} {'is' if total == 1 else 'are'} bit-identical{renamed}"
+    outputs = f"{same:,} of {counted(total, 'output')} {'is' if total == 1 else 'are'}"
+    return f"{outputs} bit-identical{renamed}"
