@@ -235,3 +235,9 @@ class NotTrusted(ReproboxError):
     """A run made elsewhere needs a consent (isolation, secrets, runtime) that was not given."""
 
     code = 64
+
+
+class OutputLost(ReproboxError):
+    """What was printed could not be written to stdout."""
+
+    code = 71

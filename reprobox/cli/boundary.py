@@ -16,6 +16,11 @@ from reprobox.cli.messages import Talk
 from reprobox.errors import ReproboxError, StoreError, UsageError
 from reprobox.version import __version__
 
+_NAMES = {
+    errno.ENAMETOOLONG: "a name is longer than the file system allows",
+    errno.ELOOP: "a name leads through too many links",
+}
+"""What is wrong with a name that was given, wherever that is noticed."""
 _MACHINE = {
     errno.ENOSPC: "free some space, also where temporary files go ($TMPDIR), then try again",
     errno.EDQUOT: "your disk quota is used up: free some space, then try again",
@@ -81,6 +86,8 @@ def _foreseen(error: BaseException) -> ReproboxError | None:
         return error
     if isinstance(error, click.ClickException):
         return UsageError(error.format_message(), next_step="reprobox --help")
+    if isinstance(error, OSError) and error.errno in _NAMES:
+        return UsageError(_NAMES[error.errno], why=str(error), next_step="give a shorter name")
     if isinstance(error, OSError) and error.errno in _MACHINE:
         return StoreError(
             "this machine could not read or write", why=str(error), next_step=_MACHINE[error.errno]

@@ -18,7 +18,7 @@ from typer import core
 
 from reprobox.cli import boundary
 from reprobox.cli.command_table import Commands
-from reprobox.cli.messages import Talk
+from reprobox.cli.messages import Talk, output_lost
 from reprobox.errors import UsageError
 from reprobox.version import __version__
 
@@ -38,6 +38,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+READER_GONE = 141
+"""As of a program that SIGPIPE ended: `reprobox replay … | head`."""
 _COMMON = ("-q", "--quiet", "--no-color", "--debug")
 
 
@@ -80,27 +82,54 @@ def options(
 def main() -> None:
     """Runs the command; failures end in `boundary.told`."""
     signal.signal(signal.SIGTERM, boundary.terminate)
+    _open_what_is_closed()
     arguments = _hoisted(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(
                 errors="backslashreplace"
             )  # where the locale is ASCII, a name is shown as escapes
-    try:
-        sys.exit(_answer(arguments))
-    except BrokenPipeError:
-        # The reader of our stdout has gone; Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+    sys.exit(_flushed(_answer(arguments), arguments))
+
+
+def _open_what_is_closed() -> None:
+    """Closed standard streams (`>&-`) become /dev/null: a file that is opened next would get their
+    descriptor, and what is printed would go into it.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
 
 
 def _answer(arguments: list[str]) -> int:
     try:
         return int(app(args=arguments, standalone_mode=False) or 0)
-    except BrokenPipeError:
+    except SystemExit as end:
+        # click exits with 1 where the reader of our stdout has gone; 1 means "different" here.
+        if isinstance(end.__context__, BrokenPipeError):
+            return READER_GONE
         raise
+    except BrokenPipeError:
+        return READER_GONE
     except (Exception, KeyboardInterrupt) as error:
         return boundary.told(error, arguments)
+
+
+def _flushed(code: int, arguments: list[str]) -> int:
+    """The exit code, once all of stdout is written; Python itself would complain after us."""
+    try:
+        if code != READER_GONE:
+            sys.stdout.flush()
+            return code
+    except BrokenPipeError:
+        code = READER_GONE
+    except OSError as fault:
+        code = boundary.told(output_lost(fault), arguments)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
 
 
 def _hoisted(arguments: list[str]) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from reprobox.errors import ReproboxError
+from reprobox.errors import OutputLost, ReproboxError
 from reprobox.kit.text import shown
 from reprobox.kit.units import human as human
 
@@ -56,13 +56,11 @@ class Talk:
         from reprobox.model import codec
 
         Talk.answered = True
-        sys.stdout.write(
-            json.dumps(codec.to_json(value), indent=2, sort_keys=True, ensure_ascii=True) + "\n"
-        )
+        _write(json.dumps(codec.to_json(value), indent=2, sort_keys=True, ensure_ascii=True))
 
     def line(self, text: str, *, trusted: bool = False) -> None:
         """One line of data on stdout; `trusted` text may hold our own colours."""
-        sys.stdout.write((text if trusted else shown(text)) + "\n")
+        _write(text if trusted else shown(text))
 
     @contextmanager
     def task(self, what: str, total: int | None = None) -> Iterator[Bar]:
@@ -72,6 +70,24 @@ class Talk:
             yield bar
         finally:
             bar.close()
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text + "\n")
+    except BrokenPipeError:
+        raise
+    except OSError as fault:
+        raise output_lost(fault) from fault
+
+
+def output_lost(fault: OSError) -> OutputLost:
+    """The error for a stdout that takes no more."""
+    return OutputLost(
+        "stdout could not be written",
+        why=f"{fault.strerror or fault}. What was recorded is kept.",
+        next_step="reprobox show latest",
+    )
 
 
 class Bar:

@@ -14,7 +14,7 @@ from reprobox.commands.shared import policy
 from reprobox.context import Context
 from reprobox.errors import ReproboxError, SignatureRefused, UsageError
 from reprobox.executor import reconcile
-from reprobox.kit import canon
+from reprobox.kit import canon, files
 from reprobox.model.record import Record
 from reprobox.model.verdict import Verdict
 from reprobox.store.numbered_files import add_numbered, numbered
@@ -217,7 +217,7 @@ def verify_statement(
     Raises:
         SignatureRefused: it is no signed statement.
     """
-    data = path.read_bytes()
+    data = files.read_bounded(path, 64 << 20)
     found = statement_check.read(data, allowed)
     yield from (("right", f"signed by {signer.name} ({signer.key})") for signer in found.signers)
     yield from (("wrong", note) for note in found.refused)

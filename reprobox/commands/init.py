@@ -44,7 +44,7 @@ def init(context: Context, config: Path, *, gitignore: bool = False) -> Initiali
     """
     given = _given(config)
     try:
-        text = config.read_bytes() if config.exists() else None
+        text = files.read_bounded(config, 16 << 20) if config.exists() else None
         schema = editor_schema.reference(context, config)
         if text is None:
             made = template(schema, given=given).encode()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reprobox.context import Context
-from reprobox.errors import ReproboxError, RunBusy, RunNotFound, StoreDamaged
+from reprobox.errors import ReproboxError, RunBusy, RunNotFound, StoreDamaged, StoreError
 from reprobox.executor import reconcile
 from reprobox.kit import canon
 from reprobox.kit.text import in_a_line
@@ -52,10 +52,18 @@ def verify(context: Context, reference: str | None, *, deep: bool = False) -> li
     wanted = (
         [context.runs.find(reference)]
         if reference
-        else [run_id for run_id in context.runs.ids() if context.runs.finished(run_id)]
+        else [run_id for run_id in context.runs.ids() if _to_be_verified(context, run_id)]
     )
     found = [_verify(context, run_id) for run_id in wanted]
     return list(_verify_deep(context, found)) if deep else found
+
+
+def _to_be_verified(context: Context, run_id: str) -> bool:
+    """Whether a run has a record, or belongs to another user, which is then said."""
+    try:
+        return context.runs.finished(run_id)
+    except StoreError:
+        return True
 
 
 def _verify_deep(context: Context, found: list[Checked]) -> Iterator[Checked]:

@@ -9,13 +9,14 @@ status codes where there was an answer, the innermost system error where there w
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import socket
 import sys
 from collections.abc import Iterator
 from typing import Any
 
+from reprobox.engine import endpoint
+from reprobox.engine.endpoint import Endpoint
 from reprobox.engine.socket_client import RefusedError
 from reprobox.errors import (
     EngineError,
@@ -46,7 +47,7 @@ def spare_ssh() -> None:
 
     That would be half of the time of its import, so this comes before the first one.
     """
-    if not os.environ.get("DOCKER_HOST", "").startswith("ssh://"):
+    if not _chosen().address.startswith("ssh://"):
         sys.modules.setdefault("docker.transport.sshconn", None)  # type: ignore[arg-type]
 
 
@@ -168,9 +169,15 @@ def timed_out(fault: BaseException) -> bool:
 
 def unavailable(what: str, fault: BaseException) -> EngineUnavailable:
     """The reason why nobody answers, each with its own next step."""
-    host = os.environ.get("DOCKER_HOST", "")
-    where = f" at {host}" if host else ""
+    chosen = _chosen()
+    where = f" at {chosen.where}" if chosen.where else ""
     found = list(_chain(fault))
+    if "paramiko" in str(fault) and chosen.address.startswith("ssh://"):
+        return EngineUnavailable(
+            f"Could not {what}: an engine at {chosen.address} is reached by ssh",
+            why="That needs the package paramiko.",
+            next_step="pip install 'reprobox[ssh]'",
+        )
     if any(isinstance(error, PermissionError) for error in found):
         return EngineUnavailable(
             f"Could not {what}: this user may not use Docker{where}",
@@ -181,7 +188,7 @@ def unavailable(what: str, fault: BaseException) -> EngineUnavailable:
         return EngineUnavailable(
             f"Could not {what}: Docker is not running{where}",
             why=str(fault),
-            next_step=_start_it(host),
+            next_step=_start_it(chosen),
         )
     if timed_out(fault):
         return EngineUnavailable(
@@ -189,13 +196,13 @@ def unavailable(what: str, fault: BaseException) -> EngineUnavailable:
             why=str(fault),
             next_step="sudo systemctl restart docker",
         )
-    if host and (
+    if chosen.said_by and (
         any(isinstance(error, socket.gaierror) for error in found) or "bind address" in str(fault)
     ):
         return EngineUnavailable(
-            f"Could not {what}: DOCKER_HOST is wrong",
-            why=f"{host}: {fault}",
-            next_step="unset DOCKER_HOST",
+            f"Could not {what}: {chosen.said_by} is wrong",
+            why=f"{chosen.address}: {fault}",
+            next_step=chosen.undo,
         )
     return EngineUnavailable(
         f"Could not {what}: the connection to Docker{where} failed",
@@ -204,9 +211,17 @@ def unavailable(what: str, fault: BaseException) -> EngineUnavailable:
     )
 
 
-def _start_it(host: str) -> str:
-    if host:
-        return "start the engine that DOCKER_HOST names, or unset DOCKER_HOST"
+def _chosen() -> Endpoint:
+    """The endpoint in use; the usual one where what names it is itself the trouble."""
+    try:
+        return endpoint.find()
+    except EngineUnavailable:
+        return Endpoint()
+
+
+def _start_it(chosen: Endpoint) -> str:
+    if chosen.said_by:
+        return f"start the engine that {chosen.said_by} names, or {chosen.undo}"
     if shutil.which("dockerd") is None:
         return "install Docker Engine (Debian and Ubuntu: sudo apt-get install docker.io)"
     return "sudo systemctl start docker"

@@ -10,22 +10,22 @@ more inspect per call).
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import threading
 import weakref
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from reprobox.engine import socket_client
+from reprobox.engine import endpoint, socket_client
+from reprobox.engine.endpoint import Endpoint
 from reprobox.engine.faults import raise_for_status, spare_ssh, speaking, unavailable
 from reprobox.errors import EngineUnavailable
 
 if TYPE_CHECKING:
     from docker.api.client import APIClient
 
-DEFAULT_URL = "unix:///var/run/docker.sock"
 FIRST_SECONDS = 5
 """How long the engine may take to say its version before we call it absent."""
 CALL_SECONDS = 120
@@ -128,7 +128,12 @@ class Link:
     @property
     def address(self) -> str:
         """The engine's URL."""
-        return self._base_url or os.environ.get("DOCKER_HOST") or DEFAULT_URL
+        return self.endpoint.address
+
+    @cached_property
+    def endpoint(self) -> Endpoint:
+        """Where the engine is. Raises EngineUnavailable for a docker context that is not there."""
+        return Endpoint(address=self._base_url) if self._base_url else endpoint.find()
 
     def _socket_path(self) -> str | None:
         url = self.address
@@ -148,13 +153,31 @@ class Link:
             except OSError as fault:
                 raise unavailable("reach the container engine", fault) from fault
 
+    def _where(self) -> dict[str, Any]:
+        """docker-py's arguments for the endpoint."""
+        if self.endpoint.said_by == "DOCKER_HOST":
+            from docker.utils import kwargs_from_env
+
+            return dict(kwargs_from_env())  # with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH
+        where: dict[str, Any] = {"base_url": self.address}
+        if (tls := self.endpoint.tls) is not None:
+            from docker.tls import TLSConfig
+
+            where["tls"] = TLSConfig(
+                client_cert=(str(tls / "cert.pem"), str(tls / "key.pem"))
+                if (tls / "cert.pem").exists()
+                else None,
+                ca_cert=str(tls / "ca.pem") if (tls / "ca.pem").exists() else None,
+                verify=self.endpoint.verify,
+            )
+        return where
+
     def _connect(self, version: str, timeout: int | None) -> APIClient:
         with speaking("reach the container engine"):
             spare_ssh()
             from docker.api.client import APIClient
-            from docker.utils import kwargs_from_env
 
-            where = {"base_url": self._base_url} if self._base_url else kwargs_from_env()
+            where = self._where()
             # docker-py takes None for "no time limit" (it hands it to requests); its stubs say int.
             client = APIClient(version=version, timeout=timeout, **where)  # type: ignore[arg-type]
             weakref.finalize(self, client.close)

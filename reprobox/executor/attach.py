@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import IO, Protocol
@@ -70,7 +70,8 @@ class Watcher:
                 done.set()
 
         waiter = threading.Thread(target=wait, daemon=True)
-        with self._signals(engine, container), Follow(out, self._sink) as follow:
+        sink = _Lasting(self._sink, self._note, out.parent.name)
+        with self._signals(engine, container), Follow(out, sink) as follow:
             waiter.start()
             deadline = time.monotonic() + timeout + _SLACK if timeout else None
             delay = 0.01
@@ -133,6 +134,30 @@ class Watcher:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+class _Lasting:
+    """A sink that survives a stdout that is full or has no reader any more: the run is followed to
+    its end without it.
+    """
+
+    def __init__(self, sink: Sink, note: Callable[[str], None], run_id: str) -> None:
+        self._sink, self._note, self._run = sink, note, run_id
+        self._lost: set[str] = set()
+
+    def write(self, stream: str, data: bytes) -> None:
+        """Passes bytes on, as long as they can be written."""
+        if stream in self._lost:
+            return
+        try:
+            self._sink.write(stream, data)
+        except OSError as fault:
+            self._lost.add(stream)
+            with suppress(OSError):
+                self._note(
+                    f"{stream} cannot be shown ({fault.strerror}); run {self._run} continues, and "
+                    f"reprobox logs {self._run} has all of it"
+                )
 
 
 class Follow:

@@ -9,9 +9,11 @@ docs/reliability.md).
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +30,19 @@ def fsync_dir(path: Path) -> None:
 def temp_beside(directory: Path) -> Path:
     """A fresh name in a directory for a file that is not finished."""
     return directory / f".tmp-{os.getpid()}-{secrets.token_hex(8)}"
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """The bytes of a file that should be short.
+
+    Raises:
+        OSError: it cannot be read, or has more bytes (EFBIG).
+    """
+    with path.open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"it has more than {limit} bytes", str(path))
+    return data
 
 
 def write_synced(path: Path, data: bytes, mode: int = 0o600) -> None:
@@ -74,6 +89,20 @@ def make_dir(path: Path) -> None:
     fsync_dir(path.parent)
 
 
+def _open_lock(path: Path) -> int:
+    """A lock file may be opened by every user who may write its directory, whatever the umask of
+    the user who came first.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    status = os.fstat(fd)
+    # Write permission of group and others, as read and write.
+    mode = 0o600 | 3 * (os.stat(path.parent).st_mode & 0o022)
+    if stat.S_IMODE(status.st_mode) != mode and status.st_uid == os.geteuid():
+        with contextlib.suppress(PermissionError):
+            os.fchmod(fd, mode)
+    return fd
+
+
 @contextlib.contextmanager
 def locked(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[None]:
     """Holds a `flock` on a file; the kernel frees it when the process dies, however it dies.
@@ -81,7 +110,7 @@ def locked(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[N
     Raises:
         BlockingIOError: when somebody else holds it and wait is False.
     """
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fd = _open_lock(path)
     try:
         kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         fcntl.flock(fd, kind if wait else kind | fcntl.LOCK_NB)

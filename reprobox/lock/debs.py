@@ -84,7 +84,18 @@ def _host_targets() -> list[tuple[str, str]]:
     except FileNotFoundError:
         return []
     lines = [line.split() for line in done.out.decode().splitlines()]
-    return [(words[0], words[1]) for words in lines if len(words) == 3 and words[2] == "main"]
+    found = [(words[0], words[1]) for words in lines if len(words) == 3 and words[2] == "main"]
+    return found or _host_releases()
+
+
+def _host_releases() -> list[tuple[str, str]]:
+    """The same from what `update` would fetch: `indextargets` names only lists that are on the
+    disk, and container images are shipped without.
+    """
+    done = proc.run(["apt-get", "update", "--print-uris"])
+    return re.findall(
+        r"^'(\S+?/)dists/(\S+)/(?:In)?Release'", done.out.decode("utf-8", "replace"), re.MULTILINE
+    )
 
 
 def _host_id() -> str:
@@ -134,7 +145,7 @@ def tree_sources(tree: Tree, reference: str) -> Sources:
 
 
 def status_of(tree: Tree) -> bytes:
-    """dpkg's status of what is installed in an image (distroless images keep one file a package)."""
+    """dpkg's status of what is installed in an image. Distroless images keep one file a package."""
     pieces = [
         tree.read("var/lib/dpkg/status"),
         *(

@@ -90,7 +90,7 @@ def check(root: Path, progress: Progress | None = None) -> Report:
         *((partial(_run, runs, name), runs.folder / name) for name in names),
     ]
     with layout.trouble(f"looking into {root}"):
-        sizes = [fd_trees.bytes_of(place) for _, place in looks]
+        sizes = [0 if layout.closed(place) else fd_trees.bytes_of(place) for _, place in looks]
     with contextlib.ExitStack() as stack:
         bar = (
             stack.enter_context(progress.task("reading the store again", sum(sizes)))
@@ -143,6 +143,9 @@ def _object(store: ObjectStore, digest: str) -> Iterator[Fault]:
 def _run(runs: Runs, run_id: str) -> list[Fault]:
     what = f"run {run_id}"
     faults = _guarded(f"{what}, intent.json", _intent, runs, run_id)
+    if layout.closed(runs.folder / run_id):
+        why = "it belongs to another user"
+        return [Fault(what=f"run {run_id}", kind="unverifiable", why=why)]
     if layout.exists(runs.folder / run_id / "record.json"):
         faults += _guarded(f"{what}, record.json", _record, runs, run_id)
     for path in verdict_files.paths(runs.folder / run_id):
@@ -299,6 +302,8 @@ def _chain(runs: Runs, here: set[str]) -> Iterator[Fault]:
 
 def _vouched(runs: Runs, run_id: str, announced: str | None) -> str | None:
     path = runs.folder / run_id / "record.json"
+    if layout.closed(path.parent):
+        return None  # said already, by `_run`
     if not layout.exists(path):
         expected = announced and not (layout.exists(path.parent / "lock") and runs.held(run_id))
         return (

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,8 +29,6 @@ _ADVICE = {
     errno.EDQUOT: "your disk quota is used up: free some space, then try again",
     errno.EMFILE: "raise the limit of open files (`ulimit -n`), then try again",
     errno.ENFILE: "the machine has too many open files; try again later",
-    errno.EACCES: "check owner and mode of the store's directory",
-    errno.EPERM: "check owner and mode of the store's directory",
     errno.EROFS: "the file system is mounted read-only",
     errno.EIO: "the disk failed to answer: look at the kernel's log, then run `reprobox fsck`",
 }
@@ -45,8 +44,33 @@ def trouble(doing: str) -> Iterator[None]:
     except (FileNotFoundError, FileExistsError):
         raise
     except OSError as fault:
-        advice = _ADVICE.get(fault.errno or 0, "try again; `reprobox doctor` looks for causes")
-        raise StoreError(f"{doing} failed", why=str(fault), next_step=advice) from fault
+        raise StoreError(f"{doing} failed", why=str(fault), next_step=_advice(fault)) from fault
+
+
+def _advice(fault: OSError) -> str:
+    if fault.errno in (errno.EACCES, errno.EPERM):
+        return _to_own(fault.filename) or "check owner and mode of the store's directory"
+    return _ADVICE.get(fault.errno or 0, "try again; `reprobox doctor` looks for causes")
+
+
+def _to_own(name: object) -> str:
+    """The command that makes the file or directory of another user ours; empty where there is
+    none.
+    """
+    path = Path(os.fsdecode(name)) if isinstance(name, str | bytes) else Path()
+    for place in (path, *path.parents) if path.is_absolute() else ():
+        with contextlib.suppress(OSError):
+            if os.lstat(place).st_uid != os.geteuid():
+                return f"sudo chown -R {os.geteuid()}:{os.getegid()} {shlex.quote(str(place))}"
+            return ""
+    return ""
+
+
+def closed(path: Path) -> bool:
+    """Whether it is a directory that this user may not look into: a run of another user, or of
+    `sudo`.
+    """
+    return path.is_dir() and not os.access(path, os.R_OK | os.X_OK, effective_ids=True)
 
 
 def ensure(root: Path) -> None:

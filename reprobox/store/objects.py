@@ -8,6 +8,7 @@ nothing, and it heals an object that has rotted.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import io
@@ -114,7 +115,12 @@ class ObjectStore:
         layout.ensure(self.root)
         with layout.trouble(f"storing {path}"):
             if move and self._movable(path):
-                return self._adopt(path, expect)
+                try:
+                    return self._adopt(path, expect)
+                except OSError as fault:
+                    # Two mounts of one device: rename(2) refuses what the device numbers allow.
+                    if fault.errno != errno.EXDEV:
+                        raise
             with path.open("rb") as source:
                 digest, _ = self.put_stream(source, expect=expect)
             if move:

@@ -13,9 +13,9 @@ from reprobox.errors import NewerFormat, RunNotFound, StoreDamaged
 from reprobox.store import config_index
 from reprobox.store.config_index import Setting
 from reprobox.store.index import Index
-from reprobox.store.run_row import DAMAGED, OPEN, RunRow
+from reprobox.store.run_row import DAMAGED, OPEN, UNREADABLE, RunRow
 
-_RECORDED = ("finished", "failed", "interrupted", "timeout", "lost", DAMAGED)
+_RECORDED = ("finished", "failed", "interrupted", "timeout", "lost", DAMAGED, UNREADABLE)
 """States that a row with a record can have."""
 
 

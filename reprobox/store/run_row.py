@@ -94,6 +94,8 @@ class _Record:
 
 OPEN = "open"
 """State of a row without a record: what became of the run is computed when it is asked for."""
+UNREADABLE = "unreadable"
+"""State of a row whose directory is another user's; it is listed too, and may be whole."""
 DAMAGED = "damaged"
 """State of a row whose record cannot be read: it is listed, never left out."""
 
@@ -104,6 +106,13 @@ def read(run: Path) -> RunRow | None:
     Raises:
         StoreError: the operating system refused to read; that is neither damage nor absence.
     """
+    if layout.closed(run):
+        return RunRow(
+            id=run.name,
+            state=UNREADABLE,
+            created=run_ids.created(run.name),
+            reason="it belongs to another user",
+        )
     with layout.trouble(f"reading {run}"):
         try:
             intent_bytes = (run / "intent.json").read_bytes()

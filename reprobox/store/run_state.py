@@ -20,6 +20,7 @@ Name = Literal[
     "timeout",
     "lost",
     "damaged",
+    "unreadable",
     "unknown-here",
 ]
 Containers = Callable[[str], ContainerState | None]

@@ -247,7 +247,8 @@ class Runs:
         return sorted(
             name
             for name in trash.living(names)
-            if layout.exists(self.folder / name / "intent.json")
+            if layout.closed(self.folder / name)
+            or layout.exists(self.folder / name / "intent.json")
         )
 
     def has(self, run_id: str) -> bool:
@@ -268,7 +269,8 @@ class Runs:
             found = (
                 name
                 for name in trash.living(names)
-                if not layout.exists(self.folder / name / "intent.json")
+                if not layout.closed(self.folder / name)
+                and not layout.exists(self.folder / name / "intent.json")
             )
             return sorted(name for name in found if not rundir.unborn(self.folder / name))
 
@@ -497,7 +499,9 @@ class Runs:
     def _unborn(self, dead: Collection[str]) -> Iterator[Path]:
         for path in sorted(self.folder.iterdir()) if self.folder.is_dir() else ():
             young = path.name not in dead and time.time() - path.stat().st_mtime < _SWEEP_AFTER
-            if run_ids.is_id(path.name) and not young and rundir.unborn(path):
+            if not run_ids.is_id(path.name) or young or layout.closed(path):
+                continue
+            if rundir.unborn(path):
                 yield path
 
     def _existing(self, run_id: str) -> Path:

@@ -8,9 +8,13 @@ from pathlib import Path
 
 from reprobox.context import Context
 from reprobox.errors import ConfigError, NotARepository
+from reprobox.kit import files
 from reprobox.kit.text import shown
 from reprobox.model.spec import Spec
 from reprobox.runtime import profiles
+
+_LONGEST = 16 << 20
+"""Bytes of a config file; what is longer (or endless, as /dev/zero) is none."""
 
 
 def load_spec(
@@ -36,7 +40,7 @@ def load_spec(
 
     path = file or config.absolute()
     try:
-        text = path.read_bytes()
+        text = files.read_bounded(path, _LONGEST)
     except OSError as error:
         raise ConfigError(
             f"cannot read the config {config}",
