@@ -32,7 +32,7 @@ from reprobox.store.run_row import DAMAGED, OPEN
 from reprobox.store.run_row import RunRow as RunRow
 
 T = TypeVar("T")
-VERSION = 2
+VERSION = 3
 _COLUMNS = tuple(f'"{column.name}"' for column in fields(RunRow))
 _NAMES = tuple(column.name for column in fields(RunRow))
 _TAGS = _NAMES.index("tags")
@@ -48,12 +48,16 @@ _DAMAGE = (
     sqlite3.SQLITE_MISMATCH,
     sqlite3.SQLITE_CONSTRAINT,
 )
+NEWEST_FIRST = "arrival DESC, created DESC, id DESC"
+"""By the order in which runs came into the store. A clock that was once ahead decides nothing, but
+for runs of reprobox 0.1, which have no position.
+"""
 _SCHEMA = (
     f"CREATE TABLE runs ({', '.join(_COLUMNS)}, PRIMARY KEY (id)) WITHOUT ROWID",
-    "CREATE INDEX runs_created ON runs (created DESC, id DESC)",
+    f"CREATE INDEX runs_order ON runs ({NEWEST_FIRST})",
     "CREATE INDEX runs_name ON runs (name) WHERE name IS NOT NULL",
     "CREATE INDEX runs_replay ON runs (replay_of) WHERE replay_of IS NOT NULL",
-    "CREATE INDEX runs_state ON runs (state, created DESC)",
+    f"CREATE INDEX runs_state ON runs (state, {NEWEST_FIRST})",
     "CREATE TABLE facts (seen INTEGER)",
     "INSERT INTO facts VALUES (-1)",
     f"PRAGMA user_version = {VERSION}",
@@ -122,7 +126,7 @@ class Index:
         """
         sql = f"SELECT {', '.join(_COLUMNS)} FROM runs"  # noqa: S608  (our own column names)
         sql += f" WHERE {where}" if where else ""
-        sql += " ORDER BY created DESC, id DESC LIMIT ?"
+        sql += f" ORDER BY {NEWEST_FIRST} LIMIT ?"
         bounds = [*map(_bindable, values), -1 if limit is None else limit]
 
         def question(database: sqlite3.Connection) -> list[RunRow]:
@@ -133,6 +137,11 @@ class Index:
             return [row_of(found) for found in database.execute(sql, bounds)]
 
         return self._ask(question)
+
+    def last_arrival(self) -> int:
+        """The highest position in the order of arrival; 0 for none."""
+        rows = self.rows(limit=1)
+        return max((row.arrival for row in rows), default=0)
 
     def readers(self, run_id: str) -> list[str]:
         """Ids of the runs that have an input in the outputs of a run, oldest first.
@@ -243,7 +252,7 @@ class Index:
         """
         before = time.time_ns()
         changed = _time_of(self._runs)
-        if _is_up_to_date(database, changed):
+        if _is_up_to_date(database, changed, annotation_log.size(self._root)):
             return
         database.execute("BEGIN IMMEDIATE")
         try:
@@ -322,11 +331,17 @@ def _bindable(value: Any) -> Any:
     )
 
 
-def _is_up_to_date(database: sqlite3.Connection, changed: int) -> bool:
-    """Whether no directory came or went, and no run is without a whole record."""
+def _is_up_to_date(database: sqlite3.Connection, changed: int, annotated: int) -> bool:
+    """Whether no directory came or went, no run is without a whole record, and nothing was said of
+    runs since.
+    """
     if database.execute("PRAGMA user_version").fetchone()[0] != VERSION:
         return False
     if _facts(database) != changed:
+        return False
+    database.execute(_ANNOTATED)
+    seen = database.execute("SELECT size FROM annotated").fetchone()
+    if annotated != (seen[0] if seen else 0):
         return False
     asked = "SELECT 1 FROM runs WHERE state IN (?, ?) LIMIT 1"
     return database.execute(asked, (OPEN, DAMAGED)).fetchone() is None
@@ -365,5 +380,6 @@ def row_of(values: Sequence[Any]) -> RunRow:
     found = dict(zip(_NAMES, values, strict=True))
     if not isinstance(found["tags"], str) or not isinstance(found["created"], float):
         raise sqlite3.DatabaseError("a row of the index is damaged")
+    found["snapshot"] = bool(found["snapshot"])
     found["tags"] = tuple(tag for tag in found["tags"].split("\n") if tag)
     return RunRow(**found)

@@ -7,7 +7,7 @@ takes a tenth of that and checks the record's bytes against their checksum all t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reprobox.errors import NewerFormat, StoreDamaged
@@ -41,6 +41,10 @@ class RunRow:
     """Bytes of all outputs."""
     digest: str = ""
     """Of the record; empty while there is none."""
+    snapshot: bool = False
+    """Whether the commit is a snapshot of a work tree that was not clean."""
+    arrival: int = 0
+    """Position in the order in which runs came into this store; 0 for runs of reprobox 0.1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +61,7 @@ class _Image:
 @dataclass(frozen=True, kw_only=True)
 class _Source:
     branch: str | None = None
+    snapshot: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,14 +128,13 @@ def read(run: Path) -> RunRow | None:
         record_bytes, seal = _read(run / "record.json"), _read(run / "record.sha256")
     try:
         if record_bytes is None:
-            return _row(
-                codec.peek(_Intent, intent_bytes, where=f"the intent of {run.name}"), None, ""
-            )
+            wanted = codec.peek(_Intent, intent_bytes, where=f"the intent of {run.name}")
+            return replace(_row(wanted, None, ""), arrival=rundir.arrival(run))
         digest = canon.digest_bytes(record_bytes)
         if seal is None or seal.decode("ascii", "replace").strip() != digest:
             return _damaged(run.name, "its bytes are not the ones that were written")
         record = codec.peek(_Record, record_bytes, where=f"the record of {run.name}")
-        return _row(record.intent, record, digest)
+        return replace(_row(record.intent, record, digest), arrival=rundir.arrival(run))
     except (StoreDamaged, NewerFormat) as fault:
         return _damaged(run.name, fault.what)
 
@@ -170,4 +174,5 @@ def _row(intent: _Intent, record: _Record | None, digest: str) -> RunRow:
         outputs=record.outputs.files if record else None,
         size=record.outputs.size if record else None,
         digest=digest,
+        snapshot=intent.source.snapshot,
     )

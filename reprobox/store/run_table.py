@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 
 from reprobox.store import run_list, run_values
-from reprobox.store.index import Index, row_of
+from reprobox.store.index import NEWEST_FIRST, Index, row_of
 from reprobox.store.run_expression import parse
 from reprobox.store.run_list import Filter
 from reprobox.store.run_row import RunRow
@@ -107,7 +107,7 @@ def _rows(database: sqlite3.Connection, query: Query) -> Iterator[ValuedRow]:
     for text in query.where:
         more = parse(text, column)
         where, values = f"{where} AND {more.sql}", [*values, *more.values]
-    order = "created DESC, id DESC"
+    order = NEWEST_FIRST
     if query.sort is not None:
         by = column(query.sort.removeprefix("-"))
         order = f"{by} {'DESC' if query.sort.startswith('-') else 'ASC'} NULLS LAST, {order}"

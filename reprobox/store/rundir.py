@@ -29,6 +29,8 @@ SCRATCH = ("work", "box", "out", "etc", "inputs")
 """Directories for while the run goes: the commit, the injected runtime, what the shim writes,
 stand-ins for the image's passwd and group. Secrets are never here: they lie in memory.
 """
+ARRIVAL = "arrival"
+"""The file with a run's position in the order of arrival; it means something in this store only."""
 KEPT = ("stdout", "stderr", "exit.json", "met.json")
 """Files of the shim that stay with the run."""
 
@@ -157,9 +159,22 @@ def unborn(path: Path) -> bool:
     )
 
 
-def create(root: Path, intent: Intent, extra: Mapping[str, bytes]) -> RunDir:
+def arrival(run: Path) -> int:
+    """A run's position in the order in which runs came into the store; 0 where there is none, or it
+    cannot be read.
+    """
+    try:
+        return int((run / ARRIVAL).read_bytes()[:20])
+    except (OSError, ValueError):
+        return 0
+
+
+def create(root: Path, intent: Intent, extra: Mapping[str, bytes], position: int) -> RunDir:
     """Makes the directory of a new run, takes its lock, and writes the intent last. See
     `Runs.begin`.
+
+    Args:
+        position: in the order of arrival.
     """
     path = root / "runs" / intent.id
     path.mkdir(mode=0o700)
@@ -167,6 +182,9 @@ def create(root: Path, intent: Intent, extra: Mapping[str, bytes]) -> RunDir:
     try:
         stack.enter_context(files.locked(path / "lock", wait=False))
         files.fsync_dir(path.parent)
+        # Not forced to the disk by itself: what is lost with it is an order, for which there is the
+        # time of creation.
+        (path / ARRIVAL).write_text(f"{position}\n")
         for name, data in extra.items():
             files.publish(path / name, data)
         files.publish(path / "intent.json", codec.encode(intent))

@@ -73,7 +73,8 @@ class Runs:
         layout.ensure(self.root)
         with layout.trouble(f"creating run {intent.id}"):
             try:
-                return rundir.create(self.root, intent, extra)
+                position = self.index.last_arrival() + 1
+                return rundir.create(self.root, intent, extra, position)
             except FileExistsError as fault:
                 raise RunBusy(
                     f"there is a run {intent.id} already", next_step="try again: ids are random"

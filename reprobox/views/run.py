@@ -13,6 +13,7 @@ from reprobox.kit.units import counted, human
 from reprobox.model import observed
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
+from reprobox.model.source import Source
 from reprobox.runtime import releases
 from reprobox.store import run_state
 from reprobox.views.blocks import Line, Section, Table
@@ -65,7 +66,6 @@ def _facts(record: Record) -> list[tuple[str, str]]:
     intent, asked = record.intent, record.intent.runspec
     title = (record.id, *filter(None, (intent.name,)), *(f"[{tag}]" for tag in intent.tags))
     ended = f"{record.exit.reason}, exit {record.exit.shown}, {lasted(record)}"
-    branch = f" on {intent.source.branch}" if intent.source.branch else ""
     return [
         ("run", "  ".join(title)),
         *([("replay of", intent.replay_of)] if intent.replay_of else []),
@@ -74,7 +74,7 @@ def _facts(record: Record) -> list[tuple[str, str]]:
         ("identity", intent.identity),
         ("command", " ".join(asked.argv)),
         ("overrides", " ".join(intent.overrides) or "none"),
-        ("commit", f"{asked.commit}{branch}"),
+        ("commit", f"{asked.commit}{_origin(intent.source)}"),
         ("author", intent.source.author or "unknown"),
         ("image", asked.image),
         ("lock", asked.lock),
@@ -85,6 +85,15 @@ def _facts(record: Record) -> list[tuple[str, str]]:
         *(("", change.sentence) for change in observed.inputs_changed(record.met)),
         *_machine(record),
     ]
+
+
+def _origin(source: Source) -> str:
+    """Where a commit is in the repository; no branch has a snapshot."""
+    branch = source.branch
+    if source.snapshot:
+        made = f", made on {branch}" if branch else ""
+        return f" (snapshot of a work tree that was not clean{made})"
+    return f" on {branch}" if branch else ""
 
 
 def _runtime(digest: str) -> str:

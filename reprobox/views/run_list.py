@@ -48,7 +48,7 @@ def columns(rows: Sequence[ValuedRow], wanted: Sequence[str], now: float) -> lis
         of("exit", lambda row: "" if row.exit_code is None else str(row.exit_code), 2, right=True),
         of("when", lambda row: ago(now - row.created), 5),
         of("took", lambda row: took(row.duration), 6, right=True),
-        of("commit", lambda row: row.commit[:8], 7),
+        of("commit", commit, 7),
         of("replay of", lambda row: words(row.replay_of or ""), 4),
     ]
     values = [
@@ -60,6 +60,11 @@ def columns(rows: Sequence[ValuedRow], wanted: Sequence[str], now: float) -> lis
         for place, name in enumerate(wanted)
     ]
     return [column for column in (*shown, *values) if any(column.cells) or column.rank == 0]
+
+
+def commit(row: RunRow) -> str:
+    """The start of a commit's name, and whether it is a snapshot, which no branch has."""
+    return f"{row.commit[:8]} snapshot" if row.snapshot else row.commit[:8]
 
 
 def took(seconds: float | None) -> str:

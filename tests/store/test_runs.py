@@ -67,10 +67,38 @@ def test_a_run_from_begin_to_record(runs: Runs) -> None:
     assert not runs.held(intent.id)
     assert runs.unfinished() == []
     assert sorted(os.listdir(runs.path(intent.id))) == [
-        "config.yaml", "intent.json", "lock", "outputs.jsonl", "record.json", "record.sha256", "started.json", "stdout",
+        "arrival", "config.yaml", "intent.json", "lock", "outputs.jsonl", "record.json", "record.sha256", "started.json", "stdout",
     ]  # fmt: skip
     assert [head.record for head in heads.read(runs.root)] == [digest]
     assert (runs.root / ".gitignore").read_text() == "*\n"
+
+
+def test_latest_is_the_last_that_came_whatever_the_clock_said(runs: Runs) -> None:
+    made = []
+    for created in (100.0, 4e9, 200.0):  # the clock was once ahead
+        intent = an_intent(created=created)
+        runs.begin(intent, {}).release()
+        made.append(intent.id)
+    assert [runs.find(f"latest~{back}") for back in range(3)] == made[::-1]
+    assert [row.id for row in runs.list()] == made[::-1]
+    assert [row.arrival for row in runs.list()] == [3, 2, 1]
+    (runs.root / "index.sqlite").unlink()
+    assert Runs(runs.root).find("latest") == made[2]
+    for damage in (b"", b"x"):  # a power cut
+        (runs.path(made[1]) / "arrival").write_bytes(damage)
+        (runs.root / "index.sqlite").unlink()
+        assert Runs(runs.root).find("latest") == made[2]
+
+
+def test_runs_of_before_there_were_positions_are_older(runs: Runs) -> None:
+    made = []
+    for created in (300.0, 4e9, 100.0):
+        intent = an_intent(created=created)
+        runs.begin(intent, {}).release()
+        made.append(intent.id)
+    for run_id in made[:2]:
+        (runs.path(run_id) / "arrival").unlink()
+    assert [row.id for row in Runs(runs.root).list()] == made[::-1]
 
 
 def test_a_record_is_written_once(runs: Runs) -> None:

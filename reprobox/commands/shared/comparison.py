@@ -67,7 +67,8 @@ def compare(context: Context, left_id: str, right_id: str, *, trails: bool = Fal
     found = output_files.compare(
         left, right, look=look, open_pair=open_pair, links=links, now=context.clock()
     )
-    found = replace(found, notes=(*found.notes, *_outside(left.record, right.record)))
+    told = (*_outside(left.record, right.record), *_snapshots(left.record, right.record))
+    found = replace(found, notes=(*found.notes, *told))
     if found.result is Class.IDENTICAL and not trails:
         return found
     return _explained(context, left, right, found)
@@ -76,6 +77,17 @@ def compare(context: Context, left_id: str, right_id: str, *, trails: bool = Fal
 def _outside(left: Record, right: Record) -> tuple[str, ...]:
     """Processes of either side that its profile did not reach; a promise says nothing of them."""
     return tuple(dict.fromkeys((*forecast.outside(left), *forecast.outside(right))))
+
+
+def _snapshots(left: Record, right: Record) -> tuple[str, ...]:
+    """The sides whose code is no commit of a branch."""
+    lines = [
+        f"the code of {record.id} is a snapshot of a work tree that was not clean, "
+        f"{record.intent.source.commit[:12]}"
+        for record in (left, right)
+        if record.intent.source.snapshot
+    ]
+    return tuple(lines)
 
 
 def _look(

@@ -22,6 +22,7 @@ from reprobox.errors import HashMismatch, RunBusy, StoreError
 from reprobox.kit import canon, fd_trees, files
 from reprobox.store import heads, layout, output_tree
 from reprobox.store.objects import ObjectStore
+from reprobox.store.rundir import ARRIVAL
 from reprobox.store.runs import Runs
 from reprobox.store.transfer import arrival_check, copy
 from reprobox.store.transfer.copy import Blob, Card, Outcome, Readable
@@ -61,6 +62,8 @@ class Project:
         thorough: bool = True,
     ) -> None:
         self._thorough = thorough
+        self._arrived = 0
+        """The position of the last run that was published."""
         self._here: dict[str, LocalCopy] = {}
         self._damaged: set[str] = set()
         """Digests of objects that are here with other bytes."""
@@ -258,6 +261,8 @@ class Project:
             if checked.with_outputs:
                 output_tree.write(made / "outputs", checked.outputs, self._own.partial)
             (made / "record.sha256").write_text(f"{card.record}\n", "ascii")
+            self._arrived = (self._arrived or self._runs.index.last_arrival()) + 1
+            (made / ARRIVAL).write_text(f"{self._arrived}\n")
             files.sync_filesystem(made)
             if self._runs.is_removed(card.id):
                 # Another run of this id, which was removed, makes room.

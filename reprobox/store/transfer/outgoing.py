@@ -15,11 +15,12 @@ from reprobox.kit import canon
 from reprobox.model.ports import Objects
 from reprobox.model.runspec import RunSpec
 from reprobox.store import layout
+from reprobox.store.rundir import ARRIVAL
 from reprobox.store.runs import Runs
 from reprobox.store.transfer import copy
 from reprobox.store.transfer.copy import Blob, Card, Member, Opener, Parcel, Role
 
-_STAYS = ("lock", "record.sha256", "started.json", "exported.jsonl", "stopped")
+_STAYS = ("lock", "record.sha256", "started.json", "exported.jsonl", "stopped", ARRIVAL)
 """Files of a run's directory that mean something on this machine only, or follow from another."""
 
 
