@@ -58,7 +58,7 @@ def _each_alone(settings: Settings) -> list[dict[str, str]]:
     links = settings.find_links
     alone = [{"UV_DEFAULT_INDEX": url} for url in settings.index_urls if url not in links]
     if links:
-        alone.append({"UV_FIND_LINKS": " ".join(links), "UV_NO_INDEX": "1"})
+        alone.append({"UV_FIND_LINKS": ",".join(links), "UV_NO_INDEX": "1"})
     return [{**bare, **words} for words in alone]
 
 
