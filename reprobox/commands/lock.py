@@ -60,8 +60,10 @@ def lock(
     if locked:
         fresh = _noted(spec, path)
         return Locked(lock=fresh, digest=lock_file.digest(fresh), path=target, changed=False)
-    wanted = intent.digest(spec.environment, path.parent)
-    if previous and previous.intent == wanted and not upgrade and not upgrade_packages:
+    fresh_already = previous is not None and intent.answers(
+        previous.intent, spec.environment, path.parent, target.parent
+    )
+    if previous and fresh_already and not upgrade and not upgrade_packages:
         _note(target)
         _complete(context, previous)
         return Locked(lock=previous, digest=lock_file.digest(previous), path=target, changed=False)
@@ -77,6 +79,7 @@ def lock(
         now=int(context.clock()),
         contested=lambda made, order: _contested(context, made, order),
         maker=wheel_maker(context),
+        beside=target.parent,
     )
     if made != previous:
         lock_file.write(target, made)
@@ -146,7 +149,7 @@ def fresh_lock(spec: Spec, config: Path) -> Lock:
             next_step=again,
         )
     found = lock_file.read(target)
-    if found.intent != intent.digest(spec.environment, config.parent):
+    if not intent.answers(found.intent, spec.environment, config.parent, target.parent):
         raise LockStale(
             f"{shown(target.name)} was made for another environment than {shown(config.name)} "
             "asks for now",

@@ -22,6 +22,7 @@ from reprobox.config.special_kinds import (
     Duration,
     Inputs,
     Outputs,
+    Requirements,
     TrailKind,
     lock_default,
     variable,
@@ -60,10 +61,10 @@ ENVIRONMENT = (
     ),
     Setting(
         key="requirements",
-        kind=Texts(grammar.plain),
-        about="Python packages: requirements.txt (with or without hashes), pyproject.toml, "
-        "uv.lock, poetry.lock, pylock.toml, a conda explicit list, or `name==1.0` itself; several "
-        "as a list.",
+        kind=Requirements(grammar.plain),
+        about="Python packages: a file (requirements.txt, pyproject.toml, uv.lock, poetry.lock, "
+        "pdm.lock, Pipfile.lock, pylock.toml, a conda explicit list), `{file: NAME, extras: "
+        "[...], groups: [...]}`, or `name==1.0` itself; several as a list.",
         absent="none",
         sample="requirements: requirements.txt   # or pyproject.toml, uv.lock, poetry.lock, "
         "pylock.toml",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -263,3 +264,60 @@ def lock_default(scope: Scope) -> str:
 
 def workdir_default(scope: Scope) -> str:
     return scope.place.workdir(".")
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """Texts, and mappings of a file with the extras and groups wanted of it; see `lock.asked`."""
+
+    check: Callable[[str], str]
+    as_written = True
+
+    def read(self, section: Section, name: str, scope: Scope) -> tuple[str, ...] | None:
+        value = section.value[name]
+        many = value if isinstance(value, list) else [value]
+        if not any(isinstance(one, dict) for one in many):
+            return section.texts(name, self.check)
+        found = [
+            _entry(one) if isinstance(one, dict) else one if isinstance(one, str) else None
+            for one in many
+        ]
+        for number, one in enumerate(many):
+            if found[number] is None:
+                section.fault(
+                    (name, number) if isinstance(value, list) else (name,),
+                    "expected a requirement, a file, or {file: NAME, extras: [...], groups: "
+                    f"[...]}}, found {described(one)}",
+                )
+        return tuple(self.check(one) for one in found if one is not None)
+
+    def schema(self) -> Json:
+        words = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+        chosen = {
+            "type": "object",
+            "properties": {"file": {"type": "string"}, "extras": words, "groups": words},
+            "required": ["file"],
+            "additionalProperties": False,
+        }
+        one = {"anyOf": [{"type": list(SCALAR)}, chosen]}
+        return {"anyOf": [*one["anyOf"], {"type": "array", "items": one}]}
+
+
+def _entry(value: dict[Any, Any]) -> str | None:
+    words = {key: value.get(key, []) for key in ("extras", "groups")}
+    lists = {key: [one] if isinstance(one, str) else one for key, one in words.items()}
+    texts = all(
+        isinstance(one, list) and all(isinstance(word, str) and _plain(word) for word in one)
+        for one in lists.values()
+    )
+    if value.keys() - {"file", "extras", "groups"} or not texts:
+        return None
+    if not isinstance(value.get("file"), str) or not _plain(value["file"]):
+        return None
+    extras = f"[{','.join(lists['extras'])}]" if lists["extras"] else ""
+    groups = f"{{{','.join(lists['groups'])}}}" if lists["groups"] else ""
+    return str(value["file"]) + extras + groups
+
+
+def _plain(word: str) -> bool:
+    return bool(word) and not set(word) & set("[]{},\n")

@@ -4,22 +4,24 @@ names.
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
 from reprobox.errors import ConfigError
 from reprobox.kit import canon
+from reprobox.lock import asked
 from reprobox.lock.formats import requirements
 from reprobox.model import codec
 from reprobox.model.spec import Environment
 
-_SUFFIXES = (".txt", ".in", ".pip", ".toml", ".lock")
+_PROJECT = "pyproject.toml"
 
 
 def is_file(entry: str, root: Path) -> bool:
-    """Whether an entry of `requirements` means a file. `requirements.txt` is a valid package name
-    too, so the ending decides.
-    """
-    return entry.endswith(_SUFFIXES) or (root / entry).is_file()
+    """Whether an entry of `requirements` means a file."""
+    file = asked.parse(entry).file
+    return file.endswith(asked.SUFFIXES) or (root / file).is_file()
 
 
 def requirement_files(env: Environment, root: Path) -> dict[str, Path]:
@@ -32,7 +34,10 @@ def requirement_files(env: Environment, root: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for entry in env.requirements:
         if is_file(entry, root):
-            _collect(entry, root, named_by="the config", found=found)
+            file = asked.parse(entry).file
+            _collect(file, root, named_by="the config", found=found)
+            if file.endswith(".lock") and (root / file).with_name(_PROJECT).is_file():
+                _also(Path(file).with_name(_PROJECT).as_posix(), entry, root, found)
         elif requirements.parse(entry) is None:
             raise ConfigError(
                 f"requirements: {entry!r} is neither a file nor a requirement",
@@ -40,6 +45,14 @@ def requirement_files(env: Environment, root: Path) -> dict[str, Path]:
                 "file relative to the config",
             )
     return found
+
+
+def _also(name: str, entry: str, root: Path, found: dict[str, Path]) -> None:
+    """The project of a lock, where it decides what is taken of the lock. An entry that could be
+    written before extras and groups could be asked for keeps its digest.
+    """
+    if entry != asked.parse(entry).file:
+        _collect(name, root, named_by=entry, found=found)
 
 
 def _collect(name: str, root: Path, *, named_by: str, found: dict[str, Path]) -> None:
@@ -75,21 +88,52 @@ def base_file(env: Environment, root: Path) -> Path | None:
     return path
 
 
-def digest(env: Environment, root: Path) -> canon.Digest:
+def digest(env: Environment, root: Path, beside: Path | None = None) -> canon.Digest:
     """The digest that tells whether a lock is stale.
 
     Args:
         root: the directory of the config, which all names are relative to.
+        beside: the lock's directory: names are told relative to it, so that configs in several
+            directories can have one lock.
 
     Raises:
         ConfigError: a file that the environment names is missing.
     """
-    files = {name: canon.digest_file(path) for name, path in requirement_files(env, root).items()}
+    files = requirement_files(env, root)
     base = base_file(env, root)
+    if beside is not None:
+        env = _from(env, root, beside)
+        files = {_relative(name, root, beside): path for name, path in files.items()}
     return canon.digest_of(
         {
             "environment": codec.to_json(env),
-            "files": files,
+            "files": {name: canon.digest_file(path) for name, path in files.items()},
             "base": canon.digest_file(base) if base else None,
         }
     )
+
+
+def answers(found: str, env: Environment, root: Path, beside: Path) -> bool:
+    """Whether a lock's intent is that of an environment: by names from the lock's directory, or (as
+    it was written first) by the names as the config has them.
+    """
+    return found in (digest(env, root, beside), digest(env, root))
+
+
+def _from(env: Environment, root: Path, beside: Path) -> Environment:
+    entries = tuple(
+        _relative(entry, root, beside) if is_file(entry, root) else entry
+        for entry in env.requirements
+    )
+    base = env.base
+    if base.kind in ("dockerfile", "archive"):
+        base = replace(base, reference=_relative(base.reference, root, beside))
+    if base.kind == "dockerfile":
+        base = replace(base, context=_relative(base.context, root, beside))
+    return replace(env, requirements=entries, base=base)
+
+
+def _relative(name: str, root: Path, beside: Path) -> str:
+    if name.startswith("/") or os.path.samefile(root, beside):
+        return name
+    return os.path.relpath(os.path.join(root, name), beside)

@@ -24,6 +24,7 @@ from reprobox.lock import (
 )
 from reprobox.lock.host_apt import Apt, Offer
 from reprobox.lock.image_tree import Tree
+from reprobox.lock.job import Job
 from reprobox.lock.target import Target
 from reprobox.model.lock import BaseLock, Contested, Deb, Lock, Python, Wheel
 from reprobox.model.ports import ImageEngine, Objects, Progress, WheelMaker
@@ -72,6 +73,7 @@ def resolve(
     now: int,
     contested: Contests | None = None,
     maker: WheelMaker | None = None,
+    beside: Path | None = None,
 ) -> Lock:
     """Makes the lock; everything that it names is in the store afterwards.
 
@@ -86,12 +88,14 @@ def resolve(
         now: seconds since 1970, for a new lock's timestamp.
         contested: finds the paths at which wheels have different files.
         maker: builds source distributions.
+        beside: the lock's directory, `root` by default.
 
     Raises:
         ConfigError, ResolveError, FetchError, HashMismatch, ImageError, EngineUnavailable,
         EngineError.
     """
-    wanted = intent.digest(env, root)
+    lock_place = beside or root
+    wanted = intent.digest(env, root, lock_place)
     kept = None if upgrade else previous
     released = frozenset(str(canonicalize_name(name)) for name in upgrade_packages)
     request = _Request(
@@ -105,7 +109,7 @@ def resolve(
         maker=maker,
     )
     _check_released(kept, released)
-    if kept is not None and kept.intent == wanted and not released:
+    if kept is not None and intent.answers(kept.intent, env, root, lock_place) and not released:
         _refill_base(kept, request)
         fetch.complete(kept, objects, progress, root=root, maker=maker)
         return kept
@@ -286,7 +290,7 @@ def _wheels(request: _Request, system: _System) -> tuple[Wheel, ...]:
         build=request.env.build,
         known=sdists.built_before(request.previous, bare),
     )
-    job = wheels.Job(root=request.root, target=system.target, settings=settings, sources=sources)
+    job = Job(root=request.root, target=system.target, settings=settings, sources=sources)
     previous = request.previous.wheels if request.previous is not None else ()
     with request.progress.task("resolving wheels"):
         chosen = wheels.choose(

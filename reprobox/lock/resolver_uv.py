@@ -19,13 +19,15 @@ from uv import find_uv_bin
 from reprobox.errors import BuildError, FetchError, ReproboxError, ResolveError
 from reprobox.kit import proc
 from reprobox.lock import uv_config
+from reprobox.lock.asked import Asked
 from reprobox.lock.formats import pylock
-from reprobox.lock.formats.pylock import Package
+from reprobox.lock.formats.package import Package
 from reprobox.lock.pip_settings import Settings
 from reprobox.lock.target import Target
 
 _PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 _BUILDS = re.compile(r"Failed to build `([^`=@]+?)==([^`]+)`")
+_YANKED = re.compile(r"warning: `([^`]+)` is yanked ?(\([^\n]*\))?")
 _UNREADABLE = re.compile(r"Failed to extract archive: ([^\s=]+)==(\S+)")
 _REFUSED = "reprobox: no source is built here"
 # uv asks for the interpreter's facts in isolated mode (-I), and runs the code of sources otherwise.
@@ -51,6 +53,8 @@ def compile_packages(
     pins: Mapping[str, str] | None = None,
     constraints: Mapping[str, str] | None = None,
     more: Sequence[str] = (),
+    known: Mapping[tuple[str, str], Mapping[str, Any]] | None = None,
+    note: Callable[[str], None] = lambda text: None,
 ) -> list[Package]:
     """Resolves requirement files and inline requirements together, as the user's own uv does.
 
@@ -62,13 +66,15 @@ def compile_packages(
         pins: versions to prefer, by normalised name.
         constraints: versions that are given, by normalised name.
         more: further arguments, such as extras and groups.
+        known: metadata that is known already, by name and version.
+        note: told which versions were yanked.
 
     Raises:
         ResolveError: nothing satisfies them.
         FetchError: an index could not be asked.
         BuildError: a source distribution must be built for its metadata, and is not.
     """
-    known: dict[tuple[str, str], Mapping[str, Any]] = {}
+    facts = dict(known or {})
     with tempfile.TemporaryDirectory(prefix="reprobox-lock-") as scratch:
         output = Path(scratch) / "pylock.toml"
         arguments = [*_inputs(inputs, root, Path(scratch)), *more]
@@ -82,12 +88,18 @@ def compile_packages(
                 output.write_text(_as_pylock(pins))
             try:
                 return _compile(
-                    arguments, output, known, root=root, target=target, env=settings.environment
+                    arguments,
+                    output,
+                    facts,
+                    note,
+                    root=root,
+                    target=target,
+                    env=settings.environment,
                 )
             except _MustBuildError as wanted:
-                if wanted.pin in known:
+                if wanted.pin in facts:
                     raise explain(wanted.said) from None
-                known[wanted.pin] = build(*wanted.pin)
+                facts[wanted.pin] = build(*wanted.pin)
 
 
 def offers(
@@ -103,7 +115,7 @@ def offers(
             pin: {"requires-dist": []} for pin in pins.items()
         }
         output = Path(scratch) / "pylock.toml"
-        return _compile(arguments, output, nothing, root=root, target=target, env=env)
+        return _compile(arguments, output, nothing, None, root=root, target=target, env=env)
 
 
 class _MustBuildError(Exception):
@@ -118,6 +130,7 @@ def _compile(
     arguments: list[str],
     output: Path,
     known: Mapping[tuple[str, str], Mapping[str, Any]],
+    note: Callable[[str], None] | None,
     *,
     root: Path,
     target: Target,
@@ -134,12 +147,16 @@ def _compile(
         config.write_text(uv_config.with_metadata(uv_config.merged(root, env), facts), "utf-8")
         argv += ["--config-file", str(config)]
         env = uv_config.environment(env)
-    done = proc.run([*argv, "--quiet", "--format", "pylock.toml", "-o", output], cwd=root, env=env)
+    argv += ["--quiet"] if note is None else []
+    done = proc.run([*argv, "--format", "pylock.toml", "-o", output], cwd=root, env=env)
     if not done.ok:
         wanted = _BUILDS.search(done.error_text)
         if wanted and _REFUSED in done.error_text:
             raise _MustBuildError(wanted[1], wanted[2], done.error_text)
         raise explain(done.error_text)
+    for found in _YANKED.finditer(redact(done.error_text)):
+        if note is not None:
+            note(f"{found[1]} is yanked: its publisher withdrew it {found[2]}".strip())
     return pylock.parse(
         output.read_text("utf-8"), where="uv's answer", directory=output.parent, target=target
     )
@@ -165,24 +182,17 @@ def _guarded(scratch: Path) -> Path:
     return python
 
 
-def export(lock: Path, *, target: Target, settings: Settings) -> list[Package]:
-    """A project's uv.lock as it is, without the project itself and its development groups.
+def export(lock: Path, *, target: Target, settings: Settings, asked: Asked) -> list[Package]:
+    """A project's uv.lock as it is: its main dependencies, with the extras and groups asked for.
 
     Raises:
         ResolveError: uv does not accept it.
     """
-    argv = [
-        find_uv_bin(),
-        "export",
-        "--frozen",
-        "--no-dev",
-        "--no-emit-workspace",
-        "--format",
-        "pylock.toml",
-        "--no-header",
-        "--quiet",
-    ]
-    done = proc.run([*argv, "--project", lock.parent], cwd=lock.parent, env=settings.environment)
+    argv = [find_uv_bin(), "export", "--frozen", "--no-default-groups", "--no-header", "--quiet"]
+    argv += [part for extra in asked.extras for part in ("--extra", extra)]
+    argv += [part for group in asked.groups for part in ("--group", group)]
+    argv += ["--format", "pylock.toml", "--project", str(lock.parent)]
+    done = proc.run(argv, cwd=lock.parent, env=settings.environment)
     if not done.ok:
         raise ResolveError(
             f"uv could not read {lock.name}",

@@ -13,9 +13,8 @@ from packaging.utils import canonicalize_name
 
 from reprobox.errors import BuildError, HashMismatch, ResolveError
 from reprobox.kit.canon import digest_of, hex_of
-from reprobox.lock import resolver_uv, sdist_file, wheel_index
+from reprobox.lock import resolver_uv, sdist_file, selection, wheel_index
 from reprobox.lock.candidate import Candidate, best, offered
-from reprobox.lock.formats import pylock
 from reprobox.lock.pip_settings import Settings
 from reprobox.lock.target import Target
 from reprobox.model import codec
@@ -56,7 +55,7 @@ class Sources:
         if not self.build:
             raise ResolveError(
                 f"{pin[0]} {version} comes as source only (sdist), and the config says `build: no`",
-                next_step=pylock.build_once([f"{pin[0]}=={version}"]),
+                next_step=selection.build_once([f"{pin[0]}=={version}"]),
             )
         found = wheel_index.find(
             [pin],
@@ -164,7 +163,7 @@ class Sources:
             settings=self.settings,
             build=self.metadata,
         )
-        chosen = pylock.select(packages, self.target, where="a build environment")
+        chosen = selection.select(packages, self.target, where="a build environment")
         return tuple(sorted(self.wheels(chosen), key=lambda wheel: wheel.name))
 
     def _make(

@@ -4,96 +4,18 @@ uv's to resolve.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
 
 from reprobox.errors import HashMismatch, ResolveError
 from reprobox.lock import intent, resolver_uv, wheel_index
+from reprobox.lock.asked import Asked, parse
 from reprobox.lock.candidate import Candidate, best
-from reprobox.lock.formats import conda, poetry, pylock, requirements
-from reprobox.lock.formats.pylock import Package
-from reprobox.lock.pip_settings import Settings
-from reprobox.lock.sdists import Sources
-from reprobox.lock.target import Target
+from reprobox.lock.formats import pyproject, requirements, table
+from reprobox.lock.job import Job
 from reprobox.model.lock import Wheel
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """What reading a requirement file needs."""
-
-    root: Path
-    target: Target
-    settings: Settings
-    sources: Sources
-
-    def select(self, packages: Iterable[Package], *, where: str) -> list[Candidate]:
-        """The files to take. Raises as `pylock.select`."""
-        return pylock.select(packages, self.target, where=where, build=self.sources.build)
-
-
-def _pylock(path: Path, job: Job) -> list[Candidate]:
-    packages = pylock.parse(
-        path.read_text("utf-8"), where=path.name, directory=path.parent, target=job.target
-    )
-    return job.select(packages, where=path.name)
-
-
-def _uv_lock(path: Path, job: Job) -> list[Candidate]:
-    packages = resolver_uv.export(path, target=job.target, settings=job.settings)
-    return job.select(packages, where=path.name)
-
-
-def _poetry(path: Path, job: Job) -> list[Candidate]:
-    project = path.with_name("pyproject.toml")
-    direct = poetry.direct_names(project.read_text("utf-8")) if project.is_file() else set()
-    packages = poetry.parse(
-        path.read_text("utf-8"), where=path.name, target=job.target, direct=direct
-    )
-    return job.select(packages, where=path.name)
-
-
-def _conda(path: Path, job: Job) -> list[Candidate]:
-    packages = conda.parse(path.read_text("utf-8"), where=path.name, python=job.target.python)
-    pins = {package: (package.name, _version(package.version)) for package in packages}
-    target = job.target
-    found = wheel_index.find(
-        pins.values(),
-        root=job.root,
-        target=target,
-        settings=job.settings,
-        accept=lambda w: best([w], target) is not None,
-    )
-    refused = [package for package, pin in pins.items() if pin not in found]
-    if refused:
-        raise conda.refusal(refused, where=path.name)
-    return [wheel for pin in pins.values() if (wheel := best(found[pin], target))]
-
-
-def _version(text: str) -> str:
-    try:
-        return str(Version(text))
-    except InvalidVersion:
-        return text
-
-
-_Reader = Callable[[Path, Job], list[Candidate]]
-_BY_NAME: dict[str, _Reader] = {"uv.lock": _uv_lock, "poetry.lock": _poetry, "pylock.toml": _pylock}
-
-
-def reader_of(path: Path) -> _Reader | None:
-    """How a file that is a lock already is read; None for what uv is to resolve."""
-    if path.name in _BY_NAME:
-        return _BY_NAME[path.name]
-    if path.name.startswith("pylock.") and path.suffix == ".toml":
-        return _pylock
-    if path.suffix == ".txt" and conda.is_explicit(path.read_text("utf-8", "replace")):
-        return _conda
-    return None
 
 
 def choose(
@@ -116,13 +38,16 @@ def choose(
         HashMismatch: a requirement's own hashes allow no wheel that is on offer.
     """
     chosen: dict[str, Candidate] = {}
-    resolvable = []
+    resolvable: list[str] = []
+    more: list[str] = []
     for entry in entries:
-        reader = reader_of(job.root / entry) if intent.is_file(entry, job.root) else None
-        if reader is None:
-            resolvable.append(entry)
+        asked = parse(entry) if intent.is_file(entry, job.root) else None
+        format_ = table.format_of(job.root / asked.file) if asked else None
+        if asked and format_:
+            _merge(chosen, format_.read(job.root / asked.file, job, asked), asked.file)
         else:
-            _merge(chosen, reader(job.root / entry, job), entry)
+            resolvable.append(asked.file if asked else entry)
+            more += _arguments(asked, job) if asked else []
     if resolvable:
         free = {canonicalize_name(name) for name in released}
         pins = {
@@ -139,10 +64,30 @@ def choose(
             build=job.sources.metadata,
             pins=pins,
             constraints=given,
+            more=more,
+            note=job.note,
         )
         resolved = job.select(packages, where="the requirements")
         _merge(chosen, _with_allowed_hashes(resolved, resolvable, job), "the requirements")
     return [chosen[name] for name in sorted(chosen)]
+
+
+def _arguments(asked: Asked, job: Job) -> list[str]:
+    """What uv is told of a file besides its name; what is left out of it is shown."""
+    path = job.root / asked.file
+    if path.suffix != ".toml":
+        if asked.extras or asked.groups:
+            raise ResolveError(
+                f"{asked.file} has neither extras nor groups",
+                next_step="name the file alone",
+            )
+        return []
+    document = pyproject.read(path)
+    pyproject.check_asked(asked, document, where=asked.file)
+    pyproject.check_resolvable(document, where=asked.file)
+    job.left_out(asked.file, "extras", pyproject.extras(document) - set(asked.extras))
+    job.left_out(asked.file, "groups", pyproject.groups(document) - set(asked.groups))
+    return pyproject.arguments(asked, path)
 
 
 def _merge(chosen: dict[str, Candidate], more: Iterable[Candidate], where: str) -> None:

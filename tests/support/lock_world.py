@@ -57,15 +57,17 @@ def wheel_bytes(
         f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}",
         *(f"Requires-Dist: {line}" for line in requires),
     ]
+    members = {
+        f"{name}.py": f"VERSION = {version!r}\n".encode() + filler,
+        f"{info}/METADATA": ("\n".join(metadata) + "\n").encode(),
+        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\n"
+        + f"Tag: {tag}\n".encode(),
+        f"{info}/RECORD": b"",
+    }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(f"{name}.py", f"VERSION = {version!r}\n".encode() + filler)
-        archive.writestr(f"{info}/METADATA", "\n".join(metadata) + "\n")
-        archive.writestr(
-            f"{info}/WHEEL",
-            f"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: {tag}\n",
-        )
-        archive.writestr(f"{info}/RECORD", "")
+        for path, data in members.items():
+            archive.writestr(zipfile.ZipInfo(path, (2020, 1, 1, 0, 0, 0)), data)
     return buffer.getvalue()
 
 
@@ -93,6 +95,8 @@ class Index:
     files: dict[str, bytes] = field(default_factory=dict)
     claimed: dict[str, str] = field(default_factory=dict)
     """File name to the hash that the index says, where it is not the file's."""
+    yanked: dict[str, str] = field(default_factory=dict)
+    """File name to the reason (PEP 592)."""
     password: tuple[str, str] | None = None
     cut_after: int | None = None
     """Bytes after which each connection for a file ends early."""
@@ -125,6 +129,9 @@ class Index:
         self.files[f"{name}-{version}-{tag}.whl"] = data
         return sha256(data)
 
+    def _yanked(self, name: str) -> str:
+        return f' data-yanked="{self.yanked[name]}"' if name in self.yanked else ""
+
     def page(self, project: str) -> bytes | None:
         names = [
             name for name in self.files if name.split("-")[0].replace("_", "-").lower() == project
@@ -136,7 +143,8 @@ class Index:
             for name in names
         }
         return "".join(
-            f'<a href="/files/{name}#{hashes[name]}">{name}</a>\n' for name in names
+            f'<a href="/files/{name}#{hashes[name]}"{self._yanked(name)}>{name}</a>\n'
+            for name in names
         ).encode()
 
 

@@ -11,10 +11,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 from reprobox.errors import LockInvalid, ResolveError
+from reprobox.lock import wheel_index
+from reprobox.lock.asked import Asked
+from reprobox.lock.candidate import Candidate, best
+from reprobox.lock.job import Job
 
 # Python packages that conda calls otherwise.
 _NAMES = {
@@ -39,6 +45,34 @@ class CondaPackage:
     """Normalised, as an index of wheels calls it."""
     version: str
     build: str
+
+
+def read(path: Path, job: Job, asked: Asked) -> list[Candidate]:
+    """The wheels of the Python packages of a list.
+
+    Raises:
+        ResolveError: packages have no wheel of their version, each with what to do.
+    """
+    packages = parse(path.read_text("utf-8"), where=path.name, python=job.target.python)
+    pins = {package: (package.name, _version(package.version)) for package in packages}
+    found = wheel_index.find(
+        pins.values(),
+        root=job.root,
+        target=job.target,
+        settings=job.settings,
+        accept=lambda offer: best([offer], job.target) is not None,
+    )
+    refused = [package for package, pin in pins.items() if pin not in found]
+    if refused:
+        raise refusal(refused, where=path.name)
+    return [wheel for pin in pins.values() if (wheel := best(found[pin], job.target))]
+
+
+def _version(text: str) -> str:
+    try:
+        return str(Version(text))
+    except InvalidVersion:
+        return text
 
 
 def is_explicit(text: str) -> bool:
@@ -99,5 +133,11 @@ def refusal(packages: list[CondaPackage], *, where: str) -> ResolveError:
 
 def _advice(package: CondaPackage) -> str:
     if package.build.startswith(("py", "cpu_py", "cuda")):
-        return "a Python package: ask for another version, or build a wheel once and name its directory in find-links"
-    return "probably a library that wheels carry themselves: leave the line out, or name its Debian package under `apt`"
+        return (
+            "a Python package: ask for another version, or build a wheel once and name its "
+            "directory in find-links"
+        )
+    return (
+        "probably a library that wheels carry themselves: leave the line out, or name its Debian "
+        "package under `apt`"
+    )

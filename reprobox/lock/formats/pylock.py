@@ -3,35 +3,43 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from packaging.markers import InvalidMarker, Marker
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from reprobox.errors import LockInvalid, NewerFormat, ResolveError
-from reprobox.lock.candidate import Candidate, best, filename_of, offered
+from reprobox.lock.asked import Asked
+from reprobox.lock.candidate import Candidate, filename_of, offered
+from reprobox.lock.formats.package import Package, Repository
 from reprobox.lock.target import Target
 
-
-@dataclass(frozen=True, kw_only=True)
-class Package:
-    """One `[[packages]]` entry."""
-
-    name: str
-    version: str
-    applies: bool
-    wheels: tuple[Candidate, ...]
-    other: tuple[str, ...]
-    """What there is besides wheels: sdist, vcs, directory, archive."""
-    source: Candidate | None = None
-    """The source distribution, where it has a hash."""
+if TYPE_CHECKING:
+    from reprobox.lock.job import Job  # resolver_uv, which a job needs, reads pylocks itself
 
 
-def parse(text: str, *, where: str, directory: Path, target: Target) -> list[Package]:
+def read(path: Path, job: Job, asked: Asked) -> list[Candidate]:
+    """The files of a pylock. Raises as `parse`, and ResolveError where a package has no file."""
+    packages = parse(
+        path.read_text("utf-8"),
+        where=path.name,
+        directory=path.parent,
+        target=job.target,
+        asked=asked,
+    )
+    return job.select(packages, where=path.name)
+
+
+def parse(
+    text: str,
+    *,
+    where: str,
+    directory: Path,
+    target: Target,
+    asked: Asked | None = None,
+) -> list[Package]:
     """Reads a pylock file.
 
     Args:
@@ -46,7 +54,7 @@ def parse(text: str, *, where: str, directory: Path, target: Target) -> list[Pac
         document = tomllib.loads(text)
         _check_version(document, where)
         _check_target(document, where, target)
-        values = _marker_values(document, target)
+        values = _marker_values(document, target, asked or Asked(file=where))
         return [_package(entry, directory, values) for entry in document.get("packages", [])]
     except (
         tomllib.TOMLDecodeError,
@@ -90,11 +98,22 @@ def _check_target(document: dict[str, Any], where: str, target: Target) -> None:
         )
 
 
-def _marker_values(document: dict[str, Any], target: Target) -> dict[str, Any]:
+def _marker_values(document: dict[str, Any], target: Target, asked: Asked) -> dict[str, Any]:
+    """Raises ResolveError for extras and groups that the file does not have."""
+    for what, names, known in (
+        ("extra", asked.extras, document.get("extras", [])),
+        ("group", asked.groups, document.get("dependency-groups", [])),
+    ):
+        if unknown := set(names) - set(known):
+            raise ResolveError(
+                f"{asked.file} has no {what} {', '.join(sorted(unknown))}",
+                why="It has " + (", ".join(known) or "none") + ".",
+                next_step=f"ask for {what}s that it has",
+            )
     return {
         **target.markers(),
-        "extras": frozenset(),
-        "dependency_groups": frozenset(document.get("default-groups", [])),
+        "extras": frozenset(asked.extras),
+        "dependency_groups": frozenset({*document.get("default-groups", []), *asked.groups}),
     }
 
 
@@ -115,6 +134,23 @@ def _package(entry: dict[str, Any], directory: Path, values: dict[str, Any]) -> 
         wheels=wheels,
         other=other,
         source=sources[0] if sources else None,
+        directory=_directory(entry, directory),
+        repository=_repository(entry.get("vcs")),
+    )
+
+
+def _directory(entry: dict[str, Any], beside: Path) -> Path | None:
+    found = entry.get("directory")
+    return (beside / found["path"]).resolve() if found and "path" in found else None
+
+
+def _repository(entry: dict[str, Any] | None) -> Repository | None:
+    if not entry or entry.get("type") != "git":
+        return None
+    return Repository(
+        url=entry.get("url") or entry.get("path", ""),
+        commit=entry["commit-id"],
+        subdirectory=entry.get("subdirectory"),
     )
 
 
@@ -129,68 +165,3 @@ def _candidate(offer: dict[str, Any], directory: Path) -> Candidate | None:
         if sha256
         else None
     )
-
-
-def select(
-    packages: Iterable[Package], target: Target, *, where: str, build: bool = True
-) -> list[Candidate]:
-    """The best wheel of each package that applies, else its source distribution.
-
-    Args:
-        build: whether source distributions are built into wheels.
-
-    Raises:
-        ResolveError: some have neither, with the reason for each.
-    """
-    chosen: list[Candidate] = []
-    refused: list[str] = []
-    pins: list[str] = []
-    for package in packages:
-        if not package.applies:
-            continue
-        found = best(package.wheels, target) or (package.source if build else None)
-        if found is None:
-            refused.append(f"{package.name} {package.version}: {_reason(package)}")
-            pins += [f"{package.name}=={package.version}"] if package.source else []
-        else:
-            chosen.append(found)
-    if refused:
-        raise ResolveError(
-            f"{where}: no wheel for {len(refused)} package(s)",
-            why="\n".join(refused),
-            next_step=build_once(pins) if pins else _NO_SOURCE,
-        )
-    return chosen
-
-
-_NO_SOURCE = "ask for versions that have a wheel for this interpreter and platform"
-
-
-def build_once(pins: Sequence[str]) -> str:
-    """How the wheels of source distributions are made by hand."""
-    words = " ".join(f"'{pin}'" for pin in pins)
-    return (
-        f"take `build: no` out of the config, or build once by hand: `pip wheel --no-deps {words} "
-        "-w DIR`, name DIR in pip's find-links, and lock again"
-    )
-
-
-def _reason(package: Package) -> str:
-    if "vcs" in package.other or "directory" in package.other:
-        return "it comes from a repository or directory, which has no hash to lock"
-    if package.source is not None:
-        return "it comes as source only (sdist), and the config says `build: no`"
-    if package.wheels:
-        return (
-            "none of its wheels fits this interpreter and platform ("
-            + ", ".join(_shortest(package))
-            + ")"
-        )
-    return "it has neither a wheel nor a source distribution with a sha256"
-
-
-def _shortest(package: Package) -> Iterator[str]:
-    names = sorted(wheel.filename for wheel in package.wheels)
-    yield from names[:3]
-    if len(names) > 3:
-        yield f"and {len(names) - 3} more"

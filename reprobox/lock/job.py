@@ -1,0 +1,47 @@
+"""What reading a requirement file needs, and what all readers do with the packages they find."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from reprobox.lock import selection
+from reprobox.lock.candidate import Candidate
+from reprobox.lock.formats.package import Package
+from reprobox.lock.pip_settings import Settings
+from reprobox.lock.sdists import Sources
+from reprobox.lock.target import Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One call of `reprobox lock`."""
+
+    root: Path
+    """The config's directory."""
+    target: Target
+    settings: Settings
+    sources: Sources
+
+    @property
+    def note(self) -> Callable[[str], None]:
+        """Shows the user one line."""
+        return self.sources.progress.note
+
+    def select(self, packages: Iterable[Package], *, where: str) -> list[Candidate]:
+        """The files to take.
+
+        Raises:
+            ResolveError: some packages have none, with the reason for each.
+        """
+        build = self.sources.build
+        return selection.select(packages, self.target, where=where, build=build)
+
+    def left_out(self, where: str, what: str, names: Iterable[str]) -> None:
+        """Shows which extras or groups of a file were not asked for."""
+        if found := sorted(names):
+            self.note(
+                f"{where}: without the {what} {', '.join(found)} (ask for them by "
+                f"`{{file: {where}, {what}: [...]}}`)"
+            )
