@@ -1,10 +1,16 @@
-# make demo   sets up what is missing, then lock -> build -> run -> replay on a real training, ending in a verdict
-# make test   the same set-up, then the whole test suite
-# make torture   every harness at full length (about forty minutes); prints the tables of docs/reliability.md; ARGS=--quick for a part
-# make engines   one lock on five engines (needs root and mmdebstrap), build times beside peers, and the figures of docs/images.md
-# make runtimes   the digests of the injected runtimes of releases, computed again from their sources
-# make cuda      the CUDA image of images/gpu and its figures: 3 GB to fetch, 12 GB of disk for a moment
-.PHONY: runtimes demo test lint bench torture engines cuda clean
+# make demo      sets up what is missing, then lock -> build -> run -> replay on a real training
+# make test-fast the tests that need no engine, in under two minutes on two free cores
+# make test      the same set-up, then the whole test suite
+# make lint      format, lint, types
+# make docs      the docs site in .tools/site, links checked
+# make python-matrix  the fast tests with lowest and newest dependencies on Python 3.11 to 3.14
+# make torture   every harness at full length (about forty minutes); prints the tables of
+#                docs/reliability.md; ARGS=--quick for a part
+# make engines   one lock on five engines (needs root and mmdebstrap), build times next to peers,
+#                and the figures of docs/images.md
+# make cuda      the CUDA image of images/gpu and its figures: 3 GB to fetch, 12 GB of disk
+# make runtimes  the digests of the injected runtimes of releases, from their sources
+.PHONY: runtimes demo test test-fast docs python-matrix lint bench torture engines cuda clean
 
 demo:
 	@scripts/setup
@@ -13,6 +19,18 @@ demo:
 test:
 	@scripts/setup --tests
 	@PATH="$(CURDIR)/.tools/usr/bin:$(CURDIR)/.tools/bin:$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+test-fast:
+	@scripts/setup --dev
+	@REPROBOX_FAST=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest -q -n auto --maxprocesses 4 -m "not engine and not slow" $(ARGS)
+
+python-matrix:
+	@scripts/setup --dev
+	@scripts/python-matrix $(ARGS)
+
+docs:
+	@scripts/setup --dev
+	@scripts/docs
 
 lint:
 	@scripts/setup --dev
