@@ -65,6 +65,7 @@ DOORS = {
     "rich": "cli",
 }
 FILE_DOORS = {
+    "docker": {"engine/docker_py.py"},
     "subprocess": {"kit/proc.py"},
     "sqlite3": {
         "store/index.py",

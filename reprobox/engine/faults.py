@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from reprobox.engine import endpoint
+from reprobox.engine import docker_py, endpoint
 from reprobox.engine.endpoint import Endpoint
 from reprobox.engine.socket_client import RefusedError
 from reprobox.errors import (
@@ -39,16 +39,6 @@ _GPU_NEXT = (
     "must work on this host), "
     "or leave `--gpus` out"
 )
-
-
-def spare_ssh() -> None:
-    """Keeps docker-py from importing paramiko, which it does wherever that is installed, for ssh://
-    alone.
-
-    That would be half of the time of its import, so this comes before the first one.
-    """
-    if not _chosen().address.startswith("ssh://"):
-        sys.modules.setdefault("docker.transport.sshconn", None)  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager
@@ -93,12 +83,10 @@ def raise_for_status(response: Any) -> None:
     """Raises docker-py's error for a refusal, inside `speaking`, for calls that docker-py has no
     method for.
     """
-    from docker.errors import create_api_error_from_http_exception
-
     try:
         response.raise_for_status()
     except OSError as refused:
-        create_api_error_from_http_exception(refused)  # type: ignore[arg-type]
+        docker_py.load().errors.create_api_error_from_http_exception(refused)
 
 
 def status_of(error: BaseException) -> int | None:

@@ -16,15 +16,16 @@ import threading
 import weakref
 from collections.abc import Mapping
 from functools import cached_property
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from reprobox.engine import endpoint, socket_client
+from reprobox.engine import docker_py, endpoint, socket_client
 from reprobox.engine.endpoint import Endpoint
-from reprobox.engine.faults import raise_for_status, spare_ssh, speaking, unavailable
+from reprobox.engine.faults import raise_for_status, speaking, unavailable
 from reprobox.errors import EngineUnavailable
 
 if TYPE_CHECKING:
-    from docker.api.client import APIClient
+    from reprobox.engine.docker_py import APIClient
 
 FIRST_SECONDS = 5
 """How long the engine may take to say its version before we call it absent."""
@@ -153,17 +154,15 @@ class Link:
             except OSError as fault:
                 raise unavailable("reach the container engine", fault) from fault
 
-    def _where(self) -> dict[str, Any]:
+    def _where(self, docker: ModuleType) -> dict[str, Any]:
         """docker-py's arguments for the endpoint."""
         if self.endpoint.said_by == "DOCKER_HOST":
-            from docker.utils import kwargs_from_env
-
-            return dict(kwargs_from_env())  # with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH
+            return dict(
+                docker.utils.kwargs_from_env()
+            )  # with DOCKER_TLS_VERIFY and DOCKER_CERT_PATH
         where: dict[str, Any] = {"base_url": self.address}
         if (tls := self.endpoint.tls) is not None:
-            from docker.tls import TLSConfig
-
-            where["tls"] = TLSConfig(
+            where["tls"] = docker.tls.TLSConfig(
                 client_cert=(str(tls / "cert.pem"), str(tls / "key.pem"))
                 if (tls / "cert.pem").exists()
                 else None,
@@ -174,12 +173,11 @@ class Link:
 
     def _connect(self, version: str, timeout: int | None) -> APIClient:
         with speaking("reach the container engine"):
-            spare_ssh()
-            from docker.api.client import APIClient
-
-            where = self._where()
-            # docker-py takes None for "no time limit" (it hands it to requests); its stubs say int.
-            client = APIClient(version=version, timeout=timeout, **where)  # type: ignore[arg-type]
+            docker = docker_py.load(self.address)
+            # docker-py takes None for "no time limit": it hands it to requests.
+            client: APIClient = docker.api.client.APIClient(
+                version=version, timeout=timeout, **self._where(docker)
+            )
             weakref.finalize(self, client.close)
             return client
 
