@@ -16,6 +16,7 @@ from reprobox.config.problems import described
 from reprobox.config.setting import Setting, object_schema, read_all
 from reprobox.model.spec import (
     OWN_VARIABLES,
+    STDERR,
     STDOUT,
     THREADS,
     TRAIL_ALSO,
@@ -183,16 +184,17 @@ class Outputs:
         rule = object_schema(self.rule)
         words = {"enum": [*COMPARE, None]}
         only = {"enum": ["bytes", "ignore", None]}
+        stream = {"anyOf": [only, {**rule, "properties": {"compare": only}}]}
         return {
             "type": "object",
-            "properties": {STDOUT: {"anyOf": [only, {**rule, "properties": {"compare": only}}]}},
+            "properties": {STDOUT: stream, STDERR: stream},
             "additionalProperties": {"anyOf": [words, rule]},
         }
 
 
 def _words(pattern: str) -> tuple[str, ...]:
-    """The rules that a pattern can have; stdout has no tensors."""
-    return ("bytes", "ignore") if pattern == STDOUT else COMPARE
+    """The rules that a pattern can have; streams have no tensors."""
+    return ("bytes", "ignore") if pattern in (STDOUT, STDERR) else COMPARE
 
 
 @dataclass(frozen=True)

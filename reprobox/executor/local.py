@@ -18,7 +18,14 @@ from reprobox.data.pins import Input
 from reprobox.engine import container_state as state_
 from reprobox.engine import passwd
 from reprobox.errors import EngineError, EngineUnavailable, SourceError, StoreError
-from reprobox.executor import container_spec, export_manifest, journal, run_inputs, shim_report
+from reprobox.executor import (
+    container_spec,
+    export_manifest,
+    journal,
+    outside,
+    run_inputs,
+    shim_report,
+)
 from reprobox.executor import secrets as secrets_
 from reprobox.executor.attach import Watcher
 from reprobox.executor.commits import holder
@@ -165,6 +172,7 @@ def lay_out(
     uid, gid = os.getuid(), os.getgid()
     (run.path / "etc" / "passwd").write_text(passwd.passwd(uid, gid))
     (run.path / "etc" / "group").write_text(passwd.group(gid))
+    outside.ask(run.path / "out", intent.runspec.outputs)
     if intent.runspec.resources.timeout:
         (run.path / "out" / "timeout").write_text(
             f"{intent.runspec.resources.timeout}\n"
@@ -267,6 +275,8 @@ def finish(
     """
     out = run.path / "out"
     changed = run_inputs.look(context, run)
+    outside.bring(out, run.path / "work")
+    left = outside.left(out)
     report = shim_report.report(out) or shim_report.report(run.path)
     met = shim_report.inside(run.path if (run.path / "met.json").exists() else out, markers=out)
     full = _disk_is_full(run.path)
@@ -307,9 +317,11 @@ def finish(
             "oom_kills": report.oom_kills if report else None,
             "deleted": list(found.deleted),
             **({"inputs_changed": changed} if changed else {}),
+            **({"outside": left} if left else {}),
         },
     )
     run.finish(record, lines)
+    outside.report(context.progress, left)
     try:
         tidy(context, run, intent)
     except (StoreError, OSError) as fault:

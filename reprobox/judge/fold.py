@@ -10,7 +10,7 @@ from reprobox.kit.units import counted
 from reprobox.model import observed
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
-from reprobox.model.spec import STDOUT
+from reprobox.model.spec import STDERR, STDOUT
 from reprobox.model.verdict import Class, FileState, FileVerdict, Verdict, worst
 
 NOTHING = "nothing to compare: no output that counts, and nothing on stdout that counts"
@@ -55,12 +55,15 @@ def fold(left: Side, right: Side, found: tuple[FileVerdict, ...], now: float) ->
         for change in observed.inputs_changed(record.met)
     ]
     counts = _rule(ours) == "bytes" or by_stdout(ours, found)
+    stderr_equal = ours.stderr == theirs.stderr if ours.stderr and theirs.stderr else None
+    stderr_counts = _rule(ours, STDERR) == "bytes" and stderr_equal is not None
     nothing = (
         all(file.state is FileState.IGNORED for file in found)
         and not ours.outputs.refused
         and not (
             counts and stdout_equal is not None and (ours.stdout, theirs.stdout) != (_EMPTY, _EMPTY)
         )
+        and not (stderr_counts and (ours.stderr, theirs.stderr) != (_EMPTY, _EMPTY))
     )
     stdout_differs = counts and stdout_equal is False
     return Verdict(
@@ -70,13 +73,14 @@ def fold(left: Side, right: Side, found: tuple[FileVerdict, ...], now: float) ->
         right_record=right.digest,
         result=classify(
             found,
-            equal=exit_equal and not stdout_differs,
+            equal=exit_equal and not stdout_differs and not (stderr_counts and not stderr_equal),
             complete=not cut_off and not nothing and not moved,
         ),
         files=found,
         exit_equal=exit_equal,
         ended=_ended(ours, theirs),
         stdout_equal=stdout_equal,
+        stderr_equal=stderr_equal,
         notes=(
             *_notes(
                 cut_off,
@@ -84,6 +88,7 @@ def fold(left: Side, right: Side, found: tuple[FileVerdict, ...], now: float) ->
                 passed_over=stdout_equal is False and not counts,
             ),
             *moved,
+            *_unlooked((ours, theirs)),
         ),
         checked=now,
     )
@@ -120,10 +125,24 @@ def by_stdout(left: Record, found: Iterable[FileVerdict]) -> bool:
     )
 
 
-def _rule(left: Record) -> str | None:
+def _rule(left: Record, stream: str = STDOUT) -> str | None:
     return next(
-        (rule.compare for rule in left.intent.runspec.outputs if rule.pattern == STDOUT), None
+        (rule.compare for rule in left.intent.runspec.outputs if rule.pattern == stream), None
     )
+
+
+def _unlooked(both: tuple[Record, Record]) -> Iterable[str]:
+    """What the programs left and nobody looked at: it is no part of what is called the same."""
+    for record in both:
+        found = observed.outside(record.met)
+        if found is None:
+            yield f"run {record.id}: files outside of its work tree were not looked at"
+        elif found.files or found.failed:
+            failed = f"not collected: {'; '.join(found.failed)}" if found.failed else ""
+            said = "; ".join(filter(None, (found.sentence, failed)))
+            yield f"not compared, run {record.id}: {said}"
+        if record.intent.runspec.writable_root:
+            yield f"not compared, run {record.id}: files that it wrote into the image's directories"
 
 
 def _ended(left: Record, right: Record) -> str:

@@ -18,7 +18,7 @@ from reprobox.judge.fold import Side as Side
 from reprobox.kit import fd_trees
 from reprobox.model.outcome import OutputFile
 from reprobox.model.runspec import WORK
-from reprobox.model.spec import OutputRule
+from reprobox.model.spec import OUTSIDE, OutputRule
 from reprobox.model.verdict import FileDetail, FileState, FileVerdict, Verdict
 
 Look = Callable[[OutputFile, OutputFile, OutputRule], FileVerdict]
@@ -166,7 +166,9 @@ def matches(path: str, pattern: str) -> bool:
     core = pattern.removeprefix("./").removeprefix("**/")
     anywhere = "/" not in pattern or pattern.startswith("**/")
     core = core.removeprefix("/") + ("*" if core.endswith("/") else "")
-    forms = dict.fromkeys((core, core.replace("/**/", "/")))
+    forms = [core, core.replace("/**/", "/")]
+    if pattern.startswith("/"):  # also a place of the container, where it was collected from
+        forms += [f"{OUTSIDE}/{form}" for form in forms]
     return any(
         fnmatch.fnmatchcase(path, form) or (anywhere and fnmatch.fnmatchcase(path, f"*/{form}"))
         for form in forms

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reprobox.errors import StoreDamaged
+from reprobox.kit.units import counted, human
 from reprobox.model import codec
 
 _NAMED = 5
@@ -80,7 +81,36 @@ class InputChange:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Outside:
+    """Files that were left outside of the work tree and are gone."""
+
+    files: int = 0
+    size: int = 0
+    """Bytes, all together."""
+    named: list[tuple[str, int]] = field(default_factory=list)
+    """Path and bytes of the largest."""
+    collected: int = 0
+    failed: list[str] = field(default_factory=list)
+    """What was asked for and could not be copied: `path: reason`."""
+
+    @property
+    def sentence(self) -> str:
+        """For people; empty where nothing was left."""
+        if not self.files:
+            return ""
+        named = ", ".join(f"{path} ({human(size)})" for path, size in self.named[:_NAMED])
+        more = f" and {self.files - _NAMED:,} more" if self.files > _NAMED else ""
+        what = f"{counted(self.files, 'file')} left outside of the work tree"
+        return f"{what} and not kept: {named}{more}"
+
+    def __post_init__(self) -> None:
+        if min(self.files, self.size, self.collected, *(size for _, size in self.named), 0) < 0:
+            raise ValueError("fewer than no files")
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Met:
+    outside: Outside | None = None
     inputs_changed: list[InputChange] = field(default_factory=list)
     cpu: _Cpu | None = None
     kernel: _Kernel | None = None
@@ -103,6 +133,15 @@ def inputs_changed(met: Any) -> tuple[InputChange, ...]:
         return codec.from_json(tuple[InputChange, ...], listed or [], where="inputs_changed")
     except StoreDamaged:
         return ()
+
+
+def outside(met: Any) -> Outside | None:
+    """What was left outside of the work tree; None where it was not looked at."""
+    found = met.get("outside") if isinstance(met, dict) else None
+    try:
+        return None if found is None else codec.from_json(Outside, found, where="outside")
+    except StoreDamaged:
+        return None
 
 
 def check(met: Any) -> None:

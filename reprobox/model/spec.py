@@ -70,8 +70,10 @@ class InputIntent:
     """Where it is on this host, relative to the repository's top, or absolute."""
 
 
-STDOUT = "<stdout>"
-"""The pattern that stands for the run's stdout: `bytes` lets it count, `ignore` never."""
+STDOUT, STDERR = "<stdout>", "<stderr>"
+"""The patterns that stand for the run's streams: `bytes` lets one count, `ignore` never."""
+OUTSIDE = "@"
+"""The directory of outputs with the files that were collected from outside of the work tree."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +81,7 @@ class OutputRule:
     """How outputs that match a pattern are compared; without a rule, by their bytes."""
 
     pattern: str
-    """See `judge.files.matches`; `STDOUT` for stdout."""
+    """See `judge.output_files.matches`; `STDOUT` and `STDERR` for the streams."""
     compare: Literal["bytes", "content", "tensors", "ignore"] = "bytes"
     ulp: int = 0
     atol: float = 0.0

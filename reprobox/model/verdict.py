@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import ClassVar, Literal
 
 from reprobox.model import codec
+from reprobox.model.codec import later
 
 Scalar = str | int | float | bool | None
 
@@ -225,6 +226,7 @@ class Verdict:
     ended: str = ""
     """How the two ended, in words; empty where both ended by themselves with exit code 0."""
     stdout_equal: bool | None = None
+    stderr_equal: bool | None = later(None)
     causes: tuple[Cause, ...] = ()
     """The most specific first."""
     trail: TrailComparison | None = None

@@ -83,6 +83,11 @@ def _facts(record: Record) -> list[tuple[str, str]]:
         *_isolation(record),
         ("inputs", ", ".join(f"{pin.path} ({human(pin.size)})" for pin in asked.inputs) or "none"),
         *(("", change.sentence) for change in observed.inputs_changed(record.met)),
+        *(
+            ("left", seen.sentence)
+            for seen in [observed.outside(record.met)]
+            if seen and seen.files
+        ),
         *_machine(record),
     ]
 

@@ -165,8 +165,12 @@ def sentence(found: Verdict) -> str:
         why = "something could not be compared, so nothing is promised"
         return f"{found.result.sentence}: {why}{tail}"
     said = f"{found.result.sentence}: {_counts(found) if found.files else 'no outputs'}"
-    streams = {True: ", stdout identical", False: ", stdout differs", None: ""}[found.stdout_equal]
-    return said + streams + tail
+    streams = [
+        f", {name} {'identical' if equal else 'differs'}"
+        for name, equal in (("stdout", found.stdout_equal), ("stderr", found.stderr_equal))
+        if equal is not None
+    ]
+    return said + "".join(streams) + tail
 
 
 def _counts(found: Verdict) -> str:

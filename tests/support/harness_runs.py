@@ -83,6 +83,7 @@ def a_record(
         ),
         stdout=EMPTY,
         stderr=EMPTY,
+        met={"outside": {}},
     )
     return replace(record, **changes)
 

@@ -33,6 +33,7 @@ except ImportError:
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import _reprobox_met as inside  # noqa: E402
+import _reprobox_outside as outside  # noqa: E402
 import _reprobox_secrets as hidden  # noqa: E402
 
 sys.path.pop(0)
@@ -82,6 +83,7 @@ def main(argv):
     met = inside.gather()
     write_whole(os.path.join(out, "met.json"), encode(met))
     kills = inside.oom_kills() or 0
+    there = {path for path, _ in outside.walk(outside.places())}
     limit = Limit(inside.text_of(os.path.join(out, "timeout")))
 
     started, clock = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -128,7 +130,18 @@ def main(argv):
             ).strip()
     veil.end()
     keep(report, facts)
+    keep_outside(out, there, secrets)
     return facts["code"]
+
+
+def keep_outside(out, there, secrets):
+    """Collects what was asked for outside of the work tree, and names what is left there."""
+    try:
+        text = encode(outside.look(out, there))
+        values = hidden.patterns(secrets.values.values())
+        write_whole(os.path.join(out, "outside.json"), hidden.masked(text, values))
+    except OSError as error:
+        sys.stderr.write(f"shim: files outside of the work tree were not looked at: {error}\n")
 
 
 def keep(report, facts):
