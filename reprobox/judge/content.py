@@ -1,82 +1,78 @@
-"""The content of a file as named leaves, and how two contents compare: once for all formats."""
+"""The content of a file, and how two contents compare: once for all formats.
+
+Equal needs two things: the same leaves, and the same rest. The rest is every byte of the file that
+is in no leaf and in nothing that its reader leaves out (`LEFT_OUT` of each module in formats/). So
+a reader that overlooks something makes a file *not checked*, never equal.
+
+Rules below the file (a JSON path, a column, a tag, a key of a checkpoint, a member) are pairs of a
+pattern and a treatment, handed to `compare` and, as plain data, to `reader.Reader.look`:
+
+    [{"pattern": "$.log_history[*].train_runtime", "compare": "ignore"},
+     {"pattern": "optimizer/**/exp_avg", "compare": "tolerance", "rtol": 1e-6}]
+
+`ignore` leaves the selected leaves aside, also where only one side has them; `tolerance` compares
+them with its own ulp, atol and rtol; `exact` with none. The first pattern that matches counts, the
+file's rule where none does. What patterns mean: `leaves`. The answer has `ignored_leaves` and, as
+`unused_patterns`, those that selected nothing.
+"""
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+import math
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
+from reprobox.judge import looks
+from reprobox.judge.leaves import MAX_LEAVES as MAX_LEAVES
+from reprobox.judge.leaves import (
+    Blob,
+    Int,
+    Leaf,
+    Real,
+    Rows,
+    Scalar,
+    Treatment,
+    Treatments,
+    base,
+    key,
+    split,
+)
+from reprobox.judge.leaves import Unreadable as Unreadable
+from reprobox.judge.leaves import once as once
+from reprobox.judge.leaves import put as put
 from reprobox.judge.tensors import Distance, Tensor, Tolerance, distance
 
-Scalar = str | int | float | bool | None
-Leaf = Tensor | str | int | float | bool | None
-MAX_LEAVES = 2_000_000
-
-_LIKE_OURS = re.compile(r"[][<>]|\((column \d+|nulls)\)$")
-
-_TIME = re.compile(
-    r"\d{4}-\d\d-\d\d|\d\d:\d\d:\d\d|\b1[5-9]\d{8}(\.\d+)?\b|\b2\d{9}(\.\d+)?\b|\b1[5-9]\d{11}\b"
-)
-_LOOKS = (
-    ("a time", _TIME),
-    ("a temporary path", re.compile(r"/tm[p]/|tmp[a-z0-9_]{8}")),
-    ("a memory address", re.compile(r"0x[0-9a-f]{6,}")),
-    (
-        "a random identifier",
-        re.compile(
-            r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{32,}\b"
-        ),
-    ),
-)
+_SHOWN = 20
+_CHUNK = 1 << 16
+_LARGEST_EXPONENT = 400
+"""Of a Decimal whose exact value is computed: beyond, it would fill the memory."""
 
 
-class Blob(str):
-    """A text that stands for bytes which nobody looked into. They may hold numbers, so they count
-    under the rule `tensors` too.
-    """
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """Bytes of a file that are in no leaf and on no list."""
+
+    path: Path
+    offset: int
+    size: int
+    sha256: str
+    member: str = ""
+    """`member!` of a container, where it is not the file itself."""
 
 
-class Unreadable(Exception):
-    """The file is not what its format says, or more than a reader may take."""
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """Bytes that the rule leaves out."""
 
-
-def put(leaves: dict[str, Leaf], name: str, leaf: Leaf) -> None:
-    """Adds a leaf.
-
-    Raises:
-        Unreadable: there is one of that name, which would never be compared, or there are too many.
-    """
-    if name in leaves:
-        raise Unreadable(f"two values of one name: {name[:200]}")
-    if len(leaves) >= MAX_LEAVES:
-        raise Unreadable("more values than a reader may take")
-    leaves[name] = leaf
-
-
-def once(names: Iterable[str]) -> None:
-    """Raises Unreadable where a name comes twice: readers would find one of the two."""
-    found: set[str] = set()
-    for name in names:
-        if name in found:
-            raise Unreadable(f"two members of one name: {name[:200]}")
-        found.add(name)
-
-
-def columns(names: Sequence[str]) -> list[str]:
-    """A name for each column of a table, no two alike: where its own says too little, its place is
-    added.
-
-    What readers put behind a name, `[row]` and ` (nulls)`, no column's own name ends with.
-    """
-    count = Counter(names)
-    return [
-        f"{name} (column {place})"
-        if not name or count[name] > 1 or _LIKE_OURS.search(name)
-        else name
-        for place, name in enumerate(names)
-    ]
+    start: int
+    end: int
+    key: str
+    """Of the reader's LEFT_OUT."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +81,12 @@ class Content:
 
     format: str
     leaves: Mapping[str, Leaf]
+    rest: tuple[Piece, ...] = ()
+    left_out: tuple[Span, ...] = ()
+    readers: tuple[str, ...] = ()
+    """Which readers decided, with their version; the file's own first, then those of members."""
+    inner: Content | None = None
+    """What a compressed stream holds, under the names that it would have uncompressed."""
 
 
 @dataclass(kw_only=True)
@@ -95,191 +97,321 @@ class _Sum:
     count: int = 0
     beyond: int = 0
     leaves: int = 0
+    ignored: int = 0
     ulp: int | None = None
     abs: float | None = None
     rel: float | None = None
-    first: dict[str, Any] | None = None
+    places: list[dict[str, Any]] = field(default_factory=list)
     pairs: list[tuple[Any, Any]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    extra: list[str] = field(default_factory=list)
 
 
 def compare(
-    left: Content, right: Content, tolerance: Tolerance, *, only_numbers: bool = False
+    left: Content,
+    right: Content,
+    tolerance: Tolerance,
+    *,
+    only_numbers: bool = False,
+    treatments: Sequence[Treatment] = (),
 ) -> dict[str, Any]:
     """Compares two contents.
 
     Args:
         only_numbers: leave texts aside (rule `tensors`), but for bytes that may hold numbers.
+        treatments: rules for some of the leaves.
 
     Returns:
         `same` (bits of every leaf), `within` (the tolerance), and the details of
         FileVerdict.detail.
+
+    Raises:
+        Unreadable: the leaves agree and the rest does not, or there is nothing to compare.
     """
-    if left.format != right.format:
+    left, right = _aligned(left, right)
+    if _family(left) != _family(right):
         return {
             "same": False,
             "within": False,
             "format": left.format,
             "why": f"the other side is {right.format}",
         }
-    ours, theirs = _kept(left.leaves, only_numbers), _kept(right.leaves, only_numbers)
-    if only_numbers and not ours and not theirs:
-        raise Unreadable("there is no number in it to compare")
-    result = _Sum()
-    missing, extra = (
-        [name for name in ours if name not in theirs],
-        [name for name in theirs if name not in ours],
-    )
-    for name, leaf in ours.items():
-        if name in theirs:
-            _leaf(result, name, leaf, theirs[name], tolerance)
-    return _report(left.format, result, missing, extra, list(ours) != list(theirs))
+    comparison = _Comparison(tolerance, only_numbers, Treatments(treatments))
+    answer = comparison.run(left, right)
+    if answer["within"]:
+        _require_same_rest(left.rest, right.rest)
+    return answer
 
 
-def _kept(leaves: Mapping[str, Leaf], only_numbers: bool) -> Mapping[str, Leaf]:
-    if not only_numbers:
-        return leaves
-    return {
-        name: leaf
-        for name, leaf in leaves.items()
-        if isinstance(leaf, Blob) or not (leaf is None or isinstance(leaf, str))
-    }
+def _aligned(left: Content, right: Content) -> tuple[Content, Content]:
+    """Where only one of the two is compressed, what is in it."""
+    if left.inner and _family(left.inner) == _family(right):
+        return left.inner, right
+    if right.inner and _family(right.inner) == _family(left):
+        return left, right.inner
+    return left, right
 
 
-def _leaf(result: _Sum, name: str, left: Leaf, right: Leaf, tolerance: Tolerance) -> None:
-    if isinstance(left, Tensor) and isinstance(right, Tensor):
-        _tensor(result, name, left, right, tolerance)
-        return
-    result.total += 1
-    if type(left) is type(right) and left == right:
-        return
-    if _number(left) and _number(right):
-        _numbers(result, name, left, right, tolerance)
-        return
-    _differs(result, name, {"left": _short(left), "right": _short(right)}, 1, 1)
-    result.pairs.append((left, right))
+def _family(content: Content) -> str:
+    return content.format.removesuffix("-legacy")
 
 
-def _number(leaf: Leaf) -> bool:
-    return isinstance(leaf, int | float) and not isinstance(leaf, bool)
+class _Comparison:
+    """Goes through the leaves of both sides."""
 
+    def __init__(self, tolerance: Tolerance, only_numbers: bool, treatments: Treatments) -> None:
+        self._tolerance, self._only_numbers = tolerance, only_numbers
+        self._treatments, self._sum = treatments, _Sum()
 
-def _numbers(result: _Sum, name: str, left: Any, right: Any, tolerance: Tolerance) -> None:
-    import numpy as np
+    def run(self, left: Content, right: Content) -> dict[str, Any]:
+        ours, theirs = self._split(left.leaves, right.leaves)
+        if self._only_numbers and not any(map(self._counts_any, (ours, theirs))):
+            raise Unreadable("there is no number in it to compare")
+        for name, leaf in ours.items():
+            if name in theirs:
+                self._pair(name, leaf, theirs[name])
+            else:
+                self._one_sided(self._sum.missing, name, leaf)
+        for name, leaf in theirs.items():
+            if name not in ours:
+                self._one_sided(self._sum.extra, name, leaf)
+        return self._report(left, list(ours) != list(theirs))
 
-    if any(isinstance(number, int) and abs(number) >= 2**53 for number in (left, right)):
-        _differs(result, name, {"left": _short(left), "right": _short(right)}, 1, 1)
-        return
-    kind = "int64" if isinstance(left, int) and isinstance(right, int) else "float64"
-    ours, theirs = np.array(left, dtype=kind), np.array(right, dtype=kind)
-    single = Tensor(dtype=kind, shape=(), load=lambda: ours)
-    found = distance(single, Tensor(dtype=kind, shape=(), load=lambda: theirs), tolerance)
-    if found.count:
-        _add(result, name, found, {})
-        result.pairs.append((left, right))
+    def _split(
+        self, left: Mapping[str, Leaf], right: Mapping[str, Leaf]
+    ) -> tuple[Mapping[str, Leaf], Mapping[str, Leaf]]:
+        """Rows stay together where both sides have them and no rule looks into them."""
+        apart = bool(self._treatments)
+        ours = split(left, lambda name: apart or not isinstance(right.get(name), Rows))
+        theirs = split(right, lambda name: apart or not isinstance(left.get(name), Rows))
+        return ours, theirs
 
-
-def _tensor(result: _Sum, name: str, left: Tensor, right: Tensor, tolerance: Tolerance) -> None:
-    if (left.dtype, left.shape) != (right.dtype, right.shape):
-        size = max(_size(left.shape), _size(right.shape), 1)
-        result.total += size
-        _differs(
-            result,
-            name,
-            {
-                "left": f"{left.dtype}{list(left.shape)}",
-                "right": f"{right.dtype}{list(right.shape)}",
-            },
-            size,
-            size,
+    def _counts_any(self, leaves: Mapping[str, Leaf]) -> bool:
+        return any(
+            any(map(self._counts, leaf.values)) if isinstance(leaf, Rows) else self._counts(leaf)
+            for leaf in leaves.values()
         )
-        return
-    found = distance(left, right, tolerance)
-    result.total += found.total
-    if found.count:
-        _add(
-            result,
-            name,
-            found,
-            {
+
+    def _counts(self, leaf: Leaf) -> bool:
+        """Whether a leaf counts under this rule."""
+        return not (self._only_numbers and type(leaf) is str)
+
+    def _one_sided(self, names: list[str], name: str, leaf: Leaf) -> None:
+        if isinstance(leaf, Rows):
+            for one, value in leaf.items(base(name, leaf)):
+                self._one_sided(names, one, value)
+        elif self._counts(leaf) and not self._ignored(name):
+            names.append(name)
+
+    def _ignored(self, name: str) -> bool:
+        treatment = self._treatments.of(name) if self._treatments else None
+        ignored = treatment is not None and treatment.compare == "ignore"
+        self._sum.ignored += ignored
+        return ignored
+
+    def _within(self, name: str) -> Tolerance | None:
+        """The tolerance for a leaf; None where it is ignored."""
+        treatment = self._treatments.of(name) if self._treatments else None
+        if treatment is None:
+            return self._tolerance
+        if treatment.compare == "ignore":
+            self._sum.ignored += 1
+            return None
+        return treatment.tolerance if treatment.compare == "tolerance" else Tolerance()
+
+    def _pair(self, name: str, left: Leaf, right: Leaf) -> None:
+        if isinstance(left, Rows) and isinstance(right, Rows):
+            self._rows(base(name, left), left, right)
+            return
+        mine, yours = self._counts(left), self._counts(right)
+        if not mine and not yours:
+            return
+        tolerance = self._within(name)
+        if tolerance is None:
+            return
+        if mine and yours:
+            self._both(name, left, right, tolerance)
+        else:
+            (self._sum.missing if mine else self._sum.extra).append(name)
+
+    def _both(self, name: str, left: Leaf, right: Leaf, tolerance: Tolerance) -> None:
+        if isinstance(left, Tensor) and isinstance(right, Tensor):
+            self._tensor(name, left, right, tolerance)
+            return
+        self._sum.total += 1
+        if _exactly(left, right):
+            return
+        self._sum.pairs.append((left, right))
+        if _number(left) and _number(right) and (_spelled(left) or type(left) is type(right)):
+            found = scalar_distance(left, right, tolerance)
+            self._add(name, found, {}, tolerance)
+        else:
+            self._differs(name, {"left": _short(left), "right": _short(right)}, 1, 1)
+
+    def _rows(self, name: str, left: Rows, right: Rows) -> None:
+        ours, theirs = left.values, right.values
+        for place, (one, other) in enumerate(zip(ours, theirs, strict=False)):
+            if one is other or _exactly(one, other):
+                self._sum.total += self._counts(one)
+            else:
+                self._pair(left.name(name, place), one, other)
+        for rows, names in ((left, self._sum.missing), (right, self._sum.extra)):
+            for place in range(min(len(ours), len(theirs)), len(rows.values)):
+                self._one_sided(names, rows.name(name, place), rows.values[place])
+
+    def _tensor(self, name: str, left: Tensor, right: Tensor, tolerance: Tolerance) -> None:
+        if (left.dtype, left.shape) != (right.dtype, right.shape):
+            size = max(math.prod(left.shape), math.prod(right.shape), 1)
+            self._sum.total += size
+            self._differs(name, {"left": _short(left), "right": _short(right)}, size, size)
+            return
+        found = distance(left, right, tolerance)
+        self._sum.total += found.total
+        if found.count:
+            where = {
                 "index": _index(found.index or 0, left.shape),
                 "dtype": left.dtype,
                 "shape": list(left.shape),
-            },
+            }
+            self._add(name, found, where, tolerance)
+
+    def _add(self, name: str, found: Distance, where: dict[str, Any], tolerance: Tolerance) -> None:
+        """Without a tolerance other bits differ, be it only the sign of a zero."""
+        far = {key: getattr(found, key) for key in ("ulp", "abs", "rel")}
+        place = {
+            **where,
+            "left": _short(found.left),
+            "right": _short(found.right),
+            "count": found.count,
+            **far,
+        }
+        beyond = found.beyond if tolerance != Tolerance() else found.count
+        self._differs(name, place, found.count, beyond)
+        for measure, value in far.items():
+            before = getattr(self._sum, measure)
+            if value is not None:
+                setattr(self._sum, measure, value if before is None else max(before, value))
+
+    def _differs(self, name: str, place: dict[str, Any], count: int, beyond: int) -> None:
+        self._sum.count += count
+        self._sum.beyond += beyond
+        self._sum.leaves += 1
+        if len(self._sum.places) < _SHOWN:
+            self._sum.places.append({"name": name, **place})
+
+    def _report(self, left: Content, reordered: bool) -> dict[str, Any]:
+        """The details; absent keys are absent facts."""
+        found, places = self._sum, self._sum.places
+        whole = not found.missing and not found.extra
+        detail: dict[str, Any] = {
+            "same": whole and found.count == 0,
+            "within": whole and found.beyond == 0,
+            "format": left.format,
+            "reader": ", ".join(left.readers) or None,
+            "first": places[0] if places else None,
+            "ulp": found.ulp,
+            "abs": found.abs,
+            "rel": found.rel,
+            "count": found.count,
+            "total": found.total,
+            "leaves_that_differ": found.leaves,
+        }
+        if len(places) > 1:
+            detail["differences"] = places
+        if not whole:
+            detail |= {"missing": found.missing[:_SHOWN], "extra": found.extra[:_SHOWN]}
+        return detail | self._treated() | self._looks(whole, reordered)
+
+    def _treated(self) -> dict[str, Any]:
+        if not self._treatments:
+            return {}
+        unused = self._treatments.unused
+        return {"ignored_leaves": self._sum.ignored} | (
+            {"unused_patterns": unused} if unused else {}
         )
 
-
-def _add(result: _Sum, name: str, found: Distance, where: dict[str, Any]) -> None:
-    place = {
-        **where,
-        "left": found.left,
-        "right": found.right,
-        "count": found.count,
-        "ulp": found.ulp,
-        "abs": found.abs,
-        "rel": found.rel,
-    }
-    _differs(result, name, place, found.count, found.beyond)
-    for key in ("ulp", "abs", "rel"):
-        value, before = getattr(found, key), getattr(result, key)
-        if value is not None:
-            setattr(result, key, value if before is None else max(before, value))
+    def _looks(self, whole: bool, reordered: bool) -> dict[str, str]:
+        if self._sum.count == 0:
+            return {"looks_like": "the order of keys"} if whole and reordered else {}
+        pairs = self._sum.pairs
+        looks_like = looks.of_pairs(pairs, everything=len(pairs) == self._sum.count)
+        return {"looks_like": looks_like} if looks_like else {}
 
 
-def _differs(result: _Sum, name: str, place: dict[str, Any], count: int, beyond: int) -> None:
-    result.count += count
-    result.beyond += beyond
-    result.leaves += 1
-    if result.first is None:
-        result.first = {"name": name, **place}
+def _exactly(left: Any, right: Any) -> bool:
+    """The same type and value; of floats the same bits."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, float):
+        return struct.pack("<d", left) == struct.pack("<d", right)
+    return bool(left == right)
 
 
-def _report(
-    kind: str, result: _Sum, missing: list[str], extra: list[str], reordered: bool
-) -> dict[str, Any]:
-    """The details; absent keys are absent facts."""
-    whole = not missing and not extra
-    detail: dict[str, Any] = {
-        "same": whole and result.count == 0,
-        "within": whole and result.beyond == 0,
-        "format": kind,
-        "first": result.first,
-        "ulp": result.ulp,
-        "abs": result.abs,
-        "rel": result.rel,
-        "count": result.count,
-        "total": result.total,
-        "leaves_that_differ": result.leaves,
-    }
-    if missing or extra:
-        detail |= {"missing": missing[:20], "extra": extra[:20]}
-    looks = _looks(result.pairs, whole, reordered, result.count)
-    return detail | ({"looks_like": looks} if looks else {})
+def _number(leaf: Any) -> bool:
+    return isinstance(leaf, int | float | Decimal) and not isinstance(leaf, bool)
 
 
-def _looks(pairs: list[tuple[Any, Any]], whole: bool, reordered: bool, count: int) -> str | None:
-    """What a difference between texts or single numbers looks like: order, time, path, address,
-    identifier.
-    """
-    if count == 0:
-        return "the order of keys" if whole and reordered else None
-    if (
-        len(pairs) > 1
-        and len(pairs) == count
-        and Counter(map(repr, (a for a, _ in pairs))) == Counter(map(repr, (b for _, b in pairs)))
-    ):
-        return "the order of items"
-    texts = [(str(left), str(right)) for left, right in pairs[:100]]
-    for name, pattern in _LOOKS:
-        if texts and all(pattern.search(left) and pattern.search(right) for left, right in texts):
-            return name
-    return None
+def _spelled(leaf: Any) -> bool:
+    """Whether it is a number of a text format, where all numbers are of one type."""
+    return isinstance(leaf, Int | Real | Decimal)
 
 
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size
+def scalar_distance(left: Any, right: Any, tolerance: Tolerance) -> Distance:
+    """How two numbers differ that are not the same; exact, also beyond what a double holds."""
+    found = Distance(total=1, count=1, left=left, right=right)
+    gap, size = _gap(left, right), _exact(left)
+    if gap is not None and size is not None:
+        found.abs = _float(gap)
+        found.rel = _float(gap / abs(size)) if size else None
+    whole = isinstance(left, int) and isinstance(right, int)
+    if not whole and all(isinstance(n, float) or _is_double(n) for n in (left, right)):
+        found.ulp = _ulps(float(left), float(right))
+    found.beyond = not _passes(found, gap, size, tolerance)
+    return found
+
+
+def _passes(
+    found: Distance, gap: Fraction | None, size: Fraction | None, tolerance: Tolerance
+) -> bool:
+    if gap is None or size is None or tolerance == Tolerance():
+        return False
+    near = gap <= Fraction(tolerance.atol) + Fraction(tolerance.rtol) * abs(size)
+    return near or (found.ulp is not None and found.ulp <= tolerance.ulp)
+
+
+def _is_double(number: Any) -> bool:
+    return isinstance(number, int) and abs(number) <= 1 << 53
+
+
+def _exact(number: Any) -> Fraction | None:
+    """The value; None for what is not finite, or too long to be written out."""
+    if isinstance(number, Decimal):
+        far = not number.is_finite() or abs(number.adjusted()) > _LARGEST_EXPONENT
+        return None if far else Fraction(number)
+    return Fraction(number) if isinstance(number, int) or math.isfinite(number) else None
+
+
+def _gap(left: Any, right: Any) -> Fraction | None:
+    one, other = _exact(left), _exact(right)
+    return None if one is None or other is None else abs(one - other)
+
+
+def _float(number: Fraction) -> float | None:
+    try:
+        return float(number)
+    except OverflowError:
+        return None
+
+
+def _ulps(left: float, right: float) -> int | None:
+    if not (math.isfinite(left) and math.isfinite(right)):
+        return None
+    places = (struct.unpack("<q", struct.pack("<d", abs(number)))[0] for number in (left, right))
+    one, other = (
+        place if math.copysign(1, number) > 0 else -place
+        for place, number in zip(places, (left, right), strict=True)
+    )
+    return int(abs(one - other))
 
 
 def _index(flat: int, shape: tuple[int, ...]) -> list[int]:
@@ -291,10 +423,94 @@ def _index(flat: int, shape: tuple[int, ...]) -> list[int]:
 
 
 def _short(value: Any) -> Any:
+    """A leaf as JSON can say it."""
     if isinstance(value, Tensor):
         return f"{value.dtype}{list(value.shape)}"
-    if isinstance(value, float) and not (value == value and abs(value) != float("inf")):
-        return repr(value)
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63:
+    if isinstance(value, Decimal):
         return str(value)[:200]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else repr(float(value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value) if abs(value) < 2**63 else _digits(value)
     return value[:200] if isinstance(value, str) else value
+
+
+def _digits(value: int) -> str:
+    return str(value)[:200] if value.bit_length() < 10_000 else f"about 2**{value.bit_length()}"
+
+
+def _require_same_rest(ours: Sequence[Piece], theirs: Sequence[Piece]) -> None:
+    """Raises Unreadable, with the offset, where two rests differ."""
+    if [(one.member, one.sha256) for one in ours] == [(one.member, one.sha256) for one in theirs]:
+        return
+    for one, other in _pairs_of(ours, theirs):
+        if one is None or other is None or (one.member, one.sha256) != (other.member, other.sha256):
+            raise Unreadable(
+                "the values agree, but bytes that no reader accounts for do not: "
+                f"{_where('first', one, other)}, {_where('second', other, one)}"
+            )
+
+
+def _pairs_of(
+    ours: Sequence[Piece], theirs: Sequence[Piece]
+) -> Iterator[tuple[Piece | None, Piece | None]]:
+    for place in range(max(len(ours), len(theirs))):
+        yield (
+            ours[place] if place < len(ours) else None,
+            theirs[place] if place < len(theirs) else None,
+        )
+
+
+def _where(side: str, piece: Piece | None, other: Piece | None) -> str:
+    if piece is None:
+        return f"none in the {side}"
+    offset = piece.offset + (_first_difference(piece, other) if other else 0)
+    return f"offset {offset:,}{f' of {piece.member[:-1]}' if piece.member else ''} in the {side}"
+
+
+def _first_difference(one: Piece, other: Piece) -> int:
+    with one.path.open("rb") as ours, other.path.open("rb") as theirs:
+        ours.seek(one.offset)
+        theirs.seek(other.offset)
+        for start in range(0, min(one.size, other.size), _CHUNK):
+            size = min(_CHUNK, one.size - start, other.size - start)
+            mine, yours = ours.read(size), theirs.read(size)
+            if mine != yours:
+                return start + next(i for i in range(size) if mine[i] != yours[i])
+    return min(one.size, other.size)
+
+
+def values(content: Content, wanted: Callable[[str], bool], most: int) -> list[dict[str, Any]]:
+    """Leaves as JSON can say them: `name` and `value`, or `name`, `dtype`, `shape` and `values`.
+
+    Args:
+        wanted: asked by name.
+        most: how many numbers of one array are given; `cut` says that there are more.
+    """
+    found: list[dict[str, Any]] = []
+    for name, leaf in content.leaves.items():
+        found.extend(_told(name, leaf, wanted, most))
+    return found
+
+
+def _told(
+    name: str, leaf: Leaf, wanted: Callable[[str], bool], most: int
+) -> Iterable[dict[str, Any]]:
+    if isinstance(leaf, Rows):
+        for one, value in leaf.items(base(name, leaf)):
+            if wanted(one):
+                yield {"name": one, "value": _short(value)}
+    elif wanted(name) and isinstance(leaf, Tensor):
+        flat = leaf.load().reshape(-1)
+        told = {"name": name, "dtype": leaf.dtype, "shape": list(leaf.shape)}
+        numbers = [_short(value) if _json(value) else str(value) for value in flat[:most].tolist()]
+        yield told | {"values": numbers} | ({"cut": True} if flat.size > most else {})
+    elif wanted(name):
+        yield {"name": name, "value": _short(leaf)}
+
+
+def _json(value: Any) -> bool:
+    return isinstance(value, str | int | float | bool | None)
+
+
+__all__ = ["Blob", "Content", "Leaf", "Piece", "Scalar", "Span", "Treatment", "compare", "key"]

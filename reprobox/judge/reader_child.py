@@ -1,32 +1,101 @@
-"""The reader's process: limits first, then the files. Started by `look`, speaks JSON on stdin and
-stdout.
+"""The reader's process. Started by `reader.Reader`, speaks lines of JSON on stdin and stdout.
 
-Outputs are whatever the experiment wrote, so their readers get little memory, little time, small
-files and no descriptors to spare.
+Each request is answered in a process of its own that is forked from this one: limits first, then
+the files. So a pair that crashes or takes too long costs only itself, and nothing is imported
+twice. Outputs are whatever the experiment wrote, so their readers get little memory, little time,
+small files and no descriptors to spare.
+
+A request names what is wanted:
+
+    compare     two files: `left`, `right`, `name`, `only_numbers`, `tolerance`, `treatments`
+    leaves      one file: `path`, `name`, `patterns` of leaves, `most` numbers of one array
 """
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
+import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 _CHUNK = 1 << 16
+_SHARED = ("numpy", "h5py", "pyarrow", "pyarrow.parquet", "pyarrow.ipc", "PIL.Image", "sqlite3")
+"""What is imported here once a request has needed it, so that the next ones need not."""
 
 
 def main() -> None:
-    """Reads one request, writes one answer."""
-    request = json.load(sys.stdin)
-    _limit(request["limits"])
+    """Answers requests until there are no more."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints is no answer
+    _import("reprobox.judge.formats.registry")
+    for line in sys.stdin.buffer:
+        answer = _forked(json.loads(line))
+        for module in answer.pop("imported", []):
+            _import(module)
+        answers.write(json.dumps(answer).encode() + b"\n")
+        answers.flush()
+
+
+def _import(module: str) -> None:
     try:
-        answer = _bytes(Path(request["left"]), Path(request["right"])) | _compare(request)
-    except MemoryError:
-        answer = {"why": "the reader ran out of its memory limit"}
-    json.dump(answer, sys.stdout)
+        importlib.import_module(module)
+    except ImportError as error:
+        print(f"{module}: {error}", file=sys.stderr)  # noqa: T201
+
+
+def _forked(request: dict[str, Any]) -> dict[str, Any]:
+    """The answer of a process that is made for this request."""
+    known = set(sys.modules)
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reading)
+        _answer(request, writing, known)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        said = pipe.read()
+    _, status = os.waitpid(pid, 0)
+    if status == 0:
+        answer: dict[str, Any] = json.loads(said)
+        return answer
+    return {"why": _ended(status)}
+
+
+def _ended(status: int) -> str:
+    code = os.waitstatus_to_exitcode(status)
+    if -code in (signal.SIGALRM, signal.SIGXCPU, signal.SIGKILL):
+        return "the reader took longer than it may"
+    what = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    return f"the reader ended with {what}"
+
+
+def _answer(request: dict[str, Any], writing: int, known: set[str]) -> None:
+    """Answers one request and ends the process."""
+    code = 1
+    try:
+        _limit(request["limits"])
+        try:
+            answer = _WANTED[request["want"]](request)
+        except MemoryError:
+            answer = {"why": "the reader ran out of its memory limit"}
+        except RecursionError:
+            answer = {"why": "a file nested too deeply"}
+        answer["imported"] = [name for name in _SHARED if name in sys.modules and name not in known]
+        data = memoryview(json.dumps(answer).encode())
+        while data:
+            data = data[os.write(writing, data) :]
+        code = 0
+    except BaseException as error:
+        print(f"{type(error).__name__}: {error}"[:2000], file=sys.stderr)  # noqa: T201
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def _limit(limits: dict[str, int]) -> None:
@@ -38,9 +107,14 @@ def _limit(limits: dict[str, int]) -> None:
         _, hard = resource.getrlimit(kind)
         value = limits[name] if hard == resource.RLIM_INFINITY else min(limits[name], hard)
         resource.setrlimit(kind, (value, value))
-    signal.alarm(limits["wall"])  # nobody handles it, so it ends the process wherever it is
+    signal.alarm(limits["wall"])  # nothing handles it, so it ends the process wherever it is
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+
+def _compare(request: dict[str, Any]) -> dict[str, Any]:
+    left, right = Path(request["left"]), Path(request["right"])
+    return _bytes(left, right) | _contents(request)
 
 
 def _bytes(left: Path, right: Path) -> dict[str, Any]:
@@ -79,26 +153,67 @@ def _differing(one: bytes, other: bytes) -> tuple[int, int]:
     return size - len(bits.lstrip(b"\0")), size - bits.count(0)
 
 
-def _compare(request: dict[str, Any]) -> dict[str, Any]:
+def _contents(request: dict[str, Any]) -> dict[str, Any]:
     try:
-        from reprobox.judge import content, tensors
-        from reprobox.judge.formats import archives
+        from reprobox.judge import content, leaves, tensors
     except ImportError as error:
         return {"why": f"reading tensors needs NumPy: {error}"}
-    sides = []
+    sides: list[content.Content] = []
     try:
-        for side in ("left", "right"):
-            directory = Path(request["scratch"]) / side
-            directory.mkdir()
-            unpacker = archives.Unpacker(directory, request["limits"]["unpacked"])
-            sides.append(unpacker.read(Path(request[side]), request["name"]))
-        tolerance = tensors.Tolerance(**request["tolerance"])
-        return content.compare(sides[0], sides[1], tolerance, only_numbers=request["only_numbers"])
-    except content.Unreadable as error:
-        return {
-            "why": str(error),
-            "side": "left" if not sides else "right" if len(sides) == 1 else "both",
-        }
+        sides += (_read(request, request[side], side) for side in ("left", "right"))
+        return content.compare(
+            sides[0],
+            sides[1],
+            tensors.Tolerance(**request["tolerance"]),
+            only_numbers=request["only_numbers"],
+            treatments=[_treatment(one) for one in request.get("treatments", ())],
+        )
+    except leaves.Unreadable as error:
+        which = "left" if not sides else "right" if len(sides) == 1 else "both"
+        said = {"why": str(error), "side": which}
+        return said | ({"reader": ", ".join(sides[0].readers)} if sides else {})
+
+
+def _read(request: dict[str, Any], path: str, scratch: str) -> Any:
+    from reprobox.judge.formats import archives
+
+    directory = Path(request["scratch"]) / scratch
+    directory.mkdir()
+    unpacker = archives.Unpacker(directory, request["limits"]["unpacked"])
+    return unpacker.read(Path(path), request["name"])
+
+
+def _treatment(said: dict[str, Any]) -> Any:
+    from reprobox.judge import leaves, tensors
+
+    tolerance = {key: said[key] for key in ("ulp", "atol", "rtol") if key in said}
+    return leaves.Treatment(
+        pattern=said["pattern"],
+        compare=said.get("compare", "tolerance" if tolerance else "ignore"),
+        tolerance=tensors.Tolerance(**tolerance),
+    )
+
+
+def _leaves(request: dict[str, Any]) -> dict[str, Any]:
+    from reprobox.judge import content, leaves
+
+    try:
+        found = _read(request, request["path"], "one")
+        patterns = [leaves.selector(pattern).match for pattern in request["patterns"]]
+
+        def wanted(name: str) -> bool:
+            return not patterns or any(matches(name) for matches in patterns)
+
+        values = content.values(found, wanted, request["most"])
+        return {"format": found.format, "reader": ", ".join(found.readers), "leaves": values}
+    except leaves.Unreadable as error:
+        return {"why": str(error)}
+
+
+_WANTED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "compare": _compare,
+    "leaves": _leaves,
+}
 
 
 if __name__ == "__main__":

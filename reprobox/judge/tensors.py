@@ -38,7 +38,11 @@ class Tensor:
     shape: tuple[int, ...]
     load: Callable[[], Array]
     whole: bool = False
-    """Floats that stand for integers, as a column of a table does: between them there are no ulp."""
+    """Floats that stand for integers, as a column of a table does: there are no ulp between."""
+    memory: Any = None
+    """What it shares with other tensors that look into the same storage; None where that is not
+    known.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +173,8 @@ def _bits(array: Array) -> Array:
         if array.dtype.kind == "f"
         else None
     )
+    if array.dtype.kind == "b":
+        width = np.uint8  # two bytes that both mean true are not the same byte
     return np.ascontiguousarray(array).view(width) if width is not None else array
 
 
@@ -196,7 +202,7 @@ def _e4m3fn() -> Array:
 
 
 def _gap(left: Array, right: Array) -> Array:
-    """Distances, never 0 between integers that differ: beyond 2**53 neighbours are the same double."""
+    """Distances, never 0 between integers that differ: from 2**53 on neighbours are one double."""
     if left.dtype.kind in "iu":
         above, below = np.maximum(left, right), np.minimum(left, right)
         # Modulo 2**64 the difference of two 64-bit integers, signed or not, is exact.

@@ -87,6 +87,7 @@ class Dialogue:
         argv: Sequence[str | bytes | os.PathLike[str]],
         *,
         env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> None:
         """Starts the program. Raises FileNotFoundError when it does not exist."""
         self.argv = tuple(os.fsdecode(part) for part in argv)
@@ -95,6 +96,7 @@ class Dialogue:
             self._process = subprocess.Popen(
                 [os.fspath(part) for part in argv],
                 env=env,
+                cwd=cwd,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
@@ -107,6 +109,11 @@ class Dialogue:
         self.questions, self.answers = self._process.stdin, self._process.stdout
         self.room = fcntl.fcntl(self.questions, fcntl.F_GETPIPE_SZ)
         weakref.finalize(self, _end, self._process, (self.questions, self.answers), self._errors)
+
+    def error_text(self) -> str:
+        """What it wrote to stderr so far."""
+        self._errors.seek(0)
+        return self._errors.read().decode("utf-8", "replace").strip()
 
     def finish(self) -> Done:
         """Ends the conversation and waits for the program; `out` of the result is empty."""

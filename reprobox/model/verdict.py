@@ -127,6 +127,14 @@ class FileDetail:
     why: str | None = None
     side: str | None = None
     """Which side a reader could not read: `left`, `right` or `both`."""
+    reader: str | None = None
+    """Which readers decided, with their versions."""
+    differences: tuple[Place, ...] = ()
+    """The first few, where there is more than one."""
+    ignored_leaves: int | None = None
+    """Values that a rule below the file left aside."""
+    unused_patterns: tuple[str, ...] = ()
+    """Patterns of such rules that selected nothing."""
 
     def left_out(self) -> Iterable[str]:
         """Absent keys are absent facts; `missing` and `extra` come together."""

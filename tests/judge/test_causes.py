@@ -9,11 +9,11 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+from looking import look
 from torch_python import under
 
 from reprobox.judge import causes as causes_
 from reprobox.judge.causes import Run, causes
-from reprobox.judge.reader import look
 from reprobox.model.spec import OutputRule
 from reprobox.model.verdict import Cause, FileVerdict, TrailComparison
 from reprobox.runtime import profiles

@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from looking import look
 from torch_python import torch_python
 
 from reprobox.judge.content import Unreadable, compare
 from reprobox.judge.formats.archives import Unpacker
-from reprobox.judge.reader import look
 from reprobox.judge.tensors import Tolerance
 from reprobox.kit import proc
 from reprobox.model.spec import OutputRule

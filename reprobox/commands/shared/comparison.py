@@ -30,11 +30,10 @@ from reprobox.model.verdict import (
 
 if TYPE_CHECKING:
     from reprobox.judge.causes import Run
+    from reprobox.judge.reader import Reader
 
-_LOOK_AT = 50
-"""So many files of different bytes are looked into; each costs a process of its own. The rest are
-told as different.
-"""
+_LOOK_AT = 1000
+"""So many files of different bytes are looked into; the rest are shown as different only."""
 
 
 def compare(context: Context, left_id: str, right_id: str, *, trails: bool = False) -> Verdict:
@@ -47,7 +46,15 @@ def compare(context: Context, left_id: str, right_id: str, *, trails: bool = Fal
         RunBusy: a run has no record yet.
         StoreDamaged: a record or a manifest is not what was written.
     """
-    left, right = (_side(context, run_id) for run_id in (left_id, right_id))
+    from reprobox.judge.reader import Reader
+
+    with Reader() as reader:
+        return _compare(context, reader, (left_id, right_id), trails=trails)
+
+
+def _compare(context: Context, reader: Reader, ids: tuple[str, str], *, trails: bool) -> Verdict:
+    left_id, right_id = ids
+    left, right = (_side(context, run_id) for run_id in ids)
 
     @contextmanager
     def open_pair(one: OutputFile, other: OutputFile) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
@@ -58,7 +65,7 @@ def compare(context: Context, left_id: str, right_id: str, *, trails: bool = Fal
             yield ours, theirs
 
     def look(one: OutputFile, other: OutputFile, rule: OutputRule) -> FileVerdict:
-        return _look(context, left_id, right_id, one, other, rule)
+        return _look(context, reader, ids, (one, other), rule)
 
     def links(one: OutputFile, other: OutputFile) -> tuple[str, str]:
         ours, theirs = _path(context, left_id, one.path), _path(context, right_id, other.path)
@@ -71,7 +78,7 @@ def compare(context: Context, left_id: str, right_id: str, *, trails: bool = Fal
     found = replace(found, notes=(*found.notes, *told))
     if found.result is Class.IDENTICAL and not trails:
         return found
-    return _explained(context, left, right, found)
+    return _explained(context, reader, left, right, found)
 
 
 def _outside(left: Record, right: Record) -> tuple[str, ...]:
@@ -92,20 +99,25 @@ def _snapshots(left: Record, right: Record) -> tuple[str, ...]:
 
 def _look(
     context: Context,
-    left_id: str,
-    right_id: str,
-    one: OutputFile,
-    other: OutputFile,
+    reader: Reader,
+    ids: tuple[str, str],
+    pair: tuple[OutputFile, OutputFile],
     rule: OutputRule,
 ) -> FileVerdict:
-    from reprobox.judge import reader
-
-    ours, theirs = _path(context, left_id, one.path), _path(context, right_id, other.path)
+    (one, other), (ours, theirs) = pair, (_path(context, *side) for side in _sides(ids, pair))
     return reader.look(ours, theirs, rule, path=one.path, ours=one.sha256, theirs=other.sha256)
 
 
+def _sides(ids: tuple[str, str], pair: tuple[OutputFile, OutputFile]) -> Iterator[tuple[str, str]]:
+    return ((run_id, file.path) for run_id, file in zip(ids, pair, strict=True))
+
+
 def _explained(
-    context: Context, left: output_files.Side, right: output_files.Side, found: Verdict
+    context: Context,
+    reader: Reader,
+    left: output_files.Side,
+    right: output_files.Side,
+    found: Verdict,
 ) -> Verdict:
     """The verdict with what the formats say of different files, the first step of the trails that
     differs, and ranked causes.
@@ -113,7 +125,7 @@ def _explained(
     from reprobox.judge import causes as causes_
     from reprobox.runtime import profiles
 
-    detailed = _detailed(context, left, right, found.files)
+    detailed = _detailed(context, reader, left, right, found.files)
     trails, notes = _trails(context, found)
     found = replace(found, files=detailed, trail=trails, notes=(*found.notes, *notes))
     if not _differs(found):
@@ -152,6 +164,7 @@ def _trails(context: Context, found: Verdict) -> tuple[TrailComparison | None, t
 
 def _detailed(
     context: Context,
+    reader: Reader,
     left: output_files.Side,
     right: output_files.Side,
     found: tuple[FileVerdict, ...],
@@ -168,9 +181,8 @@ def _detailed(
             and pair[0].kind == pair[1].kind == "file"
         ):
             budget -= 1
-            seen = _look(
-                context, left.record.id, right.record.id, pair[0], pair[1], OutputRule(pattern="*")
-            )
+            ids = (left.record.id, right.record.id)
+            seen = _look(context, reader, ids, (pair[0], pair[1]), OutputRule(pattern="*"))
             detailed.append(replace(file, detail=_joined(seen.detail, file.detail)))
         else:
             detailed.append(file)

@@ -1,70 +1,24 @@
-"""Containers by what is in them: gzip, bzip2, xz and zlib by their payload, tar and zip by their
-members, one within another.
+"""Containers by what is in them, one within another.
 
-Times, owners, permissions, compression and order of the members are left out: they are why such
-files differ although the content agrees. A member that is no file (a link, a directory) is a leaf
-that says what it is.
+A container's reader hands over each member, as a file or as a text that says what the member is
+instead (a link, a directory); its leaves get the name `member!leaf`.
 """
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import hashlib
 import itertools
-import json
-import lzma
-import stat
-import tarfile
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Protocol
 
-from reprobox.judge.content import Blob, Content, Leaf, Unreadable, put
-from reprobox.judge.formats import registry
+from reprobox.judge.accounting import File
+from reprobox.judge.content import Content, Piece
+from reprobox.judge.leaves import Blob, Leaf, Unreadable, put, quoted
 
 _CHUNK = 1 << 20
-_LINK = 1 << 16
 _DEPTH = 3
-_KINDS = {tarfile.DIRTYPE: "directory", tarfile.FIFOTYPE: "fifo"}
-_FAULTS = (
-    OSError,
-    EOFError,
-    zlib.error,
-    lzma.LZMAError,
-    tarfile.TarError,
-    zipfile.BadZipFile,
-    RuntimeError,
-    NotImplementedError,
-)
-
-
-class _Zlib:
-    """A zlib stream (joblib's compression) as something that is read piece by piece."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._expand = file, zlib.decompressobj()
-
-    def read(self, size: int) -> bytes:
-        """At most that many bytes; nothing at the end. Raises EOFError where the stream is cut off."""
-        while not self._expand.eof:
-            packed = self._expand.unconsumed_tail or self._file.read(_CHUNK)
-            if found := self._expand.decompress(packed, size):
-                return found
-            if not packed:
-                raise EOFError("a zlib stream that is cut off")
-        return b""
-
-
-_STREAMS: dict[str, tuple[str, Callable[[IO[bytes]], Any]]] = {
-    "gzip": (".gz", lambda file: gzip.GzipFile(fileobj=file)),
-    "bzip2": (".bz2", bz2.BZ2File),
-    "xz": (".xz", lzma.LZMAFile),
-    "zlib": (".z", _Zlib),
-}
-"""Compressed streams of one payload: the ending that a name loses, and what reads them."""
 
 
 class Unpacker:
@@ -72,111 +26,112 @@ class Unpacker:
     under numbered names.
 
     Args:
-        directory: an empty directory; whoever made it removes it.
+        directory: an empty directory; the caller removes it.
         limit: bytes that everything together may unpack to.
         members: how many one container may have.
     """
 
     def __init__(self, directory: Path, limit: int, members: int = 100_000) -> None:
-        self._directory, self._left, self._most = directory, limit, members
+        self._directory, self._left, self.most = directory, limit, members
         self._names = itertools.count()
 
     def read(self, path: Path, name: str, depth: int = 0) -> Content:
-        """The content; members are prefixed `member!`. Raises Unreadable."""
-        kind = registry.kind_of(path, name)
-        if kind not in ("tar", "zip", *_STREAMS):
-            return registry.read(path, kind, self._left)
-        if depth >= _DEPTH:
+        """The content; leaves of members are prefixed `member!`. Raises Unreadable."""
+        from reprobox.judge.formats import registry
+
+        return registry.read(File(path=path, name=name, inside=self, depth=depth))
+
+    def left(self) -> int:
+        """Bytes that may still be unpacked."""
+        return self._left
+
+    def take(self, size: int) -> None:
+        """Counts unpacked bytes. Raises Unreadable where they are too many."""
+        self._left -= size
+        if self._left < 0:
+            raise Unreadable("a container that unpacks to more than a reader may take")
+
+    def file(self) -> Path:
+        """A new, empty place to unpack to."""
+        return self._directory / str(next(self._names))
+
+
+class Chunks(Protocol):
+    """Something that is read piece by piece."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most that many bytes; nothing at the end."""
+        ...
+
+
+def keep(file: File, stream: IO[bytes] | Chunks) -> Path:
+    """Unpacks a stream to a file. Raises Unreadable where it is too much."""
+    target = file.inside.file()
+    with target.open("wb") as out:
+        while chunk := stream.read(_CHUNK):
+            file.inside.take(len(chunk))
+            out.write(chunk)
+    return target
+
+
+def keep_all(file: File, chunks: Iterable[bytes]) -> Path:
+    """The same for pieces that come by themselves."""
+    target = file.inside.file()
+    with target.open("wb") as out:
+        for chunk in chunks:
+            file.inside.take(len(chunk))
+            out.write(chunk)
+    return target
+
+
+class Members:
+    """Collects the leaves and rests of a container's members."""
+
+    def __init__(self, file: File) -> None:
+        if file.depth >= _DEPTH:
             raise Unreadable("containers within containers within containers")
-        leaves: dict[str, Leaf] = {}
-        try:
-            for count, (member, inner) in enumerate(self._members(path, name, kind)):
-                if count >= self._most:
-                    raise Unreadable(f"a {kind} file of more members than a reader may take")
-                for leaf, value in self._member(member, inner, depth).items():
-                    put(leaves, leaf, value)
-        except _FAULTS as error:
-            raise Unreadable(f"a damaged {kind} file: {error}") from error
-        return Content(
-            format=kind, leaves=leaves if kind in _STREAMS else dict(sorted(leaves.items()))
-        )
+        self._file = file
+        self._found: dict[str, Leaf] = {}
+        self._rest: list[Piece] = []
+        self._readers: list[str] = []
+        self._count = 0
 
-    def _member(self, member: str, inner: Path | str, depth: int) -> dict[str, Leaf]:
-        """The leaves of a member; every member has `member!`, so that two of one name are noticed."""
-        prefix = f"{json.dumps(member) if '!' in member or member.startswith(chr(34)) else member}!"
+    def add(self, member: str, inner: Path | str) -> None:
+        """Adds a member: where its bytes are, or what it is instead of a file.
+
+        Every member has a leaf `member!`, so that two of one name are noticed.
+        """
+        self._count += 1
+        if self._count > getattr(self._file.inside, "most", self._count):
+            raise Unreadable("a container of more members than a reader may take")
+        prefix = f"{quoted(member) if '!' in member or member.startswith(chr(34)) else member}!"
         if isinstance(inner, str):
-            return {prefix: inner}
+            put(self._found, prefix, inner)
+            return
         try:
-            content = self.read(inner, member, depth + 1)
+            content = self._file.inside.read(inner, member, self._file.depth + 1)
         except Unreadable:
-            with inner.open("rb") as file:
-                return {
-                    prefix: Blob(
-                        f"{hashlib.file_digest(file, 'sha256').hexdigest()} "
-                        f"({inner.stat().st_size} bytes)"
-                    )
-                }
-        return {prefix: content.format} | {
-            f"{prefix}{name}": leaf for name, leaf in content.leaves.items()
-        }
+            put(self._found, prefix, Blob(_digest(inner)))
+            return
+        put(self._found, prefix, content.format)
+        for name, leaf in content.leaves.items():
+            put(self._found, f"{prefix}{name}", leaf)
+        self._rest += [replace(one, member=f"{prefix}{one.member}") for one in content.rest]
+        self._readers += [one for one in content.readers if one not in self._readers]
 
-    def _members(self, path: Path, name: str, kind: str) -> Iterator[tuple[str, Path | str]]:
-        """Each member's name, and its bytes or what it is instead of a file."""
-        if kind in _STREAMS:
-            ending, opened = _STREAMS[kind]
-            with path.open("rb") as file:
-                yield Path(name).name.removesuffix(ending), self._keep(opened(file))
-        elif kind == "tar":
-            with tarfile.open(path) as tar:
-                for info in tar:
-                    yield info.name, self._in_tar(tar, info)
-                _require_end(path, tar.offset)
-        else:
-            with zipfile.ZipFile(path) as archive:
-                for member in archive.infolist():
-                    yield member.filename, self._in_zip(archive, member)
+    def say(self, name: str, leaf: Leaf) -> None:
+        """Adds a leaf of the container itself."""
+        put(self._found, name, leaf)
 
-    def _in_tar(self, tar: tarfile.TarFile, info: tarfile.TarInfo) -> Path | str:
-        if info.issym():
-            return f"link to {info.linkname}"
-        if info.islnk():
-            return f"hard link to {info.linkname}"
-        stream = tar.extractfile(info)
-        if stream is None:
-            return _KINDS.get(info.type) or f"device {info.type!r} {info.devmajor}:{info.devminor}"
-        return self._keep(stream)
-
-    def _in_zip(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Path | str:
-        if member.is_dir():
-            return "directory"
-        with archive.open(member) as stream:
-            if stat.S_ISLNK(member.external_attr >> 16):
-                return f"link to {stream.read(_LINK).decode('utf-8', 'surrogateescape')}"
-            return self._keep(stream)
-
-    def _keep(self, stream: IO[bytes] | _Zlib) -> Path:
-        target = self._directory / str(next(self._names))
-        with target.open("wb") as file:
-            while chunk := stream.read(_CHUNK):
-                self._left -= len(chunk)
-                if self._left < 0:
-                    raise Unreadable("a container that unpacks to more than a reader may take")
-                file.write(chunk)
-        return target
+    def content(self, format_: str, *, ordered: bool = False) -> Content:
+        """What the container says. Its members are sorted, unless their order is said to count."""
+        leaves: Mapping[str, Leaf] = self._found if ordered else dict(sorted(self._found.items()))
+        own = self._file.content(format_, leaves)
+        rest = self._rest if ordered else sorted(self._rest, key=lambda one: one.member)
+        return replace(own, rest=(*own.rest, *rest), readers=tuple(self._readers))
 
 
-def _require_end(path: Path, offset: int) -> None:
-    """Python's tarfile ends at a damaged header as it does at the end. Raises Unreadable where
-    there is more, or no end.
-    """
+def _digest(path: Path) -> str:
     with path.open("rb") as file:
-        file.seek(offset)
-        chunk = file.read(_CHUNK)
-        if len(chunk) < tarfile.BLOCKSIZE:
-            raise Unreadable("a tar file that is cut off")
-        while chunk:
-            if chunk.strip(b"\0"):
-                raise Unreadable(
-                    f"a tar file with something behind its end, or a damaged member at {offset}"
-                )
-            chunk = file.read(_CHUNK)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return f"{digest} ({path.stat().st_size} bytes)"

@@ -3,126 +3,138 @@
 A file of HDF5 can point at other files (links, raw data elsewhere, virtual datasets) and name
 filters that are loaded as code. Nothing outside the file is followed: a link is compared as the
 text that it is, and data that lie elsewhere make the file one that is not read. Plugins are
-switched off in the environment of the reader's process (`look`), before the library is there.
+switched off in the environment of the reader's process, before the library is there.
 """
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator
-from pathlib import Path
+import math
 from typing import Any
 
 import numpy as np
 
-from reprobox.judge.content import MAX_LEAVES, Content, Leaf, Unreadable
+from reprobox.judge.accounting import File
+from reprobox.judge.content import Content
 from reprobox.judge.formats import arrays
+from reprobox.judge.formats.format import Format, Head, library
+from reprobox.judge.leaves import Blob, Leaf, Rows, Unreadable, put, put_rows, segment
 from reprobox.judge.tensors import Array, Tensor
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 _DEPTH = 100
 _FAULTS = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError)
+LEFT_OUT = {
+    "layout": "chunks, filters, byte order, fill values, maximal shapes; order, times, addresses "
+    "comments and unused space of objects",
+}
 
 
-def is_hdf5(head: bytes) -> bool:
-    """Whether a file's first bytes are HDF5's, also behind a block of 512 bytes of the user's
-    (MATLAB writes one).
+def _read(file: File) -> Content:
+    """Leaves: `path` of a dataset, `path@name` of an attribute, `path.field` of a compound type;
+    `path<type>` where the type says more than the values, `path<shape>` of texts.
     """
-    return head.startswith(MAGIC) or head[512:520] == MAGIC
-
-
-def read_hdf5(path: Path, limit: int) -> Content:
-    """Leaves: `path` of a dataset, `path@name` of an attribute, `path.field` of a compound type.
-
-    They are sorted; chunks, compression, times and the order of creation are no content.
-
-    Args:
-        limit: bytes that all datasets together may have.
-
-    Raises:
-        Unreadable: h5py is not installed or cannot read the file, or its data lie in other files.
-    """
-    try:
-        h5py = importlib.import_module("h5py")
-    except ImportError as error:
-        raise Unreadable(
-            "HDF5 is read through h5py, which is not installed (pip install 'reprobox[hdf5]')"
-        ) from error
+    h5py = library("h5py", "HDF5", "hdf5")
     try:
         # It stays open: arrays are read when they are compared, one at a time.
-        file = h5py.File(path, "r", locking=False)
-        walk = _Walk(h5py, file, limit)
-        leaves: dict[str, Leaf] = {}
-        for name, leaf in walk.group("", file, 0):
-            leaves[_unused(leaves, name)] = leaf
-            if len(leaves) > MAX_LEAVES:
-                raise Unreadable("more values than a reader may take")
+        opened = h5py.File(file.path, "r", locking=False)
+        _Walk(h5py, opened, file).group("", opened, 0)
     except _FAULTS as error:
         raise Unreadable(f"not a readable HDF5 file: {error}") from error
-    return Content(format="hdf5", leaves=leaves)
+    start, end = _extent(bytes(file.data[: 1024 + 64]))
+    file.leave_out("layout", start, min(end, file.size))
+    return file.content("hdf5", file.leaves)
+
+
+def _extent(head: bytes) -> tuple[int, int]:
+    """Where the library's part begins, behind a block of the user's, and where it ends: base and
+    end of file address of the superblock (HDF5 file format specification, section II.A).
+    """
+    start = 0 if head.startswith(MAGIC) else 512
+    version, sizes = head[start + 8], start + (13 if head[start + 8] < 2 else 9)
+    width = head[sizes]
+    base = start + (24 if version == 0 else 28 if version == 1 else 12)
+    places = [
+        int.from_bytes(head[base + n * width : base + (n + 1) * width], "little") for n in (0, 2)
+    ]
+    return start, places[0] + places[1] if places[0] != start or version < 2 else places[1]
 
 
 class _Walk:
     """Goes through one open file; each object once, because hard links may make a circle."""
 
-    def __init__(self, h5py: Any, file: Any, limit: int) -> None:
-        self._h5py, self._file, self._left = h5py, file, limit
+    def __init__(self, h5py: Any, opened: Any, file: File) -> None:
+        self._h5py, self._opened, self._file = h5py, opened, file
         self._seen: dict[Any, str] = {}
 
-    def group(self, path: str, group: Any, depth: int) -> Iterator[tuple[str, Leaf]]:
+    def _put(self, name: str, leaf: Leaf) -> None:
+        put(self._file.leaves, name, leaf)
+
+    def group(self, path: str, group: Any, depth: int) -> None:
         """Everything below a group."""
         if depth > _DEPTH:
             raise Unreadable("an HDF5 file with groups within groups without end")
         self._seen[self._address(group)] = path or "/"
-        yield from self._attributes(path or "/", group)
+        self._about(path or "/", group)
         if not len(group):
-            yield f"{path or '/'} (group)", "empty"
+            self._put(f"{path or '/'} (group)", "empty")
         for name in sorted(group.keys()):
-            yield from self._link(f"{path}/{name}", group, name, depth)
+            self._link(f"{path}/{_segment(name)}", group, name, depth)
 
-    def _link(self, path: str, group: Any, name: str, depth: int) -> Iterator[tuple[str, Leaf]]:
+    def _about(self, path: str, thing: Any) -> None:
+        for name in sorted(thing.attrs.keys()):
+            held = thing.attrs.get_id(name)
+            self._file.inside.take(math.prod(held.shape or (1,)) * held.dtype.itemsize)
+            where = f"{path}@{_segment(name)}"
+            value = thing.attrs[name]
+            self._type(where, held.get_type(), held.dtype)
+            if isinstance(value, self._h5py.Empty):
+                self._put(where, "empty")
+            else:
+                self._values(where, _array(value, held.dtype))
+
+    def _link(self, path: str, group: Any, name: str, depth: int) -> None:
         link = group.get(name, getlink=True)
         if isinstance(link, self._h5py.ExternalLink):
-            yield path, f"link to {link.path} in {link.filename}"
+            self._put(path, f"link to {link.path} in {link.filename}")
         elif isinstance(link, self._h5py.SoftLink):
-            yield path, f"link to {link.path}"
+            self._put(path, f"link to {link.path}")
         else:
-            yield from self._object(path, group[name], depth)
+            self._object(path, group[name], depth)
 
-    def _object(self, path: str, thing: Any, depth: int) -> Iterator[tuple[str, Leaf]]:
+    def _object(self, path: str, thing: Any, depth: int) -> None:
         before = self._seen.setdefault(self._address(thing), path)
         if before != path:
-            yield path, f"the same object as {before}"
+            self._put(path, f"the same object as {before}")
         elif isinstance(thing, self._h5py.Group):
-            yield from self.group(path, thing, depth + 1)
+            self.group(path, thing, depth + 1)
         elif isinstance(thing, self._h5py.Dataset):
-            yield from self._attributes(path, thing)
-            yield from self._dataset(path, thing)
+            self._about(path, thing)
+            self._dataset(path, thing)
         else:
-            yield path, f"type {thing.dtype}"
+            self._about(path, thing)
+            self._put(path, f"type {_type_text(self._h5py, thing.id)}")
 
     def _address(self, thing: Any) -> Any:
         return self._h5py.h5o.get_info(thing.id).addr
 
-    def _attributes(self, path: str, thing: Any) -> Iterator[tuple[str, Leaf]]:
-        for name in sorted(thing.attrs.keys()):
-            held = thing.attrs.get_id(name)
-            self._take(int(np.prod(held.shape or (1,), dtype=object)) * held.dtype.itemsize)
-            value = thing.attrs[name]
-            if isinstance(value, self._h5py.Empty):
-                yield f"{path}@{name}", f"empty {value.dtype}"
-            else:
-                yield from self._values(f"{path}@{name}", _array(value, held.dtype))
+    def _type(self, path: str, kind: Any, dtype: Any) -> None:
+        """Says the type where NumPy's does not say all of it: enumerations, texts, lists, named
+        types.
+        """
+        text = _type_text(self._h5py, kind)
+        if dtype.kind not in "iufc" or dtype.metadata or kind.committed():
+            self._put(f"{path}<type>", text)
 
-    def _dataset(self, path: str, data: Any) -> Iterator[tuple[str, Leaf]]:
+    def _dataset(self, path: str, data: Any) -> None:
         if data.is_virtual or data.id.get_create_plist().get_external_count():
             raise Unreadable(f"the data of {path} lie in other files, which are not read")
+        self._type(path, data.id.get_type(), data.dtype)
         if data.shape is None:
-            yield path, f"empty {data.dtype}"
+            self._put(path, f"empty {data.dtype}")
             return
-        self._take(data.size * data.dtype.itemsize)
+        self._file.inside.take(data.size * data.dtype.itemsize)
         if data.dtype.kind in "biufc":
-            yield (
+            self._put(
                 path,
                 Tensor(
                     dtype=str(data.dtype.newbyteorder("=")),
@@ -131,59 +143,93 @@ class _Walk:
                 ),
             )
         else:
-            yield from self._values(path, _array(data[()], data.dtype))
+            self._values(path, _array(data[()], data.dtype))
 
-    def _take(self, count: int) -> None:
-        self._left -= count
-        if self._left < 0:
-            raise Unreadable("an HDF5 file that unpacks to more than a reader may take")
-
-    def _values(self, path: str, array: Array) -> Iterator[tuple[str, Leaf]]:
+    def _values(self, path: str, array: Array) -> None:
         """Numbers as arrays, compound types by field, other bytes as bytes, texts, lists and
         references cell by cell.
         """
         if array.dtype.names is not None:
+            self._put(f"{path}<shape>", str(list(array.shape)))
             for field in array.dtype.names:
-                yield from self._values(f"{path}.{field}", array[field])
-        elif array.dtype.kind in "biufc":
-            yield path, arrays.of_array(array)
-        elif array.dtype.kind == "V":
-            yield (
-                path,
-                arrays.of_array(
-                    np.frombuffer(array.tobytes(), np.uint8).reshape(
-                        *array.shape, array.dtype.itemsize
-                    )
-                ),
-            )
-        elif array.size > MAX_LEAVES:
-            raise Unreadable("more values than a reader may take")
+                self._values(f"{path}.{_segment(field)}", array[field])
+        elif array.dtype.kind in "biufcV":
+            found = arrays.by_field(array)
+            self._put(path, found)
+        elif array.shape == ():
+            self._cell(path, array[()])
         else:
-            for place, value in np.ndenumerate(array):
-                yield from self._cell(f"{path}{list(place) if place else ''}", value)
+            self._put(f"{path}<shape>", str(list(array.shape)))
+            self._cells(path, array)
 
-    def _cell(self, path: str, value: Any) -> Iterator[tuple[str, Leaf]]:
+    def _cells(self, path: str, array: Array) -> None:
+        flat = array.reshape(-1)
+        if array.ndim == 1 and all(isinstance(value, bytes) for value in flat):
+            put_rows(self._file.leaves, path, Rows([_text(value) for value in flat]))
+            return
+        for place, value in np.ndenumerate(array):
+            self._cell(f"{path}{list(place)}", value)
+
+    def _cell(self, path: str, value: Any) -> None:
         if isinstance(value, np.ndarray):
-            yield from self._values(path, value)
+            self._put(f"{path}<list>", str(value.dtype))
+            self._values(path, value)
         elif isinstance(value, bytes):
-            yield path, value.decode("utf-8", "backslashreplace")
+            self._put(path, _text(value))
         elif isinstance(value, self._h5py.RegionReference):
             raise Unreadable(f"a reference to a region at {path}")
         elif isinstance(value, self._h5py.Reference):
-            named = self._h5py.h5r.get_name(value, self._file.id) if value else None
-            yield (
-                path,
-                f"reference to {named.decode('utf-8', 'backslashreplace') if named else 'nothing'}",
-            )
+            named = self._h5py.h5r.get_name(value, self._opened.id) if value else None
+            self._put(path, f"reference to {_text(named) if named else 'nothing'}")
         else:
-            yield path, str(value)
+            self._put(path, str(value))
 
 
-def _unused(leaves: dict[str, Leaf], name: str) -> str:
-    """Names of HDF5 may hold any sign but the slash, so two leaves may come to be called the same."""
-    while name in leaves:
-        name += "'"
-    return name
+def _text(value: bytes) -> str:
+    """Text as it is; what is not UTF-8 stays apart from what is."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return Blob(f"bytes {value.hex()}")
+
+
+def _segment(name: str) -> str:
+    """A name in a path. Blanks and hyphens are plain, `@` and `.` would be ambiguous: quoted."""
+    return segment(name.encode("utf-8", "surrogateescape"))
+
+
+def _type_text(h5py: Any, kind: Any) -> str:
+    """A type in full, but for the order of bytes and the places of fields."""
+    h5t = h5py.h5t
+    name = type(kind).__name__.removeprefix("Type").removesuffix("ID").lower()
+    if isinstance(kind, h5t.TypeEnumID):
+        members = [
+            (kind.get_member_name(n).decode("utf-8", "replace"), kind.get_member_value(n))
+            for n in range(kind.get_nmembers())
+        ]
+        return f"enum of {_type_text(h5py, kind.get_super())} {sorted(members, key=str)}"
+    if isinstance(kind, h5t.TypeStringID):
+        length = "any length" if kind.is_variable_str() else f"{kind.get_size()} bytes"
+        return f"text of {length}, padding {kind.get_strpad()}, charset {kind.get_cset()}"
+    if isinstance(kind, h5t.TypeCompoundID):
+        fields = [
+            f"{kind.get_member_name(n).decode('utf-8', 'replace')!r}: "
+            f"{_type_text(h5py, kind.get_member_type(n))}"
+            for n in range(kind.get_nmembers())
+        ]
+        return "{" + ", ".join(fields) + "}"
+    if isinstance(kind, h5t.TypeVlenID):
+        return f"list of {_type_text(h5py, kind.get_super())}"
+    if isinstance(kind, h5t.TypeArrayID):
+        return f"{_type_text(h5py, kind.get_super())}{list(kind.get_array_dims())}"
+    if isinstance(kind, h5t.TypeOpaqueID):
+        return f"bytes {kind.get_size()} tag {kind.get_tag()!r}"
+    if isinstance(kind, h5t.TypeIntegerID):
+        sign = "" if kind.get_sign() else "u"
+        return f"{sign}int{kind.get_size() * 8} of {kind.get_precision()} bits"
+    if isinstance(kind, h5t.TypeFloatID):
+        return f"float{kind.get_size() * 8} {kind.get_fields()} bias {kind.get_ebias()}"
+    return f"{name} of {kind.get_size()} bytes"
 
 
 def _array(value: Any, dtype: Any) -> Array:
@@ -193,7 +239,7 @@ def _array(value: Any, dtype: Any) -> Array:
     if isinstance(value, np.ndarray) or dtype.kind != "O":
         return np.asarray(value)
     held = np.empty((), dtype=object)
-    held[()] = value
+    held[()] = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
     return held
 
 
@@ -203,3 +249,21 @@ def _loaded(path: str, data: Any) -> Array:
     except _FAULTS as error:
         raise Unreadable(f"the data of {path} cannot be read: {error}") from error
     return np.asarray(array).astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def is_hdf5(head: Head) -> bool:
+    """Whether a file's first bytes are HDF5's, also behind a block of 512 bytes of the user's
+    (MATLAB writes one).
+    """
+    return head.first.startswith(MAGIC) or head.first[512:520] == MAGIC
+
+
+FORMAT = Format(
+    name="hdf5",
+    files="HDF5 (Keras, PyTables, MATLAB 7.3)",
+    by="h5py",
+    claims=is_hdf5,
+    read=_read,
+    left_out=LEFT_OUT,
+    distribution="h5py",
+)

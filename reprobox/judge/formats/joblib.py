@@ -10,9 +10,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from reprobox.judge.content import Unreadable
 from reprobox.judge.formats import arrays, pickle_data
 from reprobox.judge.formats.pickle_data import Opaque
+from reprobox.judge.leaves import Unreadable
 from reprobox.judge.tensors import Array
 
 
@@ -28,7 +28,7 @@ def raw(target: Opaque, stream: IO[bytes], nested: Callable[[IO[bytes]], Any]) -
     """
     if not target.name.startswith("joblib.") or not target.name.endswith(".NumpyArrayWrapper"):
         return None
-    said = target.state if isinstance(target.state, dict) else {}
+    said = target.state if isinstance(target.state, pickle_data.Pairs) else pickle_data.Pairs()
     shape, wanted = said.get("shape"), said.get("dtype")
     if not isinstance(shape, tuple) or not all(
         isinstance(size, int) and size >= 0 for size in shape

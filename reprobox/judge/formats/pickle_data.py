@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from reprobox.judge.content import Unreadable
 from reprobox.judge.formats import arrays
+from reprobox.judge.leaves import Unreadable, quoted
 
+PLAIN = re.compile(r'[^][/(){}<>":@!*\\\x00-\x1f]+')
 _TYPE = re.compile(r"[biufcSUmM]\d+|V\d+")
 
 
@@ -31,21 +32,100 @@ class Opaque:
     items: list[Any] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Tagged:
+    """A value, and what it is besides: a scalar and not an array, a parameter and not a tensor."""
+
+    value: Any
+    kind: str
+
+
+class Pairs:
+    """A dictionary, which may be keyed by anything; no key is hashed that the pickle made.
+
+    Args:
+        ordered: whether the order of keys counts, as it does for an OrderedDict.
+    """
+
+    def __init__(self, *, ordered: bool = False) -> None:
+        self.ordered = ordered
+        self.state: Any = None
+        """Attributes that an OrderedDict may carry (torch's state_dict keeps versions there)."""
+        self.named: dict[str, Any] = {}
+        """Values by the name of their key."""
+        self.odd: list[tuple[Any, Any]] = []
+        """Keys that have no name, such as tensors, with their values."""
+        self._texts: dict[str, str] = {}
+
+    def set(self, key: Any, value: Any) -> None:
+        """Adds an entry. Raises Unreadable where the key is there already."""
+        name = key_name(key)
+        if name is None:
+            self.odd.append((key, value))
+            return
+        if name in self.named:
+            raise Unreadable(f"a pickle with two values of one key: {name:.200}")
+        self.named[name] = value
+        if isinstance(key, str):
+            self._texts[key] = name
+
+    def get(self, key: str) -> Any:
+        """The value of a key that is a text, or None."""
+        return self.named[self._texts[key]] if key in self._texts else None
+
+
+_DEEPEST_KEY = 50
+
+
+def key_name(key: Any) -> str | None:
+    """`/name` for a text (quoted where it could be taken for anything else), `{0}` for any other
+    key that can be written out; None for the rest.
+    """
+    if isinstance(key, str):
+        return f"/{key}" if PLAIN.fullmatch(key) else f"/{quoted(key)}"
+    said = _constant(key, 0)
+    return None if said is None else f"{{{said}}}"
+
+
+def _constant(value: Any, depth: int) -> str | None:
+    if depth > _DEEPEST_KEY:
+        raise Unreadable("a pickle with a key that is nested too deeply")
+    if isinstance(value, str | int | float | bool | bytes | None):
+        return repr(value)
+    if isinstance(value, tuple):
+        parts = [_constant(part, depth + 1) for part in value]
+        if any(part is None for part in parts):
+            return None
+        return f"({', '.join(str(part) for part in parts)}{',' if len(parts) == 1 else ''})"
+    if isinstance(value, Symbol):
+        return value.name
+    if isinstance(value, Opaque) and (found := array(value)) is not None:
+        scalar = found.value if isinstance(found, Tagged) else found
+        return f"{scalar.dtype}({scalar.load().item()!r})" if scalar.shape == () else None
+    if isinstance(value, Opaque) and not value.items and value.state is None:
+        said = _constant(value.args, depth + 1)
+        return said and f"{value.name}{said}"
+    return None
+
+
 def array(value: Opaque) -> Any:
     """A NumPy array or scalar as the ways of pickling it look, compound types by field; None for
     all else.
     """
     last = value.name.rpartition(".")[2]
-    if not value.name.startswith("numpy."):
+    if not value.name.startswith("numpy.") or not isinstance(value.args, tuple):
         return None
     if last == "_reconstruct" and isinstance(value.state, tuple) and len(value.state) == 5:
         _, shape, dtype, fortran, data = value.state
-        return _tensor(dtype, shape, data, "F" if fortran else "C")
+        found = _tensor(dtype, shape, data, "F" if fortran else "C")
+        kind = value.args[0].name if value.args and isinstance(value.args[0], Symbol) else ""
+        return found if kind == "numpy.ndarray" else found and Tagged(found, kind)
     if last == "_frombuffer" and len(value.args) == 4:
         data, dtype, shape, order = value.args
         return _tensor(dtype, shape, data, order)
     if last == "scalar" and len(value.args) == 2:
-        return _tensor(value.args[0], (), value.args[1], "C")
+        found = _tensor(value.args[0], (), value.args[1], "C")
+        return found and Tagged(found, "scalar")
     return None
 
 
@@ -76,7 +156,7 @@ def dtype_of(wanted: Any) -> np.dtype[Any]:
     if not _TYPE.fullmatch(name):
         raise Unreadable(f"an array of type {name}")
     if len(state) > 5 and state[3] is not None:
-        fields = [(str(field), *state[4][field][:2]) for field in state[3]]
+        fields = [(str(field), *state[4].get(field)[:2]) for field in state[3]]
         names, kinds, offsets = ([one[place] for one in fields] for place in range(3))
         return np.dtype(
             {

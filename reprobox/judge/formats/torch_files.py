@@ -9,30 +9,34 @@ import hashlib
 import io
 import math
 import struct
-import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from reprobox.judge.content import Blob, Content, Unreadable, once, put
-from reprobox.judge.formats.pickles import Machine, Opaque, Symbol, Whole, encoded, flatten
+from reprobox.judge.accounting import File
+from reprobox.judge.content import Content
+from reprobox.judge.formats import pickle_leaves, pickles, zips
+from reprobox.judge.formats.format import Format, Head
+from reprobox.judge.formats.pickle_data import Opaque, Pairs, Symbol, Tagged
+from reprobox.judge.formats.pickles import Machine, encoded
+from reprobox.judge.leaves import Blob, Unreadable, once
 from reprobox.judge.tensors import Array, Tensor
 
 MAGIC = 0x1950A86A20F9469CFC6C
+_PROTOCOL = 1001
+_SYSTEM = {"/protocol_version", "/little_endian", "/type_sizes"}
 _MAX_ELEMENTS = 1 << 34
-_LEFT_OUT = {
-    "data.pkl",
+_MAX_MASK = 1 << 28
+_SAYS_HOW = {
     "byteorder",
     "version",
     ".format_version",
     ".storage_alignment",
     ".data/serialization_id",
 }
-"""Members below the root that are read otherwise, or say how it was written. So are the storages
-that data.pkl names.
+"""Members below the root that say how it was written.
 
 All others (TorchScript's source and constants, what somebody put beside) count.
 """
@@ -46,11 +50,16 @@ _TYPES: dict[str, tuple[str, Any]] = {
     "Short": ("int16", np.int16),
     "Char": ("int8", np.int8),
     "Byte": ("uint8", np.uint8),
-    "Bool": ("bool", np.bool_),
+    "Bool": ("bool", np.uint8),
     "ComplexDouble": ("complex128", np.complex128),
     "ComplexFloat": ("complex64", np.complex64),
     "Float8_e4m3fn": ("float8_e4m3fn", np.uint8),
     "Float8_e5m2": ("float8_e5m2", np.uint8),
+    "QInt8": ("qint8", np.int8),
+    "QUInt8": ("quint8", np.uint8),
+    "QInt32": ("qint32", np.int32),
+    "QUInt4x2": ("quint4x2", np.uint8),
+    "QUInt2x4": ("quint2x4", np.uint8),
     "Untyped": ("bytes", np.dtype("V1")),
 }
 _NEW_TYPES: dict[str, tuple[str, Any]] = {
@@ -59,29 +68,105 @@ _NEW_TYPES: dict[str, tuple[str, Any]] = {
     "torch.uint64": ("uint64", np.uint64),
     "torch.float8_e4m3fn": ("float8_e4m3fn", np.uint8),
     "torch.float8_e5m2": ("float8_e5m2", np.uint8),
+    "torch.float8_e4m3fnuz": ("float8_e4m3fnuz", np.uint8),
+    "torch.float8_e5m2fnuz": ("float8_e5m2fnuz", np.uint8),
+    "torch.float8_e8m0fnu": ("float8_e8m0fnu", np.uint8),
+    "torch.float4_e2m1fn_x2": ("float4_e2m1fn_x2", np.uint8),
 }
 """Types without a storage of their own: the tensor itself says how its bytes are read."""
+_OURS = {
+    "root": "name of the archive's root, numbers and addresses of storages",
+    "strides": "strides of a tensor, and where in its storage it begins",
+    "grad": "`requires_grad`",
+    "device": "the device that a tensor was on",
+    "versions": "members that say how it was written: `version`, `byteorder`, "
+    "`.data/serialization_id` and their like; TorchScript's `.debug_pkl`",
+}
+
+
+class Memory:
+    """A storage, as what tensors share."""
+
+    def __init__(self, load: Callable[[], bytes]) -> None:
+        self.load = load
+
+    def unseen(self, views: Sequence[Tensor]) -> bytes:
+        """The bytes that none of these tensors shows; all of them where telling takes too much."""
+        data = np.frombuffer(self.load(), np.uint8)
+        if any(getattr(view, "covers", 0) == data.size for view in views):
+            return b""
+        if data.size > _MAX_MASK:
+            return data.tobytes()
+        seen = np.zeros(data.size, dtype=np.bool_)
+        for view in views:
+            if isinstance(view, View):
+                view.mark(seen)
+        return bytes(data[~seen].tobytes())
 
 
 @dataclass(frozen=True, kw_only=True)
-class Store(Whole):
+class View(Tensor):
+    """A tensor and which bytes of its storage it shows."""
+
+    itemsize: int = 1
+    offset: int = 0
+    strides: tuple[int, ...] = ()
+
+    @property
+    def covers(self) -> int:
+        """Bytes from the storage's beginning that it shows without gaps; 0 where it does not."""
+        expected, step = [], 1
+        for size in reversed(self.shape):
+            expected.append(step)
+            step *= size
+        plain = all(
+            size == 1 or one == other
+            for size, one, other in zip(self.shape, self.strides, expected[::-1], strict=True)
+        )
+        return step * self.itemsize if plain and self.offset == 0 else 0
+
+    def mark(self, seen: Array) -> None:
+        """Marks its bytes."""
+        if 0 in self.shape:
+            return
+        whole = seen[: seen.size - seen.size % self.itemsize].reshape(-1, self.itemsize)
+        steps = tuple(step * whole.strides[0] for step in self.strides)
+        shown = np.lib.stride_tricks.as_strided(
+            whole[self.offset :], (*self.shape, self.itemsize), (*steps, 1)
+        )
+        shown[...] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Store(pickle_leaves.Whole):
     """A storage that a tensor looks into."""
 
     dtype: str
     kind: Any
     count: int
     """Elements, as the persistent id says."""
-    load: Callable[[], bytes]
+    memory: Memory
 
     def whole(self) -> Tensor:
-        """As Whole."""
-        return Tensor(
-            dtype=self.dtype, shape=(self.count,), load=lambda: self.view(0, (self.count,), (1,))
+        """All of its elements."""
+        return self.tensor(0, (self.count,), (1,))
+
+    def tensor(self, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Tensor:
+        """What a tensor sees of it."""
+        return View(
+            dtype=self.dtype,
+            shape=shape,
+            load=lambda: self.view(offset, shape, strides),
+            memory=self.memory,
+            itemsize=np.dtype(self.kind).itemsize,
+            offset=offset,
+            strides=strides,
         )
 
     def view(self, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Array:
         """The elements that a tensor sees; bounds are checked before memory is touched."""
-        flat = np.frombuffer(self.load(), dtype=self.kind)
+        data, item = self.memory.load(), np.dtype(self.kind).itemsize
+        flat = np.frombuffer(data, dtype=self.kind, count=len(data) // item)
         last = offset + sum((size - 1) * step for size, step in zip(shape, strides, strict=True))
         if 0 in shape:
             return np.zeros(shape, dtype=self.kind)
@@ -99,34 +184,51 @@ def _tensor(store: Any, offset: Any, shape: Any, strides: Any) -> Tensor:
     if store.dtype == "bytes":
         raise Unreadable("a tensor whose type is not said")
     size, steps = tuple(int(length) for length in shape), tuple(int(step) for step in strides)
-    if min(size, default=0) < 0 or math.prod(size) > _MAX_ELEMENTS:
+    if min(size, default=0) < 0 or math.prod(size) > _MAX_ELEMENTS or len(size) != len(steps):
         raise Unreadable(
             "a tensor of more elements than a reader may take"
         )  # a stride of 0 makes any number of them from one
-    return Tensor(dtype=store.dtype, shape=size, load=lambda: store.view(int(offset), size, steps))
+    found = store.tensor(int(offset), size, steps)
+    if 0 not in size:
+        last = int(offset) + sum((n - 1) * step for n, step in zip(size, steps, strict=True))
+        if int(offset) < 0 or min(steps, default=0) < 0 or last >= _MAX_ELEMENTS:
+            raise Unreadable("a tensor that reaches beyond its storage")
+    return found
 
 
 def _build(name: str, args: Any) -> Any:
     """A value for a call of torch, or None: then the call is compared as it is, with every byte of
     the storages in it.
     """
+    if not isinstance(args, tuple):
+        return None
     part = name.removeprefix("torch._utils._rebuild_")
     if part in ("tensor", "tensor_v2"):
-        return (
-            None if args[6:] and args[6] else _tensor(*args[:4])
-        )  # conjugated or negated when it is read
+        plain = not _says(args[5:6]) and not _says(args[6:7]) and not args[7:]
+        return _tensor(*args[:4]) if plain else None  # conjugated or negated when it is read
     if part == "tensor_v3":
         return _new_tensor(args)
+    if part == "qtensor" and len(args) >= 7 and not _says(args[6:7]):
+        return Opaque("torch quantized tensor", (_tensor(*args[:4]), args[4]))
     if part in ("parameter", "parameter_with_state") and isinstance(args[0], Tensor):
-        return None if args[3:] and args[3] else args[0]
+        plain = not _says(args[2:3]) and not _says(args[3:4])
+        return Tagged(args[0], "parameter") if plain else None
     if name == "torch._tensor._rebuild_from_type_v2":
         inner = _build(args[0].name, args[2])
         return None if inner is None else Opaque(args[1].name, (inner,), state=args[3])
     if name == "torch.Size":
-        return tuple(args[0])
+        return Opaque(name, (tuple(args[0]),))
     if name.startswith("torch.storage."):
-        return Opaque(name, args)
+        return None if name != "torch.storage.TypedStorage" else Opaque(name, args)
     return encoded(name, args)
+
+
+def _says(part: tuple[Any, ...]) -> bool:
+    """Whether an optional argument (hooks, metadata, a state) says anything."""
+    value = part[0] if part else None
+    if isinstance(value, Pairs):
+        return bool(value.named or value.odd or value.state is not None)
+    return bool(value)
 
 
 def in_pickle(name: str, args: Any) -> Any:
@@ -135,8 +237,10 @@ def in_pickle(name: str, args: Any) -> Any:
     """
     if name == "torch.storage._load_from_bytes" and len(args) == 1 and isinstance(args[0], bytes):
         stream = io.BytesIO(args[0])
-        if is_legacy(stream):
-            return _legacy(stream)
+        if _is_legacy_head(args[0][:16]):
+            value = _legacy(stream)[0]
+            if stream.tell() == len(args[0]):
+                return value
     return _build(name, args)
 
 
@@ -145,15 +249,15 @@ def _new_tensor(args: Any) -> Tensor | None:
     if (
         not isinstance(named, Symbol)
         or named.name not in _NEW_TYPES
-        or (args[7:] and args[7])
+        or _says(args[5:6])
+        or _says(args[7:8])
         or not isinstance(store, Store)
     ):
         return None
     dtype, kind = _NEW_TYPES[named.name]
-    return _tensor(
-        replace(store, dtype=dtype, kind=kind, count=store.count // np.dtype(kind).itemsize),
-        *args[1:4],
-    )
+    size = np.dtype(store.kind).itemsize
+    count = store.count * size // np.dtype(kind).itemsize
+    return _tensor(replace(store, dtype=dtype, kind=kind, count=count), *args[1:4])
 
 
 def _kind(symbol: Any) -> tuple[str, Any]:
@@ -167,46 +271,54 @@ def _kind(symbol: Any) -> tuple[str, Any]:
     return _TYPES[name]
 
 
-def read_zip(path: Path, limit: int) -> Content:
-    """The zip format. `limit`: bytes that the members may have together."""
-    archive = zipfile.ZipFile(path)
-    if sum(info.file_size for info in archive.infolist()) > limit:
-        raise Unreadable("a checkpoint that is larger than a reader may take")
-    once(archive.namelist())
-    pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
-    if len(pickles) != 1:
-        raise Unreadable("a zip file without its data.pkl")
-    root = pickles[0].removesuffix("data.pkl")
+def _read_zip(file: File) -> Content:
+    archive = zips.Zip(file)
+    once(archive.names)
+    for info in archive.infos:
+        file.inside.take(info.file_size)
+    root = next(name for name in archive.names if name.endswith("/data.pkl"))[: -len("data.pkl")]
     if (
-        f"{root}byteorder" in archive.namelist()
+        f"{root}byteorder" in archive.names
         and archive.read(f"{root}byteorder").strip() != b"little"
     ):
         raise Unreadable("a checkpoint in big-endian order")
-    read = functools.lru_cache(maxsize=1)(
-        archive.read
-    )  # views into one storage come one after another
-    known = {f"{root}{name}" for name in _LEFT_OUT}
-    with archive.open(pickles[0]) as stream:
-        value = Machine(lambda pid: _stored(read, root, pid, known), _build).run(stream)
-    leaves = flatten(value)
-    for name in archive.namelist():
-        if name not in known and not name.endswith(".debug_pkl"):
+    stores = _Stores(archive, root)
+    stream = io.BytesIO(archive.read(f"{root}data.pkl"))
+    walked = Machine(stores.get, _build)
+    value = walked.run(stream)
+    for name, leaf in pickle_leaves.flatten(value, walked.dropped).items():
+        file.put(name, leaf)
+    if behind := stream.read():
+        file.put("<behind the pickle>", Blob(hashlib.sha256(behind).hexdigest()))
+    for name in archive.names:
+        known = name in stores.members or name == f"{root}data.pkl"
+        left_out = name.removeprefix(root) in _SAYS_HOW or name.endswith(".debug_pkl")
+        if not known and not left_out:
             digest = hashlib.sha256(archive.read(name)).hexdigest()
-            put(
-                leaves,
-                f"<{name.removeprefix(root)}>",
-                digest if name.startswith(f"{root}code/") else Blob(digest),
-            )
-    return Content(format="torch", leaves=leaves)
+            text = name.startswith(f"{root}code/")
+            file.put(f"<{name.removeprefix(root)}>", digest if text else Blob(digest))
+    return file.content("torch")
 
 
-def _stored(read: Callable[[str], bytes], root: str, pid: Any, known: set[str]) -> Store:
-    if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage":
-        raise Unreadable("an unknown persistent id")
-    dtype, kind = _kind(pid[1])
-    member = f"{root}data/{pid[2]}"
-    known.add(member)
-    return Store(dtype=dtype, kind=kind, count=_count(pid), load=lambda: read(member))
+class _Stores:
+    """Storages of an archive by their persistent id; one object for each."""
+
+    def __init__(self, archive: zips.Zip, root: str) -> None:
+        self._root = root
+        self._memory: dict[str, Memory] = {}
+        self.members: set[str] = set()
+        # Views into one storage come one after another.
+        self._read = functools.lru_cache(maxsize=1)(archive.read)
+
+    def get(self, pid: Any) -> Store:
+        """What stands for a persistent id. Raises Unreadable."""
+        if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage":
+            raise Unreadable("an unknown persistent id")
+        dtype, kind = _kind(pid[1])
+        member = f"{self._root}data/{pid[2]}"
+        self.members.add(member)
+        memory = self._memory.setdefault(member, Memory(lambda: self._read(member)))
+        return Store(dtype=dtype, kind=kind, count=_count(pid), memory=memory)
 
 
 def _count(pid: tuple[Any, ...]) -> int:
@@ -216,46 +328,85 @@ def _count(pid: tuple[Any, ...]) -> int:
     return pid[4]
 
 
-def is_legacy(stream: IO[bytes]) -> bool:
-    """Whether a pickle begins as torch's old format does."""
-    head = stream.read(16)
-    stream.seek(0)
+def _is_legacy_head(head: bytes) -> bool:
     return head[2:3] == b"\x8a" and int.from_bytes(head[4 : 4 + head[3]], "little") == MAGIC
 
 
-def read_legacy(stream: IO[bytes]) -> Content:
-    """The format before torch 1.6."""
-    # The keys of storages are memory addresses; they are not part of the value, so flatten does not
-    # see them.
-    return Content(format="torch-legacy", leaves=flatten(_legacy(stream)))
+def _read_legacy(file: File) -> Content:
+    """One value, or several that were saved one after the other into one file."""
+    count = 0
+    with file.path.open("rb") as stream:
+        while (start := stream.tell()) < file.size:
+            head = stream.read(16)
+            stream.seek(start)
+            if not _is_legacy_head(head):
+                break
+            value, dropped, sources = _legacy(stream)
+            count += 1
+            prefix = "" if count == 1 else f"save {count}: "
+            for name, leaf in (pickle_leaves.flatten(value, dropped) | sources).items():
+                file.put(f"{prefix}{name}", leaf)
+            file.leave_out("root", start, stream.tell())
+    return file.content("torch-legacy")
 
 
-def _legacy(stream: IO[bytes]) -> Any:
+def _legacy(stream: IO[bytes]) -> tuple[Any, list[Any], dict[str, Any]]:
     """Three small pickles, the value, the storages' names, then their bytes."""
-    waiting: dict[str, tuple[str, Any, int]] = {}
     loaded: dict[str, bytes] = {}
+    found = _LegacyIds(loaded)
+    _require_heads([Machine(_no_ids, encoded).run(stream) for _ in range(3)])
+    walked = Machine(found.get, _build)
+    value = walked.run(stream)
+    keys = Machine(_no_ids, encoded).run(stream)
+    if not isinstance(keys, list) or set(map(str, keys)) != set(found.waiting):
+        raise Unreadable("a checkpoint without all of its storages")
+    for key in keys:
+        loaded[str(key)] = _legacy_bytes(stream, found.waiting[str(key)])
+    return value, walked.dropped, found.sources
 
-    def persistent(pid: Any) -> Store:
+
+def _require_heads(heads: list[Any]) -> None:
+    """Raises Unreadable where a file says otherwise than torch on the systems that are read."""
+    magic, protocol, system = heads
+    sizes = system.get("type_sizes") if isinstance(system, Pairs) else None
+    said = isinstance(sizes, Pairs) and sizes.named
+    usual = said == {"/short": 2, "/int": 4, "/long": 4}
+    if (magic, protocol) != (MAGIC, _PROTOCOL) or not usual or system.odd:
+        raise Unreadable("a checkpoint of an unknown system or version")
+    if system.named.keys() != _SYSTEM or system.get("protocol_version") != _PROTOCOL:
+        raise Unreadable("a checkpoint of an unknown system or version")
+    if system.get("little_endian") is not True:
+        raise Unreadable("a checkpoint in big-endian order")
+
+
+def _no_ids(_: Any) -> Any:
+    raise Unreadable("a persistent id where none belongs")
+
+
+class _LegacyIds:
+    """What stands for persistent ids of the legacy format: storages, classes with their source."""
+
+    def __init__(self, loaded: dict[str, bytes]) -> None:
+        self._loaded = loaded
+        self._memory: dict[str, Memory] = {}
+        self.waiting: dict[str, tuple[str, Any, int]] = {}
+        self.sources: dict[str, Any] = {}
+
+    def get(self, pid: Any) -> Any:
+        """A storage or a name. Raises Unreadable."""
+        module = isinstance(pid, tuple) and len(pid) == 4 and pid[0] == "module"
+        if module and isinstance(pid[1], Symbol):
+            self.sources[f"<source of {pid[1].name}>"] = str(pid[3])
+            return pid[1]
         if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage":
             raise Unreadable("an unknown persistent id")
         dtype, kind = _kind(pid[1])
         key = str(pid[2])
         if pid[5:] and pid[5] is not None:
             raise Unreadable("a storage that is a part of another")
-        waiting[key] = (dtype, kind, _count(pid))
-        return Store(dtype=dtype, kind=kind, count=_count(pid), load=lambda: loaded[key])
-
-    def plain(_: Any) -> Any:
-        raise Unreadable("a persistent id where none belongs")
-
-    for _ in range(3):
-        Machine(plain, encoded).run(stream)
-    value = Machine(persistent, _build).run(stream)
-    for key in Machine(plain, encoded).run(stream):
-        loaded[str(key)] = _legacy_bytes(stream, waiting[str(key)])
-    if set(waiting) - set(loaded):
-        raise Unreadable("a checkpoint without all of its storages")
-    return value
+        self.waiting[key] = (dtype, kind, _count(pid))
+        memory = self._memory.setdefault(key, Memory(lambda: self._loaded[key]))
+        return Store(dtype=dtype, kind=kind, count=_count(pid), memory=memory)
 
 
 def _legacy_bytes(stream: IO[bytes], what: tuple[str, Any, int]) -> bytes:
@@ -268,3 +419,31 @@ def _legacy_bytes(stream: IO[bytes], what: tuple[str, Any, int]) -> bytes:
     if len(data) != size:
         raise Unreadable("a checkpoint that is cut off")
     return data
+
+
+def _is_zip(head: Head) -> bool:
+    found = zips.names(head) if zips.is_zip(head) else []
+    return sum(name.endswith("/data.pkl") for name in found) == 1
+
+
+def _is_legacy(head: Head) -> bool:
+    return _is_legacy_head(head.first[:16])
+
+
+_BY = "own: opcodes of the pickle are walked, nothing is imported or called"
+ZIP = Format(
+    name="torch",
+    files=".pt .pth .ckpt, TorchScript",
+    by=_BY,
+    claims=_is_zip,
+    read=_read_zip,
+    left_out=zips.LEFT_OUT | pickles.LEFT_OUT | _OURS,
+)
+LEGACY = Format(
+    name="torch-legacy",
+    files="legacy .pt",
+    by=_BY,
+    claims=_is_legacy,
+    read=_read_legacy,
+    left_out=pickles.LEFT_OUT | _OURS | {"source": "where the source of a class stood"},
+)

@@ -11,8 +11,8 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from looking import look
 
-from reprobox.judge.reader import look
 from reprobox.kit import proc
 from reprobox.model.spec import OutputRule
 from reprobox.model.verdict import FileVerdict

@@ -13,8 +13,8 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+from looking import look
 
-from reprobox.judge.reader import look
 from reprobox.model.spec import OutputRule
 from reprobox.model.verdict import FileVerdict
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow
 import pytest
+from looking import look
 from pyarrow import parquet
 
-from reprobox.judge.reader import look
 from reprobox.model.spec import OutputRule
 from reprobox.model.verdict import FileVerdict
 

@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from looking import look
 from torch_python import torch_python
 
-from reprobox.judge.reader import Limits, look
+from reprobox.judge.reader import Limits
 from reprobox.kit import canon, proc
 from reprobox.model import codec
 from reprobox.model.spec import OutputRule
@@ -332,7 +333,7 @@ CASES: dict[str, tuple[str, bytes, bytes, str]] = {
         "p.png",
         png(bytes(12), text=b"Software\0a"),
         png(bytes(12), text=b"Software\0b"),
-        "chunk 1 tEXt",
+        "chunk tEXt",
     ),
     "tensorboard": (
         "events.out.tfevents.17.host",

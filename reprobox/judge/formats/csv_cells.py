@@ -1,0 +1,149 @@
+"""CSV and TSV: columns by their name in the first row, cells by column and row.
+
+Read by Python's own reader and not by pyarrow's, which makes doubles of all numbers and drops
+what they do not hold.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from reprobox.judge.accounting import File
+from reprobox.judge.content import Content
+from reprobox.judge.formats import spelling
+from reprobox.judge.formats.format import Format, Head
+from reprobox.judge.formats.text import MARK, decoded
+from reprobox.judge.leaves import Int, Real, Rows, Scalar, Unreadable
+from reprobox.judge.tensors import Tensor
+
+_LIKE_OURS = re.compile(r"[][<>]|\((column \d+|nulls|empty)\)$|^column \d+$")
+_LEADING = re.compile(r"[+-]?0\d")
+_SPECIAL = {"nan", "inf", "infinity", "-inf", "-infinity", "+inf", "+infinity", "-nan"}
+_MANY_COLUMNS = 2000
+"""From here on a column is no array: making one costs more than its cells."""
+_PADDED = 5_000_000
+_LARGEST = 2.0**53
+LEFT_OUT = {
+    "spelling": "quotes, line ends, a byte order mark, spaces around numbers, spelling of numbers "
+    "(`1`, `1.0`, `1e0`)",
+}
+
+
+def columns(names: Sequence[str]) -> list[str]:
+    """A name for each column of a table, no two alike: where its own says too little, its place is
+    added.
+
+    What readers put behind a name, `[row]` and ` (nulls)`, no column's own name ends with.
+    """
+    count = Counter(names)
+    return [
+        f"{name} (column {place})"
+        if not name or count[name] > 1 or _LIKE_OURS.search(name)
+        else name
+        for place, name in enumerate(names)
+    ]
+
+
+def _read_table(file: File, delimiter: str) -> Content:
+    text, encoding = decoded(file)
+    if encoding != "utf-8":
+        file.put("<encoding>", encoding)
+    csv.field_size_limit(1 << 24)
+    lines = io.StringIO(text.removeprefix(MARK.decode()), newline="")
+    rows = list(csv.reader(lines, delimiter=delimiter, strict=True))
+    head, body = _head(rows)
+    file.put_rows("<header>", Rows([_cell(cell) for cell in head]))
+    file.put("<header>", delimiter.join(head))
+    widths = [len(row) for row in body]
+    widest = max([len(head), *widths])
+    if any(width != widest for width in [*widths, *([len(head)] if head else [])]):
+        file.put_rows("<cells of a row>", Rows(list(map(Int, [len(head), *widths]))))
+    names = columns([*head, *[""] * (widest - len(head))])
+    _columns(file, names, body)
+    file.put("<rows>", Int(len(body)))
+    file.leave_out("spelling", 0, 3 if text.startswith("\ufeff") else 0)
+    file.read_all()
+    return file.content("csv")
+
+
+def _head(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    """Names and cells. A first row of numbers is no names, nor is one that holds a fraction."""
+    if not rows:
+        return [], []
+    found = [_cell(cell) for cell in rows[0]]
+    numbers = [one for one in found if not isinstance(one, str)]
+    fractions = any(not isinstance(one, int) for one in numbers)
+    if numbers and (fractions or _only_numbers(found)):
+        return [], rows
+    return rows[0], rows[1:]
+
+
+def _only_numbers(cells: Sequence[Scalar]) -> bool:
+    return all(not isinstance(cell, str) or not cell.strip() for cell in cells)
+
+
+def _columns(file: File, names: list[str], body: list[list[str]]) -> None:
+    cells: list[list[str]] = [[] for _ in names]
+    padded = len(names) * len(body) <= _PADDED  # beyond, few long rows would make a table of gaps
+    for row in body:
+        for place, cell in enumerate(row):
+            cells[place].append(cell)
+        if padded:
+            for place in range(len(row), len(names)):
+                cells[place].append("")
+    as_arrays = len(names) <= _MANY_COLUMNS
+    for name, column in zip(names, cells, strict=True):
+        _column(file, name, column, as_arrays)
+
+
+def _column(file: File, name: str, cells: list[str], as_arrays: bool) -> None:
+    values = [_cell(cell) for cell in cells]
+    if not as_arrays or not all(map(_fits, values)):
+        file.put_rows(name, Rows(values))
+        return
+    array = np.array([math.nan if value == "" else value for value in values], dtype=np.float64)
+    empty = np.array([value == "" for value in values], dtype=np.bool_)
+    if empty.any():
+        file.put(f"{name} (empty)", Tensor(dtype="bool", shape=empty.shape, load=lambda: empty))
+    whole = all(isinstance(value, int | str) for value in values)
+    file.put(name, Tensor(dtype="float64", shape=array.shape, load=lambda: array, whole=whole))
+
+
+def _fits(value: Scalar) -> bool:
+    """Whether an array of doubles holds a cell as it is."""
+    if isinstance(value, int):
+        return abs(value) <= _LARGEST
+    return isinstance(value, float) or value == ""
+
+
+def _cell(cell: str) -> Any:
+    """The number or the text that a cell is. Leading zeros make a text: they belong to names."""
+    text = cell.strip(" ")
+    if spelling.NUMBER.fullmatch(text) and not _LEADING.match(text):
+        found = spelling.number(text)
+        return cell if found is None else found
+    return Real(text) if text.lower() in _SPECIAL else cell
+
+
+def _reader(suffix: str, delimiter: str, name: str) -> Format:
+    def claims(head: Head) -> bool:
+        return head.suffix == suffix
+
+    def read(file: File) -> Content:
+        try:
+            return _read_table(file, delimiter)
+        except csv.Error as error:
+            raise Unreadable(f"not a readable CSV file: {error}") from error
+
+    return Format(name=name, files=suffix, claims=claims, read=read, left_out=LEFT_OUT)
+
+
+FORMATS = (_reader(".csv", ",", "csv"), _reader(".tsv", "\t", "tsv"))
