@@ -83,6 +83,8 @@ BANNED_CALLS = frozenset(
     {"os.system", "os.popen", "yaml.load", "yaml.unsafe_load", "yaml.full_load", "eval", "exec"}
 )
 SPEAKING = frozenset({"cli"})
+FORKS = {"judge/reader_child.py": "os._exit"}
+"""A process that was forked ends without the clean-up of the one that it was forked from."""
 SPOKEN_CALLS = frozenset({"print", "sys.exit", "exit", "quit", "os._exit", "input"})
 
 
@@ -183,7 +185,8 @@ def _call_breaches(module: Module, node: ast.Call, name: str) -> Iterator[str]:
         return
     if name in BANNED_CALLS:
         yield f"calls {name}"
-    if name in SPOKEN_CALLS and module.room not in SPEAKING:
+    forked = FORKS.get(module.path) == name
+    if name in SPOKEN_CALLS and module.room not in SPEAKING and not forked:
         yield f"calls {name}; only the command line speaks and exits"
     if any(
         word.arg == "shell" and not (isinstance(word.value, ast.Constant) and not word.value.value)

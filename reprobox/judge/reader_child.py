@@ -46,7 +46,7 @@ def _import(module: str) -> None:
     try:
         importlib.import_module(module)
     except ImportError as error:
-        print(f"{module}: {error}", file=sys.stderr)  # noqa: T201
+        sys.stderr.write(f"{module}: {error}\n")
 
 
 def _forked(request: dict[str, Any]) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def _answer(request: dict[str, Any], writing: int, known: set[str]) -> None:
             data = data[os.write(writing, data) :]
         code = 0
     except BaseException as error:
-        print(f"{type(error).__name__}: {error}"[:2000], file=sys.stderr)  # noqa: T201
+        sys.stderr.write(f"{type(error).__name__}: {error}"[:2000] + "\n")
     finally:
         sys.stderr.flush()
         os._exit(code)

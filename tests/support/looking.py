@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import functools
 import sys
 from pathlib import Path
@@ -20,9 +19,7 @@ def shared() -> reader.Reader:
 
 @functools.cache
 def _for(_: tuple[str, ...]) -> reader.Reader:
-    found = reader.Reader()
-    atexit.register(found.close)
-    return found
+    return reader.Reader()
 
 
 def look(left: Path, right: Path, rule: OutputRule, **said: Any) -> FileVerdict:
