@@ -14,11 +14,12 @@ from flow_project import Project
 from reprobox.cli.messages import Talk
 from reprobox.commands.shared import policy
 from reprobox.context import Context
-from reprobox.errors import NotTrusted, SourceError
+from reprobox.errors import BundleRefused, NotTrusted, SourceError
 from reprobox.kit import canon
 from reprobox.model import codec
 from reprobox.model.record import Record
 from reprobox.model.runspec import InputPin
+from reprobox.model.spec import Resources
 from reprobox.runtime import runtime_pack
 from reprobox.store.objects import ObjectStore
 
@@ -120,16 +121,39 @@ def test_ones_own_run_needs_no_trust(project: Project) -> None:
     assert said.code == 0, said.err
 
 
-@pytest.mark.parametrize("path", ["/etc", "/work/../../../../../../../../etc", "/work/leads-out"])
 def test_an_input_that_claims_to_be_of_the_commit_mounts_nothing_of_the_host(
-    path: str, project: Project, tmp_path: Path
+    project: Project, tmp_path: Path
 ) -> None:
     (project.top / "leads-out").symlink_to("/etc")
     project.commit("a link")
     record = project.run()["record"]
     (pin,) = record["intent"]["runspec"]["inputs"]
-    wanted = replace(codec.from_json(InputPin, pin, where="pin"), path=path, tracked=True)
+    wanted = replace(
+        codec.from_json(InputPin, pin, where="pin"), path="/work/leads-out", tracked=True
+    )
     there = forged(project, tmp_path, inputs=(wanted,))
     said = there("replay", "theirs", "--trust")
     assert said.code == SourceError.code, said.err
     assert "leads out" in said.err
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("inputs", "/work/../../../../../../../../etc"),
+        ("inputs", "/usr/../.reprobox/sitecustomize.py"),
+        ("resources", Resources(tmp_size="900g,suid,dev")),
+        ("resources", Resources(pids=-1)),
+    ],
+)
+def test_fields_that_no_run_has_are_refused_where_the_run_comes_in(
+    field: str, value: Any, project: Project, tmp_path: Path
+) -> None:
+    if field == "inputs":
+        (pin,) = project.run()["record"]["intent"]["runspec"]["inputs"]
+        value = (replace(codec.from_json(InputPin, pin, where="pin"), path=value, tracked=True),)
+    with pytest.raises(AssertionError, match=rf"fields that no run of reprobox has[\s\S]*{field}"):
+        forged(project, tmp_path, **{field: value})
+    there = Project(tmp_path / "there", project.env)
+    assert there("import", str(tmp_path / "b")).code == BundleRefused.code
+    assert list((there.top / ".reprobox" / "runs").iterdir()) == []

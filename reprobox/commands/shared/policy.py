@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reprobox.context import Context
-from reprobox.errors import NotTrusted
+from reprobox.errors import BundleRefused, NotTrusted
 from reprobox.kit.text import shown
+from reprobox.model import record_fields
 from reprobox.model.record import Record
 from reprobox.model.runspec import RunSpec
 from reprobox.runtime import releases
@@ -36,7 +37,17 @@ def require(context: Context, original: Record, *, trusted: bool, runtime: bool 
             next_step="if you trust whoever made it: --trust-runtime; what it computes is no "
             "confirmation of the original even then",
         )
-    if trusted or context.runs.started(original.id) is not None:
+    if context.runs.started(original.id) is not None:
+        return
+    if faults := record_fields.faults(original.intent):
+        # It came in before this was asked of arriving records.
+        raise BundleRefused(
+            f"run {original.id} came from elsewhere and has fields that no run of reprobox has, so "
+            "it was not started",
+            why="\n".join(f"  {name}: {fault}" for name, fault in sorted(faults.items())),
+            next_step=f"reprobox rm {original.id}; then get it from where it was made",
+        )
+    if trusted:
         return
     if wanted := list(loosened(original.intent.runspec)):
         raise NotTrusted(

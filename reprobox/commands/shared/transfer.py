@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reprobox.commands.shared import policy
 from reprobox.context import Context, shared_home
 from reprobox.errors import NotARepository, UsageError
 from reprobox.executor import commits as commits_
@@ -85,7 +86,20 @@ def receive(
             commits.keep(card)
         if commits.fresh:
             context.progress.note("the code is in git here; `git restore .` writes its files")
+        _name_foreign_runtimes(context, copied.published)
     return Shared(copied=copied, where=where)
+
+
+def _name_foreign_runtimes(context: Context, published: Sequence[str]) -> None:
+    """Names the runs that came with an injected runtime of no release."""
+    for run_id in published:
+        record, _ = context.runs.record(run_id)
+        if policy.has_foreign_runtime(context, record):
+            context.progress.note(
+                f"run {run_id} came with an injected runtime that no release of reprobox had "
+                f"({record.intent.runspec.runtime}); a replay needs --trust-runtime and confirms "
+                "nothing"
+            )
 
 
 def _homeless(cards: Sequence[Card], error: NotARepository) -> NotARepository:

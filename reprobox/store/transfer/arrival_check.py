@@ -14,7 +14,7 @@ from typing import Any
 from reprobox.errors import BundleRefused, StoreDamaged
 from reprobox.kit import canon
 from reprobox.kit.text import shown
-from reprobox.model import codec
+from reprobox.model import codec, record_fields
 from reprobox.model.consistency import contradictions
 from reprobox.model.image import ARCHIVE_MEMO
 from reprobox.model.outcome import OutputFile
@@ -26,6 +26,7 @@ from reprobox.store.transfer.copy import Card, refused
 
 Where = Callable[[str], Path]
 """The file that holds the bytes of a digest."""
+_NOTHING = canon.digest_bytes(b"")
 _LARGEST = 256 << 20
 """Bytes: documents above this are not read into memory."""
 
@@ -103,16 +104,16 @@ def _check_record(card: Card, record: Record) -> None:
     )
     for what, (said, found) in wrong.items():
         raise refused(f"the {what} of run {card.id} is said to be {said!r} and is {found!r}")
-    image, asked = intent.image, intent.runspec
-    for digest in (
-        image.config,
-        image.manifest,
-        *image.diff_ids,
-        asked.runtime,
-        *(pin.digest for pin in asked.inputs),
-    ):
-        if not canon.is_digest(digest):
-            raise refused(f"run {card.id} names something by {digest[:80]!r}, which is no digest")
+    if faults := record_fields.faults(intent):
+        listed = "\n".join(f"  {name}: {fault}" for name, fault in sorted(faults.items()))
+        raise refused(f"run {card.id} has fields that no run of reprobox has\n{listed}")
+    travelling = {blob.digest for blob in card.of("inputs")}
+    for pin in intent.runspec.inputs:
+        # Every directory without files, and every empty file, of this host would match it.
+        if not pin.tracked and pin.digest == _NOTHING and _NOTHING not in travelling:
+            raise refused(
+                f"the input {shown(pin.path)} of run {card.id} is empty and did not come along"
+            )
 
 
 def facts(card: Card, image: str) -> dict[str, Any]:
