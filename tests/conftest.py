@@ -150,8 +150,15 @@ def second_engine() -> Iterator[Callable[..., SecondEngine]]:
     """
     with ExitStack() as stack:
 
-        def begin(*, live_restore: bool = False, first_on_path: Path | None = None) -> SecondEngine:
-            made = SecondEngine(live_restore=live_restore, first_on_path=first_on_path)
+        def begin(
+            *,
+            live_restore: bool = False,
+            first_on_path: Path | None = None,
+            remapped: bool = False,
+        ) -> SecondEngine:
+            made = SecondEngine(
+                live_restore=live_restore, first_on_path=first_on_path, remapped=remapped
+            )
             stack.callback(made.close)
             return made.start()
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 from reprobox.commands import replay, run
 from reprobox.commands.shared import forecast
 from reprobox.context import Context, shared_home
-from reprobox.errors import EngineUnavailable, ReproboxError
+from reprobox.errors import EngineError, EngineUnavailable, ReproboxError
 from reprobox.executor import reconcile
 from reprobox.model.record import Record
 from reprobox.runtime import host, profiles
@@ -27,8 +28,13 @@ def doctor(context: Context) -> dict[str, Any]:
         info = context.engine.info()
         found["engine"] = {
             key: info.get(key)
-            for key in ("name", "version", "api", "storage", "runc", "containerd")
+            for key in ("name", "version", "api", "storage", "runc", "containerd", "users")
         }
+        found["engine"]["address"] = context.engine.address
+        found["limits"] = {
+            name: "held" if held else "not held" for name, held in info["limits"].items()
+        }
+        found["runs"] = _can_start(context)
         found["gpus"] = context.engine.gpus_offered() or "none can be handed over"
     except EngineUnavailable as error:
         found["engine"] = f"none answers: {error.what}"
@@ -38,6 +44,17 @@ def doctor(context: Context) -> dict[str, Any]:
         name: profiles.refuse(name, flags, machine) or "ok" for name in profiles.PROFILES
     }
     return found
+
+
+def _can_start(context: Context) -> str:
+    """Whether this engine can give a run files that are the caller's own."""
+    try:
+        caller = context.engine.caller()
+    except EngineError as refused:
+        return f"{refused.what}; {refused.next_step}"
+    if caller.uid != os.getuid():
+        return "ok, as user 0 of a rootless engine, who is you"
+    return "ok, without the engine's remapping of users" if caller.host_users else "ok"
 
 
 def doctor_run(context: Context, reference: str) -> dict[str, Any]:

@@ -25,6 +25,8 @@ _GONE = (404, 409)
 more.
 """
 
+_LIMITS = {"memory": "MemoryLimit", "cpus": "CpuCfsQuota"}
+"""Facts of `GET /info` that say whether a limit is held."""
 _LISTENS = 0.5
 """Seconds after the start when the shim surely listens: an interpreter starts in 0.02 s here, on a
 loaded machine in 0.2 s.
@@ -57,6 +59,7 @@ class Containers:
             ImageMissing: the image is not in the engine.
             EngineError: the engine refuses, or the name belongs to somebody else.
         """
+        self._refuse_unheld(container)
         body = create_body.create_body(
             container, devices=self._devices(container.gpus), log_size=log_size
         )
@@ -69,6 +72,24 @@ class Containers:
             if status_of(refused) != 409:
                 raise
             return self._take(container, refused)
+
+    def _refuse_unheld(self, container: Container) -> None:
+        """A limit that was asked for is held, or the container is not made: engines only warn."""
+        with speaking("ask the engine about its limits"):
+            info = self._link.info()
+        wanted = {"memory": container.memory, "cpus": container.cpus}
+        unheld = [
+            name
+            for name, value in wanted.items()
+            if value is not None and not info.get(_LIMITS[name], True)
+        ]
+        if unheld:
+            raise EngineError(
+                f"this engine cannot hold a limit of {' and '.join(unheld)}",
+                why="Its control groups do not have it: rootless engines need cgroup v2 and "
+                "delegation.",
+                next_step=f"leave out `{unheld[0]}`, or choose another engine with DOCKER_HOST",
+            )
 
     def _devices(self, asked: str | None) -> tuple[dict[str, Any], ...]:
         if asked is None:

@@ -80,6 +80,8 @@ def _host(
     }
     host.update(_privileges(container.capabilities))
     host.update(_limits(container))
+    if container.host_users:
+        host["UsernsMode"] = "host"
     if container.network == "none":
         # Without a network the engine writes no line for the container's own name, and gloo, MPI
         # and others look it up.

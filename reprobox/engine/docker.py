@@ -7,7 +7,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from reprobox.engine import mark
+from reprobox.engine import caller, mark
+from reprobox.engine.caller import Caller
 from reprobox.engine.containers import Containers
 from reprobox.engine.engine_images import FinishedStep, Images
 from reprobox.engine.faults import speaking
@@ -65,6 +66,17 @@ class DockerEngine(Containers):
         made = mark.make(self._link)
         self._home = None
         return made
+
+    def caller(self) -> Caller:
+        """The user that stands for the caller in a run's container.
+
+        Raises:
+            EngineError: this engine cannot give the caller files of its own.
+            EngineUnavailable: no engine answers.
+        """
+        with speaking("ask the engine about itself"):
+            info = self._link.info()
+        return caller.of(info, self._link.socket_path)
 
     def inspect(self, reference: str) -> EngineImage | None:
         """An image by ID, tag or digest; None when the engine does not have it."""
@@ -141,5 +153,14 @@ def _facts(version: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
         "cpus": info.get("NCPU", 0),
         "memory": info.get("MemTotal", 0),
         "root": info.get("DockerRootDir", ""),
+        "users": caller.mode(info),
+        "limits": {
+            name: bool(info.get(key, True))
+            for name, key in (
+                ("memory", "MemoryLimit"),
+                ("cpus", "CpuCfsQuota"),
+                ("pids", "PidsLimit"),
+            )
+        },
         "live_restore": bool(info.get("LiveRestoreEnabled")),
     }

@@ -62,7 +62,7 @@ class Link:
         return self._said
 
     def _first_answer(self) -> Any:
-        if (path := self._socket_path()) is not None:
+        if (path := self.socket_path) is not None:
             request = socket_client.Request("GET", "/version", {}, None)
             return socket_client.ask(path, request, FIRST_SECONDS)
         # docker-py's `auto` leaves its connection open when that fails.
@@ -95,7 +95,7 @@ class Link:
             seconds: how long each part of the answer may take; None for no limit.
         """
         versioned = f"/v{self.version()['ApiVersion']}{path}"
-        if (place := self._socket_path()) is not None:
+        if (place := self.socket_path) is not None:
             request = socket_client.Request(method, versioned, query or {}, body)
             return socket_client.ask(place, request, seconds)
         client = self.quick()
@@ -136,7 +136,9 @@ class Link:
         """Where the engine is. Raises EngineUnavailable for a docker context that is not there."""
         return Endpoint(address=self._base_url) if self._base_url else endpoint.find()
 
-    def _socket_path(self) -> str | None:
+    @property
+    def socket_path(self) -> str | None:
+        """The path of the engine's unix socket; None where it has another address."""
         url = self.address
         return url.removeprefix("unix://") if url.startswith("unix:///") else None
 
@@ -144,7 +146,7 @@ class Link:
         """Sees whether a process listens, before docker-py does: it leaves a socket open for each
         time that none does.
         """
-        path = self._socket_path()
+        path = self.socket_path
         if path is None:
             return
         with socket.socket(socket.AF_UNIX) as door:

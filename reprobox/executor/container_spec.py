@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reprobox.engine import create_body, passwd
+from reprobox.engine.caller import Caller
 from reprobox.kit import units
 from reprobox.model.outcome import Container, Mount
 from reprobox.model.runspec import BOX, OUT, WORK, InputPin, RunSpec
@@ -75,6 +76,7 @@ def container(
     python: str,
     run_dir: Path,
     inputs: Mapping[str, str],
+    caller: Caller | None = None,
     secrets: Path | None = None,
 ) -> Container:
     """The container of a run.
@@ -84,9 +86,10 @@ def container(
         python: the image's interpreter, which runs the shim.
         run_dir: the run's directory on this host, with `work`, `box`, `out` and `etc` made ready.
         inputs: path in the container to path on this host.
+        caller: the user that stands for the caller in it; None for the caller's own ID.
         secrets: the directory in memory that holds them; None when there are none.
     """
-    limits = spec.resources
+    limits, caller = spec.resources, caller or Caller(uid=os.getuid(), gid=os.getgid())
     return Container(
         image=image,
         argv=(
@@ -103,7 +106,8 @@ def container(
         labels={LABEL_RUN: name.removeprefix("reprobox-"), LABEL_STORE: store},
         env=dict(sorted(spec.env.items())),
         workdir=os.path.normpath(f"{WORK}/{spec.workdir}"),
-        user=f"{os.getuid()}:{os.getgid()}",
+        user=caller.user,
+        host_users=caller.host_users,
         mounts=_mounts(run_dir, inputs, secrets),
         tmpfs=dict.fromkeys(("/tmp", passwd.HOME), create_body.tmpfs(limits.tmp_size)),  # noqa: S108 - a path in the container
         hostname=spec.hostname,

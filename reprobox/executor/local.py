@@ -17,6 +17,7 @@ from reprobox.context import Context
 from reprobox.data.pins import Input
 from reprobox.engine import container_state as state_
 from reprobox.engine import passwd
+from reprobox.engine.caller import Caller
 from reprobox.errors import EngineError, EngineUnavailable, SourceError, StoreError
 from reprobox.executor import (
     container_spec,
@@ -114,9 +115,10 @@ def launch(context: Context, intent: Intent, job: Job) -> tuple[RunDir, str, tup
 
 
 def _launch(context: Context, intent: Intent, job: Job) -> tuple[RunDir, str, tuple[Exported, ...]]:
+    caller = context.engine.caller()  # before there is a run: it may be refused
     run = context.runs.begin(intent, {"config.yaml": job.config})
     try:
-        exported, inputs = lay_out(context, run, intent, job)
+        exported, inputs = lay_out(context, run, intent, job, caller)
         container = container_spec.container(
             replace(intent.runspec, gpus=job.gpus or intent.runspec.gpus),
             name=intent.container,
@@ -125,6 +127,7 @@ def _launch(context: Context, intent: Intent, job: Job) -> tuple[RunDir, str, tu
             python=intent.lock.python.executable,
             run_dir=run.path,
             inputs=inputs,
+            caller=caller,
             secrets=secrets_.folder(run.path) if job.secrets else None,
         )
         container_id = context.engine.create(container)
@@ -152,7 +155,7 @@ def _undo(context: Context, run: RunDir, intent: Intent) -> None:
 
 @layout.trouble("laying out a run")
 def lay_out(
-    context: Context, run: RunDir, intent: Intent, job: Job
+    context: Context, run: RunDir, intent: Intent, job: Job, caller: Caller
 ) -> tuple[tuple[Exported, ...], dict[str, str]]:
     """Makes the run's directories: the commit, the runtime, the caller's passwd entry, and room for
     what comes. What was exported, and what is mounted for each input.
@@ -169,9 +172,8 @@ def lay_out(
     export_manifest.write(run.path, exported)
     runtime_pack.materialise(intent.runspec.runtime, context.things, run.path / "box")
     _take_place(run.path / BALLAST)
-    uid, gid = os.getuid(), os.getgid()
-    (run.path / "etc" / "passwd").write_text(passwd.passwd(uid, gid))
-    (run.path / "etc" / "group").write_text(passwd.group(gid))
+    (run.path / "etc" / "passwd").write_text(passwd.passwd(caller.uid, caller.gid))
+    (run.path / "etc" / "group").write_text(passwd.group(caller.gid))
     outside.ask(run.path / "out", intent.runspec.outputs)
     if intent.runspec.resources.timeout:
         (run.path / "out" / "timeout").write_text(

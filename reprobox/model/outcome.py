@@ -38,6 +38,8 @@ class Container:
     env: dict[str, str] = field(default_factory=dict)
     workdir: str = "/"
     user: str | None = None
+    host_users: bool = False
+    """Whether user IDs are the host's on an engine that remaps them."""
     mounts: tuple[Mount, ...] = ()
     tmpfs: dict[str, str] = field(default_factory=dict)
     hostname: str = "reprobox"

@@ -26,6 +26,8 @@ class SecondEngine:
 
     live_restore: bool = False
     first_on_path: Path | None = None
+    remapped: bool = False
+    """Whether user IDs are remapped (`userns-remap`), by files of its own in /etc."""
     # Short, because the paths of its sockets may have 107 bytes only.
     top: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="rbx-", dir="/tmp")))
     process: subprocess.Popen[bytes] | None = None
@@ -45,7 +47,7 @@ class SecondEngine:
         path = os.environ["PATH"] + ":/usr/sbin:/sbin"
         with (self.top / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                ["unshare", "--net", "dockerd", *self._flags()],
+                [*self._alone(), "dockerd", *self._flags()],
                 env={
                     "PATH": f"{self.first_on_path}:{path}" if self.first_on_path else path,
                     "HOME": str(self.top),
@@ -57,6 +59,18 @@ class SecondEngine:
             )
         self._answers()
         return self
+
+    def _alone(self) -> list[str]:
+        """Network, and where users are remapped also mounts, of its own."""
+        if not self.remapped:
+            return ["unshare", "--net"]
+        self.top.chmod(0o711)  # the remapped root passes through
+        binds = []
+        for name in ("subuid", "subgid"):
+            (self.top / name).write_text("nobody:100000:65536\nnogroup:100000:65536\n")
+            binds.append(f"touch /etc/{name} && mount --bind {self.top}/{name} /etc/{name}")
+        script = f'{" && ".join(binds)} && exec "$@"'
+        return ["unshare", "--net", "--mount", "sh", "-c", script, "sh"]
 
     def _flags(self) -> list[str]:
         flags = [
@@ -71,6 +85,7 @@ class SecondEngine:
             "--iptables=false",
             "--ip-forward=false",
             *(["--live-restore"] if self.live_restore else []),
+            *(["--userns-remap=nobody:nogroup"] if self.remapped else []),
         ]
 
     def _answers(self) -> None:
