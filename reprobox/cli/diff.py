@@ -5,11 +5,17 @@ from __future__ import annotations
 import typer
 
 from reprobox.cli import tables
-from reprobox.cli.options import JSON, RUN, STRICT, open_context, talk_of
+from reprobox.cli.options import JSON, RULE, RULES, RUN, STRICT, open_context, talk_of
 
 
 def diff(
-    ctx: typer.Context, left: RUN, right: RUN, strict: STRICT = False, as_json: JSON = False
+    ctx: typer.Context,
+    left: RUN,
+    right: RUN,
+    rule: RULE = None,
+    rules: RULES = None,
+    strict: STRICT = False,
+    as_json: JSON = False,
 ) -> None:
     """Compare two runs.
 
@@ -18,10 +24,11 @@ def diff(
     Example:  reprobox diff latest~1 latest
     """
     from reprobox.commands import diff as command
+    from reprobox.config import rule_text
     from reprobox.views import verdict as view
 
     talk = talk_of(ctx)
-    found = command.diff(open_context(ctx), left, right)
+    found = command.diff(open_context(ctx), left, right, rule_text.given(rule or (), rules or ()))
     if as_json:
         talk.data(view.as_json(found))
     else:

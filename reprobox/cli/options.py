@@ -63,6 +63,23 @@ TRUST_RUNTIME = Annotated[
 JSON = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, errors too.")]
 
 
+RULE = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rule",
+        help="How some outputs are compared, as in 'metrics.json#$.runtime: ignore'; may be "
+        "repeated. Goes before the recorded rules.",
+        metavar="PATTERN: RULE",
+    ),
+]
+RULES = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rules",
+        help="A YAML file of rules, or names of presets, as in tensorboard,hydra.",
+        metavar="FILE|NAMES",
+    ),
+]
 STRICT = Annotated[
     bool,
     typer.Option("--strict", help="The same bytes under another name are a difference too."),

@@ -11,6 +11,8 @@ from reprobox.cli.options import (
     GPUS,
     JSON,
     NAME,
+    RULE,
+    RULES,
     RUN,
     STRICT,
     TRUST,
@@ -38,6 +40,8 @@ def replay(
             help="Take the CPU code that the record met, on another CPU that has it too.",
         ),
     ] = False,
+    rule: RULE = None,
+    rules: RULES = None,
     strict: STRICT = False,
     as_json: JSON = False,
 ) -> None:
@@ -52,10 +56,12 @@ def replay(
     Example:  reprobox replay latest
     """
     from reprobox.commands import replay as flow
+    from reprobox.config import rule_text
     from reprobox.executor.attach import Watcher
     from reprobox.views import verdict as view
 
     talk = talk_of(ctx)
+    given = rule_text.given(rule or (), rules or ())
     context = open_context(ctx)
     watcher = Watcher(Streams(quiet_stdout=as_json), talk.note)
     done = flow.replay(
@@ -68,6 +74,7 @@ def replay(
         trust=trust,
         trust_runtime=trust_runtime,
         as_recorded=as_recorded,
+        rules=given,
     )
     if as_json:
         talk.data({**view.as_json(done.verdict), "image_tier": done.image_tier})

@@ -207,7 +207,7 @@ def _judge(context: Context, first: Record, second: Record) -> Verdict:
         state == "equal"
         and found.exit_equal
         and first.exit.reason == "exited"
-        and by_stdout(first, found.files)
+        and by_stdout(first.intent.runspec.outputs, found.files)
     ):
         result = Class.IDENTICAL  # the steps were compared, so stdout is not all there is
     if state == "different":

@@ -4,7 +4,7 @@ consulted (DESIGN rule 1).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from reprobox.model import codec
 from reprobox.model.consistency import contradictions
 from reprobox.model.record import Intent, Record
 from reprobox.model.runspec import InputPin, RunSpec
+from reprobox.model.spec import OutputRule
 from reprobox.model.verdict import Forecast, Verdict
 from reprobox.version import __version__
 
@@ -58,6 +59,7 @@ def replay(
     trust: bool = False,
     trust_runtime: bool = False,
     as_recorded: bool = False,
+    rules: Sequence[OutputRule] = (),
 ) -> Replayed:
     """Runs a recorded run again and compares.
 
@@ -72,6 +74,7 @@ def replay(
         as_recorded: set the recorded CPU dispatch class by the libraries' own knobs. They are part
             of the environment, so the replay has another identity than the original, which the
             verdict says.
+        rules: of the comparison; they go before the recorded ones, which do not change.
 
     Raises:
         RunNotFound, RunAmbiguous: for the reference.
@@ -103,7 +106,7 @@ def replay(
     expected = forecast_.forecast(original, as_recorded=as_recorded, gpus=gpus)
     context.progress.note(forecast_.sentence(expected))
     record = local.execute(context, made.intent, made.job, watcher)
-    verdict = comparison.compare(context, run_id, record.id)
+    verdict = comparison.compare(context, run_id, record.id, rules=rules)
     verdict = _with_forecast(verdict, expected, _altered(record, original, knobs, gpus))
     context.runs.add_verdict(record.id, verdict)
     return Replayed(original=original, record=record, verdict=verdict, image_tier=made.image_tier)

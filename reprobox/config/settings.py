@@ -22,6 +22,7 @@ from reprobox.config.special_kinds import (
     Duration,
     Inputs,
     Outputs,
+    Presets,
     Requirements,
     TrailKind,
     lock_default,
@@ -100,7 +101,8 @@ OUTPUT = (
     Setting(
         key="compare",
         kind=Choice(COMPARE),
-        about="`bytes`, `content` (the values that a file holds), `tensors`, or `ignore`.",
+        about="`bytes`, `content` (the values that a file holds), `tensors`, `except-times` "
+        "(content, without what a clock, a generator or the machine gave), or `ignore`.",
         absent="`bytes`",
         sample="compare: content",
     ),
@@ -183,12 +185,22 @@ SETTINGS = (
         key="outputs",
         kind=Outputs(OUTPUT),
         about="How outputs are compared: `pattern: rule`. A rule is a word (`bytes`, `content`, "
-        "`tensors`, `ignore`) or `{compare: content, ulp: n, atol: x, rtol: x}`; see "
+        "`tensors`, `except-times`, `ignore`) or `{compare: content, ulp: n, atol: x, rtol: x}`. "
+        "A pattern can name values of a file, as in `state.json#$.log[*].runtime: ignore`; see "
         "[below](#which-outputs-a-pattern-means).",
         absent="by bytes",
         sample="# How outputs are compared; without a rule, by their bytes. A name means files of\n"
         "# that name anywhere; with a slash, a path from the top of the repository.\n"
         '# outputs: {"events.out.tfevents*": {compare: content}, "results/*.log": ignore}\n',
+    ),
+    Setting(
+        key="rules",
+        kind=Presets(),
+        about="Rules for what well-known tools leave, by name: `tensorboard`, `mlflow`, `wandb`, "
+        "`sacred`, `lightning`, `hydra`, `transformers`, `metaflow`. They leave aside times and "
+        "drawn identifiers, and compare the rest. `outputs` goes before them.",
+        absent="none",
+        sample="# rules: [tensorboard, hydra]        # for what these tools leave\n",
     ),
     Setting(
         key="seed",

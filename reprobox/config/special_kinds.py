@@ -14,6 +14,7 @@ from reprobox.config.interpolate import filled
 from reprobox.config.kinds import SCALAR, Json, Scope
 from reprobox.config.problems import described
 from reprobox.config.setting import Setting, object_schema, read_all
+from reprobox.model.presets import PRESETS
 from reprobox.model.spec import (
     OWN_VARIABLES,
     STDERR,
@@ -26,7 +27,7 @@ from reprobox.model.spec import (
     Trail,
 )
 
-COMPARE = ("bytes", "content", "tensors", "ignore")
+COMPARE = ("bytes", "content", "tensors", "except-times", "ignore")
 DEFAULT_BASE = BaseIntent(kind="debian", reference="bookworm")
 _BASE_KINDS = {"image": "registry", "dockerfile": "dockerfile", "archive": "archive"}
 _DURATION = r"^([0-9.]+|([0-9.]+(ms|s|m|h|d))+)$"
@@ -162,8 +163,11 @@ class Outputs:
     as_written = False
 
     def read(self, section: Section, name: str, scope: Scope) -> tuple[OutputRule, ...]:
-        inside = section.section(name)
-        return tuple(self._output(inside, pattern, scope) for pattern in inside.value)
+        return self.rules(section.section(name), scope)
+
+    def rules(self, section: Section, scope: Scope) -> tuple[OutputRule, ...]:
+        """The rules of a section whose keys are patterns."""
+        return tuple(self._output(section, pattern, scope) for pattern in section.value)
 
     def _output(self, section: Section, key: Any, scope: Scope) -> OutputRule:
         pattern = str(key)
@@ -174,7 +178,7 @@ class Outputs:
         rule = OutputRule(pattern=pattern, **read_all(inside, self.rule, scope))
         if rule.compare not in _words(pattern):
             inside.choice("compare", "bytes", _words(pattern))
-        elif rule.compare in ("bytes", "ignore") and (rule.ulp or rule.atol or rule.rtol):
+        elif rule.compare not in ("content", "tensors") and (rule.ulp or rule.atol or rule.rtol):
             inside.fault(
                 (), f"a tolerance needs compare: tensors or content, and here it is {rule.compare}"
             )
@@ -190,6 +194,27 @@ class Outputs:
             "properties": {STDOUT: stream, STDERR: stream},
             "additionalProperties": {"anyOf": [words, rule]},
         }
+
+
+@dataclass(frozen=True)
+class Presets:
+    """Names of presets; one name stands for a list of one."""
+
+    as_written = False
+
+    def read(self, section: Section, name: str, scope: Scope) -> tuple[str, ...]:
+        return section.texts(name, preset)
+
+    def schema(self) -> Json:
+        names = {"enum": list(PRESETS)}
+        return {"anyOf": [names, {"type": "array", "items": names}]}
+
+
+def preset(name: str) -> str:
+    """The name, where there is such a preset. Raises ValueError."""
+    if name not in PRESETS:
+        raise ValueError(f"there are no rules for {name!r}: expected {', '.join(PRESETS)}")
+    return name
 
 
 def _words(pattern: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from reprobox.engine import create_body, passwd
 from reprobox.engine.caller import Caller
 from reprobox.kit import units
+from reprobox.model import presets
 from reprobox.model.outcome import Container, Mount
 from reprobox.model.runspec import BOX, OUT, WORK, InputPin, RunSpec
 from reprobox.model.source import Source
@@ -55,7 +56,7 @@ def runspec(
         network=spec.network,
         writable_root=spec.writable_root,
         capabilities=tuple(sorted(spec.capabilities)),
-        outputs=spec.outputs,
+        outputs=(*spec.outputs, *presets.expand(spec.rules)),
     )
 
 

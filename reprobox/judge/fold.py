@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from reprobox.kit import canon
@@ -10,7 +10,7 @@ from reprobox.kit.units import counted
 from reprobox.model import observed
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
-from reprobox.model.spec import STDERR, STDOUT
+from reprobox.model.spec import STDERR, STDOUT, OutputRule
 from reprobox.model.verdict import Class, FileState, FileVerdict, Verdict, worst
 
 NOTHING = "nothing to compare: no output that counts, and nothing on stdout that counts"
@@ -41,7 +41,13 @@ class Side:
     outputs: tuple[OutputFile, ...]
 
 
-def fold(left: Side, right: Side, found: tuple[FileVerdict, ...], now: float) -> Verdict:
+def fold(
+    left: Side,
+    right: Side,
+    found: tuple[FileVerdict, ...],
+    rules: Sequence[OutputRule],
+    now: float,
+) -> Verdict:
     """The verdict from what was found. stdout is no output: it counts where a rule says so, or
     where it is all there is.
     """
@@ -54,9 +60,9 @@ def fold(left: Side, right: Side, found: tuple[FileVerdict, ...], now: float) ->
         for record in (ours, theirs)
         for change in observed.inputs_changed(record.met)
     ]
-    counts = _rule(ours) == "bytes" or by_stdout(ours, found)
+    counts = _rule(rules) == "bytes" or by_stdout(rules, found)
     stderr_equal = ours.stderr == theirs.stderr if ours.stderr and theirs.stderr else None
-    stderr_counts = _rule(ours, STDERR) == "bytes" and stderr_equal is not None
+    stderr_counts = _rule(rules, STDERR) == "bytes" and stderr_equal is not None
     nothing = (
         all(file.state is FileState.IGNORED for file in found)
         and not ours.outputs.refused
@@ -112,23 +118,21 @@ def classify(found: Iterable[FileVerdict], *, equal: bool, complete: bool) -> Cl
     )
 
 
-def by_stdout(left: Record, found: Iterable[FileVerdict]) -> bool:
+def by_stdout(rules: Sequence[OutputRule], found: Iterable[FileVerdict]) -> bool:
     """Whether stdout is all there is to go by: no output that holds anything was compared, and the
     user's rules do not speak of it.
 
     An empty directory or file on both sides holds nothing that the program computed.
     """
-    return _rule(left) is None and all(
+    return _rule(rules) is None and all(
         file.state is FileState.IGNORED
-        or (file.state is FileState.IDENTICAL and file.ours == _EMPTY)
+        or (file.state in (FileState.IDENTICAL, FileState.RENAMED) and file.ours == _EMPTY)
         for file in found
     )
 
 
-def _rule(left: Record, stream: str = STDOUT) -> str | None:
-    return next(
-        (rule.compare for rule in left.intent.runspec.outputs if rule.pattern == stream), None
-    )
+def _rule(rules: Sequence[OutputRule], stream: str = STDOUT) -> str | None:
+    return next((rule.compare for rule in rules if rule.pattern == stream), None)
 
 
 def _unlooked(both: tuple[Record, Record]) -> Iterable[str]:

@@ -7,7 +7,6 @@ argument here, so that this module reads no file.
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -15,10 +14,13 @@ from typing import IO
 
 from reprobox.judge import fold, renames
 from reprobox.judge.fold import Side as Side
+from reprobox.judge.rules import LOOKING
+from reprobox.judge.rules import matches as matches
+from reprobox.judge.rules import rule_for as rule_for
 from reprobox.kit import fd_trees
 from reprobox.model.outcome import OutputFile
 from reprobox.model.runspec import WORK
-from reprobox.model.spec import OUTSIDE, OutputRule
+from reprobox.model.spec import OutputRule
 from reprobox.model.verdict import FileDetail, FileState, FileVerdict, Verdict
 
 Look = Callable[[OutputFile, OutputFile, OutputRule], FileVerdict]
@@ -29,7 +31,6 @@ Links = Callable[[OutputFile, OutputFile], tuple[str, str]]
 """The targets of two links."""
 
 _CHUNK = 1 << 20
-_BYTES = OutputRule(pattern="*")
 _EMPTY_KINDS = ("fifo", "socket", "character device", "block device")
 
 
@@ -40,16 +41,17 @@ def compare(
     look: Look | None = None,
     open_pair: OpenPair | None = None,
     links: Links | None = None,
+    rules: Sequence[OutputRule] | None = None,
     now: float = 0.0,
 ) -> Verdict:
     """Compares two runs; pure but for `look` and `open_pair`, see `compare_files`.
 
     Args:
-        left: the original; its rules count.
+        left: the original; its rules count where no others are given.
         right: the replay.
         now: seconds since 1970, for `checked`.
     """
-    rules = left.record.intent.runspec.outputs
+    rules = left.record.intent.runspec.outputs if rules is None else rules
     found = compare_files(
         left.outputs, right.outputs, rules, look=look, open_pair=open_pair, links=links
     )
@@ -57,7 +59,8 @@ def compare(
     return fold.fold(
         left,
         right,
-        found + compare_refused(ours, theirs, rules) + _compare_deleted(left, right),
+        found + compare_refused(ours, theirs, rules) + _compare_deleted(left, right, rules),
+        rules,
         now,
     )
 
@@ -120,7 +123,9 @@ def compare_refused(
     return tuple(found)
 
 
-def _compare_deleted(left: Side, right: Side) -> tuple[FileVerdict, ...]:
+def _compare_deleted(
+    left: Side, right: Side, rules: Sequence[OutputRule]
+) -> tuple[FileVerdict, ...]:
     """Files of the commit that only one of the two deleted. What the other wrote in such a place is
     an output, and compared as one.
 
@@ -132,7 +137,7 @@ def _compare_deleted(left: Side, right: Side) -> tuple[FileVerdict, ...]:
     found = []
     for path in sorted((ours ^ theirs) - known):
         why = f"a file of the commit that only the {'first' if path in ours else 'second'} deleted"
-        if rule_for(path, asked[0].outputs).compare == "ignore":
+        if rule_for(path, rules).compare == "ignore":
             state = FileState.IGNORED
         elif asked[0].commit == asked[1].commit:
             state = FileState.DIFFERENT
@@ -150,29 +155,6 @@ def _deleted(side: Side) -> set[str]:
     mounted = {pin.path.removeprefix(f"{WORK}/") for pin in side.record.intent.runspec.inputs}
     gone = {str(path) for path in side.record.met.get("deleted") or ()}
     return {path for path in gone if not any(above in mounted for above in fd_trees.upwards(path))}
-
-
-def rule_for(path: str, rules: Sequence[OutputRule]) -> OutputRule:
-    """The first rule that matches, or comparison by bytes."""
-    return next((rule for rule in rules if matches(path, rule.pattern)), _BYTES)
-
-
-def matches(path: str, pattern: str) -> bool:
-    """Whether a pattern means an output: by its whole path from the top; without a `/`, or after
-    `**/`, from any directory on.
-
-    `*` is any text, across `/` too, so `results/*` is everything below, as is `results/`.
-    """
-    core = pattern.removeprefix("./").removeprefix("**/")
-    anywhere = "/" not in pattern or pattern.startswith("**/")
-    core = core.removeprefix("/") + ("*" if core.endswith("/") else "")
-    forms = [core, core.replace("/**/", "/")]
-    if pattern.startswith("/"):  # also a place of the container, where it was collected from
-        forms += [f"{OUTSIDE}/{form}" for form in forms]
-    return any(
-        fnmatch.fnmatchcase(path, form) or (anywhere and fnmatch.fnmatchcase(path, f"*/{form}"))
-        for form in forms
-    )
 
 
 def first_difference(left: IO[bytes], right: IO[bytes]) -> int | None:
@@ -231,7 +213,7 @@ def _same_file(
     if not what:
         same = FileState.IDENTICAL if ours.path == theirs.path else FileState.RENAMED
         return _both(ours, theirs, same, FileDetail())
-    if what == ("bytes",) and rule.compare in ("content", "tensors") and ours.kind == "file":
+    if what == ("bytes",) and rule.compare in LOOKING and ours.kind == "file":
         if look is None:
             why = "nothing here can look into it"
             detail = FileDetail(differs=what, rule=rule.compare, why=why)

@@ -81,8 +81,11 @@ class OutputRule:
     """How outputs that match a pattern are compared; without a rule, by their bytes."""
 
     pattern: str
-    """See `judge.output_files.matches`; `STDOUT` and `STDERR` for the streams."""
-    compare: Literal["bytes", "content", "tensors", "ignore"] = "bytes"
+    """See `judge.rules.matches`; `STDOUT` and `STDERR` for the streams. Behind a `#` stands which values of the file
+    are meant: a JSON path, a column, a tag, a key, a member.
+    """
+    compare: Literal["bytes", "content", "tensors", "except-times", "ignore"] = "bytes"
+    """`except-times`: content, without what a clock, a generator or the machine gave."""
     ulp: int = 0
     atol: float = 0.0
     rtol: float = 0.0
@@ -132,6 +135,8 @@ class Spec:
     """Working directory of the command, relative to the top of the repository."""
     inputs: tuple[InputIntent, ...] = ()
     outputs: tuple[OutputRule, ...] = ()
+    rules: tuple[str, ...] = ()
+    """Names of presets, whose rules follow those of `outputs`."""
     seed: int = 0
     profile: Profile = "same-machine"
     threads: int = 1

@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 
 from reprobox.model import codec
 from reprobox.model.codec import later
+from reprobox.model.spec import OutputRule
 
 Scalar = str | int | float | bool | None
 
@@ -241,6 +242,8 @@ class Verdict:
     notes: tuple[str, ...] = ()
     forecast: Forecast | None = None
     """Of a replay."""
+    rules: tuple[OutputRule, ...] = later(())
+    """The rules that were used, where they are not the recorded ones alone."""
     checked: float = 0.0
     """When, seconds since 1970."""
 

@@ -5,16 +5,17 @@ why.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from reprobox.commands.shared import forecast
 from reprobox.context import Context
 from reprobox.errors import NotComparable
 from reprobox.judge import name_causes, output_files
+from reprobox.judge.rules import treatments
 from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
@@ -36,10 +37,18 @@ _LOOK_AT = 1000
 """So many files of different bytes are looked into; the rest are shown as different only."""
 
 
-def compare(context: Context, left_id: str, right_id: str, *, trails: bool = False) -> Verdict:
+def compare(
+    context: Context,
+    left_id: str,
+    right_id: str,
+    *,
+    rules: Sequence[OutputRule] = (),
+    trails: bool = False,
+) -> Verdict:
     """Compares every output of two runs by hash, both ways, and looks inside where bytes differ.
 
     Args:
+        rules: go before those that the original's record has.
         trails: compare the trails and look for causes even where all outputs are identical.
 
     Raises:
@@ -49,12 +58,20 @@ def compare(context: Context, left_id: str, right_id: str, *, trails: bool = Fal
     from reprobox.judge.reader import Reader
 
     with Reader() as reader:
-        return _compare(context, reader, (left_id, right_id), trails=trails)
+        return _compare(context, reader, (left_id, right_id), rules, trails=trails)
 
 
-def _compare(context: Context, reader: Reader, ids: tuple[str, str], *, trails: bool) -> Verdict:
+def _compare(
+    context: Context,
+    reader: Reader,
+    ids: tuple[str, str],
+    rules: Sequence[OutputRule],
+    *,
+    trails: bool,
+) -> Verdict:
     left_id, right_id = ids
     left, right = (_side(context, run_id) for run_id in ids)
+    used = (*rules, *left.record.intent.runspec.outputs)
 
     @contextmanager
     def open_pair(one: OutputFile, other: OutputFile) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
@@ -65,17 +82,24 @@ def _compare(context: Context, reader: Reader, ids: tuple[str, str], *, trails: 
             yield ours, theirs
 
     def look(one: OutputFile, other: OutputFile, rule: OutputRule) -> FileVerdict:
-        return _look(context, reader, ids, (one, other), rule)
+        inside = treatments(one.path, used)
+        return _look(context, reader, ids, (one, other), rule, inside)
 
     def links(one: OutputFile, other: OutputFile) -> tuple[str, str]:
         ours, theirs = _path(context, left_id, one.path), _path(context, right_id, other.path)
         return os.readlink(ours), os.readlink(theirs)
 
     found = output_files.compare(
-        left, right, look=look, open_pair=open_pair, links=links, now=context.clock()
+        left,
+        right,
+        look=look,
+        open_pair=open_pair,
+        links=links,
+        rules=used,
+        now=context.clock(),
     )
     told = (*_outside(left.record, right.record), *_snapshots(left.record, right.record))
-    found = replace(found, notes=(*found.notes, *told))
+    found = replace(found, rules=used if rules else (), notes=(*found.notes, *told))
     if found.result is Class.IDENTICAL and not trails:
         return found
     return _explained(context, reader, left, right, found)
@@ -103,9 +127,18 @@ def _look(
     ids: tuple[str, str],
     pair: tuple[OutputFile, OutputFile],
     rule: OutputRule,
+    inside: Sequence[Mapping[str, Any]] = (),
 ) -> FileVerdict:
     (one, other), (ours, theirs) = pair, (_path(context, *side) for side in _sides(ids, pair))
-    return reader.look(ours, theirs, rule, path=one.path, ours=one.sha256, theirs=other.sha256)
+    return reader.look(
+        ours,
+        theirs,
+        rule,
+        path=one.path,
+        ours=one.sha256,
+        theirs=other.sha256,
+        treatments=inside,
+    )
 
 
 def _sides(ids: tuple[str, str], pair: tuple[OutputFile, OutputFile]) -> Iterator[tuple[str, str]]:
