@@ -81,8 +81,8 @@ class OutputRule:
     """How outputs that match a pattern are compared; without a rule, by their bytes."""
 
     pattern: str
-    """See `judge.rules.matches`; `STDOUT` and `STDERR` for the streams. Behind a `#` stands which values of the file
-    are meant: a JSON path, a column, a tag, a key, a member.
+    """See `judge.rules.matches`; `STDOUT` and `STDERR` for the streams. Behind a `#` stands which
+    values of the file are meant: a JSON path, a column, a tag, a key, a member.
     """
     compare: Literal["bytes", "content", "tensors", "except-times", "ignore"] = "bytes"
     """`except-times`: content, without what a clock, a generator or the machine gave."""
