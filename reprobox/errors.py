@@ -171,6 +171,12 @@ class RunNotFound(ReproboxError):
     code = 50
 
 
+class SweepNotFound(ReproboxError):
+    """No sweep has this id, or several have it."""
+
+    code = 57
+
+
 class RunAmbiguous(ReproboxError):
     """Several runs match."""
 
@@ -241,3 +247,9 @@ class OutputLost(ReproboxError):
     """What was printed could not be written to stdout."""
 
     code = 71
+
+
+class ServerFailed(ReproboxError):
+    """A server that was named did not answer, or refused."""
+
+    code = 66

@@ -57,6 +57,7 @@ def run(
     tags: Sequence[str] = (),
     choice: Choice = WORK_TREE,
     preflight: int | None = None,
+    run_id: str | None = None,
 ) -> Record | Intent:
     """Runs the commit's command in the lock's image and records everything.
 
@@ -64,6 +65,7 @@ def run(
         watcher: follows the run to its end; None leaves it alone once it has started.
         choice: which code is run.
         preflight: so many first steps are run twice and compared before.
+        run_id: a new id that the caller has noted; None makes one.
 
     Returns:
         the record; the intent where nobody watches.
@@ -76,7 +78,14 @@ def run(
     """
     reconcile.settle(context)
     intent, job = _resolve(
-        context, config, overrides, gpus=gpus, name=name, tags=tags, choice=choice
+        context,
+        config,
+        overrides,
+        gpus=gpus,
+        name=name,
+        tags=tags,
+        choice=choice,
+        run_id=run_id,
     )
     if preflight:
         with _given_up(context, intent.id, choice.snapshot):
@@ -144,6 +153,7 @@ def _resolve(
     name: str | None,
     tags: Sequence[str],
     choice: Choice,
+    run_id: str | None = None,
 ) -> tuple[Intent, local.Job]:
     """Everything up to the start, pinned."""
     refuse_name(name)
@@ -152,7 +162,7 @@ def _resolve(
         spec = replace(
             found, gpus=gpus or found.gpus, name=name or found.name, tags=(*found.tags, *tags)
         )
-        run_id = context.runs.new_id(context.clock())
+        run_id = run_id or context.runs.new_id(context.clock())
         if choice.snapshot:
             journal.begin(context, run_id)
         return _pinned(context, spec, code, choice, run_id)

@@ -26,6 +26,7 @@ AT_START = {
     "reprobox.errors",
     "reprobox.kit",
     "reprobox.kit.text",
+    "reprobox.kit.units",
     "reprobox.version",
 }
 HEAVY = {"docker", "git", "numpy", "requests", "rich", "sqlite3", "ssl", "msgspec", "yaml"}
@@ -39,7 +40,7 @@ def test_a_row_is_its_command(row: Row) -> None:
     assert (command.help or "").splitlines()[0].startswith(row.summary)
     with click.Context(command, info_name=row.name) as context:
         assert command.get_help(context)
-    named = row.module.rstrip("_")
+    named = row.module.rstrip("_").replace("_", "-")
     assert named == row.name
 
 

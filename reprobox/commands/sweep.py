@@ -1,0 +1,314 @@
+"""sweep: runs of one commit with several values, several at a time, and nothing lost.
+
+The supervisor starts each trial as a detached run and completes it as any command would
+(executor/reconcile). It may be killed at any moment: `resume` goes on where it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reprobox.commands import run as run_command
+from reprobox.commands import stop as stop_command
+from reprobox.commands.shared import code_choice
+from reprobox.commands.shared import search as searches
+from reprobox.commands.shared.code_choice import Choice
+from reprobox.commands.shared.read_values import reader
+from reprobox.config import sweep_grammar
+from reprobox.config.sweep_grammar import Plan
+from reprobox.context import Context
+from reprobox.errors import ReproboxError, RunNotFound, UsageError
+from reprobox.executor import reconcile
+from reprobox.executor.attach import LIVE
+from reprobox.model.sweep import Search, Sweep, Trial
+from reprobox.store.run_row import RunRow
+from reprobox.store.run_values import Scalar
+from reprobox.store.sweeps import Sweeps
+
+_POLL = 0.1
+"""Seconds between two looks at the trials that are running."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """A trial that has ended, as the supervisor reports it."""
+
+    trial: Trial
+    row: RunRow
+    done: int
+    total: int
+
+
+Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialStatus:
+    """A trial and what became of its run."""
+
+    trial: Trial
+    state: str
+    row: RunRow | None
+    metrics: dict[str, Scalar]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepStatus:
+    """A sweep and all of its trials that were begun."""
+
+    sweep: Sweep
+    total: int
+    supervised: bool
+    trials: tuple[TrialStatus, ...]
+
+    @property
+    def done(self) -> int:
+        """Trials whose run has a record."""
+        return sum(one.row is not None and bool(one.row.digest) for one in self.trials)
+
+
+def begin(
+    context: Context,
+    config: Path,
+    overrides: Sequence[str],
+    *,
+    commit: str | None = None,
+    name: str | None = None,
+    tags: Sequence[str] = (),
+    gpus: Sequence[str] = (),
+    search: Search | None = None,
+) -> Sweep:
+    """Pins the commit and writes down what is to be done; no trial is started.
+
+    Raises:
+        DirtyTree: the tree is not clean, and no commit is named.
+        UsageError: nothing varies, or an interval without a search.
+        ConfigError: the first trial's config is wrong.
+    """
+    plan = sweep_grammar.parse(overrides)
+    if search is None and plan.searched:
+        raise UsageError(
+            "an interval has no list of values, so a search must choose them",
+            next_step="reprobox sweep --search tpe --trials 40 --maximize METRIC",
+        )
+    first = _first(plan, search)
+    if search is not None:
+        searches.check(search, plan)
+    store, choice = Sweeps(context.runs.root), Choice(commit=commit)
+    sweep_id = store.new_id(context.clock())
+    with code_choice.opened(context, config, first, choice) as code:
+        source = code.source(context, choice, sweep_id)
+        code.lock()
+        config_path = code.spec.config_path
+    sweep = Sweep(
+        id=sweep_id,
+        commit=source.commit,
+        config_path=config_path,
+        overrides=tuple(overrides),
+        name=name,
+        tags=tuple(tags),
+        gpus=tuple(gpus),
+        search=search,
+        created=context.clock(),
+    )
+    store.begin(sweep)
+    return sweep
+
+
+def _first(plan: Plan, search: Search | None) -> tuple[str, ...]:
+    """The overrides of some trial, to find faults in them before anything is written."""
+    if search is None:
+        return next(plan.grid())
+    return (*plan.fixed, *searches.example(plan))
+
+
+def drive(context: Context, sweep: Sweep, *, jobs: int, report: Report) -> None:
+    """Makes every trial of a sweep that is not made yet, at most `jobs` at a time.
+
+    Raises:
+        RunBusy: another process supervises the sweep.
+        ReproboxError: a trial could not be started; what is running goes on, and `resume` goes on.
+    """
+    store = Sweeps(context.runs.root)
+    with store.held(sweep.id):
+        _Supervisor(context, store, sweep, jobs, report).run()
+
+
+class _Supervisor:
+    """Starts trials and waits for them, one thread, all state on the disk."""
+
+    def __init__(
+        self, context: Context, store: Sweeps, sweep: Sweep, jobs: int, report: Report
+    ) -> None:
+        self._context, self._store, self._sweep, self._report = context, store, sweep, report
+        self._plan = sweep_grammar.parse(sweep.overrides)
+        self._jobs = min(jobs, len(sweep.gpus) or jobs)
+        self._running: dict[str, Trial] = {}
+        self._done = 0
+        self._source = searches.source(sweep, self._plan, store.storage(sweep.id))
+
+    def run(self) -> None:
+        reconcile.settle(self._context)
+        waiting = self._take_up()
+        while self._running or waiting or self._may_start():
+            while len(self._running) < self._jobs and (waiting or self._may_start()):
+                trial = waiting.pop(0) if waiting else self._next()
+                if trial is None:
+                    break
+                self._start(trial)
+            if not self._running:
+                return
+            self._wait()
+
+    def _may_start(self) -> bool:
+        return not self._store.asked_to_stop(self._sweep.id) and self._source.more()
+
+    def _take_up(self) -> list[Trial]:
+        """What an earlier supervisor began: running trials are waited for; those whose run never
+        began are made again.
+        """
+        again = []
+        for trial in self._store.trials(self._sweep.id):
+            row = self._row(trial)
+            if row is None:
+                again.append(trial)
+                self._source.begun(trial)
+            elif row.digest:
+                self._done += 1
+                self._source.ended(trial, self._metrics(trial), failed=row.exit_code != 0)
+            else:
+                self._source.begun(trial)
+                self._running[trial.run] = trial
+        return again
+
+    def _next(self) -> Trial | None:
+        point = self._source.next()
+        if point is None:
+            return None
+        number, overrides = point
+        return Trial(number=number, run="", overrides=overrides)
+
+    def _start(self, trial: Trial) -> None:
+        context = replace(self._context)  # what is read once per command is read for each trial
+        taken = {one.gpu for one in self._running.values()}
+        gpu = next((one for one in self._sweep.gpus if one not in taken), None)
+        run_id = context.runs.new_id(context.clock())
+        trial = replace(trial, run=run_id, gpu=gpu)
+        self._store.claim(self._sweep.id, trial)
+        self._running[run_id] = trial
+        run_command.run(
+            context,
+            context.top / self._sweep.config_path,
+            trial.overrides,
+            None,
+            choice=Choice(commit=self._sweep.commit),
+            run_id=run_id,
+            gpus=f"device={gpu}" if gpu is not None else None,
+            name=self._sweep.name,
+            tags=(*self._sweep.tags, f"sweep:{self._sweep.id}"),
+        )
+
+    def _wait(self) -> None:
+        """Until at least one trial has ended."""
+        while True:
+            ended = [run for run in self._running if self._over(run)]
+            if ended:
+                break
+            time.sleep(_POLL)
+        for run_id in ended:
+            trial = self._running.pop(run_id)
+            row = self._row(trial)
+            self._done += 1
+            failed = row is None or row.exit_code != 0
+            self._source.ended(trial, self._metrics(trial) if row else {}, failed=failed)
+            if row is not None:
+                total = self._source.total
+                self._report(Progress(trial=trial, row=row, done=self._done, total=total))
+
+    def _over(self, run_id: str) -> bool:
+        """Whether the run has its record, or is gone; completes it when its container ended."""
+        try:
+            if self._context.runs.finished(run_id):
+                return True
+        except RunNotFound:
+            return True
+        state = self._context.engine.state(f"reprobox-{run_id}")
+        if state is not None and state.status in (*LIVE, "created"):
+            return False
+        reconcile.settle(self._context)
+        return not self._context.runs.has(run_id) or self._context.runs.finished(run_id)
+
+    def _row(self, trial: Trial) -> RunRow | None:
+        return _row(self._context, trial.run)
+
+    def _metrics(self, trial: Trial) -> dict[str, Scalar]:
+        return metrics_of(self._context, trial.run)
+
+
+def _row(context: Context, run_id: str) -> RunRow | None:
+    found = context.runs.index.rows("id = ?", (run_id,))
+    return found[0] if found and found[0].created >= 0 else None
+
+
+def metrics_of(context: Context, run_id: str) -> dict[str, Scalar]:
+    """Metrics of a run by name."""
+    values = context.runs.values(run_id, reader(context)).values
+    return {name: value for kind, name, _, value in values if kind == "metric"}
+
+
+def status(context: Context, reference: str) -> SweepStatus:
+    """A sweep's trials and what became of them."""
+    reconcile.settle(context)
+    store = Sweeps(context.runs.root)
+    sweep = store.find(reference)
+    plan = sweep_grammar.parse(sweep.overrides)
+    return SweepStatus(
+        sweep=sweep,
+        total=sweep.search.trials if sweep.search else plan.size,
+        supervised=store.supervised(sweep.id),
+        trials=tuple(_status(context, trial) for trial in store.trials(sweep.id)),
+    )
+
+
+def _status(context: Context, trial: Trial) -> TrialStatus:
+    row = _row(context, trial.run)
+    if row is None:
+        return TrialStatus(trial=trial, state="not started", row=None, metrics={})
+    if not row.digest:
+        state = context.runs.state(trial.run, reconcile.container_state(context)).name
+        return TrialStatus(trial=trial, state=state, row=row, metrics={})
+    metrics = metrics_of(context, trial.run)
+    return TrialStatus(trial=trial, state=row.state, row=row, metrics=metrics)
+
+
+def list_sweeps(context: Context) -> list[Sweep]:
+    """Every sweep of the project, newest first."""
+    store = Sweeps(context.runs.root)
+    return [store.read(one) for one in reversed(store.ids())]
+
+
+def stop(context: Context, reference: str) -> list[str]:
+    """Starts no more trials, and stops those that are running; their runs' ids."""
+    store = Sweeps(context.runs.root)
+    sweep = store.find(reference)
+    store.ask_to_stop(sweep.id)
+    stopped = []
+    for one in status(context, sweep.id).trials:
+        if one.row is not None and not one.row.digest:
+            try:
+                stop_command.stop(context, one.trial.run, kill=False)
+            except ReproboxError as fault:
+                context.progress.note(f"run {one.trial.run}: {fault.what}")
+                continue
+            stopped.append(one.trial.run)
+    return stopped
+
+
+def runs_of(context: Context, reference: str) -> Iterator[str]:
+    """The recorded runs of a sweep, by trial."""
+    for one in status(context, reference).trials:
+        if one.row is not None and one.row.digest:
+            yield one.trial.run

@@ -1,0 +1,54 @@
+"""A sweep: runs of one commit that differ in a few config values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+SWEEP, TRIAL = "reprobox.sweep/1", "reprobox.trial/1"
+Goal = Literal["maximize", "minimize"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """How values are chosen where the axes leave it open."""
+
+    sampler: str
+    trials: int
+    metric: str
+    goal: Goal
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What was asked for when the sweep began; never changed afterwards."""
+
+    id: str
+    commit: str
+    """Every trial runs this commit, whatever is checked out or edited meanwhile."""
+    config_path: str
+    """Relative to the top of the repository."""
+    overrides: tuple[str, ...]
+    """As typed: axes and fixed values."""
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    gpus: tuple[str, ...] = ()
+    """Devices that are handed out, one for each trial at a time; none: every trial gets what the
+    config says.
+    """
+    search: Search | None = None
+    created: float = 0.0
+    format: str = SWEEP
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """One point of a sweep and the run that stands for it."""
+
+    number: int
+    """From 0."""
+    run: str
+    overrides: tuple[str, ...]
+    gpu: str | None = None
+    format: str = TRIAL

@@ -1,0 +1,203 @@
+"""Sweeps on the real engine: one commit, every trial once, whatever happens to the supervisor."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flow_project import Project
+
+from reprobox.commands.shared import search as searches
+from reprobox.config.sweep_grammar import parse
+from reprobox.errors import UsageError
+from reprobox.model.sweep import Search, Sweep, Trial
+from reprobox.views import sweep as view
+
+PROGRAM = """\
+import json, os, sys, time
+text = dict(line.strip().split(": ") for line in open(sys.argv[1]) if line[0] in "sl")
+os.makedirs("results", exist_ok=True)
+scale, seed = int(text["scale"]), int(text["seed"])
+time.sleep(float(text.get("lasts", "0")))
+json.dump({"accuracy": scale / 10 + seed / 1000}, open("results/metrics.json", "w"))
+"""
+
+
+@pytest.fixture
+def swept(project: Project) -> Project:
+    project.write("train.py", PROGRAM)
+    text = (project.top / "config.yaml").read_text()
+    project.write("config.yaml", f"seed: 0\nlasts: 0\n{text}")
+    project.commit("sweep")
+    return project
+
+
+def status(project: Project, *words: str) -> Any:
+    return project("sweep", "status", "latest", "--json", *words).json
+
+
+def test_a_grid_with_a_file_edited_meanwhile(swept: Project) -> None:
+    words = ["sweep", "config.yaml", "scale=1,2", "seed=range(2)", "lasts=1", "-j", "2"]
+    sweeping = subprocess.Popen(
+        [sys.executable, "-m", "reprobox.cli.main", *words, "--maximize", "accuracy"],
+        cwd=swept.top,
+        env=swept.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not list((swept.top / ".reprobox/sweeps").glob("*/trials/*.json")):
+        assert sweeping.poll() is None, sweeping.communicate()
+        time.sleep(0.05)
+    swept.write("train.py", "raise SystemExit('edited')\n")
+    out, err = sweeping.communicate()
+    assert sweeping.returncode == 0, err
+    found = status(swept, "--maximize", "accuracy")
+    assert [trial["exit_code"] for trial in found["trials"]] == [0] * 4
+    assert [trial["metrics"]["accuracy"] for trial in found["trials"]] == [0.1, 0.101, 0.2, 0.201]
+    assert {json.loads(text)["commit"] for text in rows(swept)} == {swept.git("rev-parse", "HEAD")}
+    assert found["groups"][0]["values"] == "scale=2"
+    assert found["sentence"].startswith("scale=2 beats scale=1: accuracy differs by 0.1")
+    assert "scale=2 beats scale=1" in out
+    assert "[4/4]" in err
+
+
+def rows(project: Project) -> list[str]:
+    return [json.dumps(row) for row in project("ls", "--json", "-n", "0").json]
+
+
+def test_a_supervisor_killed_at_random_loses_and_doubles_nothing(swept: Project) -> None:
+    draw = random.Random(5)
+    words = ["sweep", "config.yaml", "scale=range(3)", "seed=range(2)", "-j", "2"]
+    for attempt in range(40):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "reprobox.cli.main", *words],
+            cwd=swept.top,
+            env=swept.env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            process.wait(timeout=draw.uniform(0.5, 6.0) if attempt < 4 else 300)
+        except subprocess.TimeoutExpired:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+            if list((swept.top / ".reprobox").glob("sweeps/*/sweep.json")):
+                words = ["sweep", "resume", "latest", "-j", "2"]
+            continue
+        assert process.returncode == 0
+        break
+    found = status(swept)
+    assert found["done"] == found["total"] == 6
+    runs = [trial["run"] for trial in found["trials"]]
+    assert sorted(runs) == sorted(swept.runs())
+    points = [tuple(trial["overrides"]) for trial in found["trials"]]
+    assert len(set(points)) == 6
+
+
+def test_a_sweep_that_is_wrong_leaves_nothing(swept: Project) -> None:
+    for words, expected in (
+        (["nothing=1,2"], "there is no nothing"),
+        (["scale=interval(1,2)"], "a search must choose"),
+        (["scale=range(1,2,0)"], "never ends"),
+    ):
+        said = swept("sweep", "config.yaml", *words)
+        assert said.code != 0
+        assert expected in said.err
+    swept.write("train.py", "changed")
+    assert swept("sweep", "config.yaml", "scale=1,2").code == 11
+    assert not (swept.top / ".reprobox/sweeps").exists()
+
+
+def test_stop_and_resume(swept: Project) -> None:
+    words = [sys.executable, "-m", "reprobox.cli.main", "sweep", "config.yaml"]
+    process = subprocess.Popen(
+        [*words, "seed=range(3)", "lasts=60"],
+        cwd=swept.top,
+        env=swept.env,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    while not [row for row in rows(swept) if '"running"' in row]:
+        assert process.poll() is None
+        time.sleep(0.2)
+    assert swept("sweep", "resume").code == 54
+    stopped = swept("sweep", "stop", "--json").json["stopped"]
+    assert len(stopped) == 1
+    assert process.wait(timeout=120) == 0
+    assert status(swept)["done"] == 1
+
+
+def a_sweep(search: Search | None = None) -> Sweep:
+    return Sweep(id="s", commit="c", config_path="config.yaml", overrides=(), search=search)
+
+
+def test_a_grid_goes_on_where_it_was() -> None:
+    plan = parse(["a=1,2", "b=x,y"])
+    first = searches.Grid(plan)
+    assert first.next() == (0, ("a=1", "b=x"))
+    again = searches.Grid(plan)
+    again.begun(Trial(number=0, run="r", overrides=()))
+    again.ended(Trial(number=2, run="q", overrides=()), {}, failed=False)
+    assert [again.next(), again.next()] == [(1, ("a=1", "b=y")), (3, ("a=2", "b=y"))]
+    assert again.next() is None
+    assert not again.more()
+
+
+def test_a_search_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Optuna's own storage; a trial that was asked for and never claimed is asked for anew."""
+    wanted = Search(sampler="tpe", trials=12, metric="m", goal="maximize", seed=1)
+    plan = parse(["x=interval(0.0,1)", "n=interval(1,8)", "kind=choice(a,b)", "fixed=3"])
+    claims: list[Trial] = []
+    for supervisor in range(3):
+        source = searches.Study(a_sweep(wanted), wanted, plan, tmp_path / "search.db")
+        for claim in claims:
+            source.ended(claim, {"m": float(claim.overrides[1].split("=")[1])}, failed=False)
+        source.next() if supervisor < 2 else None  # dies before it claims
+        while source.more() and len(claims) < 4 * (supervisor + 1):
+            point = source.next()
+            assert point is not None
+            claims.append(Trial(number=point[0], run="r", overrides=point[1]))
+            value = float(point[1][1].split("=")[1])
+            source.ended(claims[-1], {"m": value}, failed=False)
+    assert len(claims) == len({claim.number for claim in claims}) == 12
+    assert all(claim.overrides[0] == "fixed=3" for claim in claims)
+    assert all(claim.overrides[2].split("=")[1].isdigit() for claim in claims)
+    later = [float(claim.overrides[1].split("=")[1]) for claim in claims[-4:]]
+    assert max(later) > 0.7
+
+
+def test_a_search_without_a_metric_or_sampler() -> None:
+    plan = parse(["x=interval(0,1)"])
+    with pytest.raises(UsageError, match="no search 'magic'"):
+        searches.check(Search(sampler="magic", trials=1, metric="m", goal="minimize"), plan)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ((0.9, 0.91, 0.92), (0.8, 0.81, 0.82), "lr=1 beats lr=2"),
+        ((0.9, 0.7, 0.8), (0.8, 0.79, 0.82), "does not clearly beat"),
+        ((0.9,), (0.8,), "add seeds"),
+    ],
+)
+def test_the_sentence_about_the_best(
+    first: tuple[float, ...], second: tuple[float, ...], expected: str
+) -> None:
+    from reprobox.kit.spread import spread
+
+    groups = []
+    for point, values in (("lr=1", first), ("lr=2", second)):
+        measured = spread(values)
+        assert measured is not None
+        runs = tuple("r" for _ in values)
+        groups.append(view.SeedGroup(point=point, runs=runs, values=values, spread=measured))
+    assert expected in view.sentence(groups, "accuracy", maximize=True)
