@@ -9,6 +9,7 @@ import os
 import sys
 import traceback
 from types import FrameType
+from typing import cast
 
 import click
 
@@ -52,11 +53,10 @@ def terminate(_number: int, _frame: FrameType | None) -> None:
 
 def told(error: BaseException, arguments: list[str]) -> int:
     """Tells an error; the exit code."""
-    failure = _foreseen(error)
+    failure = _foreseen(error, arguments)
     code = _code(error, failure)
-    if isinstance(error, click.ClickException):
-        error.show()
-        code = error.exit_code
+    if _is_help(error):
+        cast("click.ClickException", error).show()
     elif isinstance(error, KeyboardInterrupt):
         sys.stderr.write("terminated\n" if code == _TERMINATED else "interrupted\n")
     elif failure is None:
@@ -80,12 +80,19 @@ def _code(error: BaseException, failure: ReproboxError | None) -> int:
     return (failure or ReproboxError).code
 
 
-def _foreseen(error: BaseException) -> ReproboxError | None:
+def _is_help(error: BaseException) -> bool:
+    """Whether it is the help page, which click raises where a command line is empty."""
+    return type(error).__name__ == "NoArgsIsHelpError"
+
+
+def _foreseen(error: BaseException, arguments: list[str]) -> ReproboxError | None:
     """The failure that the user can act on; None for an interruption or a bug."""
     if isinstance(error, ReproboxError):
         return error
     if isinstance(error, click.ClickException):
-        return UsageError(error.format_message(), next_step="reprobox --help")
+        from reprobox.cli.usage_errors import usage_error
+
+        return usage_error(error, arguments)
     if isinstance(error, OSError) and error.errno in _NAMES:
         return UsageError(_NAMES[error.errno], why=str(error), next_step="give a shorter name")
     if isinstance(error, OSError) and error.errno in _MACHINE:

@@ -16,6 +16,9 @@ import typer
 from typer import core
 from typer.main import get_command, get_group
 
+COMMON = ("-q", "--quiet", "--no-color", "--debug")
+"""Options of the whole program, which may be given after the command, too."""
+
 
 @dataclass(frozen=True)
 class Row:

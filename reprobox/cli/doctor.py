@@ -9,6 +9,9 @@ import typer
 from reprobox.cli import tables
 from reprobox.cli.options import JSON, open_context, run_ids, talk_of
 
+_OLD_KEYS = {"cpu_code": "cpu code", "in_the_way": "in the way"}
+"""Keys under which 0.1 gave the same values in JSON."""
+
 
 def doctor(
     ctx: typer.Context,
@@ -20,8 +23,7 @@ def doctor(
 ) -> None:
     """Say what this machine can do.
 
-    With a run: which sameness a replay here may expect, and why; the replay's verdict says whether
-        it came true.
+    With a run: how far a replay here can be the same, and why.
 
     Example:  reprobox doctor latest
     """
@@ -32,6 +34,6 @@ def doctor(
     context = open_context(ctx)
     found = command.doctor_run(context, run) if run else command.doctor(context)
     if as_json:
-        talk.data(found)
+        talk.data({**found, **{old: found[new] for new, old in _OLD_KEYS.items() if new in found}})
         return
     tables.draw(talk, view.sections(found))

@@ -7,14 +7,14 @@ from typing import Annotated
 import typer
 
 from reprobox.cli.options import JSON, open_context, talk_of
-from reprobox.cli.transfer_options import DRY, LINKS, _do, _look
+from reprobox.cli.transfer_options import DRY_IN, LINKS, _do, _look
 
 
 def import_(
     ctx: typer.Context,
     file: Annotated[str, typer.Argument(help="A bundle; - for stdin.")],
     outside_links: LINKS = False,
-    dry: DRY = False,
+    dry: DRY_IN = False,
     as_json: JSON = False,
 ) -> None:
     """Take the runs of a bundle into this repository.

@@ -17,7 +17,7 @@ import typer
 from typer import core
 
 from reprobox.cli import boundary
-from reprobox.cli.command_table import Commands
+from reprobox.cli.command_table import COMMON, Commands
 from reprobox.cli.messages import Talk, output_lost
 from reprobox.errors import UsageError
 from reprobox.version import __version__
@@ -40,7 +40,6 @@ app = typer.Typer(
 
 READER_GONE = 141
 """As of a program that SIGPIPE ended: `reprobox replay … | head`."""
-_COMMON = ("-q", "--quiet", "--no-color", "--debug")
 
 
 def _version(wanted: bool) -> None:
@@ -135,8 +134,8 @@ def _flushed(code: int, arguments: list[str]) -> int:
 def _hoisted(arguments: list[str]) -> list[str]:
     """The options of every command are taken after the command too: `reprobox run -q`."""
     ends = arguments.index("--") if "--" in arguments else len(arguments)
-    common = [word for word in arguments[:ends] if word in _COMMON]
-    return [*common, *(word for word in arguments[:ends] if word not in _COMMON), *arguments[ends:]]
+    common = [word for word in arguments[:ends] if word in COMMON]
+    return [*common, *(word for word in arguments[:ends] if word not in COMMON), *arguments[ends:]]
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 from reprobox.errors import OutputLost, ReproboxError
 from reprobox.kit.text import shown
-from reprobox.kit.units import human as human
 
 _QUICK = 0.4
 """Seconds of work that nobody needs to see a bar for."""
@@ -112,6 +111,8 @@ class Bar:
                 sys.stderr.flush()
 
     def _text(self, now: float) -> str:
+        from reprobox.kit.units import human
+
         speed = self._done / max(now - self._begun, 1e-9)
         parts = [
             shown(self._what),

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from reprobox.cli.options import JSON, open_context, talk_of
-from reprobox.cli.transfer_options import DRY, LINKS, _do, _look
+from reprobox.cli.transfer_options import DRY_IN, LINKS, _do, _look
 from reprobox.store.remotes.kinds import ADDRESSES
 
 
@@ -22,7 +22,7 @@ def pull(
         typer.Argument(help="Runs, by id or unique prefix; all without.", metavar="[RUN...]"),
     ] = None,
     outside_links: LINKS = False,
-    dry: DRY = False,
+    dry: DRY_IN = False,
     as_json: JSON = False,
 ) -> None:
     """Take runs from a remote store.

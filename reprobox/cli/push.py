@@ -74,8 +74,8 @@ def push(
             as_json,
             images=sent,
         )
-    elif as_json and not dry:
-        talk.data({"images": sent})
+    elif as_json:
+        talk.data({"images": sent, **({"dry_run": True} if dry else {})})
 
 
 def _images(

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reprobox.cli import tables
-from reprobox.cli.messages import Talk, human
+from reprobox.cli.messages import Talk
 from reprobox.cli.options import JSON, open_context, run_ids, talk_of
 from reprobox.errors import UsageError
-from reprobox.kit.units import counted
+from reprobox.kit.units import counted, human
 
 if TYPE_CHECKING:
     from reprobox.commands.rm import Candidate

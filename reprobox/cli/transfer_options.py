@@ -32,7 +32,8 @@ LINKS = Annotated[
 ]
 
 
-DRY = Annotated[bool, typer.Option("--dry-run", help="Only say what would be sent.")]
+DRY = Annotated[bool, typer.Option("--dry-run", help="Only show what would be sent.")]
+DRY_IN = Annotated[bool, typer.Option("--dry-run", help="Only show what would be received.")]
 
 
 _DEFAULT = "code,inputs,outputs,lock"
@@ -42,6 +43,20 @@ _DEFAULT = "code,inputs,outputs,lock"
 class _Seen(Exception):
     """The plan was shown, and nothing more was asked for."""
 
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self.plan = plan
+
+    def data(self) -> dict[str, Any]:
+        """The plan for programs; sizes in bytes."""
+        return {
+            "dry_run": True,
+            "runs": [card.id for card in self.plan.cards],
+            "blobs": len(self.plan.wanted),
+            "size": self.plan.size,
+            "size_by_part": self.plan.by_role(),
+        }
+
 
 def _look(talk: Talk, verb: str, dry: bool) -> Callable[[Plan], None]:
     def show(plan: Plan) -> None:
@@ -50,7 +65,7 @@ def _look(talk: Talk, verb: str, dry: bool) -> Callable[[Plan], None]:
         many = f"{', '.join(counts)}, {human(plan.size)}"
         talk.note(f"{verb} {many}" + (f": {parts}" if parts else ""))
         if dry:
-            raise _Seen
+            raise _Seen(plan)
 
     return show
 
@@ -81,6 +96,8 @@ def _told(talk: Talk, done: Shared, as_json: bool, more: dict[str, Any]) -> None
 def _do(work: Callable[[], Any], talk: Talk, as_json: bool, **more: Any) -> None:
     try:
         done = work()
-    except _Seen:
+    except _Seen as seen:
+        if as_json:
+            talk.data({**seen.data(), **more})
         return
     _told(talk, done, as_json, more)

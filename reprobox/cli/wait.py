@@ -19,7 +19,7 @@ def wait(
     Exits with the exit code of the first run in the list that did not end with 0, as `reprobox run`
         would have.
 
-    Example:  reprobox wait $(reprobox run -d config.yaml)
+    Example:  reprobox wait latest
     """
     from reprobox.commands import wait as command
     from reprobox.views import run as view

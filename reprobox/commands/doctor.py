@@ -39,7 +39,7 @@ def doctor(context: Context) -> dict[str, Any]:
     except EngineUnavailable as error:
         found["engine"] = f"none answers: {error.what}"
         found["gpus"] = "unknown"
-    found["cpu code"] = profiles.dispatch_class(host.met(gpus=False))
+    found["cpu_code"] = profiles.dispatch_class(host.met(gpus=False))
     found["profiles"] = {
         name: profiles.refuse(name, flags, machine) or "ok" for name in profiles.PROFILES
     }
@@ -71,7 +71,7 @@ def doctor_run(context: Context, reference: str) -> dict[str, Any]:
         "here": profiles.dispatch_class(host.met(gpus=False)),
         "forecast": found.sameness,
         "reasons": list(found.reasons),
-        "in the way": list(_in_the_way(context, original)),
+        "in_the_way": list(_in_the_way(context, original)),
     }
 
 

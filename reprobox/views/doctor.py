@@ -10,7 +10,7 @@ from reprobox.views.blocks import Line, Section
 def sections(found: Mapping[str, object]) -> tuple[Section, ...]:
     """A line a fact; a fact of several lines has its name once."""
     lines = (
-        Line(f"{'' if number else key:<12}{line}")
+        Line(f"{'' if number else key.replace('_', ' '):<12}{line}")
         for key, value in found.items()
         for number, line in enumerate(_lines(value))
     )
