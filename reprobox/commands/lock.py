@@ -12,7 +12,7 @@ from reprobox.commands.shared import editor_schema
 from reprobox.commands.shared.load_config import load_spec
 from reprobox.commands.shared.wheel_maker import wheel_maker
 from reprobox.context import Context, shared_home
-from reprobox.errors import LockMissing, LockStale
+from reprobox.errors import LockMissing, LockStale, NotARepository
 from reprobox.kit.text import shown
 from reprobox.kit.units import counted
 from reprobox.lock import lock_file
@@ -80,11 +80,21 @@ def lock(
         contested=lambda made, order: _contested(context, made, order),
         maker=wheel_maker(context),
         beside=target.parent,
+        place=_place(context, spec),
     )
     if made != previous:
         lock_file.write(target, made)
     _note(target)
     return Locked(lock=made, digest=lock_file.digest(made), path=target, changed=made != previous)
+
+
+def _place(context: Context, spec: Spec) -> str | None:
+    """The config's directory relative to the top of the repository, where there is one."""
+    try:
+        context.top  # noqa: B018  (asks for it)
+    except NotARepository:
+        return None
+    return os.path.dirname(spec.config_path)
 
 
 def _contested(context: Context, made: Lock, order: Sequence[str]) -> tuple[Contested, ...]:

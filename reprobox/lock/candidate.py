@@ -34,6 +34,8 @@ class Candidate:
     commit: str | None = None
     """The git commit whose tree it is."""
     subdirectory: str | None = None
+    editable: str | None = None
+    """For the commit's own project: its directory, relative to the top of the repository."""
 
     @property
     def is_wheel(self) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from reprobox.errors import ConfigError
 from reprobox.kit import canon
-from reprobox.lock import asked
+from reprobox.lock import asked, direct
 from reprobox.lock.formats import requirements
 from reprobox.model import codec
 from reprobox.model.spec import Environment
@@ -38,11 +38,13 @@ def requirement_files(env: Environment, root: Path) -> dict[str, Path]:
             _collect(file, root, named_by="the config", found=found)
             if file.endswith(".lock") and (root / file).with_name(_PROJECT).is_file():
                 _also(Path(file).with_name(_PROJECT).as_posix(), entry, root, found)
+        elif (place := direct.place_of(entry, root)) is not None:
+            _project(place[0], entry, root, found)
         elif requirements.parse(entry) is None:
             raise ConfigError(
                 f"requirements: {entry!r} is neither a file nor a requirement",
-                next_step="write a requirement such as 'numpy>=2', or the path of a requirements "
-                "file relative to the config",
+                next_step="write a requirement such as 'numpy>=2', `-e .` for the repository's own "
+                "project, or the path of a requirements file relative to the config",
             )
     return found
 
@@ -53,6 +55,14 @@ def _also(name: str, entry: str, root: Path, found: dict[str, Path]) -> None:
     """
     if entry != asked.parse(entry).file:
         _collect(name, root, named_by=entry, found=found)
+
+
+def _project(place: Path | str, named_by: str, root: Path, found: dict[str, Path]) -> None:
+    """The files that say what a project of the repository needs, and which scripts it has."""
+    for file in (_PROJECT, "setup.py", "setup.cfg"):
+        if isinstance(place, Path) and (place / file).is_file():
+            name = os.path.relpath(place / file, root)
+            found.setdefault(name, place / file)
 
 
 def _collect(name: str, root: Path, *, named_by: str, found: dict[str, Path]) -> None:
@@ -67,6 +77,8 @@ def _collect(name: str, root: Path, *, named_by: str, found: dict[str, Path]) ->
         )
     found[name] = path
     if path.suffix in (".txt", ".in", ".pip"):
+        for place in direct.places(path):
+            _project(place, name, root, found)
         for include in requirements.includes(path.read_text("utf-8", "surrogateescape")):
             _collect((Path(name).parent / include).as_posix(), root, named_by=name, found=found)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from reprobox.lock import selection
 from reprobox.lock.candidate import Candidate
 from reprobox.lock.formats.package import Package
 from reprobox.lock.pip_settings import Settings
+from reprobox.lock.places import Places
 from reprobox.lock.sdists import Sources
 from reprobox.lock.target import Target
 
@@ -23,11 +27,26 @@ class Job:
     target: Target
     settings: Settings
     sources: Sources
+    places: Places
 
     @property
     def note(self) -> Callable[[str], None]:
         """Shows the user one line."""
         return self.sources.progress.note
+
+    def metadata(self, name: str, version: str) -> tuple[str, Mapping[str, Any]]:
+        """Version and metadata of a source that uv would have to build (for `resolver_uv`): of a
+        version, or of a place (`file:...`, `git+...`).
+
+        Raises: as `Sources.metadata` and `Places`.
+        """
+        if version.startswith("git+"):
+            named = self.places.repository(version)
+        elif version.startswith("file:"):
+            named = self.places.directory(Path(url2pathname(urlsplit(version).path)))
+        else:
+            return version, self.sources.metadata(name, version)
+        return named.version, named.metadata
 
     def select(self, packages: Iterable[Package], *, where: str) -> list[Candidate]:
         """The files to take.
@@ -35,8 +54,9 @@ class Job:
         Raises:
             ResolveError: some packages have none, with the reason for each.
         """
+        filled = [self.places.filled(package) for package in packages]
         build = self.sources.build
-        return selection.select(packages, self.target, where=where, build=build)
+        return selection.select(filled, self.target, where=where, build=build)
 
     def left_out(self, where: str, what: str, names: Iterable[str]) -> None:
         """Shows which extras or groups of a file were not asked for."""

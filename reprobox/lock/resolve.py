@@ -25,6 +25,7 @@ from reprobox.lock import (
 from reprobox.lock.host_apt import Apt, Offer
 from reprobox.lock.image_tree import Tree
 from reprobox.lock.job import Job
+from reprobox.lock.places import Places
 from reprobox.lock.target import Target
 from reprobox.model.lock import BaseLock, Contested, Deb, Lock, Python, Wheel
 from reprobox.model.ports import ImageEngine, Objects, Progress, WheelMaker
@@ -48,6 +49,7 @@ class _Request:
     engine: ImageEngine | None
     progress: Progress
     maker: WheelMaker | None
+    place: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,7 @@ def resolve(
     contested: Contests | None = None,
     maker: WheelMaker | None = None,
     beside: Path | None = None,
+    place: str | None = None,
 ) -> Lock:
     """Makes the lock; everything that it names is in the store afterwards.
 
@@ -89,6 +92,7 @@ def resolve(
         contested: finds the paths at which wheels have different files.
         maker: builds source distributions.
         beside: the lock's directory, `root` by default.
+        place: `root` relative to the top of the repository; None outside of any.
 
     Raises:
         ConfigError, ResolveError, FetchError, HashMismatch, ImageError, EngineUnavailable,
@@ -107,6 +111,7 @@ def resolve(
         engine=engine,
         progress=progress,
         maker=maker,
+        place=place,
     )
     _check_released(kept, released)
     if kept is not None and intent.answers(kept.intent, env, root, lock_place) and not released:
@@ -290,7 +295,14 @@ def _wheels(request: _Request, system: _System) -> tuple[Wheel, ...]:
         build=request.env.build,
         known=sdists.built_before(request.previous, bare),
     )
-    job = Job(root=request.root, target=system.target, settings=settings, sources=sources)
+    places = Places(root=request.root, place=request.place, sources=sources)
+    job = Job(
+        root=request.root,
+        target=system.target,
+        settings=settings,
+        sources=sources,
+        places=places,
+    )
     previous = request.previous.wheels if request.previous is not None else ()
     with request.progress.task("resolving wheels"):
         chosen = wheels.choose(

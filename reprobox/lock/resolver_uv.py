@@ -26,7 +26,7 @@ from reprobox.lock.pip_settings import Settings
 from reprobox.lock.target import Target
 
 _PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
-_BUILDS = re.compile(r"Failed to build `([^`=@]+?)==([^`]+)`")
+_BUILDS = re.compile(r"Failed to build `([^`=@\s]+?)(?:==| @ )([^`]+)`")
 _YANKED = re.compile(r"warning: `([^`]+)` is yanked ?(\([^\n]*\))?")
 _UNREADABLE = re.compile(r"Failed to extract archive: ([^\s=]+)==(\S+)")
 _REFUSED = "reprobox: no source is built here"
@@ -34,8 +34,10 @@ _REFUSED = "reprobox: no source is built here"
 _GUARD = (
     f"import os, sys; sys.flags.isolated or (os.write(2, {_REFUSED.encode()!r}), os._exit(77))\n"
 )
-Builds = Callable[[str, str], Mapping[str, Any]]
-"""Name and version of a source distribution to its metadata (`sdist_file.wheel_metadata`)."""
+Builds = Callable[[str, str], tuple[str, Mapping[str, Any]]]
+"""Name, and version or address, of a source to its version and metadata
+(`sdist_file.wheel_metadata`).
+"""
 _NETWORK = re.compile(
     r"Failed to (?:fetch|download|connect)|error sending request|dns error|timed out"
     r"|Unauthorized|Forbidden",
@@ -97,9 +99,11 @@ def compile_packages(
                     env=settings.environment,
                 )
             except _MustBuildError as wanted:
-                if wanted.pin in facts:
+                name, place = wanted.pin
+                version, metadata = build(name, place)
+                if (name, version) in facts:
                     raise explain(wanted.said) from None
-                facts[wanted.pin] = build(*wanted.pin)
+                facts[(name, version)] = metadata
 
 
 def offers(

@@ -124,7 +124,7 @@ class Sources:
             filename=source.filename,
             sha256=source.digest,
             size=path.stat().st_size,
-            commit=source.commit,
+            commit=source.commit or None,
             subdirectory=source.subdirectory,
         )
         looked = sdist_file.read(sdist, path)
@@ -161,7 +161,7 @@ class Sources:
             root=self.root,
             target=self.target,
             settings=self.settings,
-            build=self.metadata,
+            build=lambda name, version: (version, self.metadata(name, version)),
         )
         chosen = selection.select(packages, self.target, where="a build environment")
         return tuple(sorted(self.wheels(chosen), key=lambda wheel: wheel.name))
@@ -193,7 +193,13 @@ class Sources:
         self, source: Candidate, sdist: Sdist, requires: tuple[Wheel, ...], made: Made
     ) -> Wheel:
         found = offered(None, made.filename, hex_of(made.sha256))
-        if found is None or found.name != source.name or best([found], self.target) is None:
+        # The name of a repository is not always that of its project.
+        known = source.commit is None
+        if (
+            found is None
+            or (known and found.name != source.name)
+            or best([found], self.target) is None
+        ):
             raise BuildError(
                 f"{sdist.filename} was built into {made.filename}, which does not fit",
                 why=f"Wanted: a wheel of {source.name} for CPython {self.target.python} on Linux.",
@@ -205,7 +211,7 @@ class Sources:
                 "the first wheel, so keep the store or push it"
             )
         return Wheel(
-            name=source.name,
+            name=found.name,
             version=found.version,
             filename=made.filename,
             sha256=made.sha256,
@@ -259,6 +265,7 @@ def _taken(candidate: Candidate, objects: Objects) -> Wheel:
         filename=candidate.filename,
         sha256=candidate.digest,
         size=objects.path(candidate.digest).stat().st_size,
+        editable=candidate.editable,
     )
 
 

@@ -4,6 +4,7 @@ uv's to resolve.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from reprobox.errors import HashMismatch, ResolveError
 from reprobox.lock import intent, resolver_uv, wheel_index
 from reprobox.lock.asked import Asked, parse
 from reprobox.lock.candidate import Candidate, best
+from reprobox.lock.direct import Rewriter
 from reprobox.lock.formats import pyproject, requirements, table
 from reprobox.lock.job import Job
 from reprobox.model.lock import Wheel
@@ -49,27 +51,52 @@ def choose(
             resolvable.append(asked.file if asked else entry)
             more += _arguments(asked, job) if asked else []
     if resolvable:
-        free = {canonicalize_name(name) for name in released}
-        pins = {
-            wheel.name: wheel.version
-            for wheel in previous
-            if canonicalize_name(wheel.name) not in free
-        }
-        given = {name: candidate.version for name, candidate in chosen.items()}
+        _merge(
+            chosen, _resolved(resolvable, more, job, chosen, previous, released), "the requirements"
+        )
+    job.places.check_own(chosen)
+    return [chosen[name] for name in sorted(chosen)]
+
+
+def _resolved(
+    entries: Sequence[str],
+    more: Sequence[str],
+    job: Job,
+    chosen: Mapping[str, Candidate],
+    previous: Iterable[Wheel],
+    released: Iterable[str],
+) -> list[Candidate]:
+    """What uv chooses, places having been looked into first."""
+    free = {canonicalize_name(name) for name in released}
+    pins = {
+        wheel.name: wheel.version
+        for wheel in previous
+        if canonicalize_name(wheel.name) not in free and wheel.editable is None
+    }
+    given = {
+        name: candidate.version for name, candidate in chosen.items() if candidate.editable is None
+    }
+    with tempfile.TemporaryDirectory(prefix="reprobox-places-") as scratch:
+        rewriter = Rewriter(
+            root=job.root,
+            scratch=Path(scratch),
+            directory=job.places.directory,
+            repository=job.places.repository,
+        )
         packages = resolver_uv.compile_packages(
-            resolvable,
+            [rewriter.entry(entry) for entry in entries],
             root=job.root,
             target=job.target,
             settings=job.settings,
-            build=job.sources.metadata,
+            build=job.metadata,
             pins=pins,
             constraints=given,
             more=more,
+            known=rewriter.facts,
             note=job.note,
         )
-        resolved = job.select(packages, where="the requirements")
-        _merge(chosen, _with_allowed_hashes(resolved, resolvable, job), "the requirements")
-    return [chosen[name] for name in sorted(chosen)]
+    resolved = job.select(packages, where="the requirements")
+    return _with_allowed_hashes(resolved, entries, job)
 
 
 def _arguments(asked: Asked, job: Job) -> list[str]:

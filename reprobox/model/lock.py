@@ -56,6 +56,10 @@ class Wheel:
     size: int
     built: Built | None = later(None)  # noqa: RUF009
     """For a wheel that no index has: what it was made of."""
+    editable: str | None = later(None)
+    """For the commit's own project, whose code is not in the wheel: its directory, relative to the
+    top of the repository.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

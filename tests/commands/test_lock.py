@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -193,3 +194,50 @@ def test_a_build_that_fails_says_what_is_missing(small: Small) -> None:
     said = small("lock", code=27)
     assert "gamma-1.0.tar.gz could not be built into a wheel" in said.err
     assert "apt: [gcc, libc6-dev, python3-dev]" in said.err
+
+
+def test_the_repository_s_own_code_is_that_of_each_commit(small: Small) -> None:
+    project = small.project
+    project.write(
+        "pyproject.toml",
+        '[project]\nname = "mine"\nversion = "1"\n[project.scripts]\n'
+        'say = "mine:main"\n[build-system]\nrequires = []\nbuild-backend = "x"\n',
+    )
+    code = "import importlib.metadata\ndef main():\n    print('{}', importlib.metadata.version('mine'))\n"
+    project.write("src/mine/__init__.py", code.format("one"))
+    project.write(
+        "train.py", "import mine, subprocess\nmine.main()\nsubprocess.run(['say'], check=True)\n"
+    )
+    small.write_config("{archive: base.tar}", requirements='["-e ."]')
+    small.locked()
+    assert small("run", "config.yaml", "--name", "first").out == "one 1\none 1\n"
+    project.write("src/mine/__init__.py", code.format("two"))
+    project.commit("two")
+    assert small("run", "config.yaml").out == "two 1\ntwo 1\n"
+    assert small("replay", "first", "--json").json["result"] == "identical"
+
+
+def test_a_commit_of_another_repository_is_built_from_its_kept_bytes(
+    small: Small, tmp_path: Path
+) -> None:
+    source = offer_source(small)
+    with tarfile.open(source) as archive:
+        archive.extractall(tmp_path / "there", filter="data")
+    source.unlink()
+    there = tmp_path / "there/gamma-1.0"
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.invalid"]
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "one"]):
+        subprocess.run([*git, *words], cwd=there, check=True)
+    head = subprocess.run(
+        [*git, "rev-parse", "HEAD"], cwd=there, check=True, capture_output=True, text=True
+    ).stdout.strip()
+    small.write_config("{archive: base.tar}", requirements=f'["git+{there.as_uri()}"]')
+    small("lock")
+    gamma = locked_wheels(small)["gamma"]
+    assert gamma["built"]["sdist"]["commit"] == head
+    assert "alpha" in locked_wheels(small)
+    there.rename(there.with_name("gone"))
+    stored = small.objects() / "sha256" / gamma["sha256"][7:9] / gamma["sha256"][9:]
+    stored.unlink()
+    small("lock")
+    assert stored.exists(), "built again from the tree that the store keeps"

@@ -1,0 +1,141 @@
+"""The tree of a git commit as a source distribution: fetched on the host, kept by its bytes."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from reprobox.errors import FetchError
+from reprobox.kit import proc
+from reprobox.kit.canon import digest_of, hex_of
+from reprobox.kit.tar import TarStream, entry
+from reprobox.lock.candidate import Candidate
+from reprobox.lock.formats.package import Repository
+from reprobox.model.ports import Objects, Progress
+
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def parse(url: str) -> Repository:
+    """A `git+URL[@revision][#subdirectory=...]`; `commit` is the revision as written, or empty."""
+    bare, _, fragment = url.removeprefix("git+").partition("#")
+    words = dict(word.partition("=")[::2] for word in fragment.split("&") if word)
+    head, at, revision = bare.rpartition("@")
+    host = bare.partition("://")[2].partition("/")[0]
+    if not at or "/" not in head.partition("://")[2] or revision in host:
+        head, revision = bare, ""
+    return Repository(url=head, commit=revision, subdirectory=words.get("subdirectory") or None)
+
+
+def fetch(
+    name: str, version: str, repository: Repository, *, objects: Objects, progress: Progress
+) -> Candidate:
+    """The tree of a commit, in the store.
+
+    Args:
+        repository: its `commit` may be a branch or tag, which is resolved.
+
+    Raises:
+        FetchError: it could not be fetched.
+    """
+    where = _PASSWORD.sub("", repository.url)
+    key = f"lock/git/1/{hex_of(digest_of([where, repository.commit]))}"
+    known = objects.memo(key) if _COMMIT.fullmatch(repository.commit) else None
+    if isinstance(known, str) and objects.has(known):
+        return _candidate(name, version, repository, repository.commit, known, objects)
+    with (
+        progress.task(f"fetching {where}"),
+        tempfile.TemporaryDirectory(prefix="reprobox-git-") as folder,
+    ):
+        commit = _checkout(repository, Path(folder))
+        when = int(_git(Path(folder), "show", "-s", "--format=%ct", "HEAD").strip())
+        buffer = io.BytesIO()
+        pack(Path(folder), f"{name}-{commit[:12]}", _files(Path(folder)), when, buffer)
+    digest = objects.put_bytes(buffer.getvalue())
+    objects.remember(f"lock/git/1/{hex_of(digest_of([where, commit]))}", digest)
+    return _candidate(name, version, repository, commit, digest, objects)
+
+
+def _candidate(
+    name: str, version: str, repository: Repository, commit: str, digest: str, objects: Objects
+) -> Candidate:
+    return Candidate(
+        name=name,
+        version=version,
+        filename=f"{name}-{commit[:12]}.tar",
+        digest=digest,
+        size=objects.path(digest).stat().st_size,
+        commit=commit,
+        subdirectory=repository.subdirectory,
+    )
+
+
+def _checkout(repository: Repository, folder: Path) -> str:
+    """Checks the revision out, with its submodules; its commit."""
+    _git(folder, "init", "--quiet")
+    revision = repository.commit or "HEAD"
+    shallow = ["fetch", "--quiet", "--depth=1", repository.url, revision]
+    if not _run(folder, *shallow).ok:
+        # A server may refuse to give a commit by its name alone.
+        _git(folder, "fetch", "--quiet", "--tags", repository.url, "+refs/*:refs/there/*")
+        for place in (revision, f"there/heads/{revision}", f"there/tags/{revision}"):
+            if _run(folder, "checkout", "--quiet", "--detach", place).ok:
+                break
+        else:
+            raise FetchError(
+                f"{_PASSWORD.sub('', repository.url)} has no revision {revision}",
+                next_step="name a commit, tag or branch that it has",
+            )
+    else:
+        _git(folder, "checkout", "--quiet", "--detach", "FETCH_HEAD")
+    if (folder / ".gitmodules").is_file():
+        _git(folder, "submodule", "update", "--init", "--recursive", "--quiet")
+    return _git(folder, "rev-parse", "HEAD").strip()
+
+
+def _run(folder: Path, *words: str) -> proc.Done:
+    env = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    env = {key: value for key, value in env.items() if key not in ("GIT_DIR", "GIT_WORK_TREE")}
+    return proc.run(["git", "-c", "advice.detachedHead=false", *words], cwd=folder, env=env)
+
+
+def _git(folder: Path, *words: str) -> str:
+    done = _run(folder, *words)
+    if not done.ok:
+        raise FetchError(
+            f"git could not {words[0]} a required repository",
+            why=_PASSWORD.sub("", done.error_text),
+            next_step="check the address, the revision and your access: `git ls-remote` shows them",
+        )
+    return done.out.decode("utf-8", "replace")
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        if ".git" not in path.relative_to(folder).parts and (path.is_symlink() or path.is_file()):
+            yield path
+
+
+def pack(folder: Path, top: str, files: Iterator[Path], when: int, target: IO[bytes]) -> None:
+    """A tar of some files of a directory, the same bytes each time.
+
+    Args:
+        top: the directory that they are in there.
+        when: the time of every file, seconds since 1970.
+    """
+    stream = TarStream(target)
+    for path in files:
+        name = f"{top}/{path.relative_to(folder).as_posix()}"
+        if path.is_symlink():
+            stream.symlink(name, os.readlink(path))
+            continue
+        data = path.read_bytes()
+        mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
+        stream.stream(entry(name, mode=mode, size=len(data), mtime=when), io.BytesIO(data))
+    stream.close()

@@ -1,0 +1,219 @@
+"""The commit's own projects, and commits of other repositories."""
+
+from __future__ import annotations
+
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+from format_files import PEP_621
+from lock_world import Index, Locker, Talk, wheel_bytes
+from uv import find_uv_bin
+
+from reprobox.errors import FetchError, ResolveError
+from reprobox.lock import direct, git_source, intent, own_code
+from reprobox.lock.formats import pyproject
+from reprobox.model.lock import Lock, Wheel
+from reprobox.model.spec import BaseIntent, Environment
+from reprobox.store.objects import ObjectStore
+
+PROJECT = """\
+[project]
+name = "My.Project"
+version = "1.2"
+dependencies = ["alpha"]
+[project.optional-dependencies]
+train = ["beta"]
+[project.scripts]
+tool = "my_project.cli:main"
+[build-system]
+requires = ["hatchling"]
+build-backend = "hatchling.build"
+"""
+
+
+def wheel(made: Lock, name: str) -> Wheel:
+    (found,) = [one for one in made.wheels if one.name == name]
+    return found
+
+
+def texts(objects: ObjectStore, one: Wheel) -> dict[str, str]:
+    with zipfile.ZipFile(objects.path(one.sha256)) as archive:
+        return {name: archive.read(name).decode() for name in archive.namelist()}
+
+
+def project(root: Path, folder: str, text: str = PROJECT) -> Path:
+    place = root / folder
+    (place / "src/my_project").mkdir(parents=True)
+    (place / "src/my_project/__init__.py").write_text("")
+    (place / "pyproject.toml").write_text(text)
+    return place
+
+
+@pytest.fixture
+def packages(index: Index) -> Index:
+    for name in ("alpha", "beta"):
+        index.add(name, "1.0")
+    return index
+
+
+@pytest.mark.parametrize(
+    "line", ["-e ./libs/x", "--editable=libs/x", "./libs/x", "-e libs/x  # ours"]
+)
+@pytest.mark.parametrize("inside", [True, False], ids=["file", "inline"])
+def test_a_project_of_the_repository_is_a_path_and_no_copy(
+    line: str, inside: bool, root: Path, lock: Locker, packages: Index, objects: ObjectStore
+) -> None:
+    project(root, "libs/x")
+    (root / "requirements.txt").write_text(line + "\n")
+    entry = "requirements.txt" if inside else line.partition("  #")[0]
+    made = lock(entry, place="sub/config")
+    assert [one.name for one in made.wheels] == ["alpha", "my-project"]
+    own = wheel(made, "my-project")
+    assert own.editable == "sub/config/libs/x"
+    found = texts(objects, own)
+    assert found["__editable__.my_project-1.2.pth"] == "/work/sub/config/libs/x/src\n"
+    assert "tool = my_project.cli:main" in found["my_project-1.2.dist-info/entry_points.txt"]
+    assert "Requires-Dist: alpha\n" in found["my_project-1.2.dist-info/METADATA"]
+    assert not [name for name in found if name.endswith(".py")]
+
+
+def test_its_extras_and_what_others_need_of_it(root: Path, lock: Locker, packages: Index) -> None:
+    project(root, "x")
+    packages.add("user", "1.0", requires=("my-project>=1",))
+    made = lock("-e ./x[train]", "user", place="")
+    assert [one.name for one in made.wheels] == ["alpha", "beta", "my-project", "user"]
+    assert wheel(made, "my-project").editable == "x"
+
+
+def test_the_lock_is_stale_when_the_project_says_something_else(root: Path) -> None:
+    place = project(root, "x")
+    base = BaseIntent(kind="archive", reference="base.tar")
+    env = Environment(base=base, requirements=("-e ./x",))
+    before = intent.digest(env, root)
+    (place / "src/my_project/__init__.py").write_text("VALUE = 2\n")
+    assert intent.digest(env, root) == before, "code is of the commit, not of the lock"
+    (place / "pyproject.toml").write_text(PROJECT.replace("alpha", "beta"))
+    assert intent.digest(env, root) != before
+
+
+def test_a_copy_of_the_repository_s_own_project_is_refused(
+    root: Path, lock: Locker, packages: Index
+) -> None:
+    project(root, ".")
+    packages.files["my_project-0.1-py3-none-any.whl"] = wheel_bytes("my_project", "0.1")
+    with pytest.raises(ResolveError, match="my-project is the project of this repo") as caught:
+        lock("my-project", place="")
+    assert "-e ." in caught.value.next_step
+    assert [one.name for one in lock("my-project", place=None).wheels] == ["my-project"]
+
+
+def test_what_is_not_in_the_repository(root: Path, lock: Locker, packages: Index) -> None:
+    project(root.parent, "outside")
+    with pytest.raises(ResolveError, match="is not in the repository") as caught:
+        lock("-e ../outside", place="")
+    assert caught.value.next_step
+
+
+def test_members_of_a_workspace(
+    root: Path, lock: Locker, packages: Index, objects: ObjectStore, talk: Talk
+) -> None:
+    member = PROJECT.replace("My.Project", "member").replace("my_project", "member")
+    project(root, "libs/member", member)
+    text = PEP_621.replace('"alpha>=1.0", ', '"alpha>=1.0", "member", ')
+    text = text.replace("\"colour>=1.0; sys_platform == 'win32'\"", "")
+    text = text.split("[project.optional")[0]
+    text += '[tool.uv.workspace]\nmembers = ["libs/*"]\n[tool.uv.sources]\n'
+    (root / "pyproject.toml").write_text(text + "member = { workspace = true }\n")
+    argv = [find_uv_bin(), "lock", "--quiet", "--default-index", packages.url]
+    subprocess.run(argv, cwd=root, check=True)
+    made = lock("uv.lock", place="")
+    assert [one.name for one in made.wheels] == ["alpha", "member"]
+    assert wheel(made, "member").editable == "libs/member"
+    assert any("member: a run sees the code of its commit" in note for note in talk.notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "config", "expected"),
+    [
+        ("", "", "src"),
+        ('[tool.setuptools.packages.find]\nwhere = ["lib"]\n', "", "lib"),
+        ('[tool.setuptools.package-dir]\n"" = "lib"\n', "", "lib"),
+        ('[[tool.poetry.packages]]\ninclude = "x"\nfrom = "lib"\n', "", "lib"),
+        ('[tool.hatch.build.targets.wheel]\npackages = ["lib/x"]\n', "", "lib"),
+        ("", "[options]\npackage_dir =\n    = lib\n", "lib"),
+        ("", "[options.packages.find]\nwhere = lib\n", "lib"),
+    ],
+)
+def test_the_directory_that_an_editable_install_has(
+    text: str, config: str, expected: str, tmp_path: Path
+) -> None:
+    project(tmp_path, ".", text)
+    (tmp_path / "lib/x").mkdir(parents=True)
+    (tmp_path / "setup.cfg").write_text(config)
+    document = pyproject.read(tmp_path / "pyproject.toml")
+    assert own_code.source_of(tmp_path, document) == expected
+
+
+def git(folder: Path, *words: str) -> str:
+    argv = ["git", "-c", "user.name=a", "-c", "user.email=a@example.invalid", *words]
+    return subprocess.run(argv, cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    place = tmp_path / "library"
+    place.mkdir()
+    git(place, "init", "--quiet", "-b", "main")
+    (place / "library.py").write_text("VALUE = 1\n")
+    (place / "run.sh").write_text("true\n")
+    (place / "run.sh").chmod(0o755)
+    (place / "link").symlink_to("library.py")
+    git(place, "add", "-A")
+    git(place, "commit", "--quiet", "-m", "one")
+    git(place, "tag", "v1")
+    (place / "library.py").write_text("VALUE = 2\n")
+    git(place, "commit", "--quiet", "-a", "-m", "two")
+    return place
+
+
+@pytest.mark.parametrize("revision", ["v1", "main", ""])
+def test_a_commit_is_kept_by_its_bytes(
+    revision: str, repository: Path, objects: ObjectStore, talk: Talk
+) -> None:
+    url = f"git+{repository.as_uri()}" + (f"@{revision}" if revision else "")
+    asked = git_source.parse(url)
+    first = git_source.fetch("library", "0", asked, objects=objects, progress=talk)
+    assert first.commit == git(repository, "rev-parse", revision or "HEAD").strip()
+    again = git_source.fetch("library", "0", asked, objects=objects, progress=talk)
+    assert (again.digest, again.filename) == (first.digest, first.filename)
+    found = git_source.parse(f"{url.partition('@')[0]}@{first.commit}")
+    repository.rename(repository.with_name("gone"))
+    kept = git_source.fetch("library", "0", found, objects=objects, progress=talk)
+    assert kept.digest == first.digest, "a commit that was fetched needs no network"
+
+
+def test_a_revision_that_is_not_there(repository: Path, objects: ObjectStore, talk: Talk) -> None:
+    asked = git_source.parse(f"git+{repository.as_uri()}@nope")
+    with pytest.raises(FetchError, match="no revision nope"):
+        git_source.fetch("library", "0", asked, objects=objects, progress=talk)
+
+
+@pytest.mark.parametrize(
+    ("url", "where", "revision", "subdirectory"),
+    [
+        ("git+https://h.invalid/a/b.git@v1#subdirectory=x", "https://h.invalid/a/b.git", "v1", "x"),
+        ("git+ssh://git@h.invalid/a/b.git", "ssh://git@h.invalid/a/b.git", "", None),
+        ("git+ssh://git@h.invalid/a/b@c0ffee", "ssh://git@h.invalid/a/b", "c0ffee", None),
+        ("git+https://u:p@h.invalid/a#egg=a", "https://u:p@h.invalid/a", "", None),
+    ],
+)
+def test_addresses(url: str, where: str, revision: str, subdirectory: str | None) -> None:
+    found = git_source.parse(url)
+    assert (found.url, found.commit, found.subdirectory) == (where, revision, subdirectory)
+
+
+@pytest.mark.parametrize("line", ["alpha", "-r x.txt", "alpha @ git+https://h.invalid/a", "./no"])
+def test_lines_that_name_no_place(line: str, tmp_path: Path) -> None:
+    assert direct.place_of(line, tmp_path) is None
