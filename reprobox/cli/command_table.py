@@ -56,7 +56,7 @@ COMMANDS = (
     Row("tag", "tag", "tag", "Tag a run afterwards."),
     Row("name", "name", "name", "Name a run afterwards."),
     Row("note", "note", "note", "Write a note about a run; `show` prints its notes."),
-    Row("diff", "diff", "diff", "Compare two runs."),
+    Row("diff", "diff", "diff", "Compare two runs, or several in one table."),
     Row("judge", "judge", "judge", "Judge two recorded runs again, under other rules."),
     Row("check", "check", "check", "Run the first steps twice and compare, before the long job."),
     Row("explain", "explain", "explain", "Find where two runs part: step, tensor, operation."),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from reprobox.cli import tables
@@ -12,14 +14,24 @@ def diff(
     ctx: typer.Context,
     left: RUN,
     right: RUN,
+    others: Annotated[
+        list[str] | None,
+        typer.Argument(help="More runs, for one table of all.", metavar="[RUN ...]"),
+    ] = None,
+    as_table: Annotated[
+        bool, typer.Option("--table", help="One table of what differs, for two runs too.")
+    ] = False,
     rule: RULE = None,
     rules: RULES = None,
     strict: STRICT = False,
     as_json: JSON = False,
 ) -> None:
-    """Compare two runs.
+    """Compare two runs, or several in one table.
 
-    Exit code 0: every output is the same; 1: different; 60: it could not be told.
+    With more than two runs, or --table: what of config, code, packages, metrics and outputs
+    differs, and the verdict of each run against the first.
+
+    Exit code 0: every output is the same; 1: different; 60: inconclusive.
 
     Example:  reprobox diff latest~1 latest
     """
@@ -28,7 +40,19 @@ def diff(
     from reprobox.views import verdict as view
 
     talk = talk_of(ctx)
-    found = command.diff(open_context(ctx), left, right, rule_text.given(rule or (), rules or ()))
+    chosen = rule_text.given(rule or (), rules or ())
+    if others or as_table:
+        from reprobox.views import side_by_side
+
+        table = command.table(open_context(ctx), (left, right, *(others or ())), chosen)
+        if as_json:
+            data = [view.as_json(verdict) for verdict in table.verdicts]
+            talk.data({"runs": table.runs, "rows": table.rows, "verdicts": data})
+        else:
+            tables.draw(talk, side_by_side.sections(table))
+        codes = {view.exit_code(verdict, strict=strict) for verdict in table.verdicts}
+        raise typer.Exit(1 if 1 in codes else max(codes, default=0))
+    found = command.diff(open_context(ctx), left, right, chosen)
     if as_json:
         talk.data(view.as_json(found))
     else:

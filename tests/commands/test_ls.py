@@ -178,6 +178,18 @@ def test_outputs_that_arrive_later_are_read_then(context: Context, six: list[str
     assert [item.values for item in ls.list_runs(context, wanted, limit=None)] == [(0.5,)]
 
 
+def test_several_runs_next_to_each_other(six: list[str], command: Command) -> None:
+    found = json.loads(command("diff", six[0], six[1], six[0], "--json"))
+    rows = {(row["section"], row["name"]): row["values"] for row in found["rows"]}
+    assert rows["metric", "accuracy"] == [0.5, 0.9, 0.5]
+    assert rows["config", "train.lr"] == ["0.1", "0.2", "0.1"]
+    assert ("config", "train.seed") not in rows
+    assert ("output", "results/metrics.json") in rows
+    assert [verdict["result"] for verdict in found["verdicts"]] == ["different", "identical"]
+    text = command("diff", six[0], six[1], "--table")
+    assert "A and B: different" in text
+
+
 def test_tags_names_and_notes_afterwards(context: Context, six: list[str]) -> None:
     record = (context.runs.path(six[3]) / "record.json").read_bytes()
     tag.tag(context, [six[3], six[4]], ["good", "baseline"])
