@@ -1,4 +1,4 @@
-"""Arguments that several commands share, and opening the box."""
+"""Arguments that several commands share, and opening the context."""
 
 from __future__ import annotations
 
@@ -102,8 +102,11 @@ def talk_of(ctx: typer.Context) -> Talk:
 
 
 def open_context(ctx: typer.Context, config: Path | None = None) -> Context:
-    """The box around a config's directory, or around the current one."""
-    start = config.absolute().parent if config else Path.cwd()
+    """The context around a config's directory, or around the current one. A sparse checkout may
+    omit the config with its directory, so the nearest one above that is there will do.
+    """
+    above = config.absolute().parents if config else (Path.cwd(),)
+    start = next((path for path in above if path.is_dir()), Path("/"))
     return Context(start=start, progress=talk_of(ctx), argv=("reprobox", *sys.argv[1:]))
 
 

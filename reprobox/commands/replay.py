@@ -6,10 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from reprobox.commands import run
-from reprobox.commands.shared import comparison, input_transfer
+from reprobox.commands.shared import comparison, input_transfer, moved_inputs
 from reprobox.commands.shared import forecast as forecast_
 from reprobox.commands.shared import policy as trust_
 from reprobox.context import Context
@@ -245,7 +244,7 @@ def restore_image(context: Context, original: Record) -> tuple[str, str]:
 
 def find_inputs(context: Context, pins: tuple[InputPin, ...]) -> tuple[Input, ...]:
     """Each recorded input where it is now: in the commit, in the store if it came with the run,
-    else at its recorded place if it is the same there.
+    else at its recorded place or, in a project that was moved, below it, if it is the same there.
 
     Raises:
         InputError: listing every input that is missing or changed.
@@ -272,5 +271,6 @@ def _find_input(context: Context, pin: InputPin) -> Input:
     if pin.tracked:
         return Input(pin=pin, source=None)
     kept = input_transfer.find(context, pin)
-    source = Path(pin.source) if kept is None else kept
-    return pins_.again(pin, source, context.objects, context.progress, kept=context.things)
+    if kept is None:
+        return moved_inputs.again(context, pin)
+    return pins_.again(pin, kept, context.objects, context.progress, kept=context.things)

@@ -174,7 +174,7 @@ def _pinned(
     with _given_up(context, run_id, choice.snapshot):
         source = code.source(context, choice, run_id)
         _require_workdir(context, spec, source)
-        lock = code.lock()
+        lock = code.lock(context)
         refuse_impossible(context, spec.profile, spec.gpus)
         built = build.ensure_image(context, lock)
         return prepare(context, spec, source, lock, built, run_id)

@@ -101,7 +101,7 @@ def begin(
     sweep_id = store.new_id(context.clock())
     with code_choice.opened(context, config, first, choice) as code:
         source = code.source(context, choice, sweep_id)
-        code.lock()
+        code.lock(context)
         config_path = code.spec.config_path
     sweep = Sweep(
         id=sweep_id,

@@ -35,7 +35,8 @@ def contents(repo: Repo, commit: str, path: str) -> tuple[Exported, ...]:
     Raises:
         SourceError: an object or a submodule is missing or damaged.
     """
-    found = [item for part in _below(repo, commit, path) for item in _hashed(*part)]
+    with commit_tree.whole(repo, commit):
+        found = [item for part in _below(repo, commit, path) for item in _hashed(*part)]
     return tuple(sorted(found, key=lambda item: raw(item.path)))
 
 

@@ -24,7 +24,8 @@ def read(place: Repo | Path, commit: str, path: str) -> bytes:
             f"the commit {commit[:12]} has no file {path}",
             next_step=f"git add {path}, commit, and run again",
         )
-    return repo.objects.one(entry.oid, "blob")
+    with commit_tree.whole(repo, commit):
+        return repo.objects.one(entry.oid, "blob")
 
 
 def tracked(place: Repo | Path, commit: str, path: str) -> bool:

@@ -5,6 +5,8 @@ names its entries.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -81,8 +83,34 @@ def read_commit(repo: Repo, commit: str) -> Snapshot:
     if commit not in repo.commits:
         while len(repo.commits) >= _REMEMBERED:
             repo.commits.pop(next(iter(repo.commits)))
-        repo.commits[commit] = _read(repo, commit)
+        with whole(repo, commit):
+            repo.commits[commit] = _read(repo, commit)
     return repo.commits[commit]
+
+
+@contextmanager
+def whole(repo: Repo, commit: str) -> Iterator[None]:
+    """For work that needs all of a commit: what a partial clone has not is named, with the command
+    that brings it.
+    """
+    try:
+        yield
+    except git_objects.MissingObjectError as error:
+        if not _is_partial(repo):
+            raise
+        raise SourceError(
+            f"this clone does not have all files of the commit {commit[:12]}",
+            why=f"It is a partial clone (git clone --filter), and a run needs every file of its "
+            f"commit; {error.what}.",
+            next_step=f"git archive -o /dev/null {commit}",
+        ) from error
+
+
+def _is_partial(repo: Repo) -> bool:
+    return any(
+        key.startswith("remote.") and key.endswith((".promisor", ".partialclonefilter"))
+        for key in repo.config
+    )
 
 
 def _read(repo: Repo, commit: str) -> Snapshot:

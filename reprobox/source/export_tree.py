@@ -55,6 +55,11 @@ def export(place: Repo | Path, commit: str, target: Path) -> tuple[Exported, ...
     repo = opened(place)
     snapshot = commit_tree.read_commit(repo, resolve(repo, commit))
     _fresh(target)
+    with commit_tree.whole(repo, snapshot.commit):
+        return _write_all(repo, snapshot, target)
+
+
+def _write_all(repo: Repo, snapshot: commit_tree.Snapshot, target: Path) -> tuple[Exported, ...]:
     goal = _Target(root=raw(str(target)), time=snapshot.time)
     parts = list(modules.every(repo, snapshot))
     done: list[Exported] = []

@@ -70,7 +70,8 @@ _SETTINGS = {
     "maintenance.auto": "false",
     "gc.auto": "0",
 }
-_FLAGS = ("--no-pager", "--no-optional-locks", "--no-replace-objects", "--literal-pathspecs")
+_FLAGS = ("--no-pager", "--no-optional-locks", "--no-replace-objects")
+_LITERAL = "--literal-pathspecs"
 
 
 def _environment() -> dict[str, str]:
@@ -109,10 +110,15 @@ class Git:
     git_dir: bool = False
     extra: Mapping[str, str] = field(default_factory=dict)
     """More environment, such as object stores to look into."""
+    literal: bool = True
+    """Whether paths are taken as they are written; `check-ignore` does so without being told, and
+    refuses to be.
+    """
 
     def _argv(self, args: tuple[str | bytes, ...]) -> list[str | bytes]:
         place = [f"--git-dir={self.at}"] if self.git_dir else []
-        return ["git", "-C", str(self.at), *place, *_FLAGS, *args]
+        flags = (*_FLAGS, _LITERAL) if self.literal else _FLAGS
+        return ["git", "-C", str(self.at), *place, *flags, *args]
 
     def _env(self, settings: Mapping[str, str]) -> dict[str, str]:
         # A submodule's repository names its work tree, which may be gone; any directory that exists

@@ -14,7 +14,12 @@ from reprobox.kit import proc
 from reprobox.source.git import Git, failed
 
 CHUNK = 1 << 20
+_NOT_FETCHED = re.compile(rb"could not fetch ([0-9a-f]{40,64}) from promisor remote")
 _ABSENT = re.compile(rb" (missing|ambiguous)\n\Z")
+
+
+class MissingObjectError(SourceError):
+    """An object is not on this disk."""
 
 
 class Hasher:
@@ -146,9 +151,16 @@ class Reader:
 
     def _header(self, batch: proc.Dialogue) -> bytes:
         header = batch.answers.readline()
-        if not header:
-            raise failed(batch.finish(), self._git.at)
-        return header
+        if header:
+            return header
+        done = batch.finish()
+        # In a partial clone git tries to fetch what is missing, is not let, and ends.
+        if missing := _NOT_FETCHED.search(done.err):
+            raise MissingObjectError(
+                f"the git object {missing[1].decode()} is missing in {self._git.at}",
+                why="The repository is a partial clone.",
+            )
+        raise failed(done, self._git.at)
 
 
 def _question(name: str) -> bytes:
@@ -171,11 +183,15 @@ def _fitting(asked: list[bytes], start: int, room: int) -> int:
 def _object(header: bytes, kind: str, pipe: IO[bytes], git: Git) -> Object:
     oid, _, rest = header.decode("ascii", "replace").rstrip("\n").partition(" ")
     found, _, size = rest.partition(" ")
+    if found == "missing":
+        raise MissingObjectError(
+            f"the git object {oid} is missing in {git.at}",
+            why="The repository is a partial clone, or damaged.",
+            next_step="git fsck",
+        )
     if found != kind:
-        what = "is missing" if found == "missing" else f"is a {found} and not a {kind}"
         raise SourceError(
-            f"the git object {oid} {what} in {git.at}",
-            why="The repository is a partial clone, or damaged." if found == "missing" else "",
-            next_step="git fetch, or git fsck to see what is damaged",
+            f"the git object {oid} is a {found} and not a {kind} in {git.at}",
+            next_step="git fsck",
         )
     return Object(oid, found, int(size), pipe)

@@ -17,7 +17,7 @@ import pytest
 from reprobox.errors import SourceError
 from reprobox.source.clean_check import check
 from reprobox.source.commit_pack import import_pack, pack
-from reprobox.source.commit_paths import tracked
+from reprobox.source.commit_paths import read, tracked
 from reprobox.source.export_tree import export
 from reprobox.source.pin import pin
 
@@ -306,3 +306,25 @@ def test_a_pack_that_is_cut_changed_or_of_another_commit_is_refused(work, tmp_pa
             import_pack(tmp_path / f"bare{number}", [stream], commit)
     with pytest.raises(SourceError, match="full name"):
         import_pack(tmp_path / "bare", [data], "HEAD")
+
+
+@pytest.mark.parametrize("left_out", ["blob:none", "tree:0"])
+def test_a_partial_clone_names_the_command_that_brings_the_rest(
+    work, tmp_path: Path, left_out: str
+) -> None:
+    work.git("config", "uploadpack.allowFilter", "true")
+    work.git("config", "uploadpack.allowAnySHA1InWant", "true")
+    clone = tmp_path / "clone"
+    url = f"file://{work.top}"
+    work.git("clone", "-q", f"--filter={left_out}", "--no-checkout", url, str(clone))
+    commit = work.git("rev-parse", "HEAD")
+    for attempt in (
+        lambda: export(clone, commit, tmp_path / "out"),
+        lambda: read(clone, commit, "train.py"),
+    ):
+        with pytest.raises(SourceError, match="does not have all files") as caught:
+            attempt()
+    assert "partial clone" in caught.value.why
+    assert caught.value.next_step == f"git archive -o /dev/null {commit}"
+    subprocess.run(caught.value.next_step.split(), cwd=clone, check=True, capture_output=True)
+    assert len(export(clone, commit, tmp_path / "whole")) == 5

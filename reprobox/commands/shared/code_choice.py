@@ -8,6 +8,7 @@ are exported into a temporary directory, so that neither HEAD nor the work tree 
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from reprobox.kit.text import shown
 from reprobox.model.lock import Lock
 from reprobox.model.source import Source
 from reprobox.model.spec import Spec
-from reprobox.source import commit_paths, export_tree
+from reprobox.source import commit_paths, export_tree, hidden_files
 from reprobox.source.pin import pin, pin_commit
 from reprobox.source.snapshot import snapshot as take_snapshot
 
@@ -55,23 +56,60 @@ class Code:
     """The commit that was named."""
 
     def source(self, context: Context, choice: Choice, run_id: str) -> Source:
-        """The commit to run. Raises DirtyTree and SourceError as `pin` and `snapshot`."""
+        """The commit to run.
+
+        Raises:
+            DirtyTree, SourceError: as `pin` and `snapshot`; the commit has no such config.
+        """
         if self.named is not None:
             return self.named
-        return take_snapshot(context.repo, run_id) if choice.snapshot else pin(context.repo)
+        found = take_snapshot(context.repo, run_id) if choice.snapshot else pin(context.repo)
+        self._require_config(context, found.commit)
+        self._note_hidden_lock(context, found.commit)
+        return found
 
-    def lock(self) -> Lock:
+    def _require_config(self, context: Context, commit: str) -> None:
+        path = self.spec.config_path
+        if commit_paths.tracked(context.repo, commit, path):
+            return
+        rule = hidden_files.ignored_by(context.repo, path)
+        raise SourceError(
+            f"the config {shown(path)} is not in the commit {commit[:12]}",
+            why=f"Git ignores it ({shown(rule)}), so `git add` needs -f." if rule else "",
+            next_step=_add(self.config, "the config"),
+        )
+
+    def _note_hidden_lock(self, context: Context, commit: str) -> None:
+        """The lock is in the record either way; without it in git, no clone makes another run."""
+        path = self.spec.lock_path
+        if commit_paths.tracked(context.repo, commit, path):
+            return
+        if rule := hidden_files.ignored_by(context.repo, path):
+            target = lock_.lock_path(self.spec, self.config)
+            context.progress.note(
+                f"the lock {path} is not in the commit: git ignores it ({rule}); "
+                f"next: {_add(target, 'the lock')}"
+            )
+
+    def lock(self, context: Context) -> Lock:
         """The fresh lock. Raises LockMissing or LockStale."""
         try:
             return lock_.fresh_lock(self.spec, self.config)
         except (LockMissing, LockStale) as error:
             if self.named is None:
+                _require_checked_out(context, self.spec.lock_path)
                 raise
             raise type(error)(
                 f"commit {self.named.commit[:12]}: {error.what}",
                 why="--commit takes config and lock from the commit.",
                 next_step=f"git log --oneline -- {shown(self.spec.lock_path)}",
             ) from error
+
+
+def _add(path: Path, what: str) -> str:
+    """Puts an ignored file into git; from the current directory, as it can be typed."""
+    name = shlex.quote(os.path.relpath(path))
+    return f"git add -f {name} && git commit -m 'Add {what}' {name}"
 
 
 @contextmanager
@@ -85,6 +123,8 @@ def opened(
         SourceError: there is no such commit here.
     """
     if choice.commit is None:
+        if not config.exists() and (missing := _below_top(context, config)) is not None:
+            _require_checked_out(context, missing)
         spec, path = load_config.load_spec(context, config, overrides)
         _require_in_repository(spec, path, context.top)
         yield Code(spec=spec, config=path)
@@ -108,13 +148,34 @@ def _require_in_repository(spec: Spec, config: Path, top: Path) -> None:
         )
 
 
-def _inside(context: Context, config: Path) -> str:
-    """A config's path relative to the top; it may not be in the work tree now."""
+def _below_top(context: Context, config: Path) -> str | None:
+    """A config's path relative to the top, whether or not it is in the work tree; None for one that
+    lies elsewhere.
+    """
     parent = os.path.realpath(config.absolute().parent)
     inside = os.path.relpath(os.path.join(parent, config.name), os.path.realpath(context.top))
-    if inside.startswith("../"):
-        raise ConfigError(f"{shown(str(config))} is not in the repository {context.top}")
+    return None if inside.startswith("../") else inside
+
+
+def _inside(context: Context, config: Path) -> str:
+    inside = _below_top(context, config)
+    if inside is None:
+        raise ConfigError(
+            f"{shown(str(config))} is not in the repository {context.top}",
+            next_step="name a config of the repository whose commit is to run",
+        )
     return inside
+
+
+def _require_checked_out(context: Context, path: str) -> None:
+    if not (context.top / path).exists() and hidden_files.is_left_out(context.repo, path):
+        folder = os.path.dirname(path) or "."
+        raise ConfigError(
+            f"{shown(path)} is not in the work tree: this sparse checkout omits it",
+            why="The commit has it, and a run takes all of the commit. --commit HEAD would do.",
+            next_step=f"git -C {shlex.quote(str(context.top))} sparse-checkout add "
+            f"{shlex.quote(folder)}",
+        )
 
 
 def _require_in_commit(context: Context, named: Source, inside: str) -> None:
