@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reprobox.judge import config_diff, name_causes, seeds, unreached
+from reprobox.judge import config_diff, languages, name_causes, seeds, unreached, value_causes
 from reprobox.model import observed
-from reprobox.model.verdict import Cause, FileState, FileVerdict, TrailComparison
+from reprobox.model.verdict import Cause, FileVerdict, TrailComparison
 
 Facts = Mapping[str, Any]
 
@@ -189,23 +189,6 @@ RULES: tuple[Rule, ...] = (
 )
 _WATCHING = ("REPROBOX_TRAIL", "REPROBOX_OPTRACE", "REPROBOX_STOP")
 """Variables that make a run write more, or end earlier, and change no number."""
-_LOOKS = {
-    "a time": "the clock is in this output: leave it out, or declare `compare: ignore` for the "
-    "file",
-    "a temporary path": "a temporary path is in this output: write paths relative to the working "
-    "directory",
-    "a memory address": "an object's address is in this output: give it a name, or do not print it",
-    "a random identifier": "an identifier that is drawn anew each time is in this output: derive "
-    "it from the seed or the config",
-    "the order of items": "the same items in another order: sort sets, listings and results of "
-    "parallel workers before writing",
-    "the order of keys": "the same values under other keys' order: write with sorted keys, or "
-    "declare `compare: content`",
-}
-
-
-_BYTE = 76
-"""Weight of one byte that differs for no other reason."""
 _TELLING = 10
 """Weights below this are asides: they explain nothing alone."""
 
@@ -242,7 +225,8 @@ def causes(
         *seeds.differ(left.processes(), right.processes()),
         *_unfixed(left, right),
     ]
-    found += _files(files, ordinary=any(cause.weight > _BYTE for cause in found))
+    ordinary = any(cause.weight > value_causes.BYTE for cause in found)
+    found += value_causes.causes(files, ordinary=ordinary)
     found += name_causes.causes(files)
     if dispatch is not None:
         rule = Rule(
@@ -367,23 +351,25 @@ def _markers(left: Run, right: Run) -> Iterable[Cause]:
     ours, theirs = (
         unreached.outside(run.runspec.get("argv") or (), run.met) for run in (left, right)
     )
+    language = languages.seed_advice(left.runspec.get("argv") or ())
     for what in dict.fromkeys((*ours, *theirs)):
         yield Cause(
             what=f"a process outside the profile: {what}",
             ours="outside" if what in ours else "",
             theirs="outside" if what in theirs else "",
-            advice="no seed and no switch reached it: start it plainly, without -I, -E or -S, and "
+            advice=language
+            or "no seed and no switch reached it: start it plainly, without -I, -E or -S, and "
             "keep PYTHONPATH",
             weight=93 if bool(ours) != bool(theirs) else 80,
         )
     for what in sorted({*unreached.others(left.met), *unreached.others(right.met)}):
-        advice = "no profile speaks for a program that is not Python; rarely a cause"
+        own = languages.seed_advice(what.split())
         yield Cause(
             what=f"a program that is not Python: {what}",
             ours="",
             theirs="",
-            advice=advice,
-            weight=7,
+            advice=own or "no profile speaks for a program that is not Python; rarely a cause",
+            weight=70 if own else 7,
         )
 
 
@@ -446,50 +432,6 @@ def _unfixed(left: Run, right: Run) -> Iterable[Cause]:
             "the values of secrets are not recorded, so whether they were the same is not known"
         )
         yield Cause(what=f"secrets {', '.join(names)}", ours="", theirs="", advice=advice, weight=3)
-
-
-def _files(files: Sequence[FileVerdict], *, ordinary: bool) -> Iterable[Cause]:
-    """What differences look like.
-
-    Args:
-        ordinary: something that is known may have changed a byte, so that nobody's disk is to be
-            suspected.
-    """
-    for file in files:
-        first, looks = file.detail.first, file.detail.looks_like
-        if file.state is FileState.DIFFERENT and looks in _LOOKS:
-            what = f"{looks} in {file.path}" + (f" at {first.name}" if first else "")
-            yield Cause(
-                what=what,
-                ours=str(first.left) if first else "",
-                theirs=str(first.right) if first else "",
-                advice=_LOOKS[looks],
-                weight=79,
-            )
-        elif file.state is FileState.DIFFERENT and _one_byte(file) and not ordinary:
-            advice = (
-                "one byte alone is seldom computed: suspect the disk, the memory or an edit, and "
-                "verify the stored bytes"
-            )
-            what = f"one byte of {file.path} at offset {file.detail.first_byte}"
-            yield Cause(
-                what=what,
-                ours=file.ours or "",
-                theirs=file.theirs or "",
-                advice=advice,
-                weight=_BYTE,
-            )
-
-
-def _one_byte(file: FileVerdict) -> bool:
-    """Whether one byte alone differs, in what is neither a value nor text nor packing that a reader
-    knows.
-    """
-    return (
-        file.detail.bytes_differ == 1
-        and file.detail.first is None
-        and file.detail.content != "equal"
-    )
 
 
 def _nothing(trail: TrailComparison | None) -> tuple[Cause, ...]:

@@ -18,7 +18,7 @@ _PDF = r"D:(?:19|20)\d{12}(?:Z|[+-]\d\d'\d\d'?)?"
 _DAY_CLOCK = r"(?:[01]\d|2[0-3])[-_.h]?[0-5]\d[-_.m]?[0-5]\ds?(?:[.,_]\d+)?Z?"
 _UNITS = r"(?:ns|us|µs|ms|s|sec|secs|seconds?|min|minutes?|h|hours?)"
 _KINDS: tuple[tuple[str, str], ...] = (
-    ("an identifier", r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
+    ("a random identifier", r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
     ("a temporary path", r"/(?:var/)?tmp/[^\s\"':,;)\]}]*|tmp[a-z0-9_]{8}(?![a-z0-9_])"),
     ("a memory address", r"0x[0-9a-fA-F]{6,}"),
     # RFC 9110, 5.6.7 (HTTP dates), asctime, and their relatives.
@@ -34,8 +34,8 @@ _KINDS: tuple[tuple[str, str], ...] = (
         ),
     ),
     ("a duration", rf"(?<![\w.])\d+(?:\.\d+)?(?:e-?\d+)? ?{_UNITS}(?:/\w+)?(?![\w])"),
-    ("an identifier", r"(?<![0-9a-zA-Z:])[0-9a-f]{32}(?![0-9a-zA-Z])"),
-    ("an identifier", r"(?<=run-)[a-z0-9]{8}(?![a-z0-9])|(?<=\d{6}-)[a-z0-9]{8}(?![a-z0-9])"),
+    ("a random identifier", r"(?<![0-9a-zA-Z:])[0-9a-f]{32}(?![0-9a-zA-Z])"),
+    ("a random identifier", r"(?<=run-)[a-z0-9]{8}(?![a-z0-9])|(?<=\d{6}-)[a-z0-9]{8}(?![a-z0-9])"),
 )
 _PART = re.compile("|".join(f"(?P<k{place}>{text})" for place, (_, text) in enumerate(_KINDS)))
 _DURATION_KEY = re.compile(
@@ -64,8 +64,8 @@ def masked(text: str) -> str:
 
 
 def kind_of(name: str, left: Any, right: Any, *, sure: bool = False) -> str | None:
-    """What alone makes these two values differ: `a time`, `a duration`, `an identifier`, `a memory
-    address`, `a temporary path`; None where it may be anything else.
+    """What alone makes these two values differ: `a time`, `a duration`, `a random identifier`,
+    `a memory address`, `a temporary path`; None where it may be anything else.
 
     Args:
         name: of the value, such as `$.log_history[3].train_runtime`.
@@ -91,7 +91,7 @@ def _of_texts(name: str, left: str, right: str) -> str | None:
             for one, other in zip(_PART.finditer(left), _PART.finditer(right), strict=True)
             if one[0] != other[0]
         }
-        if "an identifier" in found and _DIGEST_KEY.search(_last(name)):
+        if "a random identifier" in found and _DIGEST_KEY.search(_last(name)):
             return None
         return " and ".join(sorted(found, reverse=True)) or None
     numbers = _as_number(left), _as_number(right)
@@ -99,7 +99,7 @@ def _of_texts(name: str, left: str, right: str) -> str | None:
         return _of_numbers(name, numbers[0], numbers[1], sure=False)
     identifiers = re.compile(r"[0-9a-z_-]{6,64}", re.IGNORECASE)
     both = identifiers.fullmatch(left) and identifiers.fullmatch(right)
-    return "an identifier" if both and _IDENTIFIER_KEY.search(_last(name)) else None
+    return "a random identifier" if both and _IDENTIFIER_KEY.search(_last(name)) else None
 
 
 def _as_number(text: str) -> float | None:

@@ -14,7 +14,11 @@ Facts = Mapping[str, Any]
 _OURS = "reprobox"
 _SHOWN, _LONG, _DEEP = 8, 80, 40
 _TOLD_ELSEWHERE = frozenset(
-    "command inputs env seed profile threads environment lock secrets trail name tags outputs".split()  # noqa: SIM905 - one line
+    {
+        *("command", "inputs", "env", "seed", "profile", "threads"),
+        *("environment", "lock", "secrets", "trail", "name", "tags"),
+        *("outputs", "rules"),
+    }
 )
 """Settings of reprobox that have a cause of their own, or that no program sees."""
 _ABSENT = "absent"

@@ -45,6 +45,7 @@ from reprobox.judge.leaves import (
 from reprobox.judge.leaves import Unreadable as Unreadable
 from reprobox.judge.leaves import once as once
 from reprobox.judge.leaves import put as put
+from reprobox.judge.parts import Chances, Parts
 from reprobox.judge.tensors import Distance, Tensor, Tolerance, distance
 
 _SHOWN = 20
@@ -114,12 +115,14 @@ def compare(
     *,
     only_numbers: bool = False,
     treatments: Sequence[Treatment] = (),
+    except_times: bool = False,
 ) -> dict[str, Any]:
     """Compares two contents.
 
     Args:
         only_numbers: leave texts aside (rule `tensors`), but for bytes that may hold numbers.
         treatments: rules for some of the leaves.
+        except_times: leave aside what a clock, a generator or the machine gave.
 
     Returns:
         `same` (bits of every leaf), `within` (the tolerance), and the details of
@@ -136,7 +139,7 @@ def compare(
             "format": left.format,
             "why": f"the other side is {right.format}",
         }
-    comparison = _Comparison(tolerance, only_numbers, Treatments(treatments))
+    comparison = _Comparison(tolerance, only_numbers, Treatments(treatments), except_times)
     answer = comparison.run(left, right)
     if answer["within"]:
         _require_same_rest(left.rest, right.rest)
@@ -159,15 +162,24 @@ def _family(content: Content) -> str:
 class _Comparison:
     """Goes through the leaves of both sides."""
 
-    def __init__(self, tolerance: Tolerance, only_numbers: bool, treatments: Treatments) -> None:
+    def __init__(
+        self,
+        tolerance: Tolerance,
+        only_numbers: bool,
+        treatments: Treatments,
+        except_times: bool = False,
+    ) -> None:
         self._tolerance, self._only_numbers = tolerance, only_numbers
         self._treatments, self._sum = treatments, _Sum()
+        self._except_times = except_times
+        self._parts, self._chances = Parts(), Chances()
 
     def run(self, left: Content, right: Content) -> dict[str, Any]:
         ours, theirs = self._split(left.leaves, right.leaves)
         if self._only_numbers and not any(map(self._counts_any, (ours, theirs))):
             raise Unreadable("there is no number in it to compare")
         for name, leaf in ours.items():
+            self._parts.add(name, _values(leaf))
             if name in theirs:
                 self._pair(name, leaf, theirs[name])
             else:
@@ -202,6 +214,7 @@ class _Comparison:
                 self._one_sided(names, one, value)
         elif self._counts(leaf) and not self._ignored(name):
             names.append(name)
+            self._parts.differs(name)
 
     def _ignored(self, name: str) -> bool:
         treatment = self._treatments.of(name) if self._treatments else None
@@ -216,6 +229,7 @@ class _Comparison:
             return self._tolerance
         if treatment.compare == "ignore":
             self._sum.ignored += 1
+            self._parts.differs(name)
             return None
         return treatment.tolerance if treatment.compare == "tolerance" else Tolerance()
 
@@ -233,6 +247,7 @@ class _Comparison:
             self._both(name, left, right, tolerance)
         else:
             (self._sum.missing if mine else self._sum.extra).append(name)
+            self._parts.differs(name)
 
     def _both(self, name: str, left: Leaf, right: Leaf, tolerance: Tolerance) -> None:
         if isinstance(left, Tensor) and isinstance(right, Tensor):
@@ -240,6 +255,11 @@ class _Comparison:
             return
         self._sum.total += 1
         if _exactly(left, right):
+            return
+        by_chance = self._chances.add(name, left, right, sure=self._except_times)
+        if by_chance and self._except_times:
+            self._sum.ignored += 1
+            self._parts.differs(name)
             return
         self._sum.pairs.append((left, right))
         if _number(left) and _number(right) and (_spelled(left) or type(left) is type(right)):
@@ -296,6 +316,7 @@ class _Comparison:
         self._sum.count += count
         self._sum.beyond += beyond
         self._sum.leaves += 1
+        self._parts.differs(name)
         if len(self._sum.places) < _SHOWN:
             self._sum.places.append({"name": name, **place})
 
@@ -304,7 +325,7 @@ class _Comparison:
         found, places = self._sum, self._sum.places
         whole = not found.missing and not found.extra
         detail: dict[str, Any] = {
-            "same": whole and found.count == 0,
+            "same": whole and found.count == 0 and not found.ignored,
             "within": whole and found.beyond == 0,
             "format": left.format,
             "reader": ", ".join(left.readers) or None,
@@ -320,10 +341,12 @@ class _Comparison:
             detail["differences"] = places
         if not whole:
             detail |= {"missing": found.missing[:_SHOWN], "extra": found.extra[:_SHOWN]}
+        more = {"by_chance": self._chances.report(), "equal_parts": self._parts.equal()}
+        detail |= {name: said for name, said in more.items() if said}
         return detail | self._treated() | self._looks(whole, reordered)
 
     def _treated(self) -> dict[str, Any]:
-        if not self._treatments:
+        if not self._treatments and not self._except_times:
             return {}
         unused = self._treatments.unused
         return {"ignored_leaves": self._sum.ignored} | (
@@ -336,6 +359,12 @@ class _Comparison:
         pairs = self._sum.pairs
         looks_like = looks.of_pairs(pairs, everything=len(pairs) == self._sum.count)
         return {"looks_like": looks_like} if looks_like else {}
+
+
+def _values(leaf: Leaf) -> int:
+    if isinstance(leaf, Tensor):
+        return math.prod(leaf.shape)
+    return len(leaf.values) if isinstance(leaf, Rows) else 1
 
 
 def _exactly(left: Any, right: Any) -> bool:

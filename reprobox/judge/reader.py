@@ -122,6 +122,7 @@ class Reader:
             "right": os.fspath(right.absolute()),
             "name": name,
             "only_numbers": rule.compare == "tensors",
+            "except_times": rule.compare == "except-times",
             "tolerance": {} if exact else tolerance,
             "treatments": [] if exact else list(treatments),
         }

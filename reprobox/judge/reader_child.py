@@ -17,6 +17,7 @@ import hashlib
 import importlib
 import json
 import os
+import re
 import resource
 import signal
 import sys
@@ -25,6 +26,8 @@ from pathlib import Path
 from typing import Any
 
 _CHUNK = 1 << 16
+_AROUND = 60
+"""Bytes on each side of one that differs, in which text is looked for."""
 _SHARED = ("numpy", "h5py", "pyarrow", "pyarrow.parquet", "pyarrow.ipc", "PIL.Image", "sqlite3")
 """What is imported here once a request has needed it, so that the next ones need not."""
 
@@ -114,7 +117,37 @@ def _limit(limits: dict[str, int]) -> None:
 
 def _compare(request: dict[str, Any]) -> dict[str, Any]:
     left, right = Path(request["left"]), Path(request["right"])
-    return _bytes(left, right) | _contents(request)
+    places = _bytes(left, right)
+    answer = places | _contents(request)
+    if "same" not in answer and places["first_byte"] is not None:
+        answer |= _around(left, right, places["first_byte"])
+    return answer
+
+
+def _around(left: Path, right: Path, place: int) -> dict[str, Any]:
+    """The text in which the first byte differs, of files that no reader knows; nothing, where it is
+    in none.
+    """
+    from reprobox.judge import chance
+
+    texts = [_text_at(path, place) for path in (left, right)]
+    if not all(texts):
+        return {}
+    kind = chance.kind_of("", *texts)
+    first = {"kind": kind, "name": f"offset {place}", "left": texts[0], "right": texts[1]}
+    return {"around": texts} | ({"by_chance": [{**first, "count": 1}]} if kind else {})
+
+
+def _text_at(path: Path, place: int) -> str:
+    """The printable characters around an offset; empty where there are fewer than four."""
+    start = max(0, place - _AROUND)
+    with path.open("rb") as file:
+        file.seek(start)
+        data = file.read(2 * _AROUND)
+    for run in re.finditer(rb"[\x20-\x7e]{4,}", data):
+        if run.start() <= place - start < run.end():
+            return run[0].decode()
+    return ""
 
 
 def _bytes(left: Path, right: Path) -> dict[str, Any]:
@@ -167,6 +200,7 @@ def _contents(request: dict[str, Any]) -> dict[str, Any]:
             tensors.Tolerance(**request["tolerance"]),
             only_numbers=request["only_numbers"],
             treatments=[_treatment(one) for one in request.get("treatments", ())],
+            except_times=request.get("except_times", False),
         )
     except leaves.Unreadable as error:
         which = "left" if not sides else "right" if len(sides) == 1 else "both"

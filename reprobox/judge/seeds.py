@@ -26,7 +26,10 @@ def differ(left: Markers, right: Markers) -> Iterable[Cause]:
     for what, place in sorted(ours.keys() & theirs.keys()):
         one, other = ours[what, place], theirs[what, place]
         if one != other:
-            advice = "the program takes this seed from something that changes, such as the clock: take it from the config"
+            advice = (
+                "the program takes this seed from something that changes, such as the clock: "
+                "take it from the config"
+            )
             yield Cause(
                 what=f"seed of {what} at {place}",
                 ours=_few(one),

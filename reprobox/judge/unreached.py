@@ -12,10 +12,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from reprobox.judge import languages
+
 Facts = Mapping[str, Any]
 
 _PYTHON = re.compile(r"(python|pypy)[\d.]*")
 _WORDS = 12
+_ESCAPED = "it left no marker, though it is Python: it ran with -I, -E, -S or without PYTHONPATH"
 
 
 def outside(argv: Sequence[str], met: Facts) -> tuple[str, ...]:
@@ -29,8 +32,8 @@ def outside(argv: Sequence[str], met: Facts) -> tuple[str, ...]:
     if not reached:
         return (
             (
-                f"{_text(argv)}: no process of it was reached: it is not Python, or ran with -I, -E, "
-                "-S or without PYTHONPATH"
+                f"{_text(argv)}: no process of it was reached: it is not Python, or ran with -I, "
+                "-E, -S or without PYTHONPATH"
             ),
         )
     return (*_main(argv, reached), *_children(reached), *_faults(reached))
@@ -39,7 +42,8 @@ def outside(argv: Sequence[str], met: Facts) -> tuple[str, ...]:
 def others(met: Facts) -> tuple[str, ...]:
     """Programs that are not Python, started by Python: no profile speaks for them."""
     reached = [one for one in met.get("processes") or () if isinstance(one, Mapping)]
-    return tuple(sorted({_text(words) for words in _unmarked(reached) if not _is_python(words)}))
+    strange = (words for words in _unmarked(reached) if not _is_python(words))
+    return tuple(sorted({_text(words) for words in strange if not languages.only_asks(words)}))
 
 
 def _main(argv: Sequence[str], reached: Sequence[Facts]) -> Iterator[str]:
@@ -47,13 +51,13 @@ def _main(argv: Sequence[str], reached: Sequence[Facts]) -> Iterator[str]:
     parent 1.
     """
     if _is_python(argv[:1]) and not any(one.get("ppid") == 1 for one in reached):
-        yield f"{_text(argv)}: it left no marker, though it is Python: it ran with -I, -E, -S or without PYTHONPATH"
+        yield f"{_text(argv)}: {_ESCAPED}"
 
 
 def _children(reached: Sequence[Facts]) -> Iterator[str]:
     for words in _unmarked(reached):
         if _is_python(words):
-            yield f"{_text(words)}: it left no marker, though it is Python: it ran with -I, -E, -S or without PYTHONPATH"
+            yield f"{_text(words)}: {_ESCAPED}"
 
 
 def _faults(reached: Sequence[Facts]) -> Iterator[str]:

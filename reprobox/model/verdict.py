@@ -94,6 +94,26 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Chance:
+    """Values that differ by one kind of chance, with the first of them."""
+
+    kind: str
+    """`a time`, `a duration`, `a random identifier`, ..."""
+    name: str
+    left: Scalar
+    right: Scalar
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part of a file, and how many values are in it."""
+
+    name: str
+    values: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class FileDetail:
     """Below the bytes: what differs in two files, where first, and how far."""
 
@@ -134,6 +154,12 @@ class FileDetail:
     """The first few, where there is more than one."""
     ignored_leaves: int | None = None
     """Values that a rule below the file left aside."""
+    by_chance: tuple[Chance, ...] = ()
+    """What a clock, a generator or the machine alone made differ; other values may differ too."""
+    equal_parts: tuple[Part, ...] = ()
+    """Members, data sets, keys that are equal, the largest first."""
+    around: tuple[str, ...] = ()
+    """The text around the first differing byte on both sides, of a file that no reader knows."""
     unused_patterns: tuple[str, ...] = ()
     """Patterns of such rules that selected nothing."""
 

@@ -22,6 +22,10 @@ from reprobox.views.blocks import Line, Section, Table
 _MANY = 40
 """Rows of the table; the rest are counted. `--json` has all."""
 _CAUSES = 5
+_PLACES, _PARTS = 3, 6
+"""Differing places and equal parts of one file that are shown."""
+_ULP, _FAR = 1 << 20, 10.0
+"""Beyond these, a distance in ulp or in per cent tells a reader nothing."""
 _UNNAMED = (FileState.IDENTICAL, FileState.RENAMED, FileState.IGNORED)
 """States of which no line is said below the table."""
 
@@ -56,7 +60,7 @@ def sections(found: Verdict) -> tuple[Section, ...]:
 def story(found: Verdict) -> Iterator[str]:
     """What differs and how far, where the trails diverge, and what may be why."""
     yield from (
-        *_differences(_ordered(found.files)),
+        *_differences(found, _ordered(found.files)),
         *trail(found.trail),
         *_causes(found),
         *(note for note in found.notes if note != NOTHING),
@@ -94,35 +98,73 @@ def name(file: FileVerdict) -> str:
     return f"{file.path} -> {other.rpartition('/')[2] if beside else other}"
 
 
-def _differences(files: list[FileVerdict]) -> Iterator[str]:
-    """A line for each different file whose content could be read."""
+def _differences(found: Verdict, files: list[FileVerdict]) -> Iterator[str]:
+    """A line for each file of which there is more to say than its state, and what is in it."""
+    sides = ("original", "replay") if found.forecast else ("A", "B")
     for file in files[:_MANY]:
-        if file.state not in _UNNAMED and (text := _detail(file.detail)):
+        if file.state in _UNNAMED:
+            continue
+        if text := _detail(file.detail, sides):
             yield f"  {name(file)}: {text}"
+        for place in file.detail.differences[1:_PLACES]:
+            yield f"    also at {_place(place)}: {_values(place, sides)}"
+        if equal := _equal(file.detail):
+            yield f"    equal in it: {equal}"
 
 
-def _detail(detail: FileDetail) -> str:
-    parts = []
-    if detail.content == "equal":
-        parts.append(f"the {detail.format or 'file'} content is equal, only its packing differs")
-    if detail.first:
-        where = f"{detail.format or 'file'}: first at {_place(detail.first)}"
-        parts.append(f"{where}: {_values(detail.first)}")
+def _detail(detail: FileDetail, sides: tuple[str, str]) -> str:
+    parts = [*_content(detail, sides)]
     if detail.count and detail.total:
         far = "" if detail.abs is None else f", at most {detail.abs:.3g} apart"
         parts.append(share(detail.count, detail.total, "value") + far)
-    if not parts and detail.first_byte is not None:
-        parts.append(f"first differing byte at {detail.first_byte:,}")
+    if detail.ignored_leaves:
+        parts.append(f"{counted(detail.ignored_leaves, 'value')} left aside by a rule")
+    for which, names in zip(sides, (detail.missing, detail.extra), strict=True):
+        if names:
+            more = " ..." if len(names) > _PLACES else ""
+            parts.append(f"only in {which}: {', '.join(names[:_PLACES])}{more}")
+    if detail.unused_patterns:
+        parts.append(f"rules that selected nothing: {', '.join(detail.unused_patterns)}")
     return "; ".join([*parts, *([detail.why] if detail.why else [])])
 
 
-def _place(first: Place) -> str:
-    return f"{first.name}{list(first.index) if first.index else ''}"
+def _content(detail: FileDetail, sides: tuple[str, str]) -> Iterator[str]:
+    if detail.content == "equal":
+        yield f"the {detail.format or 'file'} content is equal, only its packing differs"
+    elif detail.first:
+        where = f"{detail.format or 'file'}: first at {_place(detail.first)}"
+        yield f"{where}: {_values(detail.first, sides)}"
+    elif detail.first_byte is not None and detail.first_byte == min(detail.sizes, default=None):
+        shorter = sides[0] if detail.sizes[0] < detail.sizes[1] else sides[1]
+        yield f"{shorter} is the beginning of the other: {detail.first_byte:,} bytes agree"
+    elif detail.around:
+        texts = (f"{side} {text!r}" for side, text in zip(sides, detail.around, strict=True))
+        yield f"first differing byte at {detail.first_byte:,}, in the text {', '.join(texts)}"
+    elif detail.first_byte is not None:
+        yield f"first differing byte at {detail.first_byte:,}"
 
 
-def _values(first: Place) -> str:
-    ulp = "" if first.ulp is None else f" ({first.ulp:,} ulp)"
-    return f"{first.left!r} there, {first.right!r} here{ulp}"
+def _equal(detail: FileDetail) -> str:
+    if detail.content == "equal" or not detail.equal_parts:
+        return ""
+    shown = [f"{part.name} ({part.values:,})" for part in detail.equal_parts[:_PARTS]]
+    more = len(detail.equal_parts) - _PARTS
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def _place(place: Place) -> str:
+    return f"{place.name}{list(place.index) if place.index else ''}"
+
+
+def _values(place: Place, sides: tuple[str, str]) -> str:
+    """Both values and how far they are apart; in ulp where that is a number one can picture."""
+    left, right = place.left, place.right
+    said = f"{sides[0]} {left!r}, {sides[1]} {right!r}"
+    if place.ulp is not None and place.ulp < _ULP:
+        return f"{said} ({place.ulp:,} ulp)"
+    if place.rel is None or place.count != 1:
+        return said
+    return f"{said} ({100 * place.rel:.2g} % apart)" if place.rel < _FAR else said
 
 
 def trail(found: TrailComparison | None) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable
@@ -328,3 +329,49 @@ def test_a_config_that_is_not_the_recorded_one_any_more_is_not_replayed(project:
     said = project("replay")
     assert said.code == 53, said.out
     assert "is not what was recorded, so the replay was not started" in said.err
+
+
+CLOCKED = """\
+import json, time
+state = {"loss": [0.5, 0.25], "train_runtime": time.perf_counter(), "when": time.time()}
+json.dump(state, open("state.json", "w"))
+stamp = time.strftime("D:%Y%m%d%H%M%SZ").encode()
+open("plot.pdf", "wb").write(b"%PDF-1.4\\n\\x80\\x00<</CreationDate (" + stamp + b")>>\\x00")
+"""
+
+
+def test_a_clock_is_named_beside_others_and_rules_can_be_given_afterwards(
+    project: Project, change: Change
+) -> None:
+    change("train.py", CLOCKED)
+    project.run()
+    digest = project("show", "latest", "--json").json["digest"]
+    time.sleep(1.1)
+    said = project("replay")
+    assert (said.code, last(said.out).split(":")[0]) == (1, "different")
+    for cause in (
+        "a duration in state.json at $.train_runtime",
+        "a time in state.json at $.when",
+        "a time in plot.pdf at offset",
+        '`outputs: {"state.json": except-times}`',
+    ):
+        assert cause in said.out, said.out
+    assert "deterministic" not in said.out
+    assert "equal in it: $.loss (2)" in said.out
+
+    pair = "latest~1", "latest"
+    rules = ("--rule", "plot.pdf: ignore", "--rule", "state.json: except-times")
+    assert project("diff", *pair, *rules).code == 0
+    exact = ("state.json#$.when: ignore", "state.json#$.train_runtime: ignore", "*.pdf: ignore")
+    said = project("judge", *pair, *(word for rule in exact for word in ("--rule", rule)))
+    assert (said.code, last(said.out).split(":")[0]) == (0, "equal under a declared rule")
+    assert "2 values left aside by a rule" in said.out
+    kept = sorted((project.top / ".reprobox/runs").glob("*/verdicts/*.json"))
+    assert [json.loads(path.read_text())["result"] for path in kept] == [
+        "different",
+        "equal-under-rule",
+    ]
+    assert len(json.loads(kept[-1].read_text())["rules"]) == 3
+    assert project("show", "latest~1", "--json").json["digest"] == digest
+    assert project("diff", *pair).code == 1  # the recorded rules did not change
+    assert project("diff", *pair, "--rule", "state.json#$.loss: ignore").code == 1

@@ -100,6 +100,7 @@ def _compare(
     )
     told = (*_outside(left.record, right.record), *_snapshots(left.record, right.record))
     found = replace(found, rules=used if rules else (), notes=(*found.notes, *told))
+    found = replace(found, notes=(*found.notes, *_no_trail(context, left.record, right.record)))
     if found.result is Class.IDENTICAL and not trails:
         return found
     return _explained(context, reader, left, right, found)
@@ -108,6 +109,17 @@ def _compare(
 def _outside(left: Record, right: Record) -> tuple[str, ...]:
     """Processes of either side that its profile did not reach; a promise says nothing of them."""
     return tuple(dict.fromkeys((*forecast.outside(left), *forecast.outside(right))))
+
+
+def _no_trail(context: Context, left: Record, right: Record) -> Iterator[str]:
+    """Where a trail was asked for, and the program took no step that one is made of."""
+    for record in (left, right):
+        asked = record.intent.runspec.trail.enabled
+        if asked and not any(context.runs.path(record.id).glob("trail*.jsonl")):
+            yield (
+                f"run {record.id} has no trail, though `trail` was asked for: it took no optimizer "
+                "step of torch; `reprobox_trail.log(step, tensors)` writes one by hand"
+            )
 
 
 def _snapshots(left: Record, right: Record) -> tuple[str, ...]:
