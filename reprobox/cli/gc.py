@@ -10,6 +10,7 @@ from reprobox.cli import tables
 from reprobox.cli.options import JSON, OWN, open_context, talk_of
 from reprobox.errors import UsageError
 from reprobox.kit.units import counted, human, seconds_of
+from reprobox.store import layout
 
 _SHOWN = 20
 
@@ -74,5 +75,7 @@ def gc(
             f"{item.store}: {human(size)} {verb} ({counted(count, 'item')}), and "
             f"{counted(plan.kept, 'object')} kept"
         )
+    for path in dict.fromkeys(path for item in found for path in item.plan.unreadable):
+        talk.note(f"no object is reclaimed: {path} may not be read; {layout.whose(path)}")
     if rows and not yes:
         talk.note("nothing was removed; next: reprobox gc --yes")

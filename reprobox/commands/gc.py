@@ -32,6 +32,7 @@ class Clearing:
             "kept": self.plan.kept,
             "objects": [{"digest": digest, "size": size} for digest, size in self.plan.objects],
             "leftovers": [{"path": str(path), "size": size} for path, size in self.plan.leftovers],
+            "unreadable": [str(path) for path in self.plan.unreadable],
             "removed_runs": [{"id": run_id, "size": size} for run_id, size in self.plan.removed],
         }
 

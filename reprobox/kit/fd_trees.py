@@ -113,11 +113,11 @@ def bytes_of(path: Path) -> int:
     """
     try:
         status = os.lstat(path)
-    except FileNotFoundError:
+        if not stat.S_ISDIR(status.st_mode):
+            return status.st_size
+        return sum(_length(fd, name) for fd, names in _folders(path) for name in names)
+    except (FileNotFoundError, PermissionError):
         return 0
-    if not stat.S_ISDIR(status.st_mode):
-        return status.st_size
-    return sum(_length(fd, name) for fd, names in _folders(path) for name in names)
 
 
 def _length(folder: int, name: str) -> int:

@@ -13,7 +13,6 @@ import errno
 import fcntl
 import os
 import secrets
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,17 +88,25 @@ def make_dir(path: Path) -> None:
     fsync_dir(path.parent)
 
 
-def _open_lock(path: Path) -> int:
-    """A lock file may be opened by every user who may write its directory, whatever the umask of
-    the user who came first.
+def open_shared(path: Path) -> int:
+    """Opens a file, or makes it, so that all who may write to its directory may use it, whatever
+    the umask is; only to read where it is another user's and cannot be written.
     """
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    status = os.fstat(fd)
-    # Write permission of group and others, as read and write.
-    mode = 0o600 | 3 * (os.stat(path.parent).st_mode & 0o022)
-    if stat.S_IMODE(status.st_mode) != mode and status.st_uid == os.geteuid():
-        with contextlib.suppress(PermissionError):
-            os.fchmod(fd, mode)
+    try:
+        return os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except PermissionError:
+        # A lock needs no right to write (flock(2)).
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        above = os.stat(path.parent).st_mode
+        if above & 0o022 and os.fstat(fd).st_uid == os.geteuid():
+            group, others = 0o060 if above & 0o020 else 0, 0o006 if above & 0o002 else 0
+            os.fchmod(fd, 0o600 | group | others)
+    except BaseException:
+        os.close(fd)
+        raise
     return fd
 
 
@@ -108,9 +115,9 @@ def locked(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[N
     """Holds a `flock` on a file; the kernel frees it when the process dies, however it dies.
 
     Raises:
-        BlockingIOError: when somebody else holds it and wait is False.
+        BlockingIOError: when another process holds it and wait is False.
     """
-    fd = _open_lock(path)
+    fd = open_shared(path)
     try:
         kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         fcntl.flock(fd, kind if wait else kind | fcntl.LOCK_NB)

@@ -59,6 +59,10 @@ class Plan:
     """How many objects stay."""
     forgotten: tuple[Path, ...] = ()
     """Registered projects and locks that are gone, and whose needs are given up."""
+    unreadable: tuple[Path, ...] = ()
+    """Runs of other users that may not be read: what they need is not known, so every object
+    stays.
+    """
     removed: tuple[tuple[str, int], ...] = ()
     """Removed runs that are old enough to be deleted, with sizes in bytes."""
 
@@ -108,20 +112,23 @@ def plan(
                 why="\n".join(map(shown, missing)),
                 next_step="mount them; or, if they were deleted, `reprobox gc --forget-missing`",
             )
-        needed = _needed(root, store, frozenset(root / "runs" / run_id for run_id in without))
-        old = [(digest, size) for digest, size, touched in _objects(store) if now - touched > GRACE]
-        total = sum(1 for _ in store.iterate())
-        doomed = tuple(
-            (digest, size) for digest, size in old if digest.removeprefix("sha256:") not in needed
-        )
+        unreadable: list[Path] = []
+        about = frozenset(root / "runs" / run_id for run_id in without)
+        needed = _needed(root, store, about, unreadable)
+        total, doomed = 0, []
+        for digest, size, touched in _objects(store):
+            total += 1
+            if not unreadable and now - touched > GRACE and digest[7:] not in needed:
+                doomed.append((digest, size))
+        idle = () if unreadable else _idle_trees(root, needed, now)
         leftovers = tuple(
-            (path, fd_trees.bytes_of(path))
-            for path in (*_leftovers(root, now), *_idle_trees(root, needed, now))
+            (path, fd_trees.bytes_of(path)) for path in (*_leftovers(root, now), *idle)
         )
         removed = tuple((name, fd_trees.bytes_of(root / "runs" / name)) for name in without)
     return Plan(
-        objects=doomed,
+        objects=tuple(doomed),
         leftovers=leftovers,
+        unreadable=tuple(unreadable),
         kept=total - len(doomed),
         forgotten=gone,
         removed=removed,
@@ -156,9 +163,15 @@ def carry_out(root: Path, found: Plan, *, now: float | None = None) -> int:
     return freed
 
 
-def _needed(root: Path, store: ObjectStore, without: Container[Path] = ()) -> set[str]:
+def _needed(
+    root: Path, store: ObjectStore, without: Container[Path], unreadable: list[Path]
+) -> set[str]:
     """Hexadecimal digests that are mentioned by anything that is kept, and in turn by the objects
     so found.
+
+    Args:
+        without: directories of runs that need nothing any more.
+        unreadable: gets the directories of runs that belong to other users.
     """
     found: set[str] = set()
     # An archive that came with a run lies in the shared store, and the project that it came to
@@ -167,43 +180,52 @@ def _needed(root: Path, store: ObjectStore, without: Container[Path] = ()) -> se
         store,
         *(ObjectStore(Path(os.readlink(link))) for link in _links(root) if _is_project(link)),
     ]
-    waiting = [
-        text for path in _documents(root) if path.parent not in without for text in _mentioned(path)
-    ]
+    for path in _documents(root, unreadable):
+        if path.parent not in without:
+            # Most runs of a project name the same wheels and packages.
+            found.update(_mentioned(path))
+    waiting, seen = list(found), found
     while waiting:
         hexadecimal = waiting.pop()
-        if hexadecimal in found:
-            continue
-        found.add(hexadecimal)
+        seen.add(hexadecimal)
         path = store.root / "objects" / "sha256" / hexadecimal[:2] / hexadecimal[2:]
-        if _is_json(path):
-            waiting += _mentioned(path)
+        more = _mentioned(path) if _is_json(path) else set()
         for place in knowing:
             if isinstance(archive := place.memo(ARCHIVE_MEMO + hexadecimal), str):
-                waiting.append(archive.removeprefix("sha256:"))
-    return found
+                more.add(archive.removeprefix("sha256:"))
+        waiting += more - seen
+        seen |= more
+    return seen
 
 
-def _documents(root: Path) -> Iterator[Path]:
+def _documents(root: Path, unreadable: list[Path]) -> Iterator[Path]:
     """Every file that says what is needed: of this store's runs, and of all projects and locks that
     are registered.
     """
-    yield from _of_runs(root)
+    yield from _of_runs(root, unreadable)
     for link in _links(root):
         target = Path(os.readlink(link))
         if _is_project(link):
-            yield from _of_runs(target)
+            yield from _of_runs(target, unreadable)
             yield from sorted(path for path in target.parent.glob("*.lock") if path.is_file())
         elif _there(link):
             yield target
 
 
-def _of_runs(root: Path) -> Iterator[Path]:
+def _of_runs(root: Path, unreadable: list[Path]) -> Iterator[Path]:
     for name in _names(root / "runs"):
-        for document in ("intent.json", "record.json"):
-            path = root / "runs" / name / document
-            if run_ids.is_id(name) and layout.exists(path):
-                yield path
+        run = root / "runs" / name
+        if not run_ids.is_id(name):
+            continue
+        try:
+            with os.scandir(run) as entries:
+                here = {entry.name for entry in entries}
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except PermissionError:
+            unreadable.append(run)
+            continue
+        yield from (run / one for one in ("intent.json", "record.json") if one in here)
 
 
 def _links(root: Path) -> list[Path]:
@@ -241,12 +263,12 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _mentioned(path: Path) -> list[str]:
+def _mentioned(path: Path) -> set[str]:
     try:
-        return [match.decode("ascii") for match in set(_HEX.findall(path.read_bytes()))]
+        return {match.decode("ascii") for match in set(_HEX.findall(path.read_bytes()))}
     except FileNotFoundError:
         # A run that was removed since it was listed.
-        return []
+        return set()
 
 
 def _is_json(path: Path) -> bool:
@@ -282,8 +304,9 @@ def _leftovers(root: Path, now: float) -> Iterator[Path]:
             yield root / "tmp" / name
     for name in _names(root / "runs"):
         run = root / "runs" / name
-        if run_ids.is_id(name) and not _locked(run / "lock"):
-            yield from _of_run(run, now)
+        with contextlib.suppress(PermissionError):  # another user's
+            if run_ids.is_id(name) and not _locked(run / "lock"):
+                yield from _of_run(run, now)
 
 
 def _dead(path: Path, now: float) -> bool:

@@ -28,7 +28,7 @@ from reprobox.store import (
     run_values,
     trash,
 )
-from reprobox.store.run_row import DAMAGED, OPEN
+from reprobox.store.run_row import DAMAGED, OPEN, UNREADABLE
 from reprobox.store.run_row import RunRow as RunRow
 
 T = TypeVar("T")
@@ -66,6 +66,8 @@ _COMMITS = 'CREATE INDEX IF NOT EXISTS runs_commit ON runs ("commit")'
 """Made when it is first needed: an index on the disk, which knows nothing of it, stays as it is."""
 _ANNOTATED = "CREATE TABLE IF NOT EXISTS annotated (size INTEGER)"
 """Bytes of the log of annotations that the rows are for."""
+_UNSETTLED = (OPEN, DAMAGED, UNREADABLE)
+"""States of rows that are read again each time."""
 _BATCH = 5000
 """Runs whose configs are read in one transaction."""
 
@@ -280,8 +282,8 @@ class Index:
 
     def _read_again(self, database: sqlite3.Connection) -> None:
         """Runs without a record, and those whose record was damaged and may be restored."""
-        sql = f"SELECT {', '.join(_COLUMNS)} FROM runs WHERE state IN (?, ?)"  # noqa: S608  (our own column names)
-        for old in [row_of(found) for found in database.execute(sql, (OPEN, DAMAGED))]:
+        sql = f"SELECT {', '.join(_COLUMNS)} FROM runs WHERE state IN (?, ?, ?)"  # noqa: S608  (our own column names)
+        for old in [row_of(found) for found in database.execute(sql, _UNSETTLED)]:
             new = self._read(old.id)
             if new != old:
                 _store(database, new)
@@ -343,8 +345,8 @@ def _is_up_to_date(database: sqlite3.Connection, changed: int, annotated: int) -
     seen = database.execute("SELECT size FROM annotated").fetchone()
     if annotated != (seen[0] if seen else 0):
         return False
-    asked = "SELECT 1 FROM runs WHERE state IN (?, ?) LIMIT 1"
-    return database.execute(asked, (OPEN, DAMAGED)).fetchone() is None
+    asked = "SELECT 1 FROM runs WHERE state IN (?, ?, ?) LIMIT 1"
+    return database.execute(asked, _UNSETTLED).fetchone() is None
 
 
 def _facts(database: sqlite3.Connection) -> int:

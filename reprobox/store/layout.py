@@ -112,6 +112,12 @@ def _create(root: Path) -> None:
             files.publish(root / name, text.encode("ascii"), 0o644)
 
 
+def whose(path: Path) -> str:
+    """Why a directory of a store may not be read, and the command that changes that."""
+    owner = os.lstat(path).st_uid
+    return f"it belongs to user {owner}; next: {_to_own(str(path)) or f'chmod -R u+rwX {path}'}"
+
+
 @contextlib.contextmanager
 def store_lock(root: Path, *, shared: bool) -> Iterator[None]:
     """Publishing and touching hold it shared, removing holds it exclusive: nothing is removed that

@@ -294,16 +294,11 @@ def _locked_file(path: Path) -> int:
 
 
 def _open_begun(path: Path) -> int:
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-    try:
-        return os.open(path, flags, 0o600)
-    except PermissionError as fault:
+    with contextlib.suppress(PermissionError, FileNotFoundError):
         # A kill may have come after it was made read-only, and before it was moved to the objects.
-        try:
+        if not os.stat(path).st_mode & stat.S_IWUSR:
             path.chmod(0o600)
-        except OSError:
-            raise fault from None
-        return os.open(path, flags, 0o600)
+    return files.open_shared(path)
 
 
 def _entries(folder: Path) -> list[str]:
