@@ -255,6 +255,9 @@ def prepare(
             trail=spec.trail,
             also=spec.trail_also,
             python_path="" if "PYTHONPATH" in spec.env else _variable(image, "PYTHONPATH"),
+            preload="" if "LD_PRELOAD" in spec.env else _variable(image, "LD_PRELOAD"),
+            machine=host.machine(),
+            random_addresses=spec.random_addresses,
         ),
     )
     intent = make_intent(

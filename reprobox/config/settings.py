@@ -324,6 +324,15 @@ SETTINGS = (
         sample="# writable_root: false",
     ),
     Setting(
+        key="random_addresses",
+        kind=Flag(),
+        about="The kernel draws where things lie in memory, as it does outside of a run. Fixed "
+        "places keep the order of sets of objects, and make attacks on the program easier; see "
+        "[determinism.md](determinism.md#addresses).",
+        absent="no",
+        sample="# random_addresses: false",
+    ),
+    Setting(
         key="capabilities",
         kind=Texts(grammar.capability, "^(CAP_|cap_)?[A-Za-z_]+$"),
         about="Linux capabilities, such as `SYS_PTRACE`. Recorded as not hermetic.",

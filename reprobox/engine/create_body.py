@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from reprobox.engine import seccomp
 from reprobox.errors import ConfigError
 from reprobox.model.outcome import Container, Mount
 
@@ -78,7 +79,7 @@ def _host(
         "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
         "LogConfig": _log(log_size),
     }
-    host.update(_privileges(container.capabilities))
+    host.update(_privileges(container))
     host.update(_limits(container))
     if container.host_users:
         host["UsernsMode"] = "host"
@@ -91,10 +92,15 @@ def _host(
     return host
 
 
-def _privileges(kept: tuple[str, ...]) -> dict[str, Any]:
-    if kept == (DEFAULTS,):
+def _privileges(container: Container) -> dict[str, Any]:
+    if container.capabilities == (DEFAULTS,):
         return {}
-    return {"CapDrop": ["ALL"], "CapAdd": list(kept), "SecurityOpt": ["no-new-privileges"]}
+    fixed = [seccomp.option()] if container.fixed_addresses else []
+    return {
+        "CapDrop": ["ALL"],
+        "CapAdd": list(container.capabilities),
+        "SecurityOpt": ["no-new-privileges", *fixed],
+    }
 
 
 def _limits(container: Container) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from reprobox.model.outcome import Container, Mount
 from reprobox.model.runspec import BOX, OUT, WORK, InputPin, RunSpec
 from reprobox.model.source import Source
 from reprobox.model.spec import Spec
+from reprobox.runtime import profiles
 
 LABEL_RUN = "dev.reprobox.run"
 LABEL_STORE = "dev.reprobox.store"
@@ -63,8 +64,9 @@ def runspec(
 def _merge(base: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
     merged = {**base, **own}
     # What is injected comes first, or the profile would not reach the program.
-    if base.get("PYTHONPATH"):
-        merged["PYTHONPATH"] = ":".join(filter(None, (base["PYTHONPATH"], own.get("PYTHONPATH"))))
+    for name in ("PYTHONPATH", "LD_PRELOAD"):
+        if base.get(name):
+            merged[name] = ":".join(filter(None, (base[name], own.get(name))))
     return merged
 
 
@@ -120,6 +122,7 @@ def container(
         pids=limits.pids,
         read_only=not spec.writable_root,
         capabilities=spec.capabilities,
+        fixed_addresses=spec.env.get(profiles.ADDRESSES) == profiles.FIXED,
     )
 
 

@@ -163,10 +163,23 @@ RULES: tuple[Rule, ...] = (
         advice="code that asks for the number of CPUs sees another one",
     ),
     Rule(
+        weight=34,
+        what="fixed places in memory",
+        read=_met("security", "personality"),
+        advice="sets of objects that hash by their address have another order: sort them",
+    ),
+    Rule(
         weight=30,
         what="CPU quota",
         read=_met("cgroup", "cpus"),
         advice="code that asks for the quota sees another one",
+    ),
+    Rule(
+        weight=25,
+        what="file system",
+        read=_met("files", "system"),
+        advice="the order of a directory is the file system's own for a program that asks the "
+        "kernel itself (statically linked, ftw); sizes of directories differ, too",
     ),
     Rule(
         weight=20,
@@ -179,6 +192,12 @@ RULES: tuple[Rule, ...] = (
         what="kernel",
         read=_met("kernel", "release"),
         advice="rarely a cause; look at the others first",
+    ),
+    Rule(
+        weight=12,
+        what="limit of open files",
+        read=_met("files", "open"),
+        advice="a program that sizes pools by it takes other sizes",
     ),
     Rule(
         weight=10,
@@ -403,6 +422,10 @@ def _entropy(left: Run, right: Run) -> Iterable[Cause]:
         )
 
 
+_RANDOM = {"00000000"}
+"""/proc/self/personality of a process whose places in memory the kernel draws."""
+
+
 def _unfixed(left: Run, right: Run) -> Iterable[Cause]:
     """What was left open on both sides, and so may differ each time."""
     if left.runspec.get("profile") == right.runspec.get("profile") == "observe":
@@ -424,6 +447,16 @@ def _unfixed(left: Run, right: Run) -> Iterable[Cause]:
         )
         yield Cause(
             what="PYTHONHASHSEED is random", ours=ours, theirs=theirs, advice=advice, weight=82
+        )
+    places = {str((run.met.get("security") or {}).get("personality", "")) for run in (left, right)}
+    if places & _RANDOM:
+        yield Cause(
+            what="places in memory are drawn anew in each process",
+            ours="",
+            theirs="",
+            advice="sets of objects that hash by their address have another order in each run: "
+            "sort them; every profile but observe fixes the places, where the engine lets it",
+            weight=9,
         )
     if names := sorted(
         {*(left.runspec.get("secrets") or ()), *(right.runspec.get("secrets") or ())}

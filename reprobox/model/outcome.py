@@ -54,6 +54,8 @@ class Container:
     capabilities: tuple[str, ...] = ()
     """Kept; all others are dropped. `("all",)` keeps the engine's defaults (build steps)."""
     init: bool = False
+    fixed_addresses: bool = False
+    """Whether its processes may ask for the same places in memory each time."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -143,6 +143,8 @@ class Spec:
     """Threads of OpenMP, MKL and OpenBLAS. Part of the numbers, so it is a number and never the
     host's core count.
     """
+    random_addresses: bool = False
+    """Whether the kernel draws where things lie in memory, as it does by default."""
     trail: Trail = field(default_factory=Trail)
     trail_also: tuple[str, ...] = ()
     """What else a step of the trail holds: `TRAIL_ALSO`. In a run's identity it is a variable of

@@ -17,6 +17,8 @@ from reprobox.model.runspec import BOX, OUT
 from reprobox.model.spec import THREADS, Profile, Trail
 from reprobox.model.verdict import Forecast
 
+ADDRESSES, FIXED = "REPROBOX_ADDRESSES", "fixed"
+"""The variable by which processes are told to fix the places in memory of their children."""
 PROFILES: tuple[Profile, ...] = ("observe", "same-machine", "portable-avx2", "portable-any")
 
 _AVX512 = (
@@ -121,6 +123,9 @@ def env(
     also: Sequence[str] = (),
     as_recorded: Mapping[str, str] | None = None,
     python_path: str = "",
+    preload: str = "",
+    machine: str = "x86_64",
+    random_addresses: bool = False,
     box: str = BOX,
     out: str = OUT,
 ) -> dict[str, str]:
@@ -133,6 +138,9 @@ def env(
         as_recorded: dispatch knobs from `as_recorded`, for a replay of an unpinned record on
             another CPU.
         python_path: PYTHONPATH of the image, kept behind the payload.
+        preload: LD_PRELOAD of the image, kept behind ours.
+        machine: of the host; what is preloaded is there for x86-64.
+        random_addresses: leave the places in memory to the kernel, which draws them.
         box: where the payload is mounted.
         out: where the payload writes markers and trail.
 
@@ -158,7 +166,10 @@ def env(
         }
         values |= {"REPROBOX_TRAIL_ALSO": ",".join(also)} if also else {}
     if profile != "observe":
-        values |= _SAME_MACHINE | {"PL_GLOBAL_SEED": str(seed)}
+        values |= _SAME_MACHINE | {"PL_GLOBAL_SEED": str(seed), "PYTHON_CPU_COUNT": str(threads)}
+        if machine in ("x86_64", "amd64"):
+            values["LD_PRELOAD"] = ":".join(filter(None, (f"{box}/steady.so", preload)))
+            values |= {} if random_addresses else {ADDRESSES: FIXED}
     return values | _PORTABLE.get(profile, {}) | dict(as_recorded or {})
 
 

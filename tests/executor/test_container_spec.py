@@ -18,6 +18,7 @@ from flow_project import Project
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from reprobox.engine import seccomp
 from reprobox.engine.docker import DockerEngine
 from reprobox.executor import container_spec
 from reprobox.kit import canon, units
@@ -262,7 +263,7 @@ def test_a_run_carries_every_restriction_and_torch_like_work_goes_on(
     assert (host["ReadonlyRootfs"], host["CapDrop"], host["SecurityOpt"]) == (
         True,
         ["ALL"],
-        ["no-new-privileges"],
+        ["no-new-privileges", seccomp.option()],
     )
     assert (host["PidsLimit"], seen["Config"]["User"]) == (
         spec["resources"]["pids"],

@@ -40,6 +40,7 @@ def gather():
         "kernel": {"release": name.release, "version": name.version, "machine": name.machine},
         "cgroup": limits(),
         "memory": {"total": meminfo("MemTotal"), "shm": size_of("/dev/shm")},
+        "files": {"system": file_system(os.getcwd()), "open": open_files()},
         "python": {
             "version": ".".join(str(part) for part in sys.version_info[:3]),
             "implementation": sys.implementation.name,
@@ -161,6 +162,26 @@ def size_of(path):
     except OSError:
         return None
     return seen.f_blocks * seen.f_frsize
+
+
+def file_system(path):
+    """The kind of file system that a path is on, by the longest mount point above it."""
+    best, kind = "", ""
+    for line in text_of("/proc/self/mounts").splitlines():
+        _, place, found = line.split(" ")[:3]
+        place = place.replace("\\040", " ")
+        above = path == place or path.startswith(place.rstrip("/") + "/")
+        if above and len(place) >= len(best):
+            best, kind = place, found
+    return kind
+
+
+def open_files():
+    """How many files a process may have open: soft and hard limit."""
+    for line in text_of("/proc/self/limits").splitlines():
+        if line.startswith("Max open files"):
+            return line.split()[3:5]
+    return []
 
 
 def libc():

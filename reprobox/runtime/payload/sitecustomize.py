@@ -233,6 +233,20 @@ def _forked():
     _state.write()
 
 
+def _fix_cpu_count():
+    """The count of CPUs is the setting `threads`, not the machine's; Python does it itself from
+    3.13 on.
+    """
+    count = os.environ.get("PYTHON_CPU_COUNT", "")
+    if count.isdigit() and sys.version_info < (3, 13):
+        number = int(count)
+
+        def cpu_count():
+            return number
+
+        os.cpu_count = cpu_count
+
+
 def _watch_entropy():
     """The system's entropy is what no seed fixes: who asks for it is noted."""
     system = os.urandom
@@ -255,6 +269,7 @@ def _start():
     sys.meta_path.insert(0, _Finder)
     os.register_at_fork(after_in_child=_forked)
     _watch_entropy()
+    _fix_cpu_count()
     _state.write()
 
 
