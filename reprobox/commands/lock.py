@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reprobox.commands.shared import editor_schema
 from reprobox.commands.shared.load_config import load_spec
 from reprobox.commands.shared.wheel_maker import wheel_maker
 from reprobox.context import Context, shared_home
@@ -51,6 +50,7 @@ def lock(
         LockStale: with `locked`, when the lock does not answer the config.
         LockMissing: with `locked`, when there is none.
     """
+    from reprobox.commands.shared import editor_schema
     from reprobox.lock import intent, resolve
 
     spec, path = load_spec(context, config)

@@ -5,19 +5,21 @@ run outlives its supervisor.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
 import time
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from reprobox.engine import container_state, create_body
 from reprobox.engine.faults import speaking, status_of
-from reprobox.engine.gpu import requests
-from reprobox.engine.gpu.nvidia import GpuProbe
 from reprobox.engine.link import CALL_SECONDS, Link
 from reprobox.errors import EngineError, EngineUnavailable, GpuUnavailable, ReproboxError
 from reprobox.model.outcome import Container, ContainerState
+
+if TYPE_CHECKING:
+    from reprobox.engine.gpu.nvidia import GpuProbe
 
 _LIVE = ("running", "paused", "restarting", "removing")
 _GONE = (404, 409)
@@ -41,7 +43,12 @@ class Containers:
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._gpus = GpuProbe(link)
+
+    @functools.cached_property
+    def _gpus(self) -> GpuProbe:
+        from reprobox.engine.gpu.nvidia import GpuProbe
+
+        return GpuProbe(self._link)
 
     def gpus_offered(self) -> str | None:
         """How GPUs can be handed over here: `nvidia` (--gpus), `cdi`, or None."""
@@ -94,6 +101,8 @@ class Containers:
     def _devices(self, asked: str | None) -> tuple[dict[str, Any], ...]:
         if asked is None:
             return ()
+        from reprobox.engine.gpu import requests
+
         request = requests.parse(asked)
         offered = self.gpus_offered()
         if offered is None:

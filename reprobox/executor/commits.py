@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reprobox.context import Context
 from reprobox.errors import NotARepository
 from reprobox.source.repo import Repo
-from reprobox.store.transfer.copy import Card
+
+if TYPE_CHECKING:
+    from reprobox.store.transfer.copy import Card
 
 CODE = "code.git"
 """The store's repository, below `.reprobox`."""

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from urllib.parse import unquote, urlsplit
 
 from reprobox.lock.formats import requirements
 
@@ -88,7 +87,7 @@ def place_of(line: str, beside: Path) -> tuple[Path | str, str] | None:
         return None
     path = match["path"]
     if path.startswith("file:"):
-        path = url2pathname(urlsplit(path).path)
+        path = unquote(urlsplit(path).path)
     folder = (beside / path).resolve()
     return (folder, match["extras"] or "") if folder.is_dir() else None
 

@@ -5,7 +5,6 @@ a record has them.
 from __future__ import annotations
 
 import os
-import platform
 import shutil
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ def cpu_flags() -> frozenset[str]:
 
 def machine() -> str:
     """`x86_64`, `aarch64`, ..."""
-    return platform.machine()
+    return os.uname().machine
 
 
 def met(*, gpus: bool) -> dict[str, Any]:
@@ -36,7 +35,7 @@ def met(*, gpus: bool) -> dict[str, Any]:
     """
     return {
         "cpu": _cpu(),
-        "kernel": {"release": platform.release(), "machine": machine()},
+        "kernel": {"release": os.uname().release, "machine": machine()},
         "gpus": _gpus() if gpus else [],
     }
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +26,10 @@ def payload() -> dict[str, bytes]:
     """Every file of this version's payload: path relative to where it will be mounted
     (`/`-separated), and bytes; sorted.
     """
-    return dict(sorted(_walk(resources.files("reprobox.runtime") / "payload", "")))
+    return dict(sorted(_walk(Path(__file__).with_name("payload"), "")))
 
 
-def _walk(directory: Traversable, prefix: str) -> Iterator[tuple[str, bytes]]:
+def _walk(directory: Path, prefix: str) -> Iterator[tuple[str, bytes]]:
     for item in directory.iterdir():
         if item.name in _LEFT_OUT or item.name.startswith(".") or item.name.endswith(".pyc"):
             continue

@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib import resources
+from pathlib import Path
 
 _ID = re.compile(r"\d{8}-\d{6}-[a-z]+-[a-z]+-[0-9a-f]{4}")
 _LIST_LENGTH = 64
@@ -46,6 +46,7 @@ def new_id(now: float, taken: Callable[[str], bool] = lambda _: False) -> str:
 
 @functools.cache
 def _words() -> tuple[list[str], list[str]]:
-    text = resources.files("reprobox.store").joinpath("words.txt").read_text(encoding="ascii")
+    # Not importlib.resources, which imports zipfile and tempfile for a file that lies next to this.
+    text = Path(__file__).with_name("words.txt").read_text(encoding="ascii")
     words = " ".join(line for line in text.splitlines() if not line.startswith("#")).split()
     return words[:_LIST_LENGTH], words[_LIST_LENGTH:]

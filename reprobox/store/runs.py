@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reprobox.errors import RunBusy, RunNotFound, StoreDamaged
 from reprobox.kit import canon, fd_trees, files
@@ -16,7 +16,6 @@ from reprobox.kit.canon import Digest
 from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Intent, Record
-from reprobox.model.verdict import Verdict
 from reprobox.store import (
     annotation_log,
     heads,
@@ -30,13 +29,15 @@ from reprobox.store import (
     rundir,
     selectors,
     trash,
-    verdict_files,
 )
 from reprobox.store.config_index import Setting
 from reprobox.store.index import Index
 from reprobox.store.run_row import OPEN, RunRow
 from reprobox.store.run_state import Containers, Elsewhere, RunState
 from reprobox.store.rundir import RunDir
+
+if TYPE_CHECKING:
+    from reprobox.model.verdict import Verdict
 
 _LOOKING = 0.2
 """Seconds that a lock must be taken before its holder counts as one."""
@@ -372,10 +373,14 @@ class Runs:
 
     def add_verdict(self, run_id: str, verdict: Verdict) -> Path:
         """Keeps a verdict beside a run, under the next free number."""
+        from reprobox.store import verdict_files
+
         return verdict_files.add(self._existing(run_id), verdict)
 
     def verdicts(self, run_id: str) -> tuple[Verdict, ...]:
         """A run's verdicts, oldest first."""
+        from reprobox.store import verdict_files
+
         return tuple(
             verdict_files.read(path) for path in verdict_files.paths(self._existing(run_id))
         )

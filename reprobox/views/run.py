@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from reprobox.commands.attest import Confirmation
 from reprobox.commands.shared import forecast, policy
-from reprobox.commands.show import Shown
 from reprobox.kit.text import shortened
 from reprobox.kit.units import counted, human
 from reprobox.model import observed
@@ -18,6 +16,10 @@ from reprobox.runtime import releases
 from reprobox.store import run_state
 from reprobox.views.blocks import Line, Section, Table
 from reprobox.views.times import lasted, when
+
+if TYPE_CHECKING:
+    from reprobox.commands.attest import Confirmation
+    from reprobox.commands.show import Shown
 
 _OUTPUTS = 40
 """Outputs in a table; the rest are counted."""

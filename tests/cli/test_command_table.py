@@ -26,7 +26,6 @@ AT_START = {
     "reprobox.errors",
     "reprobox.kit",
     "reprobox.kit.text",
-    "reprobox.kit.units",
     "reprobox.version",
 }
 HEAVY = {"docker", "git", "numpy", "requests", "rich", "sqlite3", "ssl", "msgspec", "yaml"}

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import platform
+import os
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
@@ -128,7 +128,7 @@ def _empty_image(tag: str) -> bytes:
     layer = io.BytesIO()
     TarStream(layer).close()
     diff_id = "sha256:" + hashlib.sha256(layer.getvalue()).hexdigest()
-    machine = platform.machine()
+    machine = os.uname().machine
     config = {
         "architecture": _MACHINES.get(machine, machine),
         "os": "linux",

@@ -1,0 +1,40 @@
+"""What a run imports, by name: each of these costs every run its share of processor time."""
+
+from __future__ import annotations
+
+import pytest
+from small_project import Small
+
+pytestmark = pytest.mark.engine
+NEVER = {
+    # other libraries
+    *("docker", "requests", "urllib3", "git", "rich", "numpy", "zstandard", "boto3", "paramiko"),
+    # of Python: networks, archives, processes of other kinds
+    *("ssl", "http.client", "urllib.request", "email", "zipfile", "csv", "asyncio", "logging"),
+    *("multiprocessing", "concurrent.futures", "xml", "unittest", "pydoc"),
+    # rooms that a run does not enter
+    *("reprobox.attest", "reprobox.trackers", "reprobox.image.layer", "reprobox.image.send"),
+    *("reprobox.store.transfer", "reprobox.store.remotes", "reprobox.store.garbage"),
+    *("reprobox.commands.attest", "reprobox.commands.replay", "reprobox.commands.show"),
+    *("reprobox.engine.gpu.nvidia", "reprobox.lock.resolve", "reprobox.config.schema"),
+}
+"""Names of modules and packages; a name stands for what is below it, too."""
+_SAY = (
+    "import atexit, sys\n"
+    "atexit.register(lambda: sys.stderr.write('\\nIMPORTED ' + ' '.join(sys.modules)))\n"
+)
+
+
+def test_a_run_imports_nothing_that_it_does_not_need(small_run: Small, tmp_path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site/sitecustomize.py").write_text(_SAY)
+    path = f"{tmp_path}/site:{small_run.project.env['PYTHONPATH']}"
+    said = small_run("run", "config.yaml", PYTHONPATH=path)
+    imported = said.err.rpartition("IMPORTED ")[2].split()
+    assert "reprobox.executor.local" in imported
+    found = {
+        name
+        for name in imported
+        if any(name == never or name.startswith(f"{never}.") for never in NEVER)
+    }
+    assert found == set()
