@@ -46,6 +46,7 @@ COMMANDS = (
     Row("show", "show", "show", "Show one run."),
     Row("logs", "logs", "logs", "Print what a run wrote."),
     Row("get", "get", "get", "Copy outputs of a run out of the store."),
+    Row("shell", "shell", "shell", "Open a shell in a run's own environment."),
     Row("sweep", "sweep", "sweep", "Run a config with several values, at one commit."),
     Row(
         "mlflow-sync",

@@ -77,7 +77,7 @@ def run(
             error: see the record.
     """
     reconcile.settle(context)
-    intent, job = _resolve(
+    intent, job = resolve(
         context,
         config,
         overrides,
@@ -112,7 +112,7 @@ def check(
     """
     from reprobox.commands import check as check_
 
-    intent, job = _resolve(context, config, overrides, gpus=gpus, name=None, tags=(), choice=choice)
+    intent, job = resolve(context, config, overrides, gpus=gpus, name=None, tags=(), choice=choice)
     try:
         return check_.check(context, intent, job, steps=steps, limit=limit, keep=keep)
     finally:
@@ -144,7 +144,7 @@ def refuse_name(name: str | None) -> None:
         raise UsageError(f"no run can be named {shown(name or '')!r}", why=str(fault)) from fault
 
 
-def _resolve(
+def resolve(
     context: Context,
     config: Path,
     overrides: Sequence[str],

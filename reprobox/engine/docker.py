@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -121,6 +121,12 @@ class DockerEngine(Containers):
     ) -> EngineImage:
         """Builds a user's Dockerfile."""
         return self._images.build(context, dockerfile, tag, say)
+
+    def on_terminal(self, container_id: str, argv: Sequence[str]) -> int:
+        """Runs a program in a running container on the user's terminal; its exit code."""
+        from reprobox.engine import terminal
+
+        return terminal.run(self._link, container_id, argv)
 
     def step(self, container: Container) -> AbstractContextManager[FinishedStep]:
         """Runs a build step to its end."""
