@@ -57,6 +57,7 @@ DOORS = {
     "boto3": "store",
     "botocore": "store",
     "paramiko": "store",
+    "fsspec": "store",
     "rocrate": "attest",
     "cyclonedx": "attest",
     "packageurl": "attest",

@@ -89,9 +89,12 @@ def _key(folder: Path, name: str) -> Path:
 
 
 @contextlib.contextmanager
-def ssh_server(folder: Path, home: Path) -> Iterator[Ssh]:
+def ssh_server(folder: Path, home: Path, more: str = "") -> Iterator[Ssh]:
     """An OpenSSH daemon with its own keys and configuration; `home` becomes that of a user who may
     log in.
+
+    Args:
+        more: lines for the daemon's configuration.
     """
     daemon = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:{TOOLS}/usr/sbin")
     assert daemon, "these tests use Debian's openssh-server: run scripts/setup --tests"
@@ -102,10 +105,11 @@ def ssh_server(folder: Path, home: Path) -> Iterator[Ssh]:
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {host}\nAuthorizedKeysFile "
         f"{folder}/authorized\nPidFile none\n"
         "StrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin yes\nSubsystem "
-        "sftp internal-sftp\n"
+        f"sftp internal-sftp\n{more}"
     )
-    (home / ".ssh").mkdir()
-    (home / ".ssh" / "config").write_text(f"Host 127.0.0.1\n  IdentityFile {user}\n")
+    (home / ".ssh").mkdir(exist_ok=True)
+    with (home / ".ssh" / "config").open("a") as file:
+        file.write(f"Host 127.0.0.1\n  IdentityFile {user}\n")
     trust(home, port, host)
     libraries = ":".join(
         str(path) for path in (TOOLS / "usr/lib/x86_64-linux-gnu", TOOLS / "lib/x86_64-linux-gnu")

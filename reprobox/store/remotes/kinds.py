@@ -21,6 +21,12 @@ REMOTES = (
     Kind(schemes=("file",), module="directory", name="Directory", example="/mnt/lab/runs"),
     Kind(schemes=("s3",), module="s3", name="Bucket", example="s3://bucket/prefix"),
     Kind(schemes=("ssh", "sftp"), module="ssh", name="Sftp", example="ssh://user@host/path"),
+    Kind(
+        schemes=("gs", "az", "webdav", "webdavs"),
+        module="fsspec_place",
+        name="FsspecPlace",
+        example="gs://bucket/prefix",
+    ),
 )
 ADDRESSES = f"A directory, {' or '.join(kind.example for kind in REMOTES[1:])}."
 """What may stand after --to and --from, for the help."""
