@@ -237,6 +237,12 @@ class PreflightFailed(ReproboxError):
     code = 63
 
 
+class ClaimFails(ReproboxError):
+    """A claim of the config does not hold of the replay."""
+
+    code = 65
+
+
 class NotTrusted(ReproboxError):
     """A run made elsewhere needs a consent (isolation, secrets, runtime) that was not given."""
 

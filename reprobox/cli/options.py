@@ -82,7 +82,9 @@ RULES = Annotated[
 ]
 STRICT = Annotated[
     bool,
-    typer.Option("--strict", help="The same bytes under another name are a difference too."),
+    typer.Option(
+        "--strict", help="Other names are a difference, and other bytes though all claims hold."
+    ),
 ]
 
 

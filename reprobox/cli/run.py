@@ -77,10 +77,12 @@ def run(
     Example:  reprobox run config.yaml learning_rate=0.01 --gpus device=0
     """
     from reprobox.commands import run as flow
+    from reprobox.commands.shared import claim_check
     from reprobox.commands.shared.code_choice import Choice
     from reprobox.executor.attach import Watcher
     from reprobox.model.record import Intent
     from reprobox.views import run as view
+    from reprobox.views import verdict
 
     talk = talk_of(ctx)
     config, overrides = config_first(config, overrides or [])
@@ -104,6 +106,8 @@ def run(
         return
     if as_json:
         talk.data({"id": record.id, "path": str(context.runs.path(record.id)), "record": record})
+    for claim in verdict.claims(claim_check.of_run(context, record)):
+        talk.note(claim.text)
     path = context.runs.path(record.id) / "outputs"
     for line in view.ended(record, str(_from_here(path))):
         talk.note(line)

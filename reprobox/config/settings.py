@@ -29,6 +29,7 @@ from reprobox.config.special_kinds import (
     variable,
     workdir_default,
 )
+from reprobox.model import claims
 from reprobox.model.spec import Environment, Profile, Resources
 
 _SIZE = r"^[0-9]+(\.[0-9]+)?\s*([kKmMgGtT]([iI]?[bB])?|[bB])?$"
@@ -192,6 +193,16 @@ SETTINGS = (
         sample="# How outputs are compared; without a rule, by their bytes. A name means files of\n"
         "# that name anywhere; with a slash, a path from the top of the repository.\n"
         '# outputs: {"events.out.tfevents*": {compare: content}, "results/*.log": ignore}\n',
+    ),
+    Setting(
+        key="claims",
+        kind=TextMap(lambda name, text, scope: claims.check(text)),
+        about="What the results are to show, by name: `final accuracy: "
+        '"results/metrics.json#$.accuracy >= 0.96"`. Checked at the end of a run, and by every '
+        "verdict; see [determinism.md](determinism.md#claims).",
+        absent="none",
+        sample="# What the results are to show; checked after the run and by every verdict.\n"
+        '# claims: {final accuracy: "results/metrics.json#$.accuracy >= 0.96"}\n',
     ),
     Setting(
         key="rules",

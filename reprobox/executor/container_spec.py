@@ -10,6 +10,7 @@ from reprobox.engine import create_body, passwd
 from reprobox.engine.caller import Caller
 from reprobox.kit import units
 from reprobox.model import presets
+from reprobox.model.claims import Claim
 from reprobox.model.outcome import Container, Mount
 from reprobox.model.runspec import BOX, OUT, WORK, InputPin, RunSpec
 from reprobox.model.source import Source
@@ -58,6 +59,7 @@ def runspec(
         writable_root=spec.writable_root,
         capabilities=tuple(sorted(spec.capabilities)),
         outputs=(*spec.outputs, *presets.expand(spec.rules)),
+        claims=tuple(Claim(name=name, text=text) for name, text in spec.claims.items()),
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reprobox.kit import canon
 from reprobox.kit.units import counted
 from reprobox.model import observed
+from reprobox.model.claims import Checked
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
 from reprobox.model.spec import STDERR, STDOUT, OutputRule
@@ -28,6 +29,7 @@ _ENDS = {
     "engine": "was ended by the engine",
     "lost": "was lost by the engine",
 }
+_CUT_NOTE = "cut off before the program ended"
 _EMPTY = canon.digest_bytes(b"")
 
 
@@ -98,6 +100,22 @@ def fold(
         ),
         checked=now,
     )
+
+
+def with_claims(found: Verdict, claims: tuple[Checked, ...]) -> Verdict:
+    """The verdict with its claims: one that fails outweighs all; where all hold, other bits do not
+    count, unless the two runs ended in other ways.
+    """
+    outcomes = {claim.outcome for claim in claims}
+    result = found.result
+    if "fails" in outcomes:
+        result = Class.CLAIMS_FAIL
+    elif "inconclusive" in outcomes and not found.same:
+        result = worst((Class.NOT_CHECKED, found.result))
+    elif outcomes == {"holds"} and not found.same and found.exit_equal:
+        cut_off = any(note.startswith(_CUT_NOTE) for note in found.notes)
+        result = found.result if cut_off else Class.CLAIMS_HOLD
+    return replace(found, claims=claims, result=result)
 
 
 def classify(found: Iterable[FileVerdict], *, equal: bool, complete: bool) -> Class:
@@ -180,7 +198,7 @@ def _notes(cut_off: list[str], *, nothing: bool, passed_over: bool) -> Iterable[
     if nothing:
         yield NOTHING
     if cut_off:
-        yield f"cut off before the program ended: {', '.join(cut_off)}"
+        yield f"{_CUT_NOTE}: {', '.join(cut_off)}"
     if passed_over:
         key = f'outputs: {{"{STDOUT}": bytes}}'
         yield f"stdout differs and does not count; `{key}` in the config makes it count"

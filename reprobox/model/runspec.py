@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from reprobox.model.claims import Claim
 from reprobox.model.codec import later
 from reprobox.model.spec import OutputRule, Resources, Trail
 
@@ -76,3 +77,4 @@ class RunSpec:
     writable_root: bool = False
     capabilities: tuple[str, ...] = ()
     outputs: tuple[OutputRule, ...] = ()
+    claims: tuple[Claim, ...] = later(())

@@ -135,6 +135,8 @@ class Spec:
     """Working directory of the command, relative to the top of the repository."""
     inputs: tuple[InputIntent, ...] = ()
     outputs: tuple[OutputRule, ...] = ()
+    claims: dict[str, str] = field(default_factory=dict)
+    """Name to text, see `model.claims`."""
     rules: tuple[str, ...] = ()
     """Names of presets, whose rules follow those of `outputs`."""
     seed: int = 0

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, Literal
 
+from reprobox.errors import ClaimFails
 from reprobox.model import codec
+from reprobox.model.claims import Checked
 from reprobox.model.codec import later
 from reprobox.model.spec import OutputRule
 
@@ -39,8 +41,10 @@ class Class(StrEnum):
     IDENTICAL = "identical", 0, "green", True, "identical"
     RENAMED = "same-bytes-renamed", 0, "green", True, "the same bytes under another name"
     EQUAL_UNDER_RULE = "equal-under-rule", 0, "yellow", True, "equal under a declared rule"
+    CLAIMS_HOLD = "claims-hold", 0, "yellow", False, "claims hold"
     NOT_CHECKED = "not-checked", 60, "yellow", False, "not checked"
     DIFFERENT = "different", 1, "red", False, "different"
+    CLAIMS_FAIL = "claims-fail", ClaimFails.code, "red", False, "claims fail"
 
 
 class FileState(StrEnum):
@@ -268,6 +272,8 @@ class Verdict:
     notes: tuple[str, ...] = ()
     forecast: Forecast | None = None
     """Of a replay."""
+    claims: tuple[Checked, ...] = later(())
+    """Of the original's config, held against the replay."""
     rules: tuple[OutputRule, ...] = later(())
     """The rules that were used, where they are not the recorded ones alone."""
     checked: float = 0.0

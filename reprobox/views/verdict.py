@@ -8,6 +8,7 @@ from typing import Any
 from reprobox.judge.fold import NOTHING
 from reprobox.kit.units import counted, human
 from reprobox.model import codec
+from reprobox.model.claims import Checked
 from reprobox.model.verdict import (
     Class,
     FileDetail,
@@ -22,6 +23,7 @@ from reprobox.views.blocks import Line, Section, Table
 _MANY = 40
 """Rows of the table; the rest are counted. `--json` has all."""
 _CAUSES = 5
+_CLAIM_STYLE = {"holds": "green", "fails": "red", "inconclusive": "yellow"}
 _PLACES, _PARTS = 3, 6
 """Differing places and equal parts of one file that are shown."""
 _ULP, _FAR = 1 << 20, 10.0
@@ -39,9 +41,11 @@ def exit_code(found: Verdict, *, strict: bool = False) -> int:
     """Exit code of a command that ends in a verdict.
 
     Args:
-        strict: whether other names are a difference, though the bytes are the same.
+        strict: whether other names are a difference though the bytes are the same, and other
+            bytes though all claims hold.
     """
-    return Class.DIFFERENT.code if strict and found.result is Class.RENAMED else found.result.code
+    loose = found.result in (Class.RENAMED, Class.CLAIMS_HOLD)
+    return Class.DIFFERENT.code if strict and loose else found.result.code
 
 
 def sections(found: Verdict) -> tuple[Section, ...]:
@@ -53,8 +57,18 @@ def sections(found: Verdict) -> tuple[Section, ...]:
     return (
         Section(title="outputs", blocks=tuple(blocks)),
         Section(title="differences", blocks=tuple(map(Line, story(found)))),
+        Section(title="claims", blocks=tuple(claims(found.claims))),
         Section(title="verdict", blocks=(Line(sentence(found), found.result.colour),)),
     )
+
+
+def claims(found: Sequence[Checked]) -> Iterator[Line]:
+    """A line for each claim."""
+    for one in found:
+        values = ", ".join(f"{value:.6g}" if isinstance(value, float) else str(value)
+                           for value in one.values)  # fmt: skip
+        why = f" ({one.why})" if one.why else f" ({values})" if values else ""
+        yield Line(f"claim {one.outcome}: {one.name}: {one.text}{why}", _CLAIM_STYLE[one.outcome])
 
 
 def story(found: Verdict) -> Iterator[str]:

@@ -375,3 +375,42 @@ def test_a_clock_is_named_beside_others_and_rules_can_be_given_afterwards(
     assert project("show", "latest~1", "--json").json["digest"] == digest
     assert project("diff", *pair).code == 1  # the recorded rules did not change
     assert project("diff", *pair, "--rule", "state.json#$.loss: ignore").code == 1
+
+
+CLAIMING = """\
+import json, time
+json.dump({"accuracy": 0.97, "spread": time.time() % 1, "n": 3}, open("metrics.json", "w"))
+"""
+
+
+def test_claims_are_checked_after_a_run_and_by_every_verdict(
+    project: Project, change: Change
+) -> None:
+    config = (project.top / "config.yaml").read_text()
+    change("train.py", CLAIMING)
+    claims = '{good: "metrics.json#$.accuracy >= 0.96", near: "metrics.json#$.n within 1%"}'
+    change("config.yaml", f"{config}  claims: {claims}\n")
+    made = project("run", "config.yaml")
+    assert (made.code, "claim holds: good: metrics.json#$.accuracy >= 0.96 (0.97)" in made.err) == (
+        0,
+        True,
+    )
+    said = project("replay")
+    assert (said.code, last(said.out).split(":")[0]) == (0, "claims hold")
+    assert "claim holds: near" in said.out
+    assert "metrics.json" in said.out.split("claim holds")[0]
+    assert project("diff", "latest~1", "latest", "--strict").code == 1
+    found = project("diff", "latest~1", "latest", "--json").json
+    assert (found["result"], found["same"]) == ("claims-hold", False)
+    assert [claim["outcome"] for claim in found["claims"]] == ["holds", "holds"]
+
+    change("config.yaml", f'{config}  claims: {{better: "metrics.json#$.accuracy >= 0.98"}}\n')
+    project.run()
+    said = project("replay")
+    assert (said.code, last(said.out).split(":")[0]) == (65, "claims fail")
+    change("config.yaml", f'{config}  claims: {{gone: "metrics.json#$.f1 >= 0.98"}}\n')
+    project.run()
+    said = project("replay", "--rule", "metrics.json: ignore")
+    assert "claim inconclusive: gone" in said.out
+    said = project("run", "config.yaml", "reprobox.claims.gone=metrics.json is good")
+    assert "is not a claim; write it as" in said.err

@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from reprobox.commands.shared import forecast
+from reprobox.commands.shared import claim_check, forecast
 from reprobox.context import Context
 from reprobox.errors import NotComparable
-from reprobox.judge import name_causes, output_files
+from reprobox.judge import fold, name_causes, output_files
 from reprobox.judge.rules import treatments
 from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
@@ -100,6 +100,8 @@ def _compare(
     )
     told = (*_outside(left.record, right.record), *_snapshots(left.record, right.record))
     found = replace(found, rules=used if rules else (), notes=(*found.notes, *told))
+    if claims := claim_check.of_pair(context, reader, left.record, right.record):
+        found = fold.with_claims(found, claims)
     found = replace(found, notes=(*found.notes, *_no_trail(context, left.record, right.record)))
     if found.result is Class.IDENTICAL and not trails:
         return found
@@ -190,7 +192,8 @@ def _differs(found: Verdict) -> bool:
     """Whether there is anything that would need a cause."""
     unread = any(file.state is FileState.NOT_CHECKED for file in found.files)
     trails = found.trail is not None and found.trail.state == "different"
-    return found.result is Class.DIFFERENT or unread or trails
+    differs = any(file.state.implies is Class.DIFFERENT for file in found.files)
+    return found.result is Class.DIFFERENT or differs or unread or trails
 
 
 def _trails(context: Context, found: Verdict) -> tuple[TrailComparison | None, tuple[str, ...]]:
