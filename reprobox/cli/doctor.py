@@ -19,6 +19,9 @@ def doctor(
         str | None,
         typer.Argument(help="A run that is to be replayed here.", autocompletion=run_ids),
     ] = None,
+    gpu: Annotated[
+        bool, typer.Option("--gpu", help="What was found of GPUs, and what may be promised.")
+    ] = False,
     as_json: JSON = False,
 ) -> None:
     """Say what this machine can do.
@@ -32,7 +35,10 @@ def doctor(
 
     talk = talk_of(ctx)
     context = open_context(ctx)
-    found = command.doctor_run(context, run) if run else command.doctor(context)
+    if gpu:
+        found = command.doctor_gpu(context)
+    else:
+        found = command.doctor_run(context, run) if run else command.doctor(context)
     if as_json:
         talk.data({**found, **{old: found[new] for new, old in _OLD_KEYS.items() if new in found}})
         return

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from reprobox.commands import replay, run
-from reprobox.commands.shared import forecast
+from reprobox.commands.shared import forecast, gpu_check
 from reprobox.context import Context, shared_home
 from reprobox.errors import EngineError, EngineUnavailable, ReproboxError
 from reprobox.executor import reconcile
@@ -46,6 +46,11 @@ def doctor(context: Context) -> dict[str, Any]:
     return found
 
 
+def doctor_gpu(context: Context) -> dict[str, Any]:
+    """What GPUs there are, how they can be handed over, and what may be promised with them."""
+    return gpu_check.report(context)
+
+
 def _can_start(context: Context) -> str:
     """Whether this engine can give a run files that are the caller's own."""
     try:
@@ -78,7 +83,7 @@ def doctor_run(context: Context, reference: str) -> dict[str, Any]:
 def _in_the_way(context: Context, original: Record) -> Iterator[str]:
     asked = original.intent.runspec
     try:
-        run.refuse_impossible(context, asked.profile, asked.gpus)
+        run.refuse_impossible(context, asked.profile, asked.gpus, original.intent.lock)
         replay.find_inputs(context, asked.inputs)
     except ReproboxError as error:
         yield "\n".join(filter(None, (error.what, error.why)))

@@ -158,7 +158,7 @@ def ready(
     asked = original.intent.runspec
     _require_agreement(original)
     trust_.require(context, original, trusted=trust, runtime=trust_runtime)
-    run.refuse_impossible(context, asked.profile, gpus or asked.gpus)
+    run.refuse_impossible(context, asked.profile, gpus or asked.gpus, original.intent.lock)
     given = run.secrets_again(context, original, trusted=secrets)
     inputs = find_inputs(context, asked.inputs)
     image, tier = restore_image(context, original)

@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reprobox.commands import build
-from reprobox.commands.shared import code_choice
+from reprobox.commands.shared import code_choice, gpu_check
 from reprobox.commands.shared.code_choice import Choice, Code
 from reprobox.config import grammar
 from reprobox.context import Context
 from reprobox.data.pins import Input, target_of
 from reprobox.errors import (
     ConfigError,
-    GpuUnavailable,
     InputError,
     PreflightFailed,
     ProfileUnavailable,
@@ -35,7 +34,7 @@ from reprobox.model.record import Intent, Record
 from reprobox.model.runspec import WORK, RunSpec
 from reprobox.model.source import Source
 from reprobox.model.spec import InputIntent, Spec
-from reprobox.runtime import host, profiles, runtime_pack
+from reprobox.runtime import host, nccl, profiles, runtime_pack
 from reprobox.source import commit_content
 from reprobox.source.commit_paths import directories, holds_directory, read, tracked
 from reprobox.version import __version__
@@ -175,7 +174,7 @@ def _pinned(
         source = code.source(context, choice, run_id)
         _require_workdir(context, spec, source)
         lock = code.lock(context)
-        refuse_impossible(context, spec.profile, spec.gpus)
+        refuse_impossible(context, spec.profile, spec.gpus, lock)
         built = build.ensure_image(context, lock)
         return prepare(context, spec, source, lock, built, run_id)
 
@@ -215,7 +214,9 @@ def _require_workdir(context: Context, spec: Spec, source: Source) -> None:
         )
 
 
-def refuse_impossible(context: Context, profile: str, gpus: str | None) -> None:
+def refuse_impossible(
+    context: Context, profile: str, gpus: str | None, lock: Lock | None = None
+) -> None:
     """Stops before anything is recorded when this host cannot honour what is asked."""
     if why := profiles.refuse(profile, host.cpu_flags(), host.machine()):
         raise ProfileUnavailable(
@@ -223,12 +224,16 @@ def refuse_impossible(context: Context, profile: str, gpus: str | None) -> None:
             why=why,
             next_step="choose another profile, or another machine",
         )
-    if gpus and context.engine.gpus_offered() is None:
-        raise GpuUnavailable(
-            f"GPUs were asked for (--gpus {gpus}), and this engine cannot hand any over",
-            why="It offers neither the NVIDIA runtime hook nor CDI devices.",
-            next_step="install the NVIDIA container toolkit and restart the engine, or run "
-            "without --gpus",
+    if gpus:
+        gpu_check.refuse(context, gpus, lock)
+
+
+def _refuse_unknown_settings(runspec: RunSpec) -> None:
+    if wrong := list(nccl.faults(runspec.env)):
+        raise ConfigError(
+            "NCCL would pass over a setting of this run",
+            why="\n".join(wrong),
+            next_step="correct `reprobox.env`",
         )
 
 
@@ -260,6 +265,7 @@ def prepare(
             random_addresses=spec.random_addresses,
         ),
     )
+    _refuse_unknown_settings(runspec)
     intent = make_intent(
         context,
         run_id,

@@ -19,7 +19,7 @@ from reprobox.errors import EngineError, EngineUnavailable, GpuUnavailable, Repr
 from reprobox.model.outcome import Container, ContainerState
 
 if TYPE_CHECKING:
-    from reprobox.engine.gpu.nvidia import GpuProbe
+    from reprobox.engine.gpu.probe import GpuProbe
 
 _LIVE = ("running", "paused", "restarting", "removing")
 _GONE = (404, 409)
@@ -46,7 +46,7 @@ class Containers:
 
     @functools.cached_property
     def _gpus(self) -> GpuProbe:
-        from reprobox.engine.gpu.nvidia import GpuProbe
+        from reprobox.engine.gpu.probe import GpuProbe
 
         return GpuProbe(self._link)
 
@@ -107,7 +107,19 @@ class Containers:
         offered = self.gpus_offered()
         if offered is None:
             raise self._gpus.refusal(asked)
-        return requests.device_requests(request, offered)
+        wanted = requests.device_requests(request, offered)
+        self._refuse_unknown(asked, [name for one in wanted for name in requests.cdi_names(one)])
+        return wanted
+
+    def _refuse_unknown(self, asked: str, names: list[str]) -> None:
+        """Engines answer an unknown CDI device at the start only, and do not say which exist."""
+        known = self._gpus.known() if names else ()
+        if known and (unknown := sorted(set(names) - set(known))):
+            raise GpuUnavailable(
+                f"`gpus: {asked}` was asked for, and there is no device {', '.join(unknown)}",
+                why=f"There are: {', '.join(known)}.",
+                next_step="name one of these, or fewer GPUs",
+            )
 
     def _take(self, container: Container, refused: EngineError) -> str:
         """The container that holds our name already, when it is ours: the first request of a

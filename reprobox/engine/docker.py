@@ -45,6 +45,15 @@ class DockerEngine(Containers):
         with speaking("ask the engine about itself"):
             return _facts(self._link.version(), self._link.info())
 
+    @property
+    def is_local(self) -> bool:
+        """Whether the engine is on this host, as far as its address says."""
+        return self._link.socket_path is not None
+
+    def gpu_devices(self) -> tuple[str, ...]:
+        """The CDI devices that the engine can hand over."""
+        return self._gpus.known()
+
     def home(self) -> EngineHome:
         """What tells this engine from others; asked once.
 

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from reprobox.engine import docker_py, endpoint
+from reprobox.engine import docker_py, engines
 from reprobox.engine.endpoint import Endpoint
 from reprobox.engine.socket_client import RefusedError
 from reprobox.errors import (
@@ -202,7 +202,7 @@ def unavailable(what: str, fault: BaseException) -> EngineUnavailable:
 def _chosen() -> Endpoint:
     """The endpoint in use; the usual one where what names it is itself the trouble."""
     try:
-        return endpoint.find()
+        return engines.find()
     except EngineUnavailable:
         return Endpoint()
 

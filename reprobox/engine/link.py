@@ -19,7 +19,7 @@ from functools import cached_property
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from reprobox.engine import docker_py, endpoint, socket_client
+from reprobox.engine import docker_py, engines, socket_client
 from reprobox.engine.endpoint import Endpoint
 from reprobox.engine.faults import raise_for_status, speaking, unavailable
 from reprobox.errors import EngineUnavailable
@@ -134,7 +134,7 @@ class Link:
     @cached_property
     def endpoint(self) -> Endpoint:
         """Where the engine is. Raises EngineUnavailable for a docker context that is not there."""
-        return Endpoint(address=self._base_url) if self._base_url else endpoint.find()
+        return Endpoint(address=self._base_url) if self._base_url else engines.find()
 
     @property
     def socket_path(self) -> str | None:

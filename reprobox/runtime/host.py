@@ -4,7 +4,9 @@ a record has them.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -38,6 +40,24 @@ def met(*, gpus: bool) -> dict[str, Any]:
         "kernel": {"release": os.uname().release, "machine": machine()},
         "gpus": _gpus() if gpus else [],
     }
+
+
+def driver() -> str:
+    """The version of the NVIDIA driver, from the kernel module, else from nvidia-smi; empty where
+    there is none. Wakes no GPU where the module is loaded.
+    """
+    with contextlib.suppress(OSError):
+        text = Path("/proc/driver/nvidia/version").read_text(errors="replace")
+        if found := re.search(r"\b(\d{3,}\.\d+(?:\.\d+)?)\b", text):
+            return found[1]
+    return next((gpu.get("driver_version", "") for gpu in _gpus()), "")
+
+
+def gpu_count() -> int:
+    """How many GPUs the driver knows; 0 where that is not known."""
+    with contextlib.suppress(OSError):
+        return len(os.listdir("/proc/driver/nvidia/gpus"))
+    return len(_gpus())
 
 
 def room() -> tuple[int, int]:

@@ -153,6 +153,7 @@ def remarks(record: Record) -> Iterator[str]:
     if record.exit.message:
         yield record.exit.message
     yield from _out_of_memory(record)
+    yield from forecast.gpus_unseen(record)
     refused = record.outputs.refused
     yield from (f"not collected: {shortened(path)}" for path in refused[:_REMARKS])
     if len(refused) > _REMARKS:

@@ -42,6 +42,11 @@ def test_the_request_arrives(
         record = said.json["record"]
         assert record["intent"]["runspec"]["gpus"] == asked
         assert record["met"]["gpus"] == []
+        unseen = f"GPUs were asked for ({asked}) and none was observed in the container"
+        assert unseen in said.err
+        assert unseen in project("show", DOCKER_HOST=url).out
+    forecast = project("doctor", "latest", "--json", DOCKER_HOST=url).json
+    assert forecast["forecast"] == "numbers-may-differ"
 
 
 SMI = """#!/bin/sh

@@ -76,7 +76,26 @@ def _doubts(original: Record) -> tuple[str, ...]:
         f"the recorded run was ended from outside ({original.exit.reason}), and what it left "
         "depends on when"
     )
-    return (*([moment] if cut else ()), *outside(original), *sorted(draws))
+    return (
+        *([moment] if cut else ()),
+        *gpus_unseen(original),
+        *outside(original),
+        *sorted(draws),
+    )
+
+
+def gpus_unseen(record: Record) -> Iterator[str]:
+    """GPUs that were asked for and not observed: devices can be handed over without the driver's
+    files and programs, by a CDI specification that was written by hand.
+    """
+    asked, met = record.intent.runspec.gpus, record.met.get("gpus") or ()
+    if asked and not met:
+        yield (
+            f"GPUs were asked for ({asked}) and none was observed in the container, so the record "
+            "does not say which hardware was used"
+        )
+    elif asked and asked.isdigit() and len(met) < int(asked):
+        yield f"{asked} GPUs were asked for and {len(met)} observed in the container"
 
 
 def outside(record: Record) -> tuple[str, ...]:

@@ -1,147 +1,49 @@
-"""Whether, and how, this engine hands over GPUs.
-
-Docker decides when it starts: `--gpus` works when `nvidia-container-runtime-hook` is on the
-daemon's own PATH (moby, daemon/nvidia_linux.go), and no call of the API says so. `info` does say
-when the `nvidia` runtime is configured (the toolkit's installer does both) and, from API 1.50,
-which CDI devices exist. Where it says neither, the only sure test is to ask: a container of an
-empty image, whose program cannot exist, is started with a GPU request. An engine without GPUs
-refuses the request; one with them gets as far as not finding the program. Image and container are
-removed again.
-"""
+"""NVIDIA: how its GPUs are named, and which driver a CUDA version needs."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import io
-import os
-import secrets
+import re
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
 
-from reprobox.engine import create_body
-from reprobox.engine.faults import gpu_refusal, speaking
-from reprobox.engine.gpu import requests
-from reprobox.engine.link import Link
-from reprobox.errors import GpuUnavailable, ReproboxError
-from reprobox.kit.canon import canonical
-from reprobox.kit.tar import TarStream
-from reprobox.model.outcome import Container
+from reprobox.engine.gpu.vendor import Required, Vendor
 
-_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
+_OLDEST_DRIVER = {11: "450.80.02", 12: "525.60.13", 13: "580.65.06"}
+"""By CUDA's major version, since a driver serves all minor versions of it (CUDA Toolkit release
+notes, "CUDA Toolkit and Minimum Required Driver Version for CUDA Minor Version Compatibility").
+"""
+_RUNTIME = re.compile(r"nvidia-cuda-runtime(?:-cu(\d\d))?")
+_LOCAL = re.compile(r"\+cu(\d\d)\d")
+"""torch 2.4.0+cu124."""
 
 
-class GpuProbe:
-    """Asks once per engine object."""
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-        self._known = False
-        self._offered: str | None = None
-        self._why = ""
-
-    def offered(self) -> str | None:
-        """`nvidia`, `cdi` or None."""
-        if not self._known:
-            self._offered = self._ask()
-            self._known = True
-        return self._offered
-
-    def refusal(self, asked: str) -> GpuUnavailable:
-        """The error for a request that cannot be met, with the engine's own words."""
-        return GpuUnavailable(
-            f"`gpus: {asked}` was asked for, and this container engine cannot hand over GPUs",
-            why=self._why,
-            next_step="install the NVIDIA driver and the NVIDIA Container Toolkit, restart Docker "
-            "and see that "
-            "`docker run --gpus all` works, or leave `gpus` out",
-        )
-
-    def _ask(self) -> str | None:
-        with speaking("ask the engine about GPUs"):
-            info = self._link.info()
-        if "nvidia" in (info.get("Runtimes") or {}):
-            return "nvidia"
-        if cdi_offered(info):
-            return "cdi"
-        self._why = self._try()
-        return None if self._why else "nvidia"
-
-    def _try(self) -> str:
-        """Starts the impossible container; the engine's refusal of the GPU, or nothing."""
-        image = f"reprobox/gpu-probe:{secrets.token_hex(8)}"
-        request = requests.device_requests(requests.parse("all"), "nvidia")
-        probe = Container(
-            image=image, argv=("/no-such-program",), name=image.replace("/", "-").replace(":", "-")
-        )
-        with speaking("ask the engine about GPUs"):
-            client = self._link.quick()
-            list(client.load_image(io.BytesIO(_empty_image(image))))  # type: ignore[no-untyped-call]
-            try:
-                body = create_body.create_body(probe, devices=request)
-                created = client.create_container_from_config(body, probe.name)["Id"]  # type: ignore[no-untyped-call]
-                try:
-                    return self._start(created)
-                finally:
-                    client.remove_container(created, force=True)
-            finally:
-                client.remove_image(image, force=True)
-
-    def _start(self, container_id: str) -> str:
-        try:
-            with speaking("start a container with a GPU"):
-                self._link.ask("POST", f"/containers/{container_id}/start")
-        except GpuUnavailable as refused:
-            return refused.why
-        except ReproboxError as refused:
-            return refused.why if gpu_refusal(refused.why) else ""
-        return ""
-
-
-def cdi_offered(info: dict[str, Any]) -> bool:
-    """Whether NVIDIA's CDI devices exist: listed by the engine (API 1.50), or described in its
-    directories on this host.
+def required(packages: Iterable[tuple[str, str]]) -> Required | None:
+    """What the wheels of a lock need: CUDA's runtime, or a build of torch or another package that
+    names CUDA in its local version. The newest decides.
     """
-    found = [device.get("ID", "") for device in info.get("DiscoveredDevices") or ()]
-    if found:
-        return any(name.startswith("nvidia.com/gpu=") for name in found)
-    return any(_describes_nvidia(Path(directory)) for directory in info.get("CDISpecDirs") or ())
+    found = [
+        (major, name, version) for name, version in packages if (major := _cuda(name, version))
+    ]
+    if not found:
+        return None
+    major, name, version = max(found)
+    if (oldest := _OLDEST_DRIVER.get(major)) is None:
+        return None
+    return Required(by=f"{name} {version}", what=f"CUDA {major}", driver=oldest)
 
 
-def _describes_nvidia(directory: Path) -> bool:
-    with contextlib.suppress(OSError):
-        return any(_mentions(path) for path in _specs(directory))
-    return False
+def _cuda(name: str, version: str) -> int:
+    """The major version of CUDA that a package brings; 0 for none."""
+    runtime, local = _RUNTIME.fullmatch(name), _LOCAL.search(version)
+    if runtime:
+        return int(runtime[1] or version.partition(".")[0])
+    return int(local[1]) if local else 0
 
 
-def _specs(directory: Path) -> Iterable[Path]:
-    return (path for path in directory.iterdir() if path.suffix in (".json", ".yaml", ".yml"))
-
-
-def _mentions(path: Path) -> bool:
-    return b"nvidia.com/gpu" in path.read_bytes()
-
-
-def _empty_image(tag: str) -> bytes:
-    """An image archive with one layer that holds nothing (Docker image specification v1.2)."""
-    layer = io.BytesIO()
-    TarStream(layer).close()
-    diff_id = "sha256:" + hashlib.sha256(layer.getvalue()).hexdigest()
-    machine = os.uname().machine
-    config = {
-        "architecture": _MACHINES.get(machine, machine),
-        "os": "linux",
-        "config": {"Labels": {"reprobox.probe": tag}},
-        "rootfs": {"type": "layers", "diff_ids": [diff_id]},
-    }
-    archive = io.BytesIO()
-    tar = TarStream(archive)
-    tar.file("config.json", canonical(config))
-    tar.file("layer.tar", layer.getvalue())
-    tar.file(
-        "manifest.json",
-        canonical([{"Config": "config.json", "RepoTags": [tag], "Layers": ["layer.tar"]}]),
-    )
-    tar.close()
-    return archive.getvalue()
+VENDOR = Vendor(
+    name="nvidia",
+    cdi_kind="nvidia.com/gpu",
+    runtime="nvidia",
+    toolkit="install the NVIDIA driver and the NVIDIA Container Toolkit, restart the engine and "
+    "see that `docker run --gpus all` works, or leave `gpus` out",
+    required=required,
+)

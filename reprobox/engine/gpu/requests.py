@@ -14,11 +14,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from reprobox.engine.gpu.vendors import DEFAULT
 from reprobox.errors import ConfigError, GpuUnavailable
 
 _CDI = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9_-]+=[A-Za-z0-9][A-Za-z0-9._:-]*")
 _DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]*")
-_VENDOR = "nvidia.com/gpu="
+_VENDOR = f"{DEFAULT.cdi_kind}="
 _RIGHT = 'say `all`, a number such as `2`, `device=0,1`, or `"device=0,1",capabilities=utility`'
 
 
@@ -84,6 +85,11 @@ def device_requests(request: GpuRequest, offered: str | None) -> tuple[dict[str,
             "Options": dict(request.options),
         },
     )
+
+
+def cdi_names(request: dict[str, Any]) -> list[str]:
+    """The CDI devices that a device request names; none for a request of another kind."""
+    return list(request["DeviceIDs"]) if request["Driver"] == "cdi" else []
 
 
 def _cdi(names: tuple[str, ...]) -> dict[str, Any]:

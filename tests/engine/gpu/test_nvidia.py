@@ -17,7 +17,10 @@ from images_of_our_own import chunks
 from second_engine import SecondEngine
 
 from reprobox.engine.docker import DockerEngine
-from reprobox.engine.gpu.nvidia import cdi_offered
+from reprobox.engine.engines import ENGINES, kind_of
+from reprobox.engine.gpu.nvidia import required
+from reprobox.engine.gpu.probe import cdi_devices
+from reprobox.engine.gpu.vendor import older
 from reprobox.errors import GpuUnavailable
 from reprobox.model.outcome import Container
 
@@ -115,13 +118,50 @@ def test_an_engine_without_gpus_says_so_before_anything_is_created(
 
 
 def test_cdi_is_found(tmp_path: Path) -> None:
-    specs = {"CDISpecDirs": [str(tmp_path / "none"), str(tmp_path)]}
-    assert not cdi_offered(specs)
-    (tmp_path / "other.yaml").write_text("kind: vendor.com/net\n")
-    assert not cdi_offered(specs)
-    (tmp_path / "nvidia.yaml").write_text("cdiVersion: 0.5.0\nkind: nvidia.com/gpu\n")
-    assert cdi_offered(specs)
-    assert cdi_offered({"DiscoveredDevices": [{"Source": "cdi", "ID": "nvidia.com/gpu=0"}]})
-    assert not cdi_offered(
-        {**specs, "DiscoveredDevices": [{"Source": "cdi", "ID": "vendor.com/net=0"}]}
+    places = (str(tmp_path / "none"), str(tmp_path))
+    assert cdi_devices({}, places) == ()
+    (tmp_path / "other.yaml").write_text("kind: vendor.com/net\ndevices:\n- name: eth\n")
+    (tmp_path / "nvidia.yaml").write_text(
+        "cdiVersion: 0.5.0\nkind: nvidia.com/gpu\ncontainerEdits:\n  env: [A=b]\ndevices:\n"
+        '- name: "0"\n  containerEdits:\n    deviceNodes:\n    - path: /dev/nvidia0\n- name: all\n'
     )
+    devices = [{"name": "GPU-1:0"}, {"containerEdits": {}, "name": "1"}]
+    (tmp_path / "more.json").write_text(json.dumps({"kind": "nvidia.com/gpu", "devices": devices}))
+    assert cdi_devices({}, places) == (
+        "nvidia.com/gpu=GPU-1:0",
+        "nvidia.com/gpu=1",
+        "nvidia.com/gpu=0",
+        "nvidia.com/gpu=all",
+        "vendor.com/net=eth",
+    )
+    said = [{"Source": "cdi", "ID": "nvidia.com/gpu=7"}]
+    assert cdi_devices({"DiscoveredDevices": said}, places) == ("nvidia.com/gpu=7",)
+    assert cdi_devices({"DiscoveredDevices": None}, places) == ()
+
+
+@pytest.mark.parametrize(
+    ("packages", "driver"),
+    [
+        ([("torch", "2.4.0+cu124")], "525.60.13"),
+        ([("nvidia-cuda-runtime-cu11", "11.8.89"), ("torch", "2.4.0")], "450.80.02"),
+        ([("nvidia-cuda-runtime", "13.0.48"), ("torch", "2.11.0+cu130")], "580.65.06"),
+        ([("torch", "2.4.0+cpu"), ("numpy", "1.26")], None),
+        ([("cupy-cuda12x", "13.0"), ("cucumber", "1+cu9")], None),
+    ],
+)
+def test_the_driver_that_a_lock_needs(packages: list[tuple[str, str]], driver: str | None) -> None:
+    found = required(packages)
+    assert (found.driver if found else None) == driver
+
+
+def test_versions_of_drivers_are_numbers() -> None:
+    assert older("450.80.02", "525.60.13")
+    assert older("525.60.13", "525.125.06")
+    assert not older("580.65.06", "580.65.06")
+
+
+def test_what_answers_is_told_by_its_components() -> None:
+    podman = {"Components": [{"Name": "Podman Engine"}, {"Name": "Conmon"}]}
+    assert kind_of(podman) is ENGINES["podman"]
+    assert kind_of({"Components": [{"Name": "Engine"}]}) is ENGINES["docker"]
+    assert kind_of({}) is ENGINES["docker"]
