@@ -49,6 +49,7 @@ DOORS = {
     "requests": "lock trackers",
     "urllib3": "engine",
     "uv": "lock",
+    "rattler": "lock",
     "packaging": "lock",
     "installer": "image",
     "numpy": "judge",

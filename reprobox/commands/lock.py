@@ -98,8 +98,10 @@ def _place(context: Context, spec: Spec) -> str | None:
 
 
 def _contested(context: Context, made: Lock, order: Sequence[str]) -> tuple[Contested, ...]:
-    from reprobox.image import wheel_paths
+    from reprobox.image import conda_link, wheel_paths
 
+    if made.conda:
+        conda_link.check(made.conda, made.python.version, context.objects)
     found = wheel_paths.contested(made.wheels, order, context.objects.path, made.python.version)
     for text in told(found):
         context.progress.note(text)

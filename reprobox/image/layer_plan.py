@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reprobox.errors import ImageError
-from reprobox.image import apt_layer, bootstrap, bytecode, layer, venv
+from reprobox.image import apt_layer, bootstrap, bytecode, conda_link, layer, venv
 from reprobox.image.layer import Inputs, Layer, Recipe, Sink
 from reprobox.image.oci_documents import Composition, of_lock
 from reprobox.image.paths import BIG_WHEEL, MAX_LAYERS
@@ -80,19 +80,17 @@ def names(lock: Lock) -> list[str]:
     that.
     """
     below = [*_base_names(lock), *([apt_layer.name_of(lock)] if lock.debs else [])]
+    below += [conda_link.name_of(lock.conda)] if lock.conda else []
     wheels = [name for name, _ in _wheel_groups(lock, _room(len(below)))]
     return [*below, venv.NAME, *wheels, *([bytecode.NAME] if lock.bytecode else [])]
 
 
 def recipes(lock: Lock, below: int, objects: Inputs) -> list[Recipe]:
     """The layers that we write ourselves, on top of so many others: environment and wheels."""
-    return [
-        venv.recipe(lock.python),
-        *(
-            _recipe(name, wheels, lock, objects)
-            for name, wheels in _wheel_groups(lock, _room(below))
-        ),
-    ]
+    conda = [conda_link.recipe(lock.conda, lock.python.version, objects)] if lock.conda else []
+    room = _room(below + len(conda))
+    wheels = [_recipe(name, group, lock, objects) for name, group in _wheel_groups(lock, room)]
+    return [*conda, venv.recipe(lock.python), *wheels]
 
 
 def _room(below: int) -> int:

@@ -8,7 +8,7 @@ import datetime
 from typing import Any
 
 from reprobox.model.image import VENV
-from reprobox.model.lock import Lock
+from reprobox.model.lock import CONDA, Lock
 
 FORMAT = 1
 """Version of the bytes that this room writes. Any change of a layer's or config's bytes raises it;
@@ -52,7 +52,9 @@ def settings_of(lock: Lock, lock_digest: str) -> dict[str, Any]:
     """
     base = lock.base.config
     env = dict(item.partition("=")[::2] for item in base.get("Env") or ())
-    env["PATH"] = f"/{VENV}/bin:{env.get('PATH') or _PATH}"
+    conda = f"/{CONDA}/bin:" if lock.conda else ""
+    env["PATH"] = f"/{VENV}/bin:{conda}{env.get('PATH') or _PATH}"
+    env.update({"CONDA_PREFIX": f"/{CONDA}"} if lock.conda else {})
     env.update(lock.image_env)
     labels = {**(base.get("Labels") or {}), LABEL_LOCK: lock_digest, LABEL_FORMAT: str(FORMAT)}
     kept = {key: base[key] for key in _BASE_KEYS if base.get(key)}

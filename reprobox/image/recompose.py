@@ -110,7 +110,13 @@ def turned(lock: Lock) -> Lock:
     then.
     """
     base = replace(lock.base, packages=lock.base.packages[::-1])
-    return replace(lock, base=base, wheels=lock.wheels[::-1], debs=lock.debs[::-1])
+    return replace(
+        lock,
+        base=base,
+        wheels=lock.wheels[::-1],
+        debs=lock.debs[::-1],
+        conda=lock.conda[::-1],
+    )
 
 
 def _known(fact: dict[str, Any]) -> Layer:

@@ -123,7 +123,13 @@ def _written(
         {
             "lock": codec.to_json(lock),
             "lock_digest": lock_digest,
-            "paths": {wheel.sha256: str(objects.path(wheel.sha256)) for wheel in lock.wheels},
+            "paths": {
+                digest: str(objects.path(digest))
+                for digest in (
+                    *(wheel.sha256 for wheel in lock.wheels),
+                    *(package.sha256 for package in lock.conda),
+                )
+            },
             "below": [_fact(one) for one in first.layers[:below]],
             "above": [_fact(one) for one in first.layers[end:]],
             "expected": list(first.image.diff_ids),

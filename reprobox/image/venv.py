@@ -12,7 +12,7 @@ from reprobox.image.paths import site_packages
 from reprobox.image.wheel import write_parents
 from reprobox.kit.tar import TarStream
 from reprobox.model.image import VENV
-from reprobox.model.lock import Python
+from reprobox.model.lock import CONDA, Python
 
 NAME = "venv"
 """The layer's name in the image's history."""
@@ -39,4 +39,7 @@ def recipe(python: Python) -> Recipe:
 
 def _pyvenv(python: Python) -> bytes:
     home = posixpath.dirname(python.executable)
-    return f"home = {home}\ninclude-system-site-packages = false\nversion = {python.version}\n".encode()
+    # Packages of conda are beside their interpreter.
+    system = "true" if home.startswith(f"/{CONDA}/") else "false"
+    lines = [f"home = {home}", f"include-system-site-packages = {system}"]
+    return "\n".join([*lines, f"version = {python.version}", ""]).encode()

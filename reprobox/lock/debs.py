@@ -181,13 +181,19 @@ def archive_of(
     )
 
 
-def debian_base(archive: Apt, suite: str, python: str) -> list[Offer]:
+def debian_base(archive: Apt, suite: str, python: str | None) -> list[Offer]:
     """Packages of a base: Essential and required (Debian Policy 2.5, 3.8), and the interpreter with
     its standard library.
+
+    Args:
+        python: None where the interpreter comes from elsewhere.
 
     Raises:
         ResolveError: the suite has another Python.
     """
+    needed = ["?essential", "?priority(required)"]
+    if python is None:
+        return archive.plan(needed)
     package = f"python{python}"
     if package not in archive.names("python3."):
         offered = sorted(
@@ -198,12 +204,13 @@ def debian_base(archive: Apt, suite: str, python: str) -> list[Offer]:
         step = (
             f"use the suite {other[0]!r}"
             if other
-            else f"say `python: '{has.split(', ')[0]}'`, or use a registry base with {python}"
+            else f"say `python: '{has.split(', ')[0]}'`, list conda's `python={python}` in an "
+            f"environment.yml under `requirements`, or use a registry base with {python}"
         )
         raise ResolveError(
             f"Debian {suite} has no Python {python}", why=f"It has {has}.", next_step=step
         )
-    return archive.plan(["?essential", "?priority(required)", package])
+    return archive.plan([*needed, package])
 
 
 def on_top(archive: Apt, packages: Iterable[str], base: Iterable[Deb] = ()) -> list[Offer]:

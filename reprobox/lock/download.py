@@ -26,7 +26,7 @@ from reprobox.model.ports import Bar, Objects, Progress
 
 _PARALLEL = 8
 _CHUNK = 1 << 15
-"""Bytes at a time: a connection that is cut loses the piece that was coming, so pieces are small."""
+"""Bytes at a time, few, since a connection that is cut loses the piece that was coming."""
 _TIMEOUT = (20.0, 120.0)
 """Seconds to connect, and between two pieces."""
 _TRANSIENT = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
@@ -129,6 +129,39 @@ def _raise(failed: list[tuple[Item, ReproboxError]]) -> None:
         why=why,
         next_step="check network and index settings, and try again",
     )
+
+
+def once(url: str, target: Path, transport: Transport) -> None:
+    """Fetches a file whose digest is not known.
+
+    Raises:
+        FetchError: it could not be had.
+    """
+    if urlsplit(url).scheme == "file":
+        try:
+            target.write_bytes(Path(url2pathname(urlsplit(url).path)).read_bytes())
+        except OSError as error:
+            raise FetchError("a file is gone", why=str(error)) from error
+        return
+    for attempt in range(transport.attempts):
+        try:
+            _once(url, target, transport)
+        except (_Cut, *_TRANSIENT) as error:
+            if attempt + 1 == transport.attempts:
+                raise FetchError("the connection fails", why=f"{_bare(url)}: {error}") from error
+            time.sleep(transport.pause * 2.0**attempt)
+        else:
+            return
+
+
+def _once(url: str, target: Path, transport: Transport) -> None:
+    with requests.Session() as session, target.open("wb") as file:
+        session.proxies.update(transport.proxies)
+        options = options_of(url, transport)
+        with session.get(url, stream=True, timeout=_TIMEOUT, **options) as response:
+            _check(response, url)
+            for chunk in response.iter_content(_CHUNK):
+                file.write(chunk)
 
 
 class _Cut(Exception):
@@ -250,17 +283,22 @@ class _Download:
         return response
 
     def _options(self, url: str) -> dict[str, Any]:
-        parts = urlsplit(url)
-        options: dict[str, Any] = {}
-        if credentials := self.transport.credentials.get(origin(url)):
-            options["auth"] = credentials
-        if self.transport.verify:
-            options["verify"] = self.transport.verify
-        if {parts.hostname, f"{parts.hostname}:{parts.port}"} & self.transport.trusted_hosts:
-            options["verify"] = False
-        if self.transport.client_cert:
-            options["cert"] = self.transport.client_cert
-        return options
+        return options_of(url, self.transport)
+
+
+def options_of(url: str, transport: Transport) -> dict[str, Any]:
+    """What requests is told for an address."""
+    parts = urlsplit(url)
+    options: dict[str, Any] = {}
+    if credentials := transport.credentials.get(origin(url)):
+        options["auth"] = credentials
+    if transport.verify:
+        options["verify"] = transport.verify
+    if {parts.hostname, f"{parts.hostname}:{parts.port}"} & transport.trusted_hosts:
+        options["verify"] = False
+    if transport.client_cert:
+        options["cert"] = transport.client_cert
+    return options
 
 
 def _check(response: requests.Response, url: str) -> None:

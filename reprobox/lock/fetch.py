@@ -23,7 +23,7 @@ _ELSEWHERE = (
 class Needed:
     """One piece of bytes that a lock names."""
 
-    kind: Literal["wheel", "deb", "layer"]
+    kind: Literal["wheel", "deb", "conda", "layer"]
     name: str
     version: str
     filename: str
@@ -53,6 +53,15 @@ def needed(lock: Lock) -> Iterator[Needed]:
             filename=deb.filename,
             digest=deb.sha256,
             size=deb.size,
+        )
+    for package in lock.conda:
+        yield Needed(
+            kind="conda",
+            name=package.name,
+            version=package.version,
+            filename=f"{package.subdir}/{package.filename}",
+            digest=package.sha256,
+            size=package.size,
         )
     for diff_id in lock.base.diff_ids:
         yield Needed(
@@ -92,8 +101,10 @@ def complete(
     absent = missing(lock, objects)
     if not absent:
         return
-    if offline or any(piece.kind == "layer" for piece in absent):
-        gone = absent if offline else [piece for piece in absent if piece.kind == "layer"]
+    # The lock has no address; of wheels and Debian packages the user's own indexes know one.
+    lost = [piece for piece in absent if piece.kind in ("layer", "conda")]
+    if offline or lost:
+        gone = absent if offline else lost
         raise FetchError(
             _count(gone) + (" and this is offline" if offline else ""),
             why="\n".join(map(str, gone)),

@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from reprobox.errors import ResolveError
 from reprobox.lock import (
     bases,
+    conda_environment,
     debs,
     download,
     fetch,
@@ -22,15 +23,19 @@ from reprobox.lock import (
     sdists,
     wheels,
 )
+from reprobox.lock.formats.conda import Environment as CondaFiles
+from reprobox.lock.formats.conda import interpreter
 from reprobox.lock.host_apt import Apt, Offer
 from reprobox.lock.image_tree import Tree
 from reprobox.lock.job import Job
 from reprobox.lock.places import Places
 from reprobox.lock.target import Target
-from reprobox.model.lock import BaseLock, Contested, Deb, Lock, Python, Wheel
+from reprobox.model.lock import CONDA, BaseLock, Conda, Contested, Deb, Lock, Python, Wheel
 from reprobox.model.ports import ImageEngine, Objects, Progress, WheelMaker
 from reprobox.model.spec import Environment
 
+_CONDA_GLIBC = 36
+"""What is assumed when conda packages are resolved, before the base is: Debian 12's."""
 _OLD_GLIBC = 28
 """What is assumed of a base that does not say: manylinux_2_28, the oldest that current wheels are
 made for.
@@ -50,6 +55,8 @@ class _Request:
     progress: Progress
     maker: WheelMaker | None
     place: str | None
+    conda: bool = False
+    """Whether conda packages bring the interpreter."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +125,13 @@ def resolve(
         _refill_base(kept, request)
         fetch.complete(kept, objects, progress, root=root, maker=maker)
         return kept
+    target = Target(python=env.python, minor=_CONDA_GLIBC)
+    from_conda, entries = conda_environment.read(env.requirements, root, target)
+    request = replace(
+        request,
+        env=replace(env, requirements=tuple(entries)),
+        conda=interpreter(from_conda.packages) is not None,
+    )
     system = _system(request)
     lock = Lock(
         intent=wanted,
@@ -128,11 +142,23 @@ def resolve(
         wheels=_wheels(request, system),
         bytecode=env.bytecode,
         image_env=dict(env.image_env),
+        conda=_conda(from_conda, request),
     )
     if contested is not None:
         order = _install_order(lock, system.target, objects)
         lock = replace(lock, contested=contested(lock, order))
     return _keep(lock, previous)
+
+
+def _conda(environment: CondaFiles, request: _Request) -> tuple[Conda, ...]:
+    if not environment.packages:
+        return ()
+    return conda_environment.fetch(
+        environment.packages,
+        objects=request.objects,
+        transport=download.Transport.of(pip_settings.read()),
+        progress=request.progress,
+    )
 
 
 def _install_order(lock: Lock, target: Target, objects: Objects) -> list[str]:
@@ -220,16 +246,25 @@ def _composed(request: _Request) -> _System:
         bare, request.objects, request.progress, prefer=_preferred(request)
     ) as archive:
         with request.progress.task("resolving Debian packages"):
-            base = debs.debian_base(archive, suite, env.python)
+            base = debs.debian_base(archive, suite, None if request.conda else env.python)
             packages = tuple(offer.deb for offer in base)
             extra = debs.on_top(archive, env.apt, packages)
         _fetch_debs([*base, *extra], archive, request)
     return _System(
         base=replace(bare, packages=packages),
         debs=tuple(offer.deb for offer in extra),
-        python=Python(version=env.python, executable=f"/usr/bin/python{env.python}"),
+        python=_python(request)
+        or Python(version=env.python, executable=f"/usr/bin/python{env.python}"),
         target=Target(python=env.python, minor=debs.glibc_minor(None, packages) or _OLD_GLIBC),
     )
+
+
+def _python(request: _Request) -> Python | None:
+    """conda's interpreter."""
+    if not request.conda:
+        return None
+    version = request.env.python
+    return Python(version=version, executable=f"/{CONDA}/bin/python{version}")
 
 
 def _existing(request: _Request) -> _System:
@@ -244,7 +279,8 @@ def _existing(request: _Request) -> _System:
             with request.progress.task("resolving Debian packages"):
                 extra = debs.on_top(archive, env.apt)
             _fetch_debs(extra, archive, request)
-    python = bases.find_python(base, tree, env.python, tuple(offer.deb.name for offer in extra))
+    names = tuple(offer.deb.name for offer in extra)
+    python = _python(request) or bases.find_python(base, tree, env.python, names)
     return _System(
         base=base,
         debs=tuple(offer.deb for offer in extra),

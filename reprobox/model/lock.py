@@ -86,6 +86,24 @@ class Made:
     """Requirements that the backend asked for and did not have; then there is no wheel yet."""
 
 
+CONDA = "opt/conda"
+"""The prefix of conda packages, relative to the root of the image."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conda:
+    """A conda package."""
+
+    name: str
+    version: str
+    build: str
+    subdir: str
+    """`linux-64` or `noarch`."""
+    filename: str
+    sha256: str
+    size: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Contested:
     """A path at which several wheels have different files."""
@@ -164,6 +182,7 @@ class Lock:
     image_env: dict[str, str] = field(default_factory=dict)
     image: Expected | None = None
     contested: tuple[Contested, ...] = later(())
+    conda: tuple[Conda, ...] = later(())
 
     def without_image(self) -> Lock:
         """The part that the lock's digest is over."""

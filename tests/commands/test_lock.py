@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conda_channel import extension, hello, interpreter, serving
 from flow_project import make_project
 from images_of_our_own import PythonImage
 from small_project import Small, wheel_bytes
@@ -241,3 +242,32 @@ def test_a_commit_of_another_repository_is_built_from_its_kept_bytes(
     stored.unlink()
     small("lock")
     assert stored.exists(), "built again from the tree that the store keeps"
+
+
+CONDA_TRAIN = """\
+import subprocess, sys
+import cext, hello
+import alpha
+hello.main()
+print(cext.where(), alpha.VERSION, sys.base_prefix)
+subprocess.run(["say-hello"], check=True)
+"""
+
+
+def test_conda_packages_are_linked_and_run(small: Small, tmp_path: Path) -> None:
+    small.project.write("train.py", CONDA_TRAIN)
+    small.write_config("{archive: base.tar}", requirements="[conda.txt, alpha]")
+    with serving() as channel:
+        for package in (interpreter(), extension(tmp_path), hello()):
+            channel.add(package)
+        text = "\n".join(f"{channel.url}/{place}" for place in channel.packages)
+        small.project.write("conda.txt", f"@EXPLICIT\n{text}\n")
+        small("lock")
+    small("build")
+    small.project.commit("lock")
+    place = "/opt/conda/lib/python3.11/site-packages/hello.py"
+    assert small("run", "config.yaml", "--name", "first").out.splitlines() == [
+        *(f"hello from True {place}", "/opt/conda/share 1.0 /opt/conda", f"hello from True {place}")
+    ]
+    assert small("replay", "first", "--json").json["result"] == "identical"
+    assert small("build", "--check", "--json").json["same"] is True

@@ -138,6 +138,7 @@ def _named(lock: Lock) -> set[str]:
     made_of = {digest for wheel in lock.wheels for digest in origins(wheel)}
     return (
         {wheel.sha256 for wheel in lock.wheels}
+        | {package.sha256 for package in lock.conda}
         | made_of
         | {package.sha256 for package in (*lock.debs, *lock.base.packages)}
     )

@@ -1,78 +1,54 @@
-"""conda's explicit lists (`@EXPLICIT`): a Python package is taken as the wheel of the same version,
-where there is one.
+"""conda: explicit lists (`@EXPLICIT`), pixi.lock, and environment.yml, which is resolved.
 
-A conda package and a wheel of the same version are not the same bytes, and a list is full of C
-libraries that wheels carry inside themselves; so what has no wheel is refused by name, and never
-left out in silence.
+py-rattler reads pixi.lock and resolves; it is an extra (`reprobox[conda]`), imported there alone.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
-from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
-
-from reprobox.errors import LockInvalid, ResolveError
-from reprobox.lock import wheel_index
+from reprobox.errors import LockInvalid, ResolveError, UsageError
 from reprobox.lock.asked import Asked
-from reprobox.lock.candidate import Candidate, best
-from reprobox.lock.job import Job
+from reprobox.lock.target import Target
 
-# Python packages that conda calls otherwise.
-_NAMES = {
-    "pytorch": "torch",
-    "pytorch-cpu": "torch",
-    "matplotlib-base": "matplotlib",
-    "msgpack-python": "msgpack",
-    "python-tzdata": "tzdata",
-}
-# What the base brings, whatever the list says: the interpreter and its tools.
-_BY_BASE = frozenset({"python", "python_abi", "pip", "setuptools", "wheel"})
+PLATFORM = "linux-64"
+_SUBDIRS = (PLATFORM, "noarch")
 _PACKAGE = re.compile(
-    r"(?P<name>[^/]+)-(?P<version>[^-/]+)-(?P<build>[^-/]+)\.(?:conda|tar\.bz2)(?:#\S*)?$"
+    r"(?P<url>\S+/(?P<subdir>[^/#]+)/(?P<file>(?P<name>[^/#]+)-(?P<version>[^-/#]+)"
+    r"-(?P<build>[^-/#]+)\.(?:conda|tar\.bz2)))(?:#(?P<hash>\S+))?"
 )
+_HASHES = {32: "md5", 64: "sha256"}
+_SECTION = re.compile(r"(?P<key>\w+):\s*(?P<value>.*)")
 
 
 @dataclass(frozen=True, kw_only=True)
-class CondaPackage:
-    """A line of the list."""
+class Offer:
+    """A conda package at an address."""
 
     name: str
-    """Normalised, as an index of wheels calls it."""
     version: str
     build: str
+    subdir: str
+    filename: str
+    url: str
+    md5: str | None = None
+    sha256: str | None = None
+    """Hexadecimal, both."""
 
 
-def read(path: Path, job: Job, asked: Asked) -> list[Candidate]:
-    """The wheels of the Python packages of a list.
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """What a file of conda asks for."""
 
-    Raises:
-        ResolveError: packages have no wheel of their version, each with what to do.
-    """
-    packages = parse(path.read_text("utf-8"), where=path.name, python=job.target.python)
-    pins = {package: (package.name, _version(package.version)) for package in packages}
-    found = wheel_index.find(
-        pins.values(),
-        root=job.root,
-        target=job.target,
-        settings=job.settings,
-        accept=lambda offer: best([offer], job.target) is not None,
-    )
-    refused = [package for package, pin in pins.items() if pin not in found]
-    if refused:
-        raise refusal(refused, where=path.name)
-    return [wheel for pin in pins.values() if (wheel := best(found[pin], job.target))]
-
-
-def _version(text: str) -> str:
-    try:
-        return str(Version(text))
-    except InvalidVersion:
-        return text
+    packages: tuple[Offer, ...]
+    pip: tuple[str, ...] = ()
+    """Requirements that are pip's."""
 
 
 def is_explicit(text: str) -> bool:
@@ -80,64 +56,220 @@ def is_explicit(text: str) -> bool:
     return any(line.strip() == "@EXPLICIT" for line in text.splitlines())
 
 
-def parse(text: str, *, where: str, python: str) -> list[CondaPackage]:
-    """Reads the list, without the interpreter and its tools.
+def read_explicit(path: Path, asked: Asked, target: Target) -> Environment:
+    """The packages of `conda list --explicit`, with md5 or sha256 or without.
 
     Raises:
-        LockInvalid: a line is not a package's URL.
-        ResolveError: its interpreter is not the image's.
+        LockInvalid: a line is not a package's URL, or not for this platform.
     """
-    packages = list(_packages(text, where))
-    for package in packages:
-        if package.name == "python" and not package.version.startswith(f"{python}."):
-            raise ResolveError(
-                f"{where} has Python {package.version}, the config asks for {python}",
-                next_step=f"say `python: '{'.'.join(package.version.split('.')[:2])}'` in the "
-                "config",
-            )
-    return [package for package in packages if package.name not in _BY_BASE]
+    lines = path.read_text("utf-8").splitlines()
+    found = [_offer(line, path.name) for raw in lines if (line := _bare(raw))]
+    return Environment(packages=tuple(found))
 
 
-def _packages(text: str, where: str) -> Iterator[CondaPackage]:
-    for line in (raw.strip() for raw in text.splitlines()):
-        if not line or line.startswith(("#", "@")):
-            continue
-        match = _PACKAGE.search(line)
-        if match is None:
-            raise LockInvalid(
-                f"{where} has a line that is no package: {line[:120]}",
-                next_step="make it with `conda list --explicit`",
-            )
-        name = (
-            match["name"]
-            if match["name"] in _BY_BASE
-            else canonicalize_name(_NAMES.get(match["name"], match["name"]))
+def _bare(line: str) -> str:
+    line = line.strip()
+    return "" if line.startswith(("#", "@")) else line
+
+
+def _offer(line: str, where: str) -> Offer:
+    match = _PACKAGE.fullmatch(line)
+    if match is None:
+        raise LockInvalid(
+            f"{where} has a line that is not a package: {line[:120]}",
+            next_step="make it with `conda list --explicit`",
         )
-        yield CondaPackage(name=name, version=match["version"], build=match["build"])
-
-
-def refusal(packages: list[CondaPackage], *, where: str) -> ResolveError:
-    """Why these cannot be locked."""
-    why = "\n".join(
-        f"{package.name} {package.version} ({package.build}): {_advice(package)}"
-        for package in packages
+    if match["subdir"] not in _SUBDIRS:
+        raise LockInvalid(
+            f"{where} has a package for {match['subdir']}: {match['file']}",
+            why=f"The image is {PLATFORM}.",
+            next_step="make the list on Linux (x86_64)",
+        )
+    value = (match["hash"] or "").removeprefix("sha256:").removeprefix("md5:").lower()
+    kind = _HASHES.get(len(value))
+    if value and kind is None:
+        raise LockInvalid(
+            f"{where}: {match['file']} has a hash that is neither md5 nor sha256",
+            next_step="make the list again with `conda list --explicit --sha256`",
+        )
+    return Offer(
+        name=match["name"],
+        version=unquote(match["version"]),
+        build=match["build"],
+        subdir=match["subdir"],
+        filename=unquote(match["file"]),
+        url=match["url"],
+        md5=value if kind == "md5" else None,
+        sha256=value if kind == "sha256" else None,
     )
-    return ResolveError(
-        f"{where}: {len(packages)} conda package(s) have no wheel of that version",
-        why=why,
-        next_step="list the Python packages that the experiment imports in a requirements file "
-        "(wheels carry their C libraries), "
-        "system libraries under `apt`, or use a Dockerfile base that runs conda",
+
+
+def _rattler(what: str) -> Any:
+    try:
+        import rattler
+    except ImportError as error:
+        raise UsageError(
+            f"{what} needs the library py-rattler, which is not installed",
+            next_step="pip install 'reprobox[conda]'",
+        ) from error
+    return rattler
+
+
+def read_pixi(path: Path, asked: Asked, target: Target) -> Environment:
+    """The packages of a pixi.lock's default environment, or of the one asked for as a group.
+
+    Raises:
+        LockInvalid: it is not a pixi.lock.
+        ResolveError: it has not that environment, or it is not for this platform.
+    """
+    rattler = _rattler("pixi.lock")
+    try:
+        lock = rattler.LockFile.from_path(path)
+        names = [name for name, _ in lock.environments()]
+        wanted = asked.groups[0] if asked.groups else "default"
+        environment = lock.environment(wanted) if wanted in names else None
+    except Exception as error:  # rattler's own errors have no common class
+        raise LockInvalid(
+            f"{path.name} is not a pixi.lock", why=str(error), next_step="run `pixi lock`"
+        ) from error
+    if environment is None:
+        raise ResolveError(
+            f"{path.name} has no environment {wanted}",
+            why=f"It has {', '.join(names)}.",
+            next_step=f"ask for one: {{file: {path.name}, groups: [{names[0]}]}}",
+        )
+    return Environment(
+        packages=tuple(map(_of_record, _records(environment, path.name))),
+        pip=tuple(_pins(environment)),
     )
 
 
-def _advice(package: CondaPackage) -> str:
-    if package.build.startswith(("py", "cpu_py", "cuda")):
-        return (
-            "a Python package: ask for another version, or build a wheel once and name its "
-            "directory in find-links"
+def _records(environment: Any, where: str) -> list[Any]:
+    for platform in environment.platforms():
+        if str(getattr(platform, "name", platform)) == PLATFORM:
+            return list(environment.conda_repodata_records_for_platform(platform) or ())
+    raise ResolveError(
+        f"{where} is not for {PLATFORM}",
+        next_step=f"add `{PLATFORM}` to the platforms of pixi.toml, and run `pixi lock`",
+    )
+
+
+def _pins(environment: Any) -> Iterator[str]:
+    for platform in environment.platforms():
+        if str(getattr(platform, "name", platform)) == PLATFORM:
+            for package in environment.pypi_packages_for_platform(platform) or ():
+                yield f"{package.name}=={package.version}"
+
+
+def _of_record(record: Any) -> Offer:
+    return Offer(
+        name=record.name.normalized,
+        version=str(record.version),
+        build=record.build,
+        subdir=record.subdir,
+        filename=record.file_name,
+        url=str(record.url),
+        md5=record.md5.hex() if record.md5 else None,
+        sha256=record.sha256.hex() if record.sha256 else None,
+    )
+
+
+def read_environment(path: Path, asked: Asked, target: Target) -> Environment:
+    """An environment.yml, resolved against its channels.
+
+    Raises:
+        LockInvalid: it is not an environment, or one with more than names and lists.
+        ResolveError: nothing satisfies it.
+    """
+    channels, specs, pip = _parsed(path)
+    if not channels:
+        raise ResolveError(
+            f"{path.name} names no channels", next_step="add `channels: [...]` to it"
+        )
+    rattler = _rattler("environment.yml")
+    channel_list = [rattler.Channel(channel) for channel in channels]
+
+    async def solve() -> list[Any]:
+        found: list[Any] = await rattler.solve(
+            sources=channel_list,
+            specs=[rattler.MatchSpec(spec) for spec in specs],
+            platforms=list(_SUBDIRS),
+            virtual_packages=_virtual(rattler, target),
+        )
+        return found
+
+    try:
+        records = asyncio.run(solve())
+    except Exception as error:  # rattler's own errors have no common class
+        raise ResolveError(
+            f"no set of conda packages satisfies {path.name}",
+            why=str(error),
+            next_step="change its dependencies or channels, and lock again",
+        ) from error
+    return Environment(packages=tuple(map(_of_record, records)), pip=pip)
+
+
+def _virtual(rattler: Any, target: Target) -> list[Any]:
+    """What the image has, never what this host has."""
+    make = rattler.GenericVirtualPackage
+    build_of = getattr(rattler, "BuildString", str)  # a class of its own since 0.24
+    words = (
+        ("__unix", "0", "0"),
+        ("__linux", "5.10", "0"),
+        ("__glibc", f"2.{target.minor}", "0"),
+        ("__archspec", "1", "x86_64"),
+    )
+    return [
+        make(rattler.PackageName(name), rattler.Version(version), build_of(build))
+        for name, version, build in words
+    ]
+
+
+def _parsed(path: Path) -> tuple[list[str], list[str], tuple[str, ...]]:
+    """Channels, specs and pip's requirements. The file is read as what `conda env export` writes:
+    names with lists of texts, and one inner list under `pip:`.
+    """
+    lists: dict[str, list[str]] = {}
+    key, inner = "", 0
+    for number, raw in enumerate(path.read_text("utf-8").splitlines(), start=1):
+        line = re.sub(r"(^|\s)#.*$", "", raw).rstrip()
+        text, indent = line.strip(), len(line) - len(line.lstrip())
+        if not text or text == "---":
+            continue
+        if text.startswith("- "):
+            item = text[2:].strip().strip("\"'")
+            if item == "pip:" and key == "dependencies":
+                inner = indent + 1
+                continue
+            place = "pip" if inner and indent >= inner else key
+            inner = inner if place == "pip" else 0
+            lists.setdefault(place, []).append(item)
+        elif (match := _SECTION.fullmatch(text)) and not indent:
+            key, inner = match["key"], 0
+            value = match["value"].strip()
+            if value.startswith("["):
+                lists[key] = [word.strip().strip("\"'") for word in value.strip("[]").split(",")]
+        else:
+            raise LockInvalid(
+                f"{path.name} has a line {number} that is not understood: {text[:80]}",
+                next_step="write it as `conda env export` does: lists of texts",
+            )
+    if "dependencies" not in lists:
+        raise LockInvalid(
+            f"{path.name} is not a conda environment",
+            why="It has no `dependencies`.",
+            next_step="name a conda environment, or a requirements file",
         )
     return (
-        "probably a library that wheels carry themselves: leave the line out, or name its Debian "
-        "package under `apt`"
+        [channel for channel in lists.get("channels", []) if channel != "nodefaults"],
+        lists["dependencies"],
+        tuple(lists.get("pip", ())),
     )
+
+
+def interpreter(packages: Iterable[Offer]) -> str | None:
+    """The version `X.Y` of the interpreter among packages."""
+    for package in packages:
+        if package.name == "python":
+            return ".".join(package.version.split(".")[:2])
+    return None

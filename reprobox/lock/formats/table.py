@@ -1,6 +1,7 @@
 """The lock formats: which file is which, and how it is read. One row each; nothing else names them.
 
-A file that no row means is uv's to resolve (requirements.txt, pyproject.toml).
+A file that no row means is uv's to resolve (requirements.txt, pyproject.toml). conda's files are
+read before, because they may bring the interpreter: `conda_environment`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from reprobox.errors import ResolveError
 from reprobox.lock.asked import Asked
 from reprobox.lock.candidate import Candidate
-from reprobox.lock.formats import conda, pdm, pipfile, poetry, pylock, uv_lock
+from reprobox.lock.formats import pdm, pipfile, poetry, pylock, uv_lock
 from reprobox.lock.job import Job
 
 Reader = Callable[[Path, Job, Asked], list[Candidate]]
@@ -44,30 +45,12 @@ FORMATS = (
     Format(name="pylock (PEP 751)", files=("pylock.toml", "pylock.*.toml"), read=pylock.read),
     Format(name="pdm", files=("pdm.lock",), read=pdm.read),
     Format(name="pipenv", files=("Pipfile.lock",), read=pipfile.read),
-    Format(name="conda explicit list", files=("*.txt",), read=conda.read, holds=conda.is_explicit),
-    Format(
-        name="pixi",
-        files=("pixi.lock",),
-        read=_refused(
-            "a lock of conda packages (pixi), which have no wheels",
-            "name the Python packages in a requirements file and system libraries under `apt`, or "
-            "use a Dockerfile base that runs `pixi install`",
-        ),
-    ),
     Format(
         name="conda-lock",
         files=("conda-lock.yml", "*.conda-lock.yml"),
         read=_refused(
             "a lock of conda packages (conda-lock)",
             "write its explicit list with `conda-lock render --kind explicit`, and name that file",
-        ),
-    ),
-    Format(
-        name="conda environment",
-        files=("environment*.yml", "environment*.yaml", "env.yml", "env.yaml", "*.yml", "*.yaml"),
-        read=_refused(
-            "a conda environment, which names versions and no files",
-            "make an explicit list of it with `conda list --explicit > conda.txt`, and name that",
         ),
     ),
     Format(

@@ -219,42 +219,6 @@ def test_a_lock_whose_bytes_no_index_has(lock: Locker, root: Path, index: Index)
     assert "alpha-1.0-py3-none-any.whl: no index has it" in caught.value.why
 
 
-CONDA = """\
-# platform: linux-64
-@EXPLICIT
-https://example.invalid/linux-64/python-{python}.4-h1234_0.conda#0123456789abcdef0123456789abcdef
-https://example.invalid/noarch/alpha-1.0-pyhd8ed1ab_0.conda#0123456789abcdef0123456789abcdef
-https://example.invalid/linux-64/msgpack-python-1.0-py311h1_0.tar.bz2
-"""
-
-
-def test_conda_list_of_python_packages(lock: Locker, root: Path, index: Index) -> None:
-    index.add("alpha", "1.0")
-    index.add("msgpack", "1.0", tag=NATIVE)
-    (root / "conda.txt").write_text(CONDA.format(python="3.11"))
-    assert _names(lock("conda.txt")) == ["alpha-1.0-py3-none-any.whl", f"msgpack-1.0-{NATIVE}.whl"]
-
-
-def test_conda_list_is_refused_naming_each_package(lock: Locker, root: Path, index: Index) -> None:
-    index.add("alpha", "1.0")
-    index.add("msgpack", "1.0", tag="cp311-cp311-win_amd64")
-    library = "https://example.invalid/linux-64/libblas-3.9.0-20_linux64_openblas.conda\n"
-    (root / "conda.txt").write_text(CONDA.format(python="3.11") + library)
-    with pytest.raises(ResolveError, match=r"2 conda package\(s\)") as caught:
-        lock("conda.txt")
-    first, second = caught.value.why.splitlines()
-    assert first.startswith("msgpack 1.0 (py311h1_0): a Python package")
-    assert second.startswith("libblas 3.9.0 (20_linux64_openblas): probably a library")
-    assert "apt" in caught.value.next_step
-
-
-def test_conda_list_for_another_python(lock: Locker, root: Path, index: Index) -> None:
-    (root / "conda.txt").write_text(CONDA.format(python="3.12"))
-    with pytest.raises(ResolveError, match=r"has Python 3\.12\.4") as caught:
-        lock("conda.txt")
-    assert caught.value.next_step == "say `python: '3.12'` in the config"
-
-
 def test_a_lock_and_requirements_must_agree(lock: Locker, root: Path, index: Index) -> None:
     alpha = index.add("alpha", "1.0")
     index.add("alpha", "2.0")

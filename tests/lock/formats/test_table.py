@@ -121,9 +121,7 @@ def test_uv_lock_with_extras_and_groups_and_one_that_is_old(
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("pixi.lock", "version: 6\n", "pixi"),
-        ("environment.yml", "dependencies: [python]\n", "a conda environment"),
-        ("gpu.yaml", "dependencies: [python]\n", "a conda environment"),
+        ("pixi.toml", "[workspace]\n", "pixi makes its lock from"),
         ("conda-lock.yml", "version: 1\n", "conda-lock"),
         ("Pipfile", "[packages]\n", "pipenv makes its lock from"),
         ("setup.py", "", "a project"),
