@@ -20,6 +20,8 @@ from reprobox.runtime import profiles
 LABEL_RUN = "dev.reprobox.run"
 LABEL_STORE = "dev.reprobox.store"
 SECRETS = "/run/secrets"
+REPOSITORY = "git"
+"""In the run's directory: the repository that answers which commit this is."""
 
 
 def runspec(
@@ -60,6 +62,7 @@ def runspec(
         capabilities=tuple(sorted(spec.capabilities)),
         outputs=(*spec.outputs, *presets.expand(spec.rules)),
         claims=tuple(Claim(name=name, text=text) for name, text in spec.claims.items()),
+        repository=True,
     )
 
 
@@ -113,8 +116,11 @@ def container(
         workdir=os.path.normpath(f"{WORK}/{spec.workdir}"),
         user=caller.user,
         host_users=caller.host_users,
-        mounts=_mounts(run_dir, inputs, secrets),
-        tmpfs=dict.fromkeys(("/tmp", passwd.HOME), create_body.tmpfs(limits.tmp_size)),  # noqa: S108 - a path in the container
+        mounts=_mounts(run_dir, inputs, secrets, repository=spec.repository),
+        tmpfs=dict.fromkeys(
+            ("/tmp", "/var/tmp", passwd.HOME),  # noqa: S108 - paths in the container
+            create_body.tmpfs(limits.tmp_size),
+        ),
         hostname=spec.hostname,
         network=spec.network,
         gpus=spec.gpus,
@@ -128,7 +134,9 @@ def container(
     )
 
 
-def _mounts(run_dir: Path, inputs: Mapping[str, str], secrets: Path | None) -> tuple[Mount, ...]:
+def _mounts(
+    run_dir: Path, inputs: Mapping[str, str], secrets: Path | None, *, repository: bool
+) -> tuple[Mount, ...]:
     fixed = [
         Mount(source=str(run_dir / "work"), target=WORK, read_only=False),
         Mount(source=str(run_dir / "box"), target=BOX),
@@ -136,6 +144,8 @@ def _mounts(run_dir: Path, inputs: Mapping[str, str], secrets: Path | None) -> t
         Mount(source=str(run_dir / "etc" / "passwd"), target="/etc/passwd"),
         Mount(source=str(run_dir / "etc" / "group"), target="/etc/group"),
     ]
+    if repository:
+        fixed.append(Mount(source=str(run_dir / REPOSITORY), target=f"{WORK}/.git"))
     if secrets:
         fixed.append(Mount(source=str(secrets), target=SECRETS))
     # Deeper targets after shallower ones: an input below /work is mounted onto the mounted work

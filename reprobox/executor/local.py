@@ -38,7 +38,7 @@ from reprobox.model.record import UNKNOWN, Intent, OutputSummary, Record
 from reprobox.model.runspec import WORK, InputPin
 from reprobox.model.source import Exported
 from reprobox.runtime import runtime_pack
-from reprobox.source import refs
+from reprobox.source import answer, refs
 from reprobox.source.export_tree import export
 from reprobox.store import collect, layout, output_manifest
 from reprobox.store.rundir import RunDir
@@ -169,6 +169,13 @@ def lay_out(
         job.config,
     )
     _mount_points(run.path / "work", intent.runspec.inputs)
+    if intent.runspec.repository:
+        answer.make(
+            holder(context, intent.source.commit),
+            intent.source.commit,
+            run.path / container_spec.REPOSITORY,
+        )
+        (run.path / "work" / ".git").mkdir()
     export_manifest.write(run.path, exported)
     runtime_pack.materialise(intent.runspec.runtime, context.things, run.path / "box")
     _take_place(run.path / BALLAST)
@@ -288,6 +295,7 @@ def finish(
         for pin in intent.runspec.inputs
         if pin.path.startswith(f"{WORK}/")
     }
+    mounted |= {".git"} if intent.runspec.repository else set()
     laid = {i.path: (i.kind, i.mode, i.sha256) for i in exported}
     with context.progress.task(f"collecting run {run.id}") as bar:
         found = collect.collect(run.path / "work", laid, mounted, run.outputs, bar)

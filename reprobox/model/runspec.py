@@ -78,3 +78,5 @@ class RunSpec:
     capabilities: tuple[str, ...] = ()
     outputs: tuple[OutputRule, ...] = ()
     claims: tuple[Claim, ...] = later(())
+    repository: bool = later(False)
+    """Whether `.git` of the work tree answers which commit this is; runs of 0.1.0 had none."""

@@ -178,6 +178,7 @@ def _base(threads: int, commit_time: int, python_path: str, box: str) -> dict[st
         "HOME": "/home/reprobox",
         "LANG": "C.UTF-8",
         "LC_ALL": "C.UTF-8",
+        "LOGNAME": "reprobox",
         "MATPLOTLIBRC": f"{box}/matplotlibrc",
         "MKL_DYNAMIC": "FALSE",
         "MPLBACKEND": "Agg",
@@ -188,6 +189,7 @@ def _base(threads: int, commit_time: int, python_path: str, box: str) -> dict[st
         "PYTHONUNBUFFERED": "1",
         "SOURCE_DATE_EPOCH": str(commit_time),
         "TZ": "UTC",
+        "USER": "reprobox",
         **dict.fromkeys(
             THREADS, str(threads)
         ),  # XLA takes the host's cores else, by which it splits sums

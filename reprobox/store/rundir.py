@@ -25,7 +25,7 @@ from reprobox.model import codec
 from reprobox.model.record import Intent, Record
 from reprobox.store import heads, layout
 
-SCRATCH = ("work", "box", "out", "etc", "inputs")
+SCRATCH = ("work", "box", "out", "etc", "inputs", "git")
 """Directories for while the run goes: the commit, the injected runtime, what the shim writes,
 stand-ins for the image's passwd and group. Secrets are never here: they lie in memory.
 """

@@ -124,7 +124,7 @@ def follows(spec: RunSpec, run_dir: Path, secrets: Path | None) -> dict[str, dic
             "MemorySwap": memory,
             "NanoCpus": round((limits.cpus or 0) * 1e9),
             "ShmSize": units.bytes_of(limits.shm_size),
-            "Tmpfs": {"/tmp": tmpfs, "/home/reprobox": tmpfs},
+            "Tmpfs": dict.fromkeys(("/tmp", "/var/tmp", "/home/reprobox"), tmpfs),
             "ExtraHosts": [f"{spec.hostname}:127.0.0.1"] if spec.network == "none" else None,
             "Ulimits": [{"Name": "core", "Hard": 0, "Soft": 0}],
         },
