@@ -31,6 +31,7 @@ ROOMS = frozenset(
 LEVELS = {
     "version": 0,
     "errors": 0,
+    "torch": 0,
     "kit": 1,
     "model": 2,
     **dict.fromkeys(ROOMS, 3),
@@ -151,6 +152,8 @@ def _import_breaches(module: Module, name: str) -> Iterator[str]:
     top = name.split(".")[0]
     if name.startswith("."):
         yield f"relative import {name}"
+    elif top == "torch" and module.path == "torch.py":
+        return  # `reprobox.torch`, which runs in the user's program and never in reprobox
     elif top in BANNED_IMPORTS and not module.payload:
         yield f"imports {top}, which runs or trusts what it reads"
     elif top == "reprobox":
