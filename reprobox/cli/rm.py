@@ -67,9 +67,7 @@ def remove(
     if not runs:
         raise UsageError(
             "no run was named",
-            next_step="reprobox rm --trash lists the removed runs"
-            if undo
-            else "reprobox ls lists the runs",
+            next_step="reprobox rm --trash" if undo else "reprobox ls",
         )
     if undo:
         done = []

@@ -38,8 +38,7 @@ def take(context: Context, reference: str, patterns: Sequence[str], directory: P
     if outputs and context.runs.outputs_stayed(run_id):
         raise StoreError(
             f"the outputs of {run_id} did not come along with it",
-            next_step=f"reprobox replay {run_id} makes them again; or ask for a bundle with "
-            "outputs",
+            next_step=f"make them again: reprobox replay {run_id}; or ask for a bundle with outputs",
         )
     stored, target = context.runs.path(run_id) / "outputs", directory.resolve()
     with context.progress.task("copying outputs", sum(file.size for file in outputs)) as bar:
@@ -60,8 +59,7 @@ def _meant(
             raise UsageError(
                 f"no output of {run_id} is like {shown(pattern)}"
                 + (f" (did you mean {shown(near[0])}?)" if near else ""),
-                next_step=f"reprobox show {run_id} lists them; docs/config.md says what a pattern "
-                "means",
+                next_step=f"see which there are: reprobox show {run_id}",
             )
     return tuple(
         file

@@ -176,8 +176,8 @@ def _config(context: Context, digest: str) -> bytes:
     if canon.digest_bytes(data) != digest:
         raise StoreDamaged(
             f"the stored config {digest} is not what was recorded, so the replay was not started",
-            next_step="`reprobox fsck` names all damage; `reprobox pull` or `import` can bring a "
-            "good copy back",
+            next_step="`reprobox fsck` names all damage; `reprobox pull --from PLACE` fetches "
+            "a good copy",
         )
     return data
 

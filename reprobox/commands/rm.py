@@ -154,7 +154,7 @@ def _refuse_running(context: Context, run_id: str, *, abandon: bool) -> None:
         state = context.runs.state(run_id, reconcile.container_state(context))
         if state.supervised or (state.container and state.container.status in LIVE):
             raise RunBusy(
-                f"run {run_id} is {state.name}", next_step=f"reprobox stop {run_id}, then remove it"
+                f"run {run_id} is {state.name}", next_step=f"stop it first: reprobox stop {run_id}"
             )
 
 

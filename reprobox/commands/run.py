@@ -129,8 +129,8 @@ def _preflight(context: Context, intent: Intent, job: local.Job, steps: int) -> 
             if found.result == "different"
             else "the preflight could not compare anything, so the run was not started",
             why="\n".join(f"  {shown(line)}" for line in check_.reasons(found)),
-            next_step=f"reprobox check --steps {steps} says more; reprobox run without "
-            "--preflight runs it all the same",
+            next_step=f"see what differs: reprobox check --steps {steps}; or run it all the same, "
+            "without --preflight",
         )
     context.progress.note("preflight: the same")
 
@@ -443,7 +443,7 @@ def secrets_again(context: Context, original: Record, *, trusted: bool) -> dict[
             why="\n".join(
                 f"  {shown(name)} from {shown(origin)}" for name, origin in sorted(wanted.items())
             ),
-            next_step="look at what it runs (reprobox show); if you trust it: reprobox replay "
+            next_step="look at what it runs (`reprobox show`); if you trust it: reprobox replay "
             "--secrets",
         )
     return secrets.read(wanted, context.top / Path(original.intent.runspec.config_path).parent)

@@ -112,7 +112,7 @@ def _require(reference: str, engine: ImageEngine) -> str:
     there = engine.inspect(reference)
     if there is None:
         raise ImageMissing(
-            f"the engine has no image {reference}", next_step="reprobox build, or docker pull"
+            f"the engine has no image {reference}", next_step="make it: reprobox build"
         )
     return there.id
 

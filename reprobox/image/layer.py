@@ -101,7 +101,7 @@ class Layer:
                 f"layer '{self.name}' came out as {hashing.digest} ({hashing.size} bytes)",
                 why=f"It was {self.diff_id} ({self.size} bytes) before: an object that it is made "
                 "of has changed in the store.",
-                next_step="reprobox doctor checks the store's bytes",
+                next_step="check the store: reprobox fsck",
             )
 
 

@@ -77,8 +77,8 @@ class ObjectStore:
             raise FetchError(
                 f"the store does not have {digest}",
                 why=f"Looked in {self.root}.",
-                next_step="`reprobox lock` fetches what the lock names; `reprobox pull` gets it "
-                "from another store",
+                next_step="`reprobox lock` fetches what the lock names; `reprobox pull --from PLACE` "
+                "gets it from another store",
             )
         return self._where(digest)
 

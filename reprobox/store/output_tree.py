@@ -211,8 +211,8 @@ def _require(file: OutputFile, found: str) -> None:
         raise StoreDamaged(
             f"the output {shown(file.path)} is not what was recorded",
             why=f"recorded {file.sha256}\nfound    {found}",
-            next_step="`reprobox fsck` names all damage; `reprobox pull` or `import` can bring a "
-            "good copy back",
+            next_step="`reprobox fsck` names all damage; `reprobox pull --from PLACE` fetches "
+            "a good copy",
         )
 
 

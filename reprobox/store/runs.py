@@ -179,8 +179,8 @@ class Runs:
             raise StoreDamaged(
                 f"the record of {run_id} is damaged",
                 why=f"It was written as {expected}, its bytes are {canon.digest_bytes(data)}.",
-                next_step="reprobox fsck names all damage; where a good copy is: reprobox rm "
-                f"{run_id}, then import or pull it",
+                next_step="`reprobox fsck` names all damage; where a good copy is, fetch it after "
+                f"`reprobox rm {run_id}`",
             )
         return data
 

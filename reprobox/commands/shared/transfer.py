@@ -110,8 +110,7 @@ def _homeless(cards: Sequence[Card], error: NotARepository) -> NotARepository:
         "the code did not come along, and there is no repository here that could have it",
         why=f"{some}{more}\n{error.what}",
         next_step="import it in a clone of the repository that has the commit, or have it sent "
-        "with its code "
-        "(reprobox export RUN --with code,inputs,outputs,lock, which is the default)",
+        "with its code: `reprobox export RUN -o FILE` has it by default",
     )
 
 

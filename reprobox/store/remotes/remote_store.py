@@ -99,7 +99,8 @@ class RemoteStore:
         """
         if not self._check_format():
             raise StoreError(
-                f"there is no store at {self._place.url}", next_step="`reprobox push` makes one"
+                f"there is no store at {self._place.url}",
+                next_step="make one: reprobox push latest --to PLACE",
             )
         bases = set(_ids(self._place.names("runs")))
         more = _documents(self._place.names(_ADDITIONS))

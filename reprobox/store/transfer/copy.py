@@ -393,7 +393,7 @@ class Parcels:
                 raise StoreError(
                     f"reading {digest} failed",
                     why=str(fault),
-                    next_step="reprobox verify names what is gone",
+                    next_step="see what is missing: reprobox verify --all",
                 ) from fault
             with stream:
                 stream.seek(offset)
