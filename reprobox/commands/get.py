@@ -38,7 +38,8 @@ def take(context: Context, reference: str, patterns: Sequence[str], directory: P
     if outputs and context.runs.outputs_stayed(run_id):
         raise StoreError(
             f"the outputs of {run_id} did not come along with it",
-            next_step=f"make them again: reprobox replay {run_id}; or ask for a bundle with outputs",
+            next_step=f"make them again: reprobox replay {run_id}; or ask for a bundle with "
+            "outputs",
         )
     stored, target = context.runs.path(run_id) / "outputs", directory.resolve()
     with context.progress.task("copying outputs", sum(file.size for file in outputs)) as bar:

@@ -28,7 +28,7 @@ class Sink(Protocol):
 
 
 class Inputs(Protocol):
-    """The part of `Objects` that measuring a layer needs; `build --check` has one without memory."""
+    """The part of `Objects` that measuring a layer needs; `build --check` has one of its own."""
 
     def path(self, digest: str) -> Path:
         """The file that holds the bytes. Raises FetchError when absent."""

@@ -74,7 +74,8 @@ def restore(
     raise ImageMissing(
         f"the image {image.config} is gone and could not be brought back",
         why="\n".join(met),
-        next_step="fetch the lock's bytes from another store with `reprobox pull --from PLACE`, then replay again",
+        next_step="fetch the lock's bytes from another store with `reprobox pull --from PLACE`, "
+        "then replay again",
     )
 
 

@@ -204,8 +204,8 @@ def _refill_base(lock: Lock, request: _Request) -> None:
         raise ResolveError(
             f"the base {lock.base.reference} now has other layers than the lock names",
             why="Its layers have left the store, and cannot be made again.",
-            next_step="pull them from a store that has them (`reprobox pull --from PLACE`), or take the new "
-            "base with `reprobox lock --upgrade`",
+            next_step="pull them from a store that has them (`reprobox pull --from PLACE`), or "
+            "take the new base with `reprobox lock --upgrade`",
         )
 
 

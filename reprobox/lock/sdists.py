@@ -243,8 +243,8 @@ class Sources:
             raise HashMismatch(
                 f"{built.sdist.filename} was built again, and gave other bytes than the lock names",
                 why=f"expected {wheel.sha256}, found {made.sha256}",
-                next_step="pull the wheel from a store that has it (`reprobox pull --from PLACE`), or make a "
-                "new lock with `reprobox lock --upgrade`",
+                next_step="pull the wheel from a store that has it (`reprobox pull --from "
+                "PLACE`), or make a new lock with `reprobox lock --upgrade`",
             )
 
 

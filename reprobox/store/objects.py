@@ -77,8 +77,8 @@ class ObjectStore:
             raise FetchError(
                 f"the store does not have {digest}",
                 why=f"Looked in {self.root}.",
-                next_step="`reprobox lock` fetches what the lock names; `reprobox pull --from PLACE` "
-                "gets it from another store",
+                next_step="`reprobox lock` fetches what the lock names; `reprobox pull --from "
+                "PLACE` gets it from another store",
             )
         return self._where(digest)
 
@@ -99,7 +99,8 @@ class ObjectStore:
         """
         layout.ensure(self.root)
         with self._temporary() as (temp, file):
-            digest, size = canon.copy_hashing(stream, _Target(file, "an object"))  # type: ignore[arg-type]
+            target: Any = _Target(file, "an object")
+            digest, size = canon.copy_hashing(stream, target)
             _check(digest, expect)
             with layout.trouble("writing an object"):
                 file.flush()

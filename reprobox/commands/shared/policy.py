@@ -54,7 +54,8 @@ def require(context: Context, original: Record, *, trusted: bool, runtime: bool 
             f"run {original.id} came from elsewhere and asks for more than a run gets by default, "
             "so it was not started",
             why="\n".join(f"  {shown(line)}" for line in wanted),
-            next_step="look at what it runs (`reprobox show`, git show); if you trust it, add --trust",
+            next_step="look at what it runs (`reprobox show`, git show); if you trust it, add "
+            "--trust",
         )
 
 
