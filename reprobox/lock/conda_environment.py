@@ -20,17 +20,18 @@ from reprobox.model.lock import Conda
 from reprobox.model.ports import Objects, Progress
 
 Reader = Callable[[Path, Asked, Target], Environment]
-_READERS: tuple[tuple[str, Reader], ...] = (
-    ("pixi.lock", conda.read_pixi),
-    ("*.yml", conda.read_environment),
-    ("*.yaml", conda.read_environment),
-    ("*.txt", conda.read_explicit),
+READERS: tuple[tuple[str, str, Reader], ...] = (
+    ("pixi", "pixi.lock", conda.read_pixi),
+    ("conda environment", "*.yml", conda.read_environment),
+    ("conda environment", "*.yaml", conda.read_environment),
+    ("conda explicit list", "*.txt", conda.read_explicit),
 )
+"""Name, pattern of file names, and reader."""
 
 
 def reader_of(path: Path) -> Reader | None:
     """How a file of conda is read; None for other files."""
-    for pattern, reader in _READERS:
+    for _, pattern, reader in READERS:
         if fnmatch(path.name, pattern) and "conda-lock" not in path.name and path.is_file():
             explicit = reader is conda.read_explicit
             if not explicit or conda.is_explicit(path.read_text("utf-8", "replace")):

@@ -13,6 +13,7 @@ from uv import find_uv_bin
 
 from reprobox.errors import LockInvalid, ResolveError
 from reprobox.lock import intent
+from reprobox.lock.conda_environment import READERS
 from reprobox.lock.formats import table
 from reprobox.model.spec import BaseIntent, Environment
 
@@ -144,10 +145,14 @@ def test_what_is_no_lock_of_its_tool(name: str, root: Path, lock: Locker) -> Non
         lock(name)
 
 
-def test_every_row_is_found_by_a_name() -> None:
-    for row in table.FORMATS:
-        assert row.files
-        assert row.name
+def test_the_page_has_every_format() -> None:
+    page = (Path(__file__).parents[3] / "docs/environments.md").read_text().splitlines()
+    start = page.index("| format | taken | refused |") + 2
+    rows = [line.split("|")[1].strip() for line in page[start : page.index("", start)]]
+    resolved = {"a requirement", "requirements.txt", "pyproject.toml"}
+    known = {row.name for row in table.FORMATS} | {row[0] for row in READERS} | resolved
+    assert set(rows) == known
+    assert len(rows) == len(set(rows))
 
 
 def test_a_yanked_version_is_shown(lock: Locker, index: Index, talk: Talk) -> None:
