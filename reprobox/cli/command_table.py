@@ -65,6 +65,12 @@ COMMANDS = (
     Row("wait", "wait", "wait", "Wait until runs have ended."),
     Row("rm", "rm", "remove", "Remove runs with their outputs."),
     Row("verify", "verify", "verify", "Check that what was recorded is intact."),
+    Row(
+        "verify-all",
+        "verify_all",
+        "verify_all",
+        "Replay recorded runs and judge each, for continuous integration.",
+    ),
     Row("doctor", "doctor", "doctor", "Say what this machine can do."),
     Row("export", "export", "export", "Write runs with all they need into one file."),
     Row("import", "import_", "import_", "Take the runs of a bundle into this repository."),

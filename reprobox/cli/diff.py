@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
-from reprobox.cli import tables
-from reprobox.cli.options import JSON, RULE, RULES, RUN, STRICT, open_context, talk_of
+from reprobox.cli import tables, verdict_output
+from reprobox.cli.options import (
+    FORMAT,
+    JSON,
+    RULE,
+    RULES,
+    RUN,
+    STRICT,
+    Format,
+    open_context,
+    talk_of,
+)
 
 
 def diff(
@@ -24,6 +35,7 @@ def diff(
     rule: RULE = None,
     rules: RULES = None,
     strict: STRICT = False,
+    form: FORMAT = Format.TEXT,
     as_json: JSON = False,
 ) -> None:
     """Compare two runs, or several in one table.
@@ -42,10 +54,12 @@ def diff(
     talk = talk_of(ctx)
     chosen = rule_text.given(rule or (), rules or ())
     if others or as_table:
-        from reprobox.views import side_by_side
+        from reprobox.views import ci, side_by_side
 
         table = command.table(open_context(ctx), (left, right, *(others or ())), chosen)
-        if as_json:
+        if form not in (Format.TEXT, Format.JSON):
+            sys.stdout.write(ci.FORMATS[form.value](table.verdicts))
+        elif as_json or form is Format.JSON:
             data = [view.as_json(verdict) for verdict in table.verdicts]
             talk.data({"runs": table.runs, "rows": table.rows, "verdicts": data})
         else:
@@ -53,8 +67,5 @@ def diff(
         codes = {view.exit_code(verdict, strict=strict) for verdict in table.verdicts}
         raise typer.Exit(1 if 1 in codes else max(codes, default=0))
     found = command.diff(open_context(ctx), left, right, chosen)
-    if as_json:
-        talk.data(view.as_json(found))
-    else:
-        tables.draw(talk, view.sections(found))
+    verdict_output.write(talk, found, Format.JSON if as_json else form)
     raise typer.Exit(view.exit_code(found, strict=strict))

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from reprobox.cli import tables
-from reprobox.cli.options import JSON, RULE, RULES, RUN, STRICT, open_context, talk_of
+from reprobox.cli import verdict_output
+from reprobox.cli.options import (
+    FORMAT,
+    JSON,
+    RULE,
+    RULES,
+    RUN,
+    STRICT,
+    Format,
+    open_context,
+    talk_of,
+)
 
 
 def judge(
@@ -15,6 +25,7 @@ def judge(
     rule: RULE = None,
     rules: RULES = None,
     strict: STRICT = False,
+    form: FORMAT = Format.TEXT,
     as_json: JSON = False,
 ) -> None:
     """Judge two recorded runs again, under other rules.
@@ -33,8 +44,5 @@ def judge(
     talk = talk_of(ctx)
     given = rule_text.given(rule or (), rules or ())
     found = command.judge(open_context(ctx), left, right, given)
-    if as_json:
-        talk.data(view.as_json(found))
-    else:
-        tables.draw(talk, view.sections(found))
+    verdict_output.write(talk, found, Format.JSON if as_json else form)
     raise typer.Exit(view.exit_code(found, strict=strict))

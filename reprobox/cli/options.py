@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,6 +80,22 @@ RULES = Annotated[
         help="A YAML file of rules, or names of presets, as in tensorboard,hydra.",
         metavar="FILE|NAMES",
     ),
+]
+
+
+class Format(StrEnum):
+    """How a verdict is written; the last three are those of `views.ci.FORMATS`."""
+
+    TEXT = "text"
+    JSON = "json"
+    JUNIT = "junit"
+    MARKDOWN = "markdown"
+    GITHUB = "github"
+
+
+FORMAT = Annotated[
+    Format,
+    typer.Option("--format", help="How the verdict is written on stdout.", show_default=True),
 ]
 STRICT = Annotated[
     bool,

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from reprobox.cli import tables
+from reprobox.cli import verdict_output
 from reprobox.cli.options import (
+    FORMAT,
     GPUS,
     JSON,
     NAME,
@@ -17,6 +18,7 @@ from reprobox.cli.options import (
     STRICT,
     TRUST,
     TRUST_RUNTIME,
+    Format,
     open_context,
     talk_of,
 )
@@ -43,6 +45,7 @@ def replay(
     rule: RULE = None,
     rules: RULES = None,
     strict: STRICT = False,
+    form: FORMAT = Format.TEXT,
     as_json: JSON = False,
 ) -> None:
     """Run a past run again and compare every bit.
@@ -63,7 +66,7 @@ def replay(
     talk = talk_of(ctx)
     given = rule_text.given(rule or (), rules or ())
     context = open_context(ctx)
-    watcher = Watcher(Streams(quiet_stdout=as_json), talk.note)
+    watcher = Watcher(Streams(quiet_stdout=as_json or form is not Format.TEXT), talk.note)
     done = flow.replay(
         context,
         run,
@@ -76,8 +79,7 @@ def replay(
         as_recorded=as_recorded,
         rules=given,
     )
-    if as_json:
-        talk.data({**view.as_json(done.verdict), "image_tier": done.image_tier})
-    else:
-        tables.draw(talk, view.sections(done.verdict))
+    verdict_output.write(
+        talk, done.verdict, Format.JSON if as_json else form, image_tier=done.image_tier
+    )
     raise typer.Exit(view.exit_code(done.verdict, strict=strict))

@@ -9,6 +9,7 @@ the first error, in C; nothing of it shows in the types.
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any, TypeVar
 
 import msgspec
@@ -88,6 +89,17 @@ def from_json(
         # UnicodeEncodeError: a lone surrogate where a number or a list was expected, which msgspec
         # cannot look at.
         raise error(f"{where} is not a valid {kind.__name__}", why=str(fault)) from fault
+
+
+def schema(kind: type[Any]) -> str:
+    """The JSON Schema of a document, as text. Its format is a constant, and other keys may come."""
+    found = msgspec.json.schema(kind)
+    for one in found.get("$defs", {}).values():
+        if "format" in one.get("properties", {}) and hasattr(kind, "FORMAT"):
+            default = one["properties"]["format"].get("default")
+            if default == kind.FORMAT:
+                one["properties"]["format"] = {"const": default}
+    return json.dumps(found, indent=2, sort_keys=True) + "\n"
 
 
 def decode(

@@ -127,3 +127,11 @@ def test_the_word_of_a_class_stands_in_one_module(word: str) -> None:
         if f'"{word}"' in path.read_text() and "payload" not in path.parts
     }
     assert places == {"model/verdict.py"}
+
+
+def test_the_schema_of_verdicts_takes_what_the_codec_writes() -> None:
+    schema = json.loads(codec.schema(Verdict))
+    properties = schema["$defs"]["Verdict"]["properties"]
+    assert properties["format"] == {"const": "reprobox.verdict/1"}
+    assert set(HEAD) <= set(properties)
+    assert schema["$defs"]["Class"]["enum"] == sorted(Class)
