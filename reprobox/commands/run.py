@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reprobox.commands import build
-from reprobox.commands.shared import code_choice, gpu_check
+from reprobox.commands.shared import code_choice
 from reprobox.commands.shared.code_choice import Choice, Code
 from reprobox.config import grammar
 from reprobox.context import Context
@@ -225,6 +225,8 @@ def refuse_impossible(
             next_step="choose another profile, or another machine",
         )
     if gpus:
+        from reprobox.commands.shared import gpu_check
+
         gpu_check.refuse(context, gpus, lock)
 
 

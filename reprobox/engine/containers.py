@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from reprobox.engine import container_state, create_body
+from reprobox.engine.engines import kind_of
 from reprobox.engine.faults import speaking, status_of
 from reprobox.engine.link import CALL_SECONDS, Link
 from reprobox.errors import EngineError, EngineUnavailable, GpuUnavailable, ReproboxError
@@ -68,7 +69,10 @@ class Containers:
         """
         self._refuse_unheld(container)
         body = create_body.create_body(
-            container, devices=self._devices(container.gpus), log_size=log_size
+            container,
+            devices=self._devices(container.gpus),
+            log_size=log_size,
+            profile_in_a_file=kind_of(self._link.version()).profile_in_a_file,
         )
         try:
             with speaking(f"create the container {container.name}"):

@@ -27,12 +27,14 @@ def create_body(
     *,
     devices: tuple[dict[str, Any], ...] = (),
     log_size: str | None = LOG_SIZE,
+    profile_in_a_file: bool = False,
 ) -> dict[str, Any]:
     """The JSON body of `POST /containers/create` (Docker Engine API 1.40 and later).
 
     Args:
         devices: device requests, from `engine.devices`.
         log_size: rotate the engine's log at this size; None keeps all of it.
+        profile_in_a_file: whether the engine takes a seccomp profile by the name of a file.
 
     Raises:
         ConfigError: for text that the engine cannot be told: bytes that are not UTF-8, NUL, an
@@ -56,7 +58,10 @@ def create_body(
         "OpenStdin": False,
         "AttachStdout": False,
         "AttachStderr": False,
-        "HostConfig": _host(container, devices, log_size),
+        "HostConfig": {
+            **_host(container, devices, log_size),
+            **_privileges(container, profile_in_a_file=profile_in_a_file),
+        },
     }
     _only_utf8(body, "")
     return body
@@ -79,7 +84,6 @@ def _host(
         "Ulimits": [{"Name": "core", "Soft": 0, "Hard": 0}],
         "LogConfig": _log(log_size),
     }
-    host.update(_privileges(container))
     host.update(_limits(container))
     if container.host_users:
         host["UsernsMode"] = "host"
@@ -92,10 +96,10 @@ def _host(
     return host
 
 
-def _privileges(container: Container) -> dict[str, Any]:
+def _privileges(container: Container, *, profile_in_a_file: bool) -> dict[str, Any]:
     if container.capabilities == (DEFAULTS,):
         return {}
-    fixed = [seccomp.option()] if container.fixed_addresses else []
+    fixed = [seccomp.option(in_a_file=profile_in_a_file)] if container.fixed_addresses else []
     return {
         "CapDrop": ["ALL"],
         "CapAdd": list(container.capabilities),

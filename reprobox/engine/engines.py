@@ -25,6 +25,8 @@ class EngineKind:
     """Where such an engine is by the environment; None where none is to be expected."""
     gpu_hook: bool
     """Whether `--gpus` works without CDI, by the vendor's runtime hook."""
+    profile_in_a_file: bool = False
+    """Whether it takes a seccomp profile by the name of a file, and not the profile itself."""
     cdi_directories: tuple[str, ...] = ()
     """Where it reads CDI specifications, if it does not say so itself."""
 
@@ -47,6 +49,7 @@ ENGINES: dict[str, EngineKind] = {
         component="Podman Engine",
         find=_podman,
         gpu_hook=False,
+        profile_in_a_file=True,
         cdi_directories=("/etc/cdi", "/var/run/cdi"),
     ),
 }

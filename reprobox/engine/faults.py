@@ -118,6 +118,10 @@ def _refused(what: str, status: int, why: str) -> ReproboxError:
 def _advice(said: str) -> str:
     if "no space left" in said:
         return "free space below Docker's data root (`docker system df` shows what it holds)"
+    if "bind source path does not exist" in said:
+        return (
+            "use an engine that sees this directory: this one is on another host, or in a container"
+        )
     if "rlimit" in said or "ulimit" in said:
         return "ask for less, or raise the limit of the Docker service"
     if "unauthorized" in said or "denied" in said:

@@ -11,9 +11,13 @@ it.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
+
+from reprobox.kit import canon, files
 
 _ALWAYS = """
 accept accept4 access adjtimex alarm bind brk capget capset chdir chmod chown chown32 clock_adjtime
@@ -143,6 +147,21 @@ def _argument(index: int, value: int, how: str) -> dict[str, Any]:
     return {"index": index, "value": value, "op": how}
 
 
-def option() -> str:
-    """The security option of a container."""
-    return f"seccomp={profile()}"
+def option(*, in_a_file: bool = False) -> str:
+    """The security option of a container.
+
+    Args:
+        in_a_file: for Podman, which takes the name of a file where Docker takes the profile itself.
+    """
+    return f"seccomp={_file() if in_a_file else profile()}"
+
+
+def _file() -> Path:
+    """A file with the profile, named by its digest; it stays, since an engine may read it again."""
+    text = profile().encode()
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    path = cache / "reprobox" / "seccomp" / f"{canon.hex_of(canon.digest_bytes(text))}.json"
+    if not path.exists():
+        files.make_dir(path.parent)
+        files.replace(path, text)
+    return path

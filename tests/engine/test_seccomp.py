@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,3 +89,14 @@ def test_the_profile_refuses_what_it_does_not_name() -> None:
     never = {"mount", "bpf", "keyctl", "add_key", "kexec_load", "init_module", "ptrace", "unshare"}
     assert not free & never
     assert len(free) > 300
+
+
+def test_podman_takes_the_profile_from_a_file() -> None:
+    container = Container(image="i", argv=("x",), name="n", fixed_addresses=True)
+    host = create_body.create_body(container, profile_in_a_file=True)["HostConfig"]
+    (path,) = (
+        Path(one.removeprefix("seccomp="))
+        for one in host["SecurityOpt"]
+        if one.startswith("seccomp=")
+    )
+    assert path.read_text() == seccomp.profile()
