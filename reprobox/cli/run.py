@@ -61,6 +61,15 @@ def run(
             metavar="N",
         ),
     ] = None,
+    notebook: Annotated[
+        Path | None,
+        typer.Option(
+            "--notebook",
+            help="Execute this notebook instead of the config's command; the executed one is kept "
+            "as executed/NAME.ipynb. The environment needs nbconvert and ipykernel.",
+            metavar="FILE",
+        ),
+    ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Print the id and leave the run alone.")
     ] = False,
@@ -86,6 +95,8 @@ def run(
 
     talk = talk_of(ctx)
     config, overrides = config_first(config, overrides or [])
+    if notebook is not None:
+        overrides = [flow.notebook_override(notebook, config), *overrides]
     context = open_context(ctx, None if commit else config)
     watcher = None if detach else Watcher(Streams(quiet_stdout=as_json), talk.note)
     record = flow.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -93,6 +94,22 @@ def run(
         local.detach(context, intent, job)
         return intent
     return local.execute(context, intent, job, watcher)
+
+
+def notebook_override(notebook: Path, config: Path) -> str:
+    """The override by which a run executes a notebook and keeps it, with its outputs.
+
+    Raises:
+        UsageError: there is no such file.
+    """
+    if not notebook.is_file():
+        raise UsageError(
+            f"there is no notebook {shown(str(notebook))}",
+            next_step="name a file: reprobox run --notebook n.ipynb",
+        )
+    inside = os.path.relpath(notebook.absolute(), config.absolute().parent)
+    words = ["jupyter", "nbconvert", "--to", "notebook", "--execute", "--output-dir", "executed"]
+    return f"++reprobox.command={json.dumps([*words, inside])}"
 
 
 def check(
