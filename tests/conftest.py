@@ -171,3 +171,17 @@ def shim(engine: DockerEngine, python_image: PythonImage, tmp_path: Path) -> Ite
     runner = ShimRunner(engine, python_image, tmp_path)
     yield runner
     runner.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`make test-fast`: generated tests draw fewer examples, whatever each asks for."""
+    if not os.environ.get("REPROBOX_FAST"):
+        return
+    from hypothesis import settings
+
+    for item in items:
+        test = getattr(item, "obj", None)
+        asked = getattr(test, "_hypothesis_internal_use_settings", None)
+        if asked is not None:
+            fewer = settings(asked, max_examples=min(asked.max_examples, 20))
+            test._hypothesis_internal_use_settings = fewer

@@ -1,21 +1,19 @@
-"""How the command line talks: data on stdout, talk on stderr, bars only where somebody watches."""
+"""Messages: data on stdout, messages and progress on stderr."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from reprobox.errors import OutputLost, ReproboxError
 from reprobox.kit.text import shown
 
-_QUICK = 0.4
-"""Seconds of work that nobody needs to see a bar for."""
+if TYPE_CHECKING:
+    from reprobox.cli.bars import Bar, Mode
 
 
 class Talk:
@@ -63,8 +61,11 @@ class Talk:
 
     @contextmanager
     def task(self, what: str, total: int | None = None) -> Iterator[Bar]:
-        """A bar for work that lasts; see model.ports.Progress."""
-        bar = Bar(what, total, show=not self.quiet and sys.stderr.isatty())
+        """Shows a step that lasts; see model.ports.Progress."""
+        from reprobox.cli.bars import Bar
+
+        mode: Mode = "none" if self.quiet else "live" if sys.stderr.isatty() else "lines"
+        bar = Bar(what, total, mode=mode)
         try:
             yield bar
         finally:
@@ -87,44 +88,3 @@ def output_lost(fault: OSError) -> OutputLost:
         why=f"{fault.strerror or fault}. What was recorded is kept.",
         next_step="reprobox show latest",
     )
-
-
-class Bar:
-    """One line that is drawn again while work goes on. Quick work draws nothing; several at a time
-    draw the latest.
-    """
-
-    _lock = threading.Lock()
-
-    def __init__(self, what: str, total: int | None, *, show: bool) -> None:
-        self._what, self._total, self._show = what, total, show
-        self._done, self._begun, self._drawn = 0, time.monotonic(), 0.0
-
-    def update(self, advance: int) -> None:
-        """So much more is done."""
-        with self._lock:
-            self._done += advance
-            now = time.monotonic()
-            if self._show and now - self._begun > _QUICK and now - self._drawn > 0.1:
-                self._drawn = now
-                sys.stderr.write(f"\r\033[K{self._text(now)}")
-                sys.stderr.flush()
-
-    def _text(self, now: float) -> str:
-        from reprobox.kit.units import human
-
-        speed = self._done / max(now - self._begun, 1e-9)
-        parts = [
-            shown(self._what),
-            human(self._done) + (f" of {human(self._total)}" if self._total else ""),
-            f"{human(speed)}/s",
-        ]
-        if self._total and speed > 0:
-            parts.append(f"{max(0, self._total - self._done) / speed:.0f} s left")
-        return "  ".join(parts)
-
-    def close(self) -> None:
-        """Takes the line away."""
-        if self._drawn:
-            sys.stderr.write("\r\033[K")
-            sys.stderr.flush()
