@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reprobox.errors import UsageError
 from reprobox.kit import canon
-from reprobox.model.lock import Deb, Wheel
+from reprobox.model.lock import Conda, Deb, Wheel
 
 if TYPE_CHECKING:
     from reprobox.model.record import Record
@@ -67,13 +67,22 @@ def cyclonedx(record: Record) -> bytes:
         )
         return component(ComponentType.LIBRARY, package.name, package.version, package.sha256, url)
 
+    def of_conda(package: Conda) -> Any:
+        place = {"build": package.build, "subdir": package.subdir}
+        url = PackageURL("conda", None, package.name, package.version, place)
+        return component(ComponentType.LIBRARY, package.name, package.version, package.sha256, url)
+
     bom = Bom(
         serial_number=uuid.uuid5(_SPACE, image.config),
         metadata=BomMetaData(
             component=component(ComponentType.CONTAINER, image.tag, image.lock, image.config),
             timestamp=datetime.fromtimestamp(lock.timestamp, UTC),
         ),
-        components=[*map(of_wheel, lock.wheels), *map(of_deb, {*lock.base.packages, *lock.debs})],
+        components=[
+            *map(of_wheel, lock.wheels),
+            *map(of_conda, lock.conda),
+            *map(of_deb, {*lock.base.packages, *lock.debs}),
+        ],
     )
     bom.register_dependency(bom.metadata.component, bom.components)  # type: ignore[arg-type]
     return (JsonV1Dot6(bom).output_as_string(indent=2) + "\n").encode("utf-8")

@@ -131,6 +131,11 @@ def _dependencies(record: Record) -> Iterator[dict[str, Any]]:
         yield _descriptor(pin.path, pin.digest, annotations={"kind": f"input {pin.kind}"})
     for wheel in intent.lock.wheels:
         yield _descriptor(wheel.filename, wheel.sha256, annotations={"kind": "wheel"})
+        if wheel.built is not None:
+            made_of = wheel.built.sdist
+            yield _descriptor(made_of.filename, made_of.sha256, annotations={"kind": "source"})
+    for conda in intent.lock.conda:
+        yield _descriptor(conda.filename, conda.sha256, annotations={"kind": "conda"})
     for package in (*intent.lock.base.packages, *intent.lock.debs):
         yield _descriptor(
             package.filename.rpartition("/")[2], package.sha256, annotations={"kind": "deb"}

@@ -59,11 +59,14 @@ def lock(
                 "base": found.base.reference,
                 "debs": len(found.base.packages) + len(found.debs),
                 "wheels": len(found.wheels),
+                "conda": len(found.conda),
             }
         )
         return
     state = "wrote" if made.changed else "is fresh:"
-    counts = f"{counted(len(found.base.packages) + len(found.debs), 'deb')}, {counted(len(found.wheels), 'wheel')}"
+    debs = counted(len(found.base.packages) + len(found.debs), "deb")
+    conda = f", {counted(len(found.conda), 'conda package')}" if found.conda else ""
+    counts = f"{debs}, {counted(len(found.wheels), 'wheel')}{conda}"
     talk.note(
         f"{state} {made.path.name} ({found.base.kind} {found.base.reference}, {counts})  "
         f"{made.digest}"

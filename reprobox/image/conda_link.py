@@ -189,7 +189,7 @@ class _Link:
             "files": sorted(self._written),
         }
         stem = re.sub(r"\.(conda|tar\.bz2)$", "", self._package.filename)
-        self._put(f"conda-meta/{stem}.json", canonical(record), 0o644)
+        self._put(f"conda-meta/{safe(stem)}.json", canonical(record), 0o644)
 
     def _member(self, member: tarfile.TarInfo) -> None:
         name = safe(member.name.removeprefix("./"))

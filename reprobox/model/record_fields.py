@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from reprobox.kit import canon, units
-from reprobox.model.lock import Lock
+from reprobox.model.lock import Lock, Wheel
 from reprobox.model.record import LATEST, Intent
 from reprobox.model.runspec import BOX, OUT, WORK, InputPin, RunSpec
 
@@ -47,6 +47,9 @@ _WORD = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ADDRESS = re.compile(r"[a-z0-9][a-z0-9._:/-]{0,500}@sha256:[0-9a-f]{64}")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!~%=-]{0,250}")
+_SOURCE = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9._+!~%=-]{0,250}")
+_CONDA_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!~%=-]{0,250}\.(conda|tar\.bz2)")
+_SUBDIR = re.compile(r"[a-z0-9]+(-[a-z0-9]+)?")
 _PACKAGE_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~%:/-]{0,500}")
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?")
 
@@ -210,7 +213,13 @@ def _of_intent(intent: Intent) -> Iterator[_Field]:
     yield "image.addresses", _like(_ADDRESS, "an address of an image"), image.addresses
     yield "created", _number(LATEST), (intent.created or None,)
     yield "lock.digests", _digest, _digests_of(lock)
-    yield "lock.files", _like(_FILE, "the name of a wheel"), (one.filename for one in lock.wheels)
+    wheels = list(_wheels_of(lock.wheels))
+    sources = [one.built.sdist for one in wheels if one.built]
+    yield "lock.files", _like(_FILE, "the name of a wheel"), (one.filename for one in wheels)
+    yield "lock.files", _like(_SOURCE, "the name of a source"), (one.filename for one in sources)
+    yield "lock.conda", _like(_CONDA_FILE, "a conda package"), (one.filename for one in lock.conda)
+    yield "lock.conda", _like(_SUBDIR, "a platform of conda"), (one.subdir for one in lock.conda)
+    yield "lock.sizes", _bytes, [*(one.size for one in sources), *(one.size for one in lock.conda)]
     debs = (*lock.debs, *lock.base.packages)
     yield (
         "lock.files",
@@ -218,7 +227,7 @@ def _of_intent(intent: Intent) -> Iterator[_Field]:
         (one.filename for one in debs),
     )
     yield "lock.files", _inside, (one.filename for one in debs)
-    yield "lock.sizes", _bytes, (one.size for one in lock.wheels)
+    yield "lock.sizes", _bytes, (one.size for one in wheels)
     yield "lock.sizes", _bytes, (one.size for one in debs)
     yield "lock.base.reference", _text, (lock.base.reference,)
     yield "lock.python.executable", _absolute, (lock.python.executable,)
@@ -228,9 +237,20 @@ def _of_intent(intent: Intent) -> Iterator[_Field]:
     yield "lock.image_env", _text, lock.image_env.values()
 
 
+def _wheels_of(wheels: Iterable[Wheel]) -> Iterator[Wheel]:
+    """Wheels, and those that they were built with."""
+    for wheel in wheels:
+        yield wheel
+        if wheel.built is not None:
+            yield from _wheels_of(wheel.built.requires)
+
+
 def _digests_of(lock: Lock) -> Iterator[str | None]:
     base = lock.base
-    yield from (one.sha256 for one in lock.wheels)
+    wheels = list(_wheels_of(lock.wheels))
+    yield from (one.sha256 for one in wheels)
+    yield from (one.sha256 for one in lock.conda)
+    yield from (one.built.sdist.sha256 for one in wheels if one.built)
     yield from (one.sha256 for one in (*lock.debs, *base.packages))
     yield from (base.digest, base.dockerfile, *base.diff_ids, lock.intent)
 

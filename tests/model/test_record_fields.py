@@ -21,7 +21,7 @@ from reprobox.engine.create_body import create_body
 from reprobox.errors import ReproboxError
 from reprobox.executor import container_spec
 from reprobox.model import codec, record_fields
-from reprobox.model.lock import Deb, Wheel
+from reprobox.model.lock import Built, Conda, Deb, Sdist, Wheel
 from reprobox.model.record import Intent
 from reprobox.model.runspec import InputPin
 from reprobox.model.spec import OutputRule
@@ -61,6 +61,43 @@ GOOD = an_intent(
         image_env={"NVIDIA_VISIBLE_DEVICES": "all"},
     ),
 )
+SDIST = Sdist(filename="antlr4-python3-runtime-4.9.3.tar.gz", sha256=DIGEST, size=9)
+CONDA_PACKAGE = Conda(
+    name="_libgcc_mutex",
+    version="0.1",
+    build="conda_forge",
+    subdir="linux-64",
+    filename="_libgcc_mutex-0.1-conda_forge.tar.bz2",
+    sha256=DIGEST,
+    size=9,
+)
+
+
+def with_built(**other: Any) -> Intent:
+    """A lock with a wheel that was built, and a conda package; `other` of its source."""
+    (wheel,) = GOOD.lock.wheels
+    tool = replace(wheel, filename=other.pop("tool", "tool-1.0-py3-none-any.whl"))
+    conda = replace(CONDA_PACKAGE, **other.pop("conda", {}))
+    built = Built(sdist=replace(SDIST, **other), requires=(tool,), repeats=True)
+    return replace(
+        GOOD, lock=replace(GOOD.lock, wheels=(replace(wheel, built=built),), conda=(conda,))
+    )
+
+
+def test_sources_and_conda_packages_are_looked_at_too() -> None:
+    assert record_fields.faults(with_built()) == {}
+    for wrong in (
+        {"filename": "../../etc/passwd"},
+        {"sha256": "sha256:../x"},
+        {"size": -1},
+        {"tool": "../tool.whl"},
+        {"conda": {"filename": "../../evil.conda"}},
+        {"conda": {"filename": "evil"}},
+        {"conda": {"subdir": "../linux-64"}},
+        {"conda": {"sha256": "sha256:zz"}},
+        {"conda": {"size": -1}},
+    ):
+        assert record_fields.faults(with_built(**wrong)), wrong
 
 
 def test_what_we_write_passes() -> None:

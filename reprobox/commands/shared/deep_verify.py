@@ -168,6 +168,7 @@ def _needed(record: Record, objects: Objects) -> Iterator[tuple[str, str]]:
         for deb in (*lock.base.packages, *lock.debs)
     )
     yield from ((wheel.filename, _digest(wheel.sha256)) for wheel in lock.wheels)
+    yield from ((package.filename, _digest(package.sha256)) for package in lock.conda)
 
 
 def _digest(sha256: str) -> str:
@@ -186,7 +187,7 @@ def _runtime(digest: str, objects: Objects) -> list[tuple[str, str]]:
 
 
 def _digests(chunks: Iterable[bytes], tell: Any) -> Iterator[str]:
-    """Digests of the uncompressed bytes of every file in an image archive, whichever layout it has."""
+    """Digests of the uncompressed bytes of every file in an image archive, of either layout."""
     with tarfile.open(fileobj=image_archive.as_file(chunks), mode="r|") as tar:
         for member in tar:
             source = tar.extractfile(member) if member.isreg() else None
