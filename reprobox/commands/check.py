@@ -20,7 +20,8 @@ from pathlib import Path
 from reprobox.commands.shared import comparison
 from reprobox.context import Context
 from reprobox.engine import passwd
-from reprobox.executor import capacity, local
+from reprobox.executor import capacity
+from reprobox.executor.base import Job
 from reprobox.executor.trial_runs import Trial, Trials, operations_env, trail_env
 from reprobox.judge import trail
 from reprobox.judge.fold import by_stdout
@@ -67,7 +68,7 @@ class Checked:
 def check(
     context: Context,
     intent: Intent,
-    job: local.Job,
+    job: Job,
     *,
     steps: int,
     limit: float = LIMIT,
@@ -145,7 +146,7 @@ class _Two:
     context: Context
     trials: Trials
     intent: Intent
-    job: local.Job
+    job: Job
     limit: float
     at_once: bool
 

@@ -14,8 +14,9 @@ from reprobox.commands.shared import policy as trust_
 from reprobox.context import Context
 from reprobox.data.pins import Input
 from reprobox.errors import InputError, StoreDamaged
-from reprobox.executor import local, reconcile, run_home
+from reprobox.executor import executors, reconcile, run_home
 from reprobox.executor.attach import Watcher
+from reprobox.executor.base import Job
 from reprobox.kit import canon
 from reprobox.kit.text import shown
 from reprobox.model import codec
@@ -43,7 +44,7 @@ class Ready:
     """Everything that a recorded run needs to run again."""
 
     intent: Intent
-    job: local.Job
+    job: Job
     image_tier: str
 
 
@@ -104,7 +105,7 @@ def replay(
         )
     expected = forecast_.forecast(original, as_recorded=as_recorded, gpus=gpus)
     context.progress.note(forecast_.sentence(expected))
-    record = local.execute(context, made.intent, made.job, watcher)
+    record = executors.of(context).follow(made.intent, made.job, watcher)
     verdict = comparison.compare(context, run_id, record.id, rules=rules)
     verdict = _with_forecast(verdict, expected, _altered(record, original, knobs, gpus))
     context.runs.add_verdict(record.id, verdict)
@@ -164,7 +165,7 @@ def ready(
     image, tier = restore_image(context, original)
     intent = _again(context, original, digest, replace(asked, env={**asked.env, **env}))
     config = _config(context, asked.config_digest)
-    job = local.Job(config=config, inputs=inputs, image=image, secrets=given, gpus=gpus)
+    job = Job(config=config, inputs=inputs, image=image, secrets=given, gpus=gpus)
     return Ready(intent=replace(intent, name=name, tags=tags), job=job, image_tier=tier)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reprobox.context import Context
 from reprobox.errors import RunAmbiguous, RunBusy, RunNeeded, RunNotFound
-from reprobox.executor import journal, local, reconcile, run_home, secrets
+from reprobox.executor import executors, journal, local, reconcile, run_home, secrets
 from reprobox.executor.attach import LIVE
 from reprobox.kit import fd_trees
 from reprobox.kit.text import shown
@@ -151,7 +151,7 @@ def _refuse_running(context: Context, run_id: str, *, abandon: bool) -> None:
     if not abandon:
         run_home.require_here(context, run_id)
     if not context.runs.finished(run_id):
-        state = context.runs.state(run_id, reconcile.container_state(context))
+        state = executors.of(context).state(run_id)
         if state.supervised or (state.container and state.container.status in LIVE):
             raise RunBusy(
                 f"run {run_id} is {state.name}", next_step=f"stop it first: reprobox stop {run_id}"

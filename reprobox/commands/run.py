@@ -25,8 +25,9 @@ from reprobox.errors import (
     StoreDamaged,
     UsageError,
 )
-from reprobox.executor import container_spec, journal, local, reconcile, run_home, secrets
+from reprobox.executor import container_spec, executors, journal, reconcile, run_home, secrets
 from reprobox.executor.attach import Watcher
+from reprobox.executor.base import Job
 from reprobox.kit.text import shown
 from reprobox.model import codec
 from reprobox.model.image import Image
@@ -91,9 +92,9 @@ def run(
         with _given_up(context, intent.id, choice.snapshot):
             _preflight(context, intent, job, preflight)
     if watcher is None:
-        local.detach(context, intent, job)
+        executors.of(context).submit(intent, job)
         return intent
-    return local.execute(context, intent, job, watcher)
+    return executors.of(context).follow(intent, job, watcher)
 
 
 def notebook_override(notebook: Path, config: Path) -> str:
@@ -136,7 +137,7 @@ def check(
             journal.end(context, intent.id)  # the two runs keep their commit themselves
 
 
-def _preflight(context: Context, intent: Intent, job: local.Job, steps: int) -> None:
+def _preflight(context: Context, intent: Intent, job: Job, steps: int) -> None:
     from reprobox.commands import check as check_
 
     found = check_.check(context, intent, job, steps=steps)
@@ -170,7 +171,7 @@ def resolve(
     tags: Sequence[str],
     choice: Choice,
     run_id: str | None = None,
-) -> tuple[Intent, local.Job]:
+) -> tuple[Intent, Job]:
     """Everything up to the start, pinned."""
     refuse_name(name)
     with code_choice.opened(context, config, overrides, choice) as code:
@@ -186,7 +187,7 @@ def resolve(
 
 def _pinned(
     context: Context, spec: Spec, code: Code, choice: Choice, run_id: str
-) -> tuple[Intent, local.Job]:
+) -> tuple[Intent, Job]:
     with _given_up(context, run_id, choice.snapshot):
         source = code.source(context, choice, run_id)
         _require_workdir(context, spec, source)
@@ -258,7 +259,7 @@ def _refuse_unknown_settings(runspec: RunSpec) -> None:
 
 def prepare(
     context: Context, spec: Spec, source: Source, lock: Lock, built: build.Built, run_id: str
-) -> tuple[Intent, local.Job]:
+) -> tuple[Intent, Job]:
     """Pins what is left (inputs, runtime, config) and folds all into an intent."""
     objects, image = context.things, built.image
     config = _config_bytes(context, spec, source)
@@ -294,7 +295,7 @@ def prepare(
         lock,
         spec,
     )
-    return intent, local.Job(
+    return intent, Job(
         config=config,
         inputs=inputs,
         image=built.there.id,

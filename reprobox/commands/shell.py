@@ -14,6 +14,7 @@ from reprobox.commands import run as run_command
 from reprobox.commands.shared.code_choice import Choice
 from reprobox.context import Context
 from reprobox.executor import journal, local, reconcile
+from reprobox.executor.base import Job
 from reprobox.model import codec
 from reprobox.model.record import Intent
 
@@ -54,7 +55,7 @@ def of_config(
             journal.end(context, intent.id)
 
 
-def _open(context: Context, intent: Intent, job: local.Job, argv: Sequence[str]) -> int:
+def _open(context: Context, intent: Intent, job: Job, argv: Sequence[str]) -> int:
     with _container(context, _waiting(context, intent), job) as container:
         image, commit = intent.image.config[7:19], intent.source.commit[:12]
         context.progress.note(
@@ -85,7 +86,7 @@ def _waiting(context: Context, intent: Intent) -> Intent:
 
 
 @contextmanager
-def _container(context: Context, intent: Intent, job: local.Job) -> Iterator[str]:
+def _container(context: Context, intent: Intent, job: Job) -> Iterator[str]:
     """A started container that leaves no record, whatever happens in it."""
     run, container, _ = local.launch(context, intent, job)
     try:

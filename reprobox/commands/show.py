@@ -9,7 +9,7 @@ from typing import Any
 
 from reprobox.commands.shared.read_values import reader
 from reprobox.context import Context
-from reprobox.executor import reconcile, run_home
+from reprobox.executor import executors, reconcile
 from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
@@ -91,9 +91,7 @@ def show(context: Context, reference: str) -> Shown:
 def _shown(context: Context, reference: str) -> Shown:
     reconcile.settle(context)
     run_id = context.runs.find(reference)
-    state = context.runs.state(
-        run_id, reconcile.container_state(context), run_home.elsewhere(context)
-    )
+    state = executors.of(context).state(run_id)
     if not state.recorded:
         return Shown(
             id=run_id,

@@ -21,7 +21,7 @@ from reprobox.config import sweep_grammar
 from reprobox.config.sweep_grammar import Plan
 from reprobox.context import Context
 from reprobox.errors import ReproboxError, RunNotFound, UsageError
-from reprobox.executor import reconcile
+from reprobox.executor import executors, reconcile
 from reprobox.executor.attach import LIVE
 from reprobox.model.sweep import Search, Sweep, Trial
 from reprobox.store.run_row import RunRow
@@ -278,7 +278,7 @@ def _status(context: Context, trial: Trial) -> TrialStatus:
     if row is None:
         return TrialStatus(trial=trial, state="not started", row=None, metrics={})
     if not row.digest:
-        state = context.runs.state(trial.run, reconcile.container_state(context)).name
+        state = executors.of(context).state(trial.run).name
         return TrialStatus(trial=trial, state=state, row=row, metrics={})
     metrics = metrics_of(context, trial.run)
     return TrialStatus(trial=trial, state=row.state, row=row, metrics=metrics)

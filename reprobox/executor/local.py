@@ -8,13 +8,12 @@ finds a run half-way (`reconcile`) finishes it with the same functions.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from reprobox.context import Context
-from reprobox.data.pins import Input
 from reprobox.engine import container_state as state_
 from reprobox.engine import passwd
 from reprobox.engine.caller import Caller
@@ -29,6 +28,7 @@ from reprobox.executor import (
 )
 from reprobox.executor import secrets as secrets_
 from reprobox.executor.attach import Watcher
+from reprobox.executor.base import Job
 from reprobox.executor.commits import holder
 from reprobox.kit import canon
 from reprobox.kit.text import in_a_line
@@ -55,21 +55,6 @@ _KILLED, _SHIM_FAILED = 137, 125
 """Exit codes of a container: its first process was killed; the shim failed
 (runtime/payload/shim.py).
 """
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """What an execution needs besides the intent."""
-
-    config: bytes
-    """The config file as the script will see it."""
-    inputs: tuple[Input, ...]
-    """As they were hashed, and where those bytes are."""
-    image: str
-    """How the engine knows the image."""
-    secrets: Mapping[str, bytes] = field(default_factory=dict)
-    gpus: str | None = None
-    """Devices of this host that stand for those that were asked for."""
 
 
 def execute(context: Context, intent: Intent, job: Job, watcher: Watcher) -> Record:

@@ -16,8 +16,9 @@ from typing import Self
 
 from reprobox.context import Context
 from reprobox.errors import ReproboxError, RunNotFound
-from reprobox.executor import commits, local
+from reprobox.executor import commits, executors
 from reprobox.executor.attach import GRACE, Watcher
+from reprobox.executor.base import Job
 from reprobox.model.record import Intent, Record
 from reprobox.source import refs
 
@@ -57,7 +58,7 @@ class Trials:
                     self._box.runs.remove(intent.id)
             refs.forget(commits.holder(self._box, intent.source.commit), intent.id)
 
-    def run(self, intent: Intent, job: local.Job) -> Record:
+    def run(self, intent: Intent, job: Job) -> Record:
         """One trial, to its end.
 
         Raises:
@@ -66,7 +67,7 @@ class Trials:
         with self._lock:
             self._made.append(intent)
         watcher = Watcher(Quiet(), self._box.progress.note)
-        record = local.execute(self._box, intent, job, watcher)
+        record = executors.of(self._box).follow(intent, job, watcher)
         if watcher.interrupted == "user":
             raise KeyboardInterrupt
         return record
@@ -106,7 +107,7 @@ class Trial:
     """A run to make."""
 
     intent: Intent
-    job: local.Job
+    job: Job
 
 
 def trail_env(steps: int | None) -> dict[str, str]:

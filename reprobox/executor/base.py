@@ -1,0 +1,62 @@
+"""What an executor is: where runs execute. `executors.EXECUTORS` names those that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from reprobox.data.pins import Input
+from reprobox.executor.attach import Watcher
+from reprobox.model.record import Intent, Record
+from reprobox.store.run_state import RunState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What an execution needs besides the intent."""
+
+    config: bytes
+    """The config file as the script will see it."""
+    inputs: tuple[Input, ...]
+    """As they were hashed, and where those bytes are."""
+    image: str
+    """How the engine knows the image."""
+    secrets: Mapping[str, bytes] = field(default_factory=dict)
+    gpus: str | None = None
+    """Devices of this host that stand for those that were asked for."""
+
+
+class Executor(Protocol):
+    """Starts runs and answers for them. Every run is in the project's store from the first moment,
+    so that any executor's runs are listed, compared and replayed alike.
+    """
+
+    def submit(self, intent: Intent, job: Job) -> None:
+        """Starts a run and leaves it alone. Raises as the rooms say; nothing is left of a run that
+        could not be started.
+        """
+
+    def follow(self, intent: Intent, job: Job, watcher: Watcher) -> Record:
+        """Starts a run and watches it to its record. Raises as `submit`."""
+
+    def state(self, run_id: str) -> RunState:
+        """What became of a run."""
+
+    def logs(self, run_id: str, *, follow: bool) -> Iterator[tuple[str, bytes]]:
+        """What a run wrote: (`stdout` or `stderr`, bytes); with `follow`, until it has ended."""
+
+    def collect(self, run_id: str) -> Record:
+        """Waits for a run's end and gives its record.
+
+        Raises:
+            RunBusy: it has ended and cannot be recorded; what is in the way was shown.
+        """
+
+    def cancel(self, run_id: str, *, kill: bool) -> None:
+        """Ends a running run: TERM, then KILL; with `kill` at once.
+
+        Raises:
+            UsageError: it is not running.
+            RunElsewhere: another host or engine has it.
+        """

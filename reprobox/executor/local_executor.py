@@ -1,0 +1,128 @@
+"""The executor of this host: one container a run, on the engine that the context has."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import IO
+
+from reprobox.context import Context
+from reprobox.errors import RunBusy, UsageError
+from reprobox.executor import local, reconcile, run_home
+from reprobox.executor.attach import GRACE, Follow, Watcher
+from reprobox.executor.base import Job
+from reprobox.model.record import Intent, Record
+from reprobox.store.run_state import RunState
+
+_CHUNK = 1 << 16
+_COLLECTING = 0.1
+"""Seconds between two looks at a run whose supervisor is writing the record."""
+
+
+class LocalExecutor:
+    """Runs of this host. Implements `base.Executor`."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def submit(self, intent: Intent, job: Job) -> None:
+        """Starts the intent's container and leaves it alone; the next command after its end writes
+        the record.
+        """
+        local.detach(self._context, intent, job)
+
+    def follow(self, intent: Intent, job: Job, watcher: Watcher) -> Record:
+        """Runs the intent's container to its end and publishes its record."""
+        return local.execute(self._context, intent, job, watcher)
+
+    def state(self, run_id: str) -> RunState:
+        """What became of a run; `unknown-here` for one of another host or engine."""
+        context = self._context
+        return context.runs.state(
+            run_id, reconcile.container_state(context), run_home.elsewhere(context)
+        )
+
+    def logs(self, run_id: str, *, follow: bool) -> Iterator[tuple[str, bytes]]:
+        """What a run wrote, from its files; of a run of another host as far as it came."""
+        context = self._context
+        if context.runs.finished(run_id):
+            yield from _kept(context.runs.path(run_id))
+            return
+        where = run_home.elsewhere(context)(context.runs.intent(run_id))
+        if where:
+            context.progress.note(f"run {run_id} was started {where}; this is what it wrote so far")
+        lines = _Lines()
+        with Follow(context.runs.path(run_id) / "out", lines) as live:
+            while True:
+                live.pump()
+                yield from lines.take()
+                if not follow or not reconcile.may_continue(context, run_id, elsewhere=bool(where)):
+                    break
+            live.pump()
+            yield from lines.take()
+            seen = live.opened
+        if context.runs.finished(run_id):
+            yield from _kept(context.runs.path(run_id), but=seen)
+
+    def collect(self, run_id: str) -> Record:
+        """Waits for a run's record, and writes it where no supervisor does."""
+        context = self._context
+        elsewhere = run_home.elsewhere(context)
+        while not context.runs.finished(run_id):
+            there = elsewhere(context.runs.intent(run_id)) is not None
+            if reconcile.may_continue(context, run_id, elsewhere=there):
+                continue
+            reconcile.settle(context)
+            if context.runs.finished(run_id):
+                break
+            if not context.runs.held(run_id):
+                raise RunBusy(
+                    f"run {run_id} has ended and could not be recorded",
+                    next_step=f"reprobox show {run_id}",
+                )
+            time.sleep(_COLLECTING)
+        return context.runs.record(run_id)[0]
+
+    def cancel(self, run_id: str, *, kill: bool) -> None:
+        """Ends a run's container. Its supervisor writes the record; without one, this does."""
+        context = self._context
+        run_home.require_here(context, run_id)
+        state = self.state(run_id)
+        if state.over or state.container is None:
+            raise UsageError(
+                f"run {run_id} is not running ({state.name})", next_step=f"reprobox show {run_id}"
+            )
+        (context.runs.path(run_id) / local.STOPPED).touch()
+        if kill:
+            context.engine.kill(state.container.id)
+        else:
+            context.engine.stop(state.container.id, GRACE)
+        reconcile.settle(context)
+
+
+def _kept(path: Path, but: Collection[str] = ()) -> Iterator[tuple[str, bytes]]:
+    """The streams of a run that has its record."""
+    for name in sorted({"stdout", "stderr"} - set(but), reverse=True):
+        with contextlib.suppress(FileNotFoundError), (path / name).open("rb") as file:
+            yield from ((name, chunk) for chunk in _chunks(file))
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    while chunk := file.read(_CHUNK):
+        yield chunk
+
+
+class _Lines:
+    """A sink that keeps what comes until it is taken."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[str, bytes]] = []
+
+    def write(self, stream: str, data: bytes) -> None:
+        self._kept.append((stream, data))
+
+    def take(self) -> list[tuple[str, bytes]]:
+        kept, self._kept = self._kept, []
+        return kept
