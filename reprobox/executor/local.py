@@ -22,6 +22,7 @@ from reprobox.executor import (
     container_spec,
     export_manifest,
     journal,
+    missing_library,
     outside,
     run_inputs,
     shim_report,
@@ -317,6 +318,8 @@ def finish(
     )
     run.finish(record, lines)
     outside.report(context.progress, left)
+    if record.exit.code and (said := missing_library.advice(run.path / "stderr")):
+        context.progress.note(said)
     try:
         tidy(context, run, intent)
     except (StoreError, OSError) as fault:

@@ -65,6 +65,17 @@ _SAME_MACHINE = {
 }
 # Without it XLA takes reciprocal roots from an instruction whose low bits are each vendor's own.
 _XLA_MATH = "--xla_cpu_enable_platform_dependent_math=false"
+
+
+def _compiled(march: str, cpu: str) -> dict[str, str]:
+    """What compiles while a program runs, for the machine that it is on: PyTensor (PyMC), Numba."""
+    return {
+        "PYTENSOR_FLAGS": f"gcc__cxxflags=-march={march}",
+        "NUMBA_CPU_NAME": cpu,
+        "NUMBA_CPU_FEATURES": "",  # those of the name, not the machine's
+    }
+
+
 _PORTABLE: dict[str, dict[str, str]] = {
     "portable-avx2": {
         "ATEN_CPU_CAPABILITY": "avx2",
@@ -75,6 +86,7 @@ _PORTABLE: dict[str, dict[str, str]] = {
         "NVIDIA_TF32_OVERRIDE": "0",
         "REPROBOX_INTERPOSE": "vml,intel",
         "REPROBOX_XLA_CPU": f"--xla_cpu_max_isa=AVX2 {_XLA_MATH}",
+        **_compiled("x86-64-v3", "haswell"),
     },
     "portable-any": {
         "ATEN_CPU_CAPABILITY": "default",
@@ -86,6 +98,7 @@ _PORTABLE: dict[str, dict[str, str]] = {
         "NVIDIA_TF32_OVERRIDE": "0",
         "REPROBOX_INTERPOSE": "vml",
         "REPROBOX_XLA_CPU": f"--xla_cpu_max_isa=SSE4_2 {_XLA_MATH}",
+        **_compiled("x86-64-v2", "nehalem"),
     },
 }
 _PROMISES: dict[str, str] = {
