@@ -45,7 +45,7 @@ DOORS = {
     "docker": "engine",
     "git": "source",
     "gitdb": "source",
-    "yaml": "config kit",
+    "yaml": "config kit judge",
     "sqlite3": "store",
     "requests": "lock trackers",
     "urllib3": "engine",
@@ -77,6 +77,7 @@ FILE_DOORS = {
         "store/run_values.py",
         "store/run_table.py",
         "kit/read_only_sqlite.py",
+        "judge/formats/sqlite_tables.py",
     },
     "msgspec": {"model/codec.py"},
 }

@@ -26,7 +26,12 @@ PAYLOAD = ROOT / "reprobox" / "runtime" / "payload"
 WORKLOADS = ROOT / "benchmarks" / "determinism_workloads.py"
 PACKAGES = ("torch==2.13.0", "numpy==2.4.*", "safetensors==0.8.*")
 JAX_PACKAGES = ("jax==0.10.*", "jaxlib==0.10.*", "numpy==2.4.*")
+FORMATS_PACKAGES = (
+    *("numpy==2.4.*", "tensorboard", "pandas", "pyarrow", "h5py", "joblib", "pillow"),
+    *("scikit-learn", "safetensors==0.8.*", "onnx", "gguf", "pyyaml"),
+)
 TENSORFLOW = os.environ.get("REPROBOX_TENSORFLOW_PYTHON")
+_FORMATS = os.environ.get("REPROBOX_FORMATS_PYTHON")
 _JAX = os.environ.get("REPROBOX_JAX_PYTHON")
 _NAMED = os.environ.get(
     "REPROBOX_TORCH_PYTHON"
@@ -44,6 +49,21 @@ def torch_python() -> Path:
 def jax_python() -> Path:
     """The one with jax; built once where there is none (12 seconds, half a gigabyte)."""
     return Path(_JAX) if _JAX else _made("jax", JAX_PACKAGES)
+
+
+@cache
+def formats_python() -> Path:
+    """One with the libraries that write the formats of outputs, and the torch of `torch_python`."""
+    if _FORMATS:
+        return Path(_FORMATS)
+    python = _made("formats", FORMATS_PACKAGES)
+    asked = [torch_python(), "-c", "import torch; print(torch.__path__[0])"]
+    done = proc.run([python, "-c", "import site; print(site.getsitepackages()[0])"])
+    there = proc.run(asked)
+    assert done.ok and there.ok, done.error_text + there.error_text
+    link = Path(done.out.decode().strip()) / "torch_of_the_other.pth"
+    link.write_text(f"{Path(there.out.decode().strip()).parent}\n")
+    return python
 
 
 def _made(name: str, packages: tuple[str, ...]) -> Path:

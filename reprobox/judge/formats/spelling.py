@@ -16,6 +16,8 @@ from reprobox.judge.leaves import Int, Real
 
 NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _SHORT = 15
+_SMALL = 1e-290
+"""Below, doubles hold fewer digits."""
 _LONGEST = 4000
 """Digits that are turned into a number; no program writes more."""
 
@@ -49,6 +51,6 @@ def _is_double(text: str, value: float) -> bool:
     digits = text.lower().partition("e")[0].lstrip("+-").replace(".", "").strip("0")
     if not math.isfinite(value) or (value == 0 and digits):
         return False
-    if len(digits) <= _SHORT:
-        return value == 0 or abs(value) >= 1e-290  # below, doubles hold fewer digits
+    if len(digits) <= _SHORT and (value == 0 or abs(value) >= _SMALL):
+        return True
     return Decimal(text) == Decimal(f"{value:.{len(digits) - 1}e}")

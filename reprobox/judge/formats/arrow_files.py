@@ -1,0 +1,79 @@
+"""Arrow's own files: Feather and IPC, file or stream, through pyarrow where it is installed."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from reprobox.judge.accounting import File
+from reprobox.judge.content import Content
+from reprobox.judge.formats import arrow_tables
+from reprobox.judge.formats.format import Format, Head, library
+from reprobox.judge.leaves import Unreadable
+
+MAGIC = b"ARROW1\0\0"
+_ENDINGS = (".arrow", ".arrows", ".feather")
+_CONTINUES = b"\xff\xff\xff\xff"
+LEFT_OUT = {
+    "packing": "compression, padding, and division into batches",
+    "writer": "pandas' version in its metadata",
+}
+
+
+def _read(file: File) -> Content:
+    arrow = library("pyarrow", "Arrow", "parquet")
+    ipc = library("pyarrow.ipc", "Arrow", "parquet")
+    is_file = bytes(file.data[:8]) == MAGIC
+    try:
+        with contextlib.closing(arrow.OSFile(str(file.path), "rb")) as source:
+            opened = ipc.open_file(source) if is_file else ipc.open_stream(source)
+            table = opened.read_all()
+            end = file.size if is_file else source.tell()
+    except (arrow.ArrowException, OSError) as error:
+        raise Unreadable(f"not a readable Arrow file: {error}") from error
+    arrow_tables.add(file, arrow, table)
+    _order(file, arrow, table)
+    if is_file:
+        _account(file)
+    else:
+        file.leave_out("packing", 0, end)
+    return file.content("arrow")
+
+
+def _account(file: File) -> None:
+    """The magic, a body, the footer, its length and the magic again. Bytes of the body that no
+    batch holds are padding to the library.
+    """
+    data, size = file.data, file.size
+    length = int.from_bytes(data[size - 10 : size - 6], "little")
+    if bytes(data[size - 6 :]) != MAGIC[:6] or length > size - 18:
+        raise Unreadable("not a readable Arrow file: a damaged footer")
+    file.read(0, 8)
+    file.leave_out("packing", 8, size - 6)
+    file.read(size - 6, size)
+
+
+def _order(file: File, arrow: Any, table: Any) -> None:
+    """Categories of a dictionary are part of a table in memory, also those that no row has."""
+    for place, field in enumerate(table.schema):
+        if arrow.types.is_dictionary(field.type):
+            column = table.column(place).unify_dictionaries()
+            for chunk in column.chunks[:1]:
+                file.put(f"<categories of {field.name}>", str(chunk.dictionary.to_pylist()))
+
+
+def _is_arrow(head: Head) -> bool:
+    if head.first.startswith(MAGIC):
+        return True
+    return head.suffix in _ENDINGS and head.first.startswith(_CONTINUES)
+
+
+FORMAT = Format(
+    name="arrow",
+    files=".arrow .feather, streams of Arrow",
+    by="pyarrow",
+    claims=_is_arrow,
+    read=_read,
+    left_out=LEFT_OUT,
+    distribution="pyarrow",
+)

@@ -1,0 +1,1153 @@
+"""Writes pairs of files by the real libraries: a value, values that differ from it, and the same
+value by other writers. Runs under `formats_python`, not under the tests' own interpreter.
+
+    python pairs_program.py DIRECTORY FORMAT SEED COUNT
+
+Prints one JSON object a pair: what was changed, the two paths, and what a reader has to say:
+`equal`, `different`, or `unequal` (different or not checked).
+"""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import io
+import itertools
+import json
+import lzma
+import pickle
+import random
+import struct
+import sys
+import tarfile
+import zipfile
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.lib.recfunctions
+
+Pair = tuple[str, str, bytes, bytes]
+"""What was changed, what a reader has to say, and the two files."""
+Generator = Callable[[random.Random], Iterator[Pair]]
+DTYPES = ("f4", "f8", "f2", "i4", "i8", "u1", "i2", "?", "c8")
+
+
+# ---- values
+
+
+def array(rng: random.Random, dtype: str | None = None, shape: tuple[int, ...] | None = None) -> Any:
+    kind = np.dtype(dtype or rng.choice(DTYPES))
+    shape = shape or rng.choice([(5,), (2, 3), (1, 4), (2, 2, 2)])
+    count = int(np.prod(shape))
+    values = np.array([rng.randint(0, 1) if kind.kind == "b" else rng.randint(1, 90) for _ in range(count)])
+    found = values.astype(kind).reshape(shape)
+    if kind.kind in "fc":
+        found = (found / 7).astype(kind)
+        found.reshape(-1)[0] = 0.0
+    return found
+
+
+def arrays(rng: random.Random) -> dict[str, Any]:
+    return {f"layer{n}.{rng.choice(['weight', 'bias'])}{n}": array(rng) for n in range(rng.randint(2, 4))}
+
+
+def other_arrays(a: Any, rng: random.Random) -> Iterator[tuple[str, Any]]:
+    """Mutations by type."""
+    place = rng.randrange(1, a.size)
+    flipped = a.copy()
+    raw = flipped.reshape(-1).view(np.uint8).reshape(a.size, -1)
+    raw[place, 0] ^= 1
+    yield "last digit", flipped
+    if a.dtype.kind in "fc":
+        minus = a.copy()
+        minus.reshape(-1)[0] = -0.0
+        yield "sign of zero", minus
+        nan, nan2 = a.copy(), a.copy()
+        nan.reshape(-1)[place] = np.nan
+        nan2.reshape(-1)[place] = np.inf
+        yield "nan", nan
+        yield "inf", nan2
+    turned = a.reshape(-1)[::-1].reshape(a.shape).copy()
+    if turned.tobytes() != a.tobytes():
+        yield "order", turned
+    yield "dtype", a.astype("f8" if a.dtype != np.dtype("f8") else "f4")
+    yield "shape", a.reshape(-1, 1)
+
+
+def other_dicts(d: dict[str, Any], rng: random.Random) -> Iterator[tuple[str, dict[str, Any]]]:
+    names = list(d)
+    name = rng.choice(names)
+    for label, value in other_arrays(d[name], rng):
+        yield label, {**d, name: value}
+    yield "key", {(f"{key}_" if key == name else key): value for key, value in d.items()}
+    yield "missing", {key: value for key, value in d.items() if key != name}
+    yield "extra", {**d, "more": np.zeros(1)}
+    a, b = names[:2]
+    if d[a].tobytes() != d[b].tobytes() or d[a].shape != d[b].shape:
+        yield "name", {**d, a: d[b], b: d[a]}
+
+
+def trailing(base: bytes, rng: random.Random) -> Iterator[Pair]:
+    for tail in (b"\1", b"garbage behind the end", bytes([rng.randrange(1, 256)] * 600)):
+        yield "trailing bytes", "unequal", base, base + tail
+        yield "other trailing bytes", "unequal", base + tail, base + tail[:-1] + b"\2"
+
+
+def made(base: bytes, others: Iterator[tuple[str, bytes]], expect: str) -> Iterator[Pair]:
+    for label, data in others:
+        yield label, expect, base, data
+
+
+# ---- text
+
+
+def scalar(rng: random.Random) -> Any:
+    return rng.choice(
+        [
+            rng.randint(-1000, 1000),
+            rng.random(),
+            rng.random() * 10 ** rng.randint(-30, 30),
+            rng.choice(["a", "b c", "", "ü", "x,y", 'q"q', "1", "null", "NaN"]),
+            True,
+            False,
+            None,
+        ]
+    )
+
+
+def document(rng: random.Random, depth: int = 0) -> Any:
+    kind = rng.random()
+    if depth > 2 or kind < 0.4:
+        return scalar(rng)
+    if kind < 0.7:
+        return [document(rng, depth + 1) for _ in range(rng.randint(0, 4))]
+    return {rng.choice("abcdefgh") + rng.choice(["", ".", "[0]", " "]): document(rng, depth + 1) for _ in range(rng.randint(0, 4))}
+
+
+def other_scalars(value: Any, rng: random.Random) -> Iterator[Any]:
+    if isinstance(value, bool):
+        yield from (not value, int(value), str(value), None)
+    elif isinstance(value, int):
+        yield from (value + 1, value + 0.5, str(value), None, [value])
+    elif isinstance(value, float):
+        yield from (np.nextafter(value, np.inf).item(), -value or 1.0, repr(value), None)
+    elif value is None:
+        yield from (0, "", "null", False, [])
+    else:
+        yield from (f"{value} ", f"{value}x", None, [value])
+
+
+def other_documents(value: Any, rng: random.Random) -> Iterator[tuple[str, Any]]:
+    """Every place changed once."""
+    if isinstance(value, list):
+        yield "one more", [*value, None]
+        if value:
+            yield "one fewer", value[:-1]
+        if len(value) > 1 and json.dumps(value) != json.dumps(value[::-1]):
+            yield "order", value[::-1]
+        for place, child in enumerate(value):
+            for label, other in other_documents(child, rng):
+                yield label, [*value[:place], other, *value[place + 1 :]]
+    elif isinstance(value, dict):
+        yield "key added", {**value, "zz": None}
+        for key in value:
+            yield "key", {(f"{k}." if k == key else k): v for k, v in value.items()}
+            yield "key gone", {k: v for k, v in value.items() if k != key}
+            for label, other in other_documents(value[key], rng):
+                yield label, {**value, key: other}
+    else:
+        for other in other_scalars(value, rng):
+            yield f"{type(value).__name__} to {type(other).__name__}", other
+
+
+def _json(rng: random.Random) -> Iterator[Pair]:
+    value = {"a": document(rng), "list": [1, 2.5, None, "x"], "n": rng.random()}
+    base = json.dumps(value).encode()
+    yield from made(base, ((label, json.dumps(other).encode()) for label, other in other_documents(value, rng)), "different")
+    same = (
+        json.dumps(value, indent=2),
+        json.dumps(value, sort_keys=True),
+        json.dumps(value, ensure_ascii=False, separators=(",", ":")),
+        json.dumps(value) + "\n",
+        "\ufeff" + json.dumps(value),
+    )
+    yield from made(base, (("another writer", text.encode()) for text in same), "equal")
+    yield from NUMBERS_JSON
+    yield "trailing", "unequal", base, base + b"x"
+
+
+def _number_pairs(wrap: Callable[[str], bytes]) -> list[Pair]:
+    different = [
+        ("9007199254740993.0", "9007199254740992.0"),
+        ("9007199254740993", "9007199254740992"),
+        ("1e400", "2e400"),
+        ("1e400", "1e401"),
+        ("0.1234567890123456789", "0.1234567890123456788"),
+        ("-0.0", "0.0"),
+        ("-0", "0"),
+        ("1e-400", "0"),
+        ("123456789012345678901234567890", "123456789012345678901234567891"),
+        ("5e-324", "1e-323"),
+        ("0.1", "0.10000000000000001e1"),
+        ("1e16", "10000000000000001"),
+    ]
+    equal = [
+        ("1e16", "10000000000000000"),
+        ("1", "1.0"),
+        ("1", "1e0"),
+        ("0.1", "1.000000000000000056e-01"),
+        ("100", "1E+2"),
+        ("0.5", "0.50"),
+        ("1e22", "10000000000000000000000"),
+        ("2.5e-3", "0.0025"),
+        ("1e400", "1.0e400"),
+        ("0.3333333333333333", "3.333333333333333148e-01"),
+        ("5e-324", "4.940656458412465442e-324"),
+    ]
+    return [("number", "different", wrap(a), wrap(b)) for a, b in different] + [
+        ("spelling", "equal", wrap(a), wrap(b)) for a, b in equal
+    ]
+
+
+NUMBERS_JSON = _number_pairs(lambda text: b'{"n": [%s, 1]}' % text.encode())
+NUMBERS_CSV = _number_pairs(lambda text: b"n,t\n%s,x\n1,y\n" % text.encode())
+
+
+def _jsonl(rng: random.Random) -> Iterator[Pair]:
+    rows = [{"step": n, "v": document(rng, 2)} for n in range(4)]
+
+    def lines(values: list[Any], end: str = "\n", **how: Any) -> bytes:
+        return (end.join(json.dumps(row, **how) for row in values) + end).encode()
+
+    base = lines(rows)
+    place = rng.randrange(4)
+    for label, other in other_documents(rows[place], rng):
+        yield label, "different", base, lines([*rows[:place], other, *rows[place + 1 :]])
+    yield "order", "different", base, lines(rows[::-1])
+    yield "one fewer", "different", base, lines(rows[:-1])
+    yield "line ends", "equal", base, lines(rows, "\r\n")
+    yield "keys", "equal", base, lines(rows, sort_keys=True)
+    yield "no end", "equal", base, base.rstrip(b"\n")
+
+
+def _csv(rng: random.Random, delimiter: str = ",") -> Iterator[Pair]:
+    import pandas
+
+    rows: list[list[Any]] = [[n, rng.random(), rng.choice("abc") + "x", rng.choice(["", rng.randint(0, 9)])] for n in range(6)]
+    head = ["step", "loss", "name", "maybe"]
+
+    def text(values: list[list[Any]], names: list[str] | None = head, **how: Any) -> bytes:
+        file = io.StringIO(newline="")
+        writer = csv.writer(file, delimiter=delimiter, **how)
+        writer.writerows([names, *values] if names else values)
+        return file.getvalue().encode()
+
+    base = text(rows)
+    for place, column in itertools.product(range(0, 6, 2), range(4)):
+        for other in other_scalars(rows[place][column], rng):
+            changed = [[*row] for row in rows]
+            changed[place][column] = "" if other is None else other
+            same = str(changed[place][column]) == str(rows[place][column])
+            if not same:
+                yield "cell", "different", base, text(changed)
+    yield "order", "different", base, text(rows[::-1])
+    yield "row", "different", base, text(rows[:-1])
+    yield "header", "different", base, text(rows, ["step", "loss", "name", "Maybe"])
+    yield "headerless", "different", text(rows, None), text(rows[1:], None)
+    numbers = [[1.5, 2], [3.5, 4]]
+    yield "first row of numbers", "different", text(numbers, None), text([[1.25, 2], [3.5, 4]], None)
+    yield "short row", "different", base, base.replace(b"\r\n", delimiter.encode() + b"\r\n", 2)
+    yield "blank line", "different", base, base.replace(b"\r\n", b"\r\n\r\n", 2)
+    yield "empty or nan", "different", text([[1, "", "a", 2]]), text([[1, "nan", "a", 2]])
+    yield "quotes", "equal", base, text(rows, quoting=csv.QUOTE_ALL)
+    yield "line ends", "equal", base, text(rows, lineterminator="\n")
+    yield "no end", "equal", base, base.rstrip(b"\r\n")
+    yield "mark", "equal", base, b"\xef\xbb\xbf" + base
+    frame = pandas.DataFrame([row[:3] for row in rows], columns=head[:3])
+    yield "pandas", "equal", text([row[:3] for row in rows], head[:3]), frame.to_csv(index=False, sep=delimiter).encode()
+    numeric = np.array([[rng.random(), rng.random()] for _ in range(4)])
+    file = io.StringIO()
+    np.savetxt(file, numeric, delimiter=delimiter, header=delimiter.join("ab"), comments="")
+    yield "numpy", "equal", text(numeric.tolist(), ["a", "b"]), file.getvalue().encode()
+    latin = text([["café", 1]], ["name", "n"]).decode().encode("latin-1")
+    yield "latin-1", "different", latin, latin.replace(b"1", b"2")
+    yield "latin-1 line ends", "equal", latin, latin.replace(b"\r\n", b"\n")
+    for label, expect, one, other in NUMBERS_CSV:
+        swap = delimiter.encode()
+        yield label, expect, one.replace(b",", swap), other.replace(b",", swap)
+
+
+def _tsv(rng: random.Random) -> Iterator[Pair]:
+    return _csv(rng, "\t")
+
+
+def _text(rng: random.Random) -> Iterator[Pair]:
+    lines = [f"line {n} {rng.random()}" for n in range(5)]
+    base = "\n".join(lines).encode()
+    yield "digit", "different", base, base[:-1] + bytes([base[-1] ^ 1])
+    yield "order", "different", base, "\n".join(lines[::-1]).encode()
+    yield "line ends", "different", base, "\r\n".join(lines).encode()
+    yield "end", "different", base, base + b"\n"
+    yield "mark", "different", base, b"\xef\xbb\xbf" + base
+
+
+# ---- arrays
+
+
+def _npy(rng: random.Random) -> Iterator[Pair]:
+    def saved(*values: Any, version: Any = None) -> bytes:
+        file = io.BytesIO()
+        for value in values:
+            np.lib.format.write_array(file, np.asanyarray(value), version=version)
+        return file.getvalue()
+
+    a = array(rng)
+    base = saved(a)
+    yield from made(base, ((label, saved(other)) for label, other in other_arrays(a, rng)), "different")
+    yield "another array", "different", base, saved(a, a)
+    yield "version", "equal", base, saved(a, version=(2, 0))
+    if a.ndim > 1:
+        yield "memory order", "equal", base, saved(np.asfortranarray(a))
+    if a.dtype.itemsize > 1:
+        yield "byte order", "equal", base, saved(a.astype(a.dtype.newbyteorder(">")))
+    rows = np.zeros(3, np.dtype([("x", "f4"), ("n", "i8")], align=True))
+    rows["n"] = [rng.randrange(99) for _ in range(3)]
+    padded, moved = rows.copy(), rows.copy()
+    padded.view(np.uint8)[5] = 7
+    moved["n"][1] += 1
+    yield "between fields", "equal", saved(rows), saved(padded)
+    yield "field", "different", saved(rows), saved(moved)
+    yield "field order", "different", saved(rows), saved(np.lib.recfunctions.repack_fields(rows[["n", "x"]]))
+    yield "empty shape", "different", saved(np.zeros((0, 3))), saved(np.zeros((0, 4)))
+    yield from trailing(base, rng)
+
+
+def _npz(rng: random.Random) -> Iterator[Pair]:
+    def saved(values: dict[str, Any], compressed: bool = False) -> bytes:
+        file = io.BytesIO()
+        (np.savez_compressed if compressed else np.savez)(file, **values)
+        return file.getvalue()
+
+    d = arrays(rng)
+    base = saved(d)
+    yield from made(base, ((label, saved(other)) for label, other in other_dicts(d, rng)), "different")
+    yield "compression", "equal", base, saved(d, True)
+    yield "order of members", "equal", base, saved(dict(reversed(d.items())))
+    yield from trailing(base, rng)
+    yield "before", "unequal", base, b"PK\3\4 before" + base
+
+
+def _safetensors(rng: random.Random) -> Iterator[Pair]:
+    from safetensors.numpy import save
+
+    d = {key: value for key, value in arrays(rng).items() if value.dtype.kind != "c"}
+    d["first"], d["second"] = array(rng, "f4"), array(rng, "f2")
+    base = save(d, {"step": "7", "by": "x"})
+    for label, other in other_dicts(d, rng):
+        if all(np.asarray(value).dtype.kind != "c" for value in other.values()):
+            yield label, "different", base, save(other, {"step": "7", "by": "x"})
+    yield "metadata", "different", base, save(d, {"step": "8", "by": "x"})
+    yield "metadata gone", "different", base, save(d, {"step": "7"})
+    length = struct.unpack("<Q", base[:8])[0]
+    header, body = json.loads(base[8 : 8 + length]), base[8 + length :]
+    for keys in (sorted(header), sorted(header, reverse=True)):
+        text = json.dumps({key: header[key] for key in keys}).encode()
+        text += b" " * (-len(text) % 8)
+        yield "order of the header", "equal", base, struct.pack("<Q", len(text)) + text + body
+    yield from trailing(base, rng)
+
+
+# ---- pickles
+
+
+class Net:
+    def __init__(self, **said: Any) -> None:
+        self.__dict__.update(said)
+
+
+class Stack(list):
+    pass
+
+
+def plain(rng: random.Random) -> dict[Any, Any]:
+    return {
+        "weights": array(rng, "f8"),
+        "list": [scalar(rng), scalar(rng), [1, 2.5, (3, None)]],
+        "set": {"a", "b", rng.choice("cdef")},
+        "frozen": frozenset({1, 2, rng.randrange(3, 9)}),
+        (1, "two"): b"bytes" + bytes([rng.randrange(256)]),
+        "ordered": OrderedDict(a=1, b=rng.random()),
+        "object": Net(depth=rng.randrange(9), inner=Net(x=[1])),
+        "stack": Stack([1, 2, 3]),
+        "scalar": np.float32(rng.random()),
+        "mutable": bytearray(b"abc"),
+        np.int64(7): "seven",
+        (np.int64(1), np.int64(2)): "pair",
+        "long": [rng.random() for _ in range(100)],
+    }
+
+
+def other_plain(value: dict[Any, Any], rng: random.Random) -> Iterator[tuple[str, Any]]:
+    def with_(key: Any, other: Any) -> dict[Any, Any]:
+        return {**value, key: other}
+
+    for label, other in other_arrays(value["weights"], rng):
+        yield label, with_("weights", other)
+    for label, other in other_documents([scalar(rng), scalar(rng), [1, 2.5, None]], rng):
+        yield f"value {label}", with_("list", other)
+    yield "1 and 1.0", with_("list", [*value["list"][:2], [1.0, 2.5, (3, None)]])
+    yield "1 and True", with_("list", [*value["list"][:2], [True, 2.5, (3, None)]])
+    yield "tuple and list", with_("list", [*value["list"][:2], [1, 2.5, [3, None]]])
+    yield "set", with_("set", {*value["set"], "zz"})
+    yield "set and frozenset", with_("set", frozenset(value["set"]))
+    yield "frozen", with_("frozen", frozenset({1, 2}))
+    yield "bytes", with_((1, "two"), b"other")
+    yield "bytes and bytearray", with_("mutable", b"abc")
+    yield "order of an OrderedDict", with_("ordered", OrderedDict(reversed(value["ordered"].items())))
+    yield "dict and OrderedDict", with_("ordered", dict(value["ordered"]))
+    yield "attribute", with_("object", Net(depth=99, inner=Net(x=[1])))
+    yield "class", with_("stack", [1, 2, 3])
+    yield "scalar and array", with_("scalar", np.array(value["scalar"]))
+    yield "scalar type", with_("scalar", np.float64(value["scalar"]))
+    yield "key", {(np.int64(8) if isinstance(key, np.int64) else key): item for key, item in value.items()}
+    yield "long", with_("long", [*value["long"][:-1], 0.5])
+    shared = [1, 2]
+    yield "alias", with_("alias", [shared, shared])
+
+
+def _pickle(rng: random.Random) -> Iterator[Pair]:
+    value = plain(rng)
+    base = pickle.dumps(value)
+    yield from made(base, ((label, pickle.dumps(other)) for label, other in other_plain(value, rng)), "different")
+    for protocol in range(6):
+        yield f"protocol {protocol}", "equal", base, pickle.dumps(value, protocol)
+    yield "order of keys", "equal", base, pickle.dumps(dict(reversed(value.items())))
+    shared, copied = [1, 2], [1, 2]
+    yield "alias or copy", "different", pickle.dumps([shared, shared]), pickle.dumps([shared, copied])
+    yield "several", "different", base + pickle.dumps(1), base + pickle.dumps(2)
+    yield from trailing(base, rng)
+
+
+def _joblib(rng: random.Random) -> Iterator[Pair]:
+    import joblib
+    from sklearn.linear_model import Ridge
+    from sklearn.tree import DecisionTreeRegressor
+
+    def saved(value: Any, compress: Any = 0) -> bytes:
+        file = io.BytesIO()
+        joblib.dump(value, file, compress=compress)
+        return file.getvalue()
+
+    value = plain(rng)
+    base = saved(value)
+    yield from made(base, ((label, saved(other)) for label, other in other_plain(value, rng)), "different")
+    for method in (("zlib", 1), ("zlib", 9), ("gzip", 3), ("bz2", 3), ("xz", 3), ("lzma", 3)):
+        yield f"compression {method}", "equal", base, saved(value, method)
+    yield "two compressions", "equal", saved(value, ("zlib", 1)), saved(value, ("zlib", 9))
+    x = np.array([[rng.random(), rng.random()] for _ in range(20)])
+    y = x.sum(axis=1)
+    for model in (Ridge(), DecisionTreeRegressor(random_state=0, max_depth=3)):
+        one = saved(model.fit(x, y))
+        yield "model again", "equal", one, saved(model.fit(x, y), 3)
+        y2 = y.copy()
+        y2[3] += 1
+        yield "model", "different", one, saved(model.fit(x, y2))
+    yield from trailing(base, rng)
+
+
+def _states(rng: random.Random) -> Any:
+    import torch
+
+    torch.manual_seed(rng.randrange(1 << 30))
+    net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
+    shared = torch.randn(6)
+    return {
+        "model": net.state_dict(),
+        "half": torch.randn(3).to(torch.bfloat16),
+        "tied": [shared, shared.view(2, 3)],
+        "turned": torch.randn(2, 3).t(),
+        "slice": torch.arange(10.0)[2:5],
+        "parameter": torch.nn.Parameter(torch.randn(2)),
+        "quantized": torch.quantize_per_tensor(torch.randn(3), 0.1, 3, torch.qint8),
+        "rng": torch.get_rng_state(),
+        "epoch": 3,
+        "keys": {torch.tensor([1.0]): "a", (1, 2): torch.tensor(5)},
+        "set": {torch.tensor([2.0]), torch.tensor([3.0])},
+        "eight": torch.randn(4).to(torch.float8_e4m3fn),
+        "complex": torch.randn(2, dtype=torch.complex64),
+    }
+
+
+def _other_states(state: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    import torch
+
+    def with_(key: str, other: Any) -> dict[str, Any]:
+        return {**state, key: other}
+
+    model = OrderedDict(state["model"])
+    weight = model["0.weight"].clone()
+    weight[1, 2] = torch.nextafter(weight[1, 2], torch.tensor(9.0))
+    yield "last digit", with_("model", OrderedDict(model, **{"0.weight": weight}))
+    minus = OrderedDict(model)
+    minus["1.bias"] = -torch.zeros(4)
+    yield "sign of zero", with_("model", minus)
+    yield "order of the state", with_("model", OrderedDict(reversed(model.items())))
+    yield "name", with_("model", OrderedDict((f"x{key}", item) for key, item in model.items()))
+    yield "dtype", with_("half", state["half"].to(torch.float16))
+    yield "float and bfloat16", with_("half", state["half"].to(torch.float32))
+    yield "shape", with_("half", state["half"].reshape(3, 1))
+    yield "tied or copied", with_("tied", [state["tied"][0], state["tied"][1].clone()])
+    yield "parameter or tensor", with_("parameter", state["parameter"].data)
+    other = torch.arange(10.0)
+    other[9] = 77
+    yield "what a slice does not show", with_("slice", other[2:5])
+    yield "scale", with_("quantized", torch.quantize_per_tensor(torch.zeros(3), 0.2, 3, torch.qint8))
+    rng_state = state["rng"].clone()
+    rng_state[40] ^= 1
+    yield "generator", with_("rng", rng_state)
+    yield "epoch", with_("epoch", 3.0)
+    yield "key of a tensor", with_("keys", {torch.tensor([9.0]): "a", (1, 2): torch.tensor(5)})
+    yield "set of tensors", with_("set", {torch.tensor([2.0]), torch.tensor([4.0])})
+    yield "eight bits", with_("eight", (-state["eight"].to(torch.float32)).to(torch.float8_e4m3fn))
+    yield "gone", {key: item for key, item in state.items() if key != "complex"}
+
+
+def _torch(rng: random.Random, legacy: bool = False) -> Iterator[Pair]:
+    import torch
+
+    def saved(value: Any, name: str = "a", old: bool = legacy) -> bytes:
+        file = io.BytesIO()
+        torch.save(value, file, _use_new_zipfile_serialization=not old)
+        return file.getvalue()
+
+    state = _states(rng)
+    base = saved(state)
+    yield from made(base, ((label, saved(other)) for label, other in _other_states(state)), "different")
+    again = {key: (item.clone() if isinstance(item, torch.Tensor) and key not in ("slice", "turned", "parameter") else item) for key, item in state.items()}
+    yield "again", "equal", base, saved(again)
+    yield "sets and keys again", "equal", base, saved({**state, "set": set(list(state["set"])[::-1])})
+    yield "the other format", "equal", base, saved(state, old=not legacy)
+    grad = {**state, "half": state["half"].clone().requires_grad_()}
+    yield "requires_grad", "equal", base, saved(grad)
+    yield "strides", "equal", saved({"w": torch.arange(6.0).reshape(2, 3)}), saved({"w": torch.arange(6.0).reshape(2, 3).t().contiguous().t()})
+    if legacy:
+        yield "several saves", "different", base + saved({"n": 1}), base + saved({"n": 2})
+    else:
+        file = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(base)) as old, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
+            for info in old.infolist():
+                new.writestr(info.filename.replace("archive/", "other/"), old.read(info))
+        yield "packed again", "equal", base, file.getvalue()
+    yield from trailing(base, rng)
+
+
+def _legacy(rng: random.Random) -> Iterator[Pair]:
+    return _torch(rng, legacy=True)
+
+
+# ---- pictures and events
+
+
+def _png(rng: random.Random) -> Iterator[Pair]:
+    from PIL import Image, PngImagePlugin
+
+    mode = rng.choice(["RGB", "RGBA", "L", "P", "1", "I;16", "LA"])
+    size = (rng.randint(3, 9), rng.randint(3, 9))
+    channels = {"RGB": 3, "RGBA": 4, "LA": 2, "I;16": 2}.get(mode, 1)
+    data = rng.randbytes(size[0] * size[1] * channels) if mode != "1" else rng.randbytes((size[0] + 7) // 8 * size[1])
+
+    def image(raw: bytes, palette: int = 0) -> Any:
+        found = Image.frombytes(mode, size, raw)
+        if mode == "P":
+            found.putpalette([(n * 3 + palette) % 256 for n in range(768)])
+        return found
+
+    def saved(picture: Any, level: int = 6, **said: Any) -> bytes:
+        file, info = io.BytesIO(), PngImagePlugin.PngInfo()
+        for key, value in said.items():
+            info.add_text(key, value)
+        picture.save(file, "png", compress_level=level, pnginfo=info)
+        return file.getvalue()
+
+    base = saved(image(data), Title="a")
+    changed = bytearray(data)
+    changed[0 if mode != "1" else 0] ^= 1 if mode != "1" else 128
+    yield "pixel", "different", base, saved(image(bytes(changed)), Title="a")
+    yield "text", "different", base, saved(image(data), Title="b")
+    yield "text gone", "different", base, saved(image(data))
+    if mode == "P":
+        yield "palette", "different", base, saved(image(data, 1), Title="a")
+    for level in (0, 1, 9):
+        yield f"level {level}", "equal", base, saved(image(data), level, Title="a")
+    if mode in ("RGB", "L", "RGBA"):
+        yield "adam7", "equal", base, _adam7(base)
+    turned = Image.frombytes(mode, size[::-1], data) if mode not in ("1", "P") and size[0] != size[1] else None
+    if turned:
+        yield "size", "different", base, saved(turned, Title="a")
+    yield from trailing(base, rng)
+    frames = [Image.new("RGB", (4, 4), (n, rng.randrange(256), 0)) for n in range(3)]
+    other = [*frames[:2], Image.new("RGB", (4, 4), (9, 9, 9))]
+
+    def animated(pictures: list[Any], duration: int = 100, level: int = 6) -> bytes:
+        file = io.BytesIO()
+        pictures[0].save(file, "png", save_all=True, append_images=pictures[1:], duration=duration, compress_level=level)
+        return file.getvalue()
+
+    yield "frame", "different", animated(frames), animated(other)
+    yield "duration", "different", animated(frames), animated(frames, 200)
+    yield "packed again", "equal", animated(frames), animated(frames, level=0)
+
+
+def _adam7(png: bytes) -> bytes:
+    """The same picture interlaced; Pillow only reads those."""
+    from PIL import Image
+
+    picture = np.asarray(Image.open(io.BytesIO(png)))
+    picture = picture[:, :, None] if picture.ndim == 2 else picture
+    raw = b""
+    for x, y, dx, dy in ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)):
+        part = picture[y::dy, x::dx]
+        if part.size:
+            raw += b"".join(b"\0" + row.tobytes() for row in part)
+    out, place = png[:8], 8
+    done = False
+    while place < len(png):
+        size = int.from_bytes(png[place : place + 4], "big")
+        name, held = png[place + 4 : place + 8], png[place + 8 : place + 8 + size]
+        place += 12 + size
+        if name == b"IHDR":
+            held = held[:12] + b"\1"
+        if name == b"IDAT":
+            if done:
+                continue
+            held, done = zlib.compress(raw), True
+        out += len(held).to_bytes(4, "big") + name + held + zlib.crc32(name + held).to_bytes(4, "big")
+    found = np.asarray(Image.open(io.BytesIO(out)))
+    assert np.array_equal(found.reshape(picture.shape), picture)
+    return out
+
+
+def _tensorboard(rng: random.Random) -> Iterator[Pair]:
+    import tempfile
+
+    import torch
+    from tensorboard.compat.proto import event_pb2
+    from tensorboard.summary.writer.record_writer import RecordWriter
+    from torch.utils.tensorboard import SummaryWriter
+
+    pixels = torch.tensor([[[rng.random()] * 4] * 4] * 3)
+
+    def written(**said: Any) -> bytes:
+        with tempfile.TemporaryDirectory() as home:
+            writer = SummaryWriter(home)
+            for step in range(3):
+                writer.add_scalar(said.get("tag", "train/loss"), said.get("loss", 0.5) + step, step + said.get("shift", 0))
+            writer.add_image("picture", said.get("picture", pixels), 1)
+            writer.add_histogram("weights", torch.arange(9.0) + said.get("more", 0.0), 2)
+            writer.add_text("note", said.get("note", "x"), 0)
+            writer.add_hparams({"lr": said.get("lr", 0.1)}, {"hp/acc": 0.5}, run_name=".")
+            writer.add_tensor("t", torch.tensor(said.get("ints", [1, 2])), 0) if hasattr(writer, "add_tensor") else None
+            writer.close()
+            return b"".join(path.read_bytes() for path in sorted(Path(home).rglob("*tfevents*")))
+
+    base = written()
+    changes: list[dict[str, Any]] = [{"loss": 0.5000001}, {"loss": -0.0}, {"tag": "train.loss"}, {"shift": 1}, {"picture": 1 - pixels}, {"more": 1.0}, {"note": "y"}, {"lr": 0.2}]
+    for change in changes:
+        yield str(*change), "different", base, written(**change)
+    yield "another time", "equal", base, written()
+    events = []
+    place = 0
+    while place < len(base):
+        size = int.from_bytes(base[place : place + 8], "little")
+        events.append(event_pb2.Event.FromString(base[place + 12 : place + 12 + size]))
+        place += 16 + size
+
+    def again(found: list[Any]) -> bytes:
+        file = io.BytesIO()
+        writer = RecordWriter(file)
+        for event in found:
+            writer.write(event.SerializeToString())
+        return file.getvalue()
+
+    for event in events:
+        event.wall_time += rng.random()
+    yield "clock", "equal", base, again(events)
+    yield "one fewer", "different", base, again(events[:-1])
+    yield "cut", "unequal", base, base[:-5]
+    yield from trailing(base, rng)
+
+
+# ---- containers
+
+
+def _members(rng: random.Random) -> dict[str, bytes]:
+    return {"a.txt": b"one\n" * rng.randint(1, 9), "d/b.json": json.dumps({"n": rng.random()}).encode(), "raw.bin": b"\0" + rng.randbytes(9)}
+
+
+def _other_members(members: dict[str, bytes]) -> Iterator[tuple[str, dict[str, bytes]]]:
+    yield "text", {**members, "a.txt": b"two\n"}
+    yield "json", {**members, "d/b.json": b'{"n": 5}'}
+    yield "bytes", {**members, "raw.bin": members["raw.bin"][:-1] + b"\xff\xfe"}
+    yield "name", {("b.txt" if key == "a.txt" else key): value for key, value in members.items()}
+    yield "gone", {key: value for key, value in members.items() if key != "a.txt"}
+    yield "more", {**members, "new": b""}
+
+
+def _zip(rng: random.Random) -> Iterator[Pair]:
+    def packed(members: dict[str, bytes], year: int = 2000, how: int = zipfile.ZIP_STORED, comment: bytes = b"", mode: int = 0o600, each: bytes = b"") -> bytes:
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", how) as archive:
+            archive.comment = comment
+            for name, data in members.items():
+                info = zipfile.ZipInfo(name, (year, 1, 1, 0, 0, 0))
+                info.compress_type, info.external_attr, info.comment = how, mode << 16, each
+                archive.writestr(info, data)
+        return file.getvalue()
+
+    members = _members(rng)
+    base = packed(members)
+    yield from made(base, ((label, packed(other)) for label, other in _other_members(members)), "different")
+    for how in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        yield f"method {how}", "equal", base, packed(members, how=how)
+    yield "time", "equal", base, packed(members, 2020)
+    yield "permissions", "equal", base, packed(members, mode=0o755)
+    yield "order", "equal", base, packed(dict(reversed(members.items())))
+    yield "json inside", "equal", base, packed({**members, "d/b.json": json.dumps(json.loads(members["d/b.json"]), indent=1).encode()})
+    yield "comment", "unequal", base, packed(members, comment=b"x")
+    yield "comment of a member", "unequal", base, packed(members, each=b"x")
+    yield "other comment", "unequal", packed(members, comment=b"y"), packed(members, comment=b"x")
+    yield "before", "unequal", base, base + base
+    streamed = io.BytesIO()
+
+    class NoSeek(io.RawIOBase):
+        def write(self, data: Any) -> int:
+            return streamed.write(data)
+
+        def writable(self) -> bool:
+            return True
+
+    with zipfile.ZipFile(NoSeek(), "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    yield "streamed", "equal", base, streamed.getvalue()
+    yield from trailing(base, rng)
+
+
+def _tar(rng: random.Random) -> Iterator[Pair]:
+    def packed(members: dict[str, Any], kind: int = tarfile.PAX_FORMAT, time: float = 0, mode: int = 0o644, owner: str = "") -> bytes:
+        file = io.BytesIO()
+        with tarfile.open(fileobj=file, mode="w", format=kind) as archive:
+            for name, data in members.items():
+                info = tarfile.TarInfo(name)
+                info.mtime, info.mode, info.uname = time, mode, owner
+                if isinstance(data, str):
+                    info.type, info.linkname = (tarfile.LNKTYPE, data[1:]) if data[0] == "=" else (tarfile.SYMTYPE, data)
+                    archive.addfile(info)
+                else:
+                    info.size = len(data)
+                    archive.addfile(info, io.BytesIO(data))
+        return file.getvalue()
+
+    members: dict[str, Any] = _members(rng)
+    base = packed(members)
+    yield from made(base, ((label, packed(other)) for label, other in _other_members(members)), "different")
+    for kind in (tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT):
+        yield f"dialect {kind}", "equal", base, packed(members, kind)
+    yield "time", "equal", base, packed(members, time=1234.5)
+    yield "mode", "equal", base, packed(members, mode=0o755)
+    yield "owner", "equal", base, packed(members, owner="me")
+    yield "order", "equal", base, packed(dict(reversed(members.items())))
+    one, other = {"x": b"data", "y": "=x"}, {"y": b"data", "x": "=y"}
+    yield "hard links either way", "equal", packed(one), packed(other)
+    yield "hard link or copy", "different", packed(one), packed({"x": b"data", "y": b"data"})
+    yield "link", "different", packed({"x": b"1", "y": "x"}), packed({"x": b"1", "y": "z"})
+    yield from trailing(base, rng)
+
+
+def _streams(pack: Callable[..., bytes], levels: tuple[Any, ...]) -> Generator:
+    def pairs(rng: random.Random) -> Iterator[Pair]:
+        value = {"n": rng.random(), "s": "x" * rng.randrange(50)}
+        data = json.dumps(value).encode()
+        base = pack(data, levels[0])
+        yield "value", "different", base, pack(json.dumps({**value, "n": 5}).encode(), levels[0])
+        for level in levels[1:]:
+            yield f"level {level}", "equal", base, pack(data, level)
+        yield "written otherwise", "equal", base, pack(json.dumps(value, indent=1).encode(), levels[0])
+        yield from trailing(base, rng)
+
+    return pairs
+
+
+def _gzip(rng: random.Random) -> Iterator[Pair]:
+    yield from _streams(lambda data, level: gzip.compress(data, level, mtime=level), (1, 6, 9))(rng)
+    one = gzip.compress(b'{"a":', mtime=0) + gzip.compress(b" 1}", mtime=3)
+    yield "two members", "equal", one, gzip.compress(b'{"a": 1}')
+    named = io.BytesIO()
+    with gzip.GzipFile("some name", "wb", fileobj=named) as file:
+        file.write(b'{"a": 1}')
+    yield "name", "equal", named.getvalue(), gzip.compress(b'{"a": 1}')
+
+
+# ---- tables and trees
+
+
+def _hdf5(rng: random.Random) -> Iterator[Pair]:
+    import h5py
+
+    def saved(fill: Callable[[Any], None], **how: Any) -> bytes:
+        file = io.BytesIO()
+        with h5py.File(file, "w", **how) as opened:
+            fill(opened)
+        return file.getvalue()
+
+    values, numbers = array(rng, "f4", (8, 5)), array(rng, "i8", (4,))
+    enum = h5py.enum_dtype({"RED": 0, "BLUE": 1}, basetype="i1")
+
+    def plain(file: Any, **said: Any) -> None:
+        file.create_dataset("g/x", data=said.get("x", values), **said.get("how", {}))
+        file["n"] = said.get("n", numbers)
+        file["text"] = said.get("text", "héllo")
+        file["texts"] = said.get("texts", ["a", "b"])
+        file.create_dataset("enum", data=np.array([0, 1], "i1"), dtype=said.get("enum", enum))
+        file["empty"] = said.get("empty", h5py.Empty("f4"))
+        file["none"] = said.get("none", np.zeros((0, 3)))
+        file["rows"] = said.get("rows", np.array([(1, 2.5)], dtype=[("a", "i4"), ("b", "f8")]))
+        file["g"].attrs["unit"] = said.get("unit", "m")
+        file["g"].attrs["shape"] = said.get("attr", [1, 2])
+        file["soft"] = h5py.SoftLink(said.get("soft", "/n"))
+        file["strings0"] = np.zeros(said.get("strings0", (0, 3)), dtype="S3")
+
+    base = saved(plain)
+    changed = values.copy()
+    changed[2, 3] = np.nextafter(changed[2, 3], np.float32(99))
+    other: list[dict[str, Any]] = [
+        *({"x": item} for item in (changed, values.T.copy(), values.astype("f8"), -np.abs(values))),
+        *({"n": item} for item in (numbers[::-1].copy(), numbers + 1, numbers.astype("i4"))),
+        {"text": "hello"},
+        {"texts": ["a", "c"]},
+        {"enum": h5py.enum_dtype({"RED": 0, "GREEN": 1}, basetype="i1")},
+        {"enum": np.dtype("i1")},
+        {"empty": h5py.Empty("f8")},
+        {"empty": np.zeros((0,), "f4")},
+        {"none": np.zeros((0, 4))},
+        {"rows": np.array([(1, 2.75)], dtype=[("a", "i4"), ("b", "f8")])},
+        {"rows": np.array([(1, 2.5)], dtype=[("a", "i4"), ("c", "f8")])},
+        {"unit": "s"},
+        {"attr": [1, 3]},
+        {"attr": np.array([1, 2], "i2")},
+        {"soft": "/x"},
+        {"strings0": (0, 4)},
+    ]
+    for change in other:
+        yield f"{next(iter(change))}", "different", base, saved(lambda file, change=change: plain(file, **change))
+    for how in ({"chunks": (2, 5)}, {"compression": "gzip"}, {"compression": "lzf", "shuffle": True}, {"fletcher32": True}, {"maxshape": (None, 5)}):
+        yield f"layout {how}", "equal", base, saved(lambda file, how=how: plain(file, how=how))
+    yield "latest", "equal", base, saved(plain, libver="latest")
+    yield "times", "equal", base, saved(lambda file: plain(file, how={"track_times": True}))
+    yield "block of the user", "unequal", base, saved(plain, userblock_size=512)[:0] + b"user".ljust(512, b"\0") + base
+    yield from trailing(base, rng)
+
+    def both(file: Any, attribute: bool) -> None:
+        file["x"] = 1
+        if attribute:
+            file["x"].attrs["y"] = 5
+        else:
+            file["x@y"] = 5
+
+    yield "attribute or dataset", "different", saved(lambda file: both(file, True)), saved(lambda file: both(file, False))
+
+
+def _tables(rng: random.Random) -> tuple[Any, list[tuple[str, Any]]]:
+    import pandas
+
+    rows = 6
+    frame = pandas.DataFrame(
+        {
+            "n": [rng.randrange(99) for _ in range(rows)],
+            "f": [rng.random() for _ in range(rows)],
+            "s": [rng.choice("abc") + str(rng.randrange(9)) for _ in range(rows)],
+            "t": pandas.date_range("2026-01-01", periods=rows),
+            "b": [bool(rng.randrange(2)) for _ in range(rows)],
+            "m": pandas.array([1, None, 3, 4, 5, 6], dtype="Int64"),
+        }
+    )
+    others = []
+    for column, value in (("n", 100), ("f", 2.5), ("s", "zz"), ("m", 9)):
+        changed = frame.copy()
+        changed.loc[2, column] = value
+        others.append((f"cell of {column}", changed))
+    minus = frame.copy()
+    minus["f"] = 0.0
+    zero = minus.copy()
+    zero["f"] = -0.0
+    others += [("null", frame.assign(m=pandas.array([1, 2, 3, 4, 5, 6], dtype="Int64")))]
+    others += [("order", frame.iloc[::-1]), ("index", frame.set_index("s")), ("row", frame.iloc[:-1])]
+    others += [("name", frame.rename(columns={"n": "N"})), ("column", frame.drop(columns="b"))]
+    others += [("dtype", frame.astype({"n": "int32"})), ("named index", frame.rename_axis("row"))]
+    return frame, others
+
+
+def _parquet(rng: random.Random) -> Iterator[Pair]:
+    import pyarrow
+    import pyarrow.parquet as parquet
+
+    frame, others = _tables(rng)
+
+    def saved(value: Any, user: str = "x", **how: Any) -> bytes:
+        file = io.BytesIO()
+        table = value if isinstance(value, pyarrow.Table) else pyarrow.Table.from_pandas(value)
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"run": user.encode()})
+        parquet.write_table(table, file, **how)
+        return file.getvalue()
+
+    base = saved(frame)
+    yield from made(base, ((label, saved(other)) for label, other in others), "different")
+    yield "user's metadata", "different", base, saved(frame, "y")
+    for how in ({"compression": "none"}, {"compression": "gzip"}, {"compression": "zstd"}, {"row_group_size": 2}, {"use_dictionary": False}, {"data_page_version": "2.0"}, {"write_statistics": False}, {"write_page_index": True}, {"write_page_checksum": True}, {"version": "2.4", "coerce_timestamps": None}):
+        yield f"writer {how}", "equal", base, saved(frame, **how)
+    nested = pyarrow.table({"l": [[1, 2], None, []], "d": [{"a": 1}, {"a": None}, None]})
+    nested2 = pyarrow.table({"l": [[1, 2], [], []], "d": [{"a": 1}, {"a": None}, None]})
+    yield "null or empty list", "different", saved(nested), saved(nested2)
+    required = pyarrow.schema([pyarrow.field("n", pyarrow.int64(), nullable=False)])
+    yield "nullable", "different", saved(pyarrow.table({"n": [1]})), saved(pyarrow.table({"n": [1]}, schema=required))
+    yield from trailing(base, rng)
+
+
+def _arrow(rng: random.Random) -> Iterator[Pair]:
+    import pyarrow
+    from pyarrow import feather, ipc
+
+    frame, others = _tables(rng)
+
+    def saved(value: Any, compression: str = "lz4", chunk: int = 0) -> bytes:
+        file = io.BytesIO()
+        feather.write_feather(pyarrow.Table.from_pandas(value), file, compression=compression, chunksize=chunk or None)
+        return file.getvalue()
+
+    base = saved(frame)
+    yield from made(base, ((label, saved(other)) for label, other in others), "different")
+    for compression in ("uncompressed", "zstd"):
+        yield compression, "equal", base, saved(frame, compression)
+    yield "batches", "equal", base, saved(frame, chunk=2)
+    yield from trailing(base, rng)
+    table = pyarrow.Table.from_pandas(frame)
+    streams = []
+    for size in (6, 2):
+        file = io.BytesIO()
+        with ipc.new_stream(file, table.schema) as writer:
+            writer.write_table(table, max_chunksize=size)
+        streams.append(file.getvalue())
+    yield "batches of a stream", "equal", streams[0], streams[1]
+    yield "behind a stream", "unequal", streams[0], streams[0] + b"x"
+
+
+def _yaml(rng: random.Random) -> Iterator[Pair]:
+    import yaml
+
+    value = {"a": document(rng), "list": [1, 2.5, None, "x", "1", True, "yes"], "n": rng.random(), "d": {"x": 1}}
+    base = yaml.safe_dump(value).encode()
+    for label, other in other_documents(value, rng):
+        yield label, "different", base, yaml.safe_dump(other).encode()
+    yield "flow", "equal", base, yaml.safe_dump(value, default_flow_style=True).encode()
+    yield "order of keys", "equal", base, yaml.safe_dump(dict(reversed(value.items())), sort_keys=False).encode()
+    yield "comment", "equal", base, b"# a comment\n" + base
+    yield "unicode", "equal", base, yaml.safe_dump(value, allow_unicode=True, width=20).encode()
+    yield "documents", "different", base, base + b"---\n" + base
+    shared = [1, 2]
+    yield "alias or copy", "different", yaml.safe_dump({"a": shared, "b": shared}).encode(), yaml.safe_dump({"a": [1, 2], "b": [1, 2]}).encode()
+    yield "tag", "different", b"a: !x {b: 1}\n", b"a: !y {b: 1}\n"
+
+
+def _ipynb(rng: random.Random) -> Iterator[Pair]:
+    def book(**said: Any) -> dict[str, Any]:
+        output = {"output_type": "stream", "name": "stdout", "text": said.get("text", ["1\n", "2\n"])}
+        code = {"cell_type": "code", "id": said.get("id", "a1"), "execution_count": said.get("count", 1), "source": said.get("source", ["x = 1\n", "x"]), "outputs": [output], "metadata": {"execution": {"iopub.execute_input": said.get("time", "2026")}, "tags": said.get("tags", [])}}
+        return {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernel": said.get("kernel", "python3")}, "cells": [code]}
+
+    base = json.dumps(book()).encode()
+    for change in ({"text": ["1\n", "3\n"]}, {"count": 2}, {"source": ["x = 2\n", "x"]}, {"tags": ["t"]}, {"kernel": "ir"}):
+        yield str(change), "different", base, json.dumps(book(**change)).encode()
+    for change in ({"id": "b2"}, {"time": "2027"}, {"source": "x = 1\nx"}, {"text": "1\n2\n"}):
+        yield str(change), "equal", base, json.dumps(book(**change), indent=1).encode()
+
+
+def _sqlite(rng: random.Random) -> Iterator[Pair]:
+    import sqlite3
+    import tempfile
+
+    rows = [(n, rng.random(), rng.choice(["a", "b"]), bytes([n]), None) for n in range(5)]
+
+    def saved(values: list[Any] = rows, more: str = "", page: int = 4096, vacuum: bool = False, types: str = "n integer primary key, f real, s text, b blob, x") -> bytes:
+        with tempfile.TemporaryDirectory() as home:
+            path = Path(home) / "a.db"
+            database = sqlite3.connect(path)
+            database.execute(f"pragma page_size = {page}")
+            database.execute(f"create table runs ({types})")
+            database.executemany("insert into runs values (?, ?, ?, ?, ?)", values)
+            if vacuum:
+                database.execute("create table gone (x)")
+                database.execute("insert into gone values (zeroblob(9000))")
+                database.execute("drop table gone")
+            if more:
+                database.execute(more)
+            database.commit()
+            database.close()
+            return path.read_bytes()
+
+    base = saved()
+    for column, value in ((1, 2.5), (1, None), (2, "c"), (3, b"zz"), (4, 0), (4, "")):
+        changed = [list(row) for row in rows]
+        changed[2][column] = value
+        yield f"cell {column}", "different", base, saved([tuple(row) for row in changed])
+    yield "row", "different", base, saved(rows[:-1])
+    yield "table", "different", base, saved(more="create table other (x)")
+    yield "index", "different", base, saved(more="create index i on runs (s)")
+    yield "version", "different", base, saved(more="pragma user_version = 3")
+    yield "type", "different", base, saved(types="n integer primary key, f, s text, b blob, x")
+    yield "page size", "equal", base, saved(page=1024)
+    yield "order of rows", "equal", base, saved(rows[::-1])
+    yield "free pages", "equal", base, saved(vacuum=True)
+    yield from trailing(base, rng)
+
+
+def _onnx(rng: random.Random) -> Iterator[Pair]:
+    from onnx import TensorProto, helper, numpy_helper
+
+    weights = array(rng, "f4", (2, 3))
+
+    def saved(values: Any = weights, op: str = "MatMul", raw: bool = True, doc: str = "", opset: int = 17, name: str = "w") -> bytes:
+        tensor = numpy_helper.from_array(values, name) if raw else helper.make_tensor(name, helper.np_dtype_to_tensor_dtype(values.dtype), values.shape, values.reshape(-1).tolist())
+        ids = numpy_helper.from_array(np.array([1, 2]), "ids")
+        node = helper.make_node(op, ["x", name], ["y"], name="node")
+        ends = [helper.make_tensor_value_info(one, TensorProto.FLOAT, [1, 2]) for one in "xy"]
+        graph = helper.make_graph([node], "g", ends[:1], ends[1:], [tensor, ids])
+        return helper.make_model(graph, doc_string=doc, opset_imports=[helper.make_opsetid("", opset)]).SerializeToString()
+
+    base = saved()
+    for label, other in other_arrays(weights, rng):
+        yield label, "different", base, saved(other)
+    yield "operation", "different", base, saved(op="Gemm")
+    yield "text", "different", base, saved(doc="x")
+    yield "opset", "different", base, saved(opset=18)
+    yield "name", "different", base, saved(name="v")
+    yield "list of numbers", "equal", base, saved(raw=False)
+
+
+def _gguf(rng: random.Random) -> Iterator[Pair]:
+    import tempfile
+
+    from gguf import GGUFWriter
+
+    weights = array(rng, "f4", (4, 32))
+
+    def saved(values: Any = weights, name: str = "w", **said: Any) -> bytes:
+        with tempfile.TemporaryDirectory() as home:
+            path = Path(home) / "a.gguf"
+            writer = GGUFWriter(path, "llama")
+            writer.add_uint32("count", said.get("count", 3))
+            writer.add_array("words", said.get("words", ["a", "b"]))
+            if "alignment" in said:
+                writer.add_custom_alignment(said["alignment"])
+            tensors = [(name, values), ("bias", np.arange(5, dtype=np.float16))]
+            for key, tensor in tensors[:: said.get("order", 1)]:
+                writer.add_tensor(key, tensor)
+            writer.write_header_to_file()
+            writer.write_kv_data_to_file()
+            writer.write_tensors_to_file()
+            writer.close()
+            return path.read_bytes()
+
+    base = saved()
+    for label, other in other_arrays(weights, rng):
+        yield label, "different", base, saved(other)
+    yield "name", "different", base, saved(name="v")
+    yield "value", "different", base, saved(count=4)
+    yield "list", "different", base, saved(words=["a", "c"])
+    yield "order of tensors", "equal", base, saved(order=-1)
+    yield from trailing(base, rng)
+
+
+def _picture(rng: random.Random, kind: str) -> Iterator[Pair]:
+    from PIL import Image
+
+    pixels = np.array([rng.randrange(256) for _ in range(16 * 16 * 3)], dtype=np.uint8).reshape(16, 16, 3)
+    other = pixels.copy()
+    other[:8, :8] ^= 255
+
+    def saved(values: Any, **how: Any) -> bytes:
+        file = io.BytesIO()
+        Image.fromarray(values).save(file, kind, **how)
+        return file.getvalue()
+
+    exif = Image.Exif()
+    exif[0x010E] = "a"
+    how = {"lossless": True} if kind == "webp" else {"quality": 90}
+    base = saved(pixels, **how)
+    yield "pixels", "different", base, saved(other, **how)
+    yield "size", "different", base, saved(pixels[:8], **how)
+    yield "exif", "different", base, saved(pixels, exif=exif, **how)
+    if kind == "jpeg":
+        yield "quality", "different", base, saved(pixels, quality=30)
+        yield "optimised", "equal", base, saved(pixels, optimize=True, **how)
+        yield "progressive", "equal", base, saved(pixels, progressive=True, **how)
+    else:
+        yield "method", "equal", base, saved(pixels, method=0, **how)
+    yield from trailing(base, rng)
+
+
+GENERATORS: dict[str, tuple[str, Generator]] = {
+    "json": ("a.json", _json),
+    "jsonl": ("a.jsonl", _jsonl),
+    "csv": ("a.csv", _csv),
+    "tsv": ("a.tsv", _tsv),
+    "text": ("a.txt", _text),
+    "npy": ("a.npy", _npy),
+    "npz": ("a.npz", _npz),
+    "safetensors": ("a.safetensors", _safetensors),
+    "pickle": ("a.pkl", _pickle),
+    "joblib": ("a.joblib", _joblib),
+    "torch": ("a.pt", _torch),
+    "torch-legacy": ("a.pt", _legacy),
+    "png": ("a.png", _png),
+    "tensorboard": ("events.out.tfevents.1", _tensorboard),
+    "zip": ("a.zip", _zip),
+    "tar": ("a.tar", _tar),
+    "gzip": ("a.json.gz", _gzip),
+    "bzip2": ("a.json.bz2", _streams(lambda data, level: bz2.compress(data, level), (1, 9))),
+    "xz": ("a.json.xz", _streams(lambda data, level: lzma.compress(data, preset=level), (0, 6))),
+    "lzma": ("a.json.lzma", _streams(lambda data, level: lzma.compress(data, lzma.FORMAT_ALONE, preset=level), (0, 6))),
+    "zlib": ("a.json.z", _streams(zlib.compress, (1, 6, 9))),
+    "hdf5": ("a.h5", _hdf5),
+    "parquet": ("a.parquet", _parquet),
+    "arrow": ("a.feather", _arrow),
+    "yaml": ("a.yaml", _yaml),
+    "ipynb": ("a.ipynb", _ipynb),
+    "sqlite": ("a.db", _sqlite),
+    "onnx": ("a.onnx", _onnx),
+    "gguf": ("a.gguf", _gguf),
+    "jpeg": ("a.jpg", lambda rng: _picture(rng, "jpeg")),
+    "webp": ("a.webp", lambda rng: _picture(rng, "webp")),
+}
+
+
+def main() -> None:
+    home, kind, seed, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    name, generator = GENERATORS[kind]
+    home.mkdir(parents=True, exist_ok=True)
+    done = 0
+    while done < count:
+        for label, expect, left, right in generator(random.Random(f"{kind} {seed} {done}")):
+            paths = [home / f"{done}.left", home / f"{done}.right"]
+            for path, data in zip(paths, (left, right), strict=True):
+                path.write_bytes(data)
+            print(json.dumps({"what": label, "expect": expect, "name": name, "paths": [str(path) for path in paths]}))
+            done += 1
+
+
+if __name__ == "__main__":
+    main()
