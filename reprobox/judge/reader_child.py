@@ -28,8 +28,8 @@ from typing import Any
 _CHUNK = 1 << 16
 _AROUND = 60
 """Bytes on each side of one that differs, in which text is looked for."""
-_SHARED = ("numpy", "h5py", "pyarrow", "pyarrow.parquet", "pyarrow.ipc", "PIL.Image", "sqlite3")
-"""What is imported here once a request has needed it, so that the next ones need not."""
+_SHARED = frozenset({"h5py", "numpy", "pyarrow", "PIL", "reprobox", "sqlite3", "yaml"})
+"""Packages that are imported here once a request has needed them; the next ones need not."""
 
 
 def main() -> None:
@@ -89,7 +89,8 @@ def _answer(request: dict[str, Any], writing: int, known: set[str]) -> None:
             answer = {"why": "the reader ran out of its memory limit"}
         except RecursionError:
             answer = {"why": "a file nested too deeply"}
-        answer["imported"] = [name for name in _SHARED if name in sys.modules and name not in known]
+        new = sorted(sys.modules.keys() - known)
+        answer["imported"] = [name for name in new if name.partition(".")[0] in _SHARED]
         data = memoryview(json.dumps(answer).encode())
         while data:
             data = data[os.write(writing, data) :]

@@ -75,5 +75,5 @@ FORMAT = Format(
     claims=_is_arrow,
     read=_read,
     left_out=LEFT_OUT,
-    distribution="pyarrow",
+    library="pyarrow",
 )

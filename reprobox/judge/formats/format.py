@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,7 +46,7 @@ class Format:
         read: its content. May raise Unreadable, and whatever a damaged file makes it raise.
         left_out: key → what is not compared under `content`. Every byte that a reader leaves out
             is left out under one of these keys.
-        distribution: the package whose version decides; none for a reader of our own.
+        library: the module whose version decides; none for a reader of our own.
     """
 
     name: str
@@ -54,15 +55,13 @@ class Format:
     claims: Callable[[Head], bool]
     read: Callable[[File], Content]
     left_out: Mapping[str, str] = field(default_factory=dict)
-    distribution: str = ""
+    library: str = ""
 
     def reader(self) -> str:
         """What decided, with its version."""
-        if not self.distribution:
+        if not self.library:
             return f"{self.name}: reprobox {__version__}"
-        from importlib.metadata import version
-
-        return f"{self.name}: {self.distribution} {version(self.distribution)}"
+        return f"{self.name}: {self.library} {sys.modules[self.library].__version__}"
 
 
 def library(module: str, what: str, extra: str) -> Any:

@@ -265,5 +265,5 @@ FORMAT = Format(
     claims=is_hdf5,
     read=_read,
     left_out=LEFT_OUT,
-    distribution="h5py",
+    library="h5py",
 )

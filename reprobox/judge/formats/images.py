@@ -144,7 +144,7 @@ FORMATS = (
         claims=_is_jpeg,
         read=_read_jpeg,
         left_out=LEFT_OUT,
-        distribution="pillow",
+        library="PIL",
     ),
     Format(
         name="webp",
@@ -153,6 +153,6 @@ FORMATS = (
         claims=_is_webp,
         read=_read_webp,
         left_out=LEFT_OUT,
-        distribution="pillow",
+        library="PIL",
     ),
 )

@@ -96,5 +96,5 @@ FORMAT = Format(
     claims=_is_parquet,
     read=_read,
     left_out=LEFT_OUT,
-    distribution="pyarrow",
+    library="pyarrow",
 )

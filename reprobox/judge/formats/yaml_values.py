@@ -109,5 +109,5 @@ FORMAT = Format(
     claims=_is_yaml,
     read=_read,
     left_out=LEFT_OUT,
-    distribution="pyyaml",
+    library="yaml",
 )
