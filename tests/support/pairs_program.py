@@ -40,11 +40,15 @@ DTYPES = ("f4", "f8", "f2", "i4", "i8", "u1", "i2", "?", "c8")
 # ---- values
 
 
-def array(rng: random.Random, dtype: str | None = None, shape: tuple[int, ...] | None = None) -> Any:
+def array(
+    rng: random.Random, dtype: str | None = None, shape: tuple[int, ...] | None = None
+) -> Any:
     kind = np.dtype(dtype or rng.choice(DTYPES))
     shape = shape or rng.choice([(5,), (2, 3), (1, 4), (2, 2, 2)])
     count = int(np.prod(shape))
-    values = np.array([rng.randint(0, 1) if kind.kind == "b" else rng.randint(1, 90) for _ in range(count)])
+    values = np.array(
+        [rng.randint(0, 1) if kind.kind == "b" else rng.randint(1, 90) for _ in range(count)]
+    )
     found = values.astype(kind).reshape(shape)
     if kind.kind in "fc":
         found = (found / 7).astype(kind)
@@ -53,7 +57,10 @@ def array(rng: random.Random, dtype: str | None = None, shape: tuple[int, ...] |
 
 
 def arrays(rng: random.Random) -> dict[str, Any]:
-    return {f"layer{n}.{rng.choice(['weight', 'bias'])}{n}": array(rng) for n in range(rng.randint(2, 4))}
+    return {
+        f"layer{n}.{rng.choice(['weight', 'bias'])}{n}": array(rng)
+        for n in range(rng.randint(2, 4))
+    }
 
 
 def other_arrays(a: Any, rng: random.Random) -> Iterator[tuple[str, Any]]:
@@ -126,7 +133,10 @@ def document(rng: random.Random, depth: int = 0) -> Any:
         return scalar(rng)
     if kind < 0.7:
         return [document(rng, depth + 1) for _ in range(rng.randint(0, 4))]
-    return {rng.choice("abcdefgh") + rng.choice(["", ".", "[0]", " "]): document(rng, depth + 1) for _ in range(rng.randint(0, 4))}
+    return {
+        rng.choice("abcdefgh") + rng.choice(["", ".", "[0]", " "]): document(rng, depth + 1)
+        for _ in range(rng.randint(0, 4))
+    }
 
 
 def other_scalars(value: Any, rng: random.Random) -> Iterator[Any]:
@@ -168,7 +178,11 @@ def other_documents(value: Any, rng: random.Random) -> Iterator[tuple[str, Any]]
 def _json(rng: random.Random) -> Iterator[Pair]:
     value = {"a": document(rng), "list": [1, 2.5, None, "x"], "n": rng.random()}
     base = json.dumps(value).encode()
-    yield from made(base, ((label, json.dumps(other).encode()) for label, other in other_documents(value, rng)), "different")
+    yield from made(
+        base,
+        ((label, json.dumps(other).encode()) for label, other in other_documents(value, rng)),
+        "different",
+    )
     same = (
         json.dumps(value, indent=2),
         json.dumps(value, sort_keys=True),
@@ -238,7 +252,10 @@ def _jsonl(rng: random.Random) -> Iterator[Pair]:
 def _csv(rng: random.Random, delimiter: str = ",") -> Iterator[Pair]:
     import pandas
 
-    rows: list[list[Any]] = [[n, rng.random(), rng.choice("abc") + "x", rng.choice(["", rng.randint(0, 9)])] for n in range(6)]
+    rows: list[list[Any]] = [
+        [n, rng.random(), rng.choice("abc") + "x", rng.choice(["", rng.randint(0, 9)])]
+        for n in range(6)
+    ]
     head = ["step", "loss", "name", "maybe"]
 
     def text(values: list[list[Any]], names: list[str] | None = head, **how: Any) -> bytes:
@@ -260,7 +277,12 @@ def _csv(rng: random.Random, delimiter: str = ",") -> Iterator[Pair]:
     yield "header", "different", base, text(rows, ["step", "loss", "name", "Maybe"])
     yield "headerless", "different", text(rows, None), text(rows[1:], None)
     numbers = [[1.5, 2], [3.5, 4]]
-    yield "first row of numbers", "different", text(numbers, None), text([[1.25, 2], [3.5, 4]], None)
+    yield (
+        "first row of numbers",
+        "different",
+        text(numbers, None),
+        text([[1.25, 2], [3.5, 4]], None),
+    )
     yield "short row", "different", base, base.replace(b"\r\n", delimiter.encode() + b"\r\n", 2)
     yield "blank line", "different", base, base.replace(b"\r\n", b"\r\n\r\n", 2)
     yield "empty or nan", "different", text([[1, "", "a", 2]]), text([[1, "nan", "a", 2]])
@@ -269,7 +291,12 @@ def _csv(rng: random.Random, delimiter: str = ",") -> Iterator[Pair]:
     yield "no end", "equal", base, base.rstrip(b"\r\n")
     yield "mark", "equal", base, b"\xef\xbb\xbf" + base
     frame = pandas.DataFrame([row[:3] for row in rows], columns=head[:3])
-    yield "pandas", "equal", text([row[:3] for row in rows], head[:3]), frame.to_csv(index=False, sep=delimiter).encode()
+    yield (
+        "pandas",
+        "equal",
+        text([row[:3] for row in rows], head[:3]),
+        frame.to_csv(index=False, sep=delimiter).encode(),
+    )
     numeric = np.array([[rng.random(), rng.random()] for _ in range(4)])
     file = io.StringIO()
     np.savetxt(file, numeric, delimiter=delimiter, header=delimiter.join("ab"), comments="")
@@ -308,7 +335,9 @@ def _npy(rng: random.Random) -> Iterator[Pair]:
 
     a = array(rng)
     base = saved(a)
-    yield from made(base, ((label, saved(other)) for label, other in other_arrays(a, rng)), "different")
+    yield from made(
+        base, ((label, saved(other)) for label, other in other_arrays(a, rng)), "different"
+    )
     yield "another array", "different", base, saved(a, a)
     yield "version", "equal", base, saved(a, version=(2, 0))
     if a.ndim > 1:
@@ -322,7 +351,12 @@ def _npy(rng: random.Random) -> Iterator[Pair]:
     moved["n"][1] += 1
     yield "between fields", "equal", saved(rows), saved(padded)
     yield "field", "different", saved(rows), saved(moved)
-    yield "field order", "different", saved(rows), saved(np.lib.recfunctions.repack_fields(rows[["n", "x"]]))
+    yield (
+        "field order",
+        "different",
+        saved(rows),
+        saved(np.lib.recfunctions.repack_fields(rows[["n", "x"]])),
+    )
     yield "empty shape", "different", saved(np.zeros((0, 3))), saved(np.zeros((0, 4)))
     yield from trailing(base, rng)
 
@@ -335,7 +369,9 @@ def _npz(rng: random.Random) -> Iterator[Pair]:
 
     d = arrays(rng)
     base = saved(d)
-    yield from made(base, ((label, saved(other)) for label, other in other_dicts(d, rng)), "different")
+    yield from made(
+        base, ((label, saved(other)) for label, other in other_dicts(d, rng)), "different"
+    )
     yield "compression", "equal", base, saved(d, True)
     yield "order of members", "equal", base, saved(dict(reversed(d.items())))
     yield from trailing(base, rng)
@@ -408,13 +444,19 @@ def other_plain(value: dict[Any, Any], rng: random.Random) -> Iterator[tuple[str
     yield "frozen", with_("frozen", frozenset({1, 2}))
     yield "bytes", with_((1, "two"), b"other")
     yield "bytes and bytearray", with_("mutable", b"abc")
-    yield "order of an OrderedDict", with_("ordered", OrderedDict(reversed(value["ordered"].items())))
+    yield (
+        "order of an OrderedDict",
+        with_("ordered", OrderedDict(reversed(value["ordered"].items()))),
+    )
     yield "dict and OrderedDict", with_("ordered", dict(value["ordered"]))
     yield "attribute", with_("object", Net(depth=99, inner=Net(x=[1])))
     yield "class", with_("stack", [1, 2, 3])
     yield "scalar and array", with_("scalar", np.array(value["scalar"]))
     yield "scalar type", with_("scalar", np.float64(value["scalar"]))
-    yield "key", {(np.int64(8) if isinstance(key, np.int64) else key): item for key, item in value.items()}
+    yield (
+        "key",
+        {(np.int64(8) if isinstance(key, np.int64) else key): item for key, item in value.items()},
+    )
     yield "long", with_("long", [*value["long"][:-1], 0.5])
     shared = [1, 2]
     yield "alias", with_("alias", [shared, shared])
@@ -423,12 +465,21 @@ def other_plain(value: dict[Any, Any], rng: random.Random) -> Iterator[tuple[str
 def _pickle(rng: random.Random) -> Iterator[Pair]:
     value = plain(rng)
     base = pickle.dumps(value)
-    yield from made(base, ((label, pickle.dumps(other)) for label, other in other_plain(value, rng)), "different")
+    yield from made(
+        base,
+        ((label, pickle.dumps(other)) for label, other in other_plain(value, rng)),
+        "different",
+    )
     for protocol in range(6):
         yield f"protocol {protocol}", "equal", base, pickle.dumps(value, protocol)
     yield "order of keys", "equal", base, pickle.dumps(dict(reversed(value.items())))
     shared, copied = [1, 2], [1, 2]
-    yield "alias or copy", "different", pickle.dumps([shared, shared]), pickle.dumps([shared, copied])
+    yield (
+        "alias or copy",
+        "different",
+        pickle.dumps([shared, shared]),
+        pickle.dumps([shared, copied]),
+    )
     yield "several", "different", base + pickle.dumps(1), base + pickle.dumps(2)
     yield from trailing(base, rng)
 
@@ -445,7 +496,9 @@ def _joblib(rng: random.Random) -> Iterator[Pair]:
 
     value = plain(rng)
     base = saved(value)
-    yield from made(base, ((label, saved(other)) for label, other in other_plain(value, rng)), "different")
+    yield from made(
+        base, ((label, saved(other)) for label, other in other_plain(value, rng)), "different"
+    )
     for method in (("zlib", 1), ("zlib", 9), ("gzip", 3), ("bz2", 3), ("xz", 3), ("lzma", 3)):
         yield f"compression {method}", "equal", base, saved(value, method)
     yield "two compressions", "equal", saved(value, ("zlib", 1)), saved(value, ("zlib", 9))
@@ -506,7 +559,10 @@ def _other_states(state: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     other = torch.arange(10.0)
     other[9] = 77
     yield "what a slice does not show", with_("slice", other[2:5])
-    yield "scale", with_("quantized", torch.quantize_per_tensor(torch.zeros(3), 0.2, 3, torch.qint8))
+    yield (
+        "scale",
+        with_("quantized", torch.quantize_per_tensor(torch.zeros(3), 0.2, 3, torch.qint8)),
+    )
     rng_state = state["rng"].clone()
     rng_state[40] ^= 1
     yield "generator", with_("rng", rng_state)
@@ -527,19 +583,41 @@ def _torch(rng: random.Random, legacy: bool = False) -> Iterator[Pair]:
 
     state = _states(rng)
     base = saved(state)
-    yield from made(base, ((label, saved(other)) for label, other in _other_states(state)), "different")
-    again = {key: (item.clone() if isinstance(item, torch.Tensor) and key not in ("slice", "turned", "parameter") else item) for key, item in state.items()}
+    yield from made(
+        base, ((label, saved(other)) for label, other in _other_states(state)), "different"
+    )
+    again = {
+        key: (
+            item.clone()
+            if isinstance(item, torch.Tensor) and key not in ("slice", "turned", "parameter")
+            else item
+        )
+        for key, item in state.items()
+    }
     yield "again", "equal", base, saved(again)
-    yield "sets and keys again", "equal", base, saved({**state, "set": set(list(state["set"])[::-1])})
+    yield (
+        "sets and keys again",
+        "equal",
+        base,
+        saved({**state, "set": {*reversed(list(state["set"]))}}),
+    )
     yield "the other format", "equal", base, saved(state, old=not legacy)
     grad = {**state, "half": state["half"].clone().requires_grad_()}
     yield "requires_grad", "equal", base, saved(grad)
-    yield "strides", "equal", saved({"w": torch.arange(6.0).reshape(2, 3)}), saved({"w": torch.arange(6.0).reshape(2, 3).t().contiguous().t()})
+    yield (
+        "strides",
+        "equal",
+        saved({"w": torch.arange(6.0).reshape(2, 3)}),
+        saved({"w": torch.arange(6.0).reshape(2, 3).t().contiguous().t()}),
+    )
     if legacy:
         yield "several saves", "different", base + saved({"n": 1}), base + saved({"n": 2})
     else:
         file = io.BytesIO()
-        with zipfile.ZipFile(io.BytesIO(base)) as old, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
+        with (
+            zipfile.ZipFile(io.BytesIO(base)) as old,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new,
+        ):
             for info in old.infolist():
                 new.writestr(info.filename.replace("archive/", "other/"), old.read(info))
         yield "packed again", "equal", base, file.getvalue()
@@ -559,7 +637,11 @@ def _png(rng: random.Random) -> Iterator[Pair]:
     mode = rng.choice(["RGB", "RGBA", "L", "P", "1", "I;16", "LA"])
     size = (rng.randint(3, 9), rng.randint(3, 9))
     channels = {"RGB": 3, "RGBA": 4, "LA": 2, "I;16": 2}.get(mode, 1)
-    data = rng.randbytes(size[0] * size[1] * channels) if mode != "1" else rng.randbytes((size[0] + 7) // 8 * size[1])
+    data = (
+        rng.randbytes(size[0] * size[1] * channels)
+        if mode != "1"
+        else rng.randbytes((size[0] + 7) // 8 * size[1])
+    )
 
     def image(raw: bytes, palette: int = 0) -> Any:
         found = Image.frombytes(mode, size, raw)
@@ -576,7 +658,7 @@ def _png(rng: random.Random) -> Iterator[Pair]:
 
     base = saved(image(data), Title="a")
     changed = bytearray(data)
-    changed[0 if mode != "1" else 0] ^= 1 if mode != "1" else 128
+    changed[0] ^= 1 if mode != "1" else 128
     yield "pixel", "different", base, saved(image(bytes(changed)), Title="a")
     yield "text", "different", base, saved(image(data), Title="b")
     yield "text gone", "different", base, saved(image(data))
@@ -586,7 +668,11 @@ def _png(rng: random.Random) -> Iterator[Pair]:
         yield f"level {level}", "equal", base, saved(image(data), level, Title="a")
     if mode in ("RGB", "L", "RGBA"):
         yield "adam7", "equal", base, _adam7(base)
-    turned = Image.frombytes(mode, size[::-1], data) if mode not in ("1", "P") and size[0] != size[1] else None
+    turned = (
+        Image.frombytes(mode, size[::-1], data)
+        if mode not in ("1", "P") and size[0] != size[1]
+        else None
+    )
     if turned:
         yield "size", "different", base, saved(turned, Title="a")
     yield from trailing(base, rng)
@@ -595,7 +681,14 @@ def _png(rng: random.Random) -> Iterator[Pair]:
 
     def animated(pictures: list[Any], duration: int = 100, level: int = 6) -> bytes:
         file = io.BytesIO()
-        pictures[0].save(file, "png", save_all=True, append_images=pictures[1:], duration=duration, compress_level=level)
+        pictures[0].save(
+            file,
+            "png",
+            save_all=True,
+            append_images=pictures[1:],
+            duration=duration,
+            compress_level=level,
+        )
         return file.getvalue()
 
     yield "frame", "different", animated(frames), animated(other)
@@ -610,7 +703,15 @@ def _adam7(png: bytes) -> bytes:
     picture = np.asarray(Image.open(io.BytesIO(png)))
     picture = picture[:, :, None] if picture.ndim == 2 else picture
     raw = b""
-    for x, y, dx, dy in ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)):
+    for x, y, dx, dy in (
+        (0, 0, 8, 8),
+        (4, 0, 8, 8),
+        (0, 4, 4, 8),
+        (2, 0, 4, 4),
+        (0, 2, 2, 4),
+        (1, 0, 2, 2),
+        (0, 1, 1, 2),
+    ):
         part = picture[y::dy, x::dx]
         if part.size:
             raw += b"".join(b"\0" + row.tobytes() for row in part)
@@ -626,7 +727,9 @@ def _adam7(png: bytes) -> bytes:
             if done:
                 continue
             held, done = zlib.compress(raw), True
-        out += len(held).to_bytes(4, "big") + name + held + zlib.crc32(name + held).to_bytes(4, "big")
+        out += (
+            len(held).to_bytes(4, "big") + name + held + zlib.crc32(name + held).to_bytes(4, "big")
+        )
     found = np.asarray(Image.open(io.BytesIO(out)))
     assert np.array_equal(found.reshape(picture.shape), picture)
     return out
@@ -646,17 +749,32 @@ def _tensorboard(rng: random.Random) -> Iterator[Pair]:
         with tempfile.TemporaryDirectory() as home:
             writer = SummaryWriter(home)
             for step in range(3):
-                writer.add_scalar(said.get("tag", "train/loss"), said.get("loss", 0.5) + step, step + said.get("shift", 0))
+                writer.add_scalar(
+                    said.get("tag", "train/loss"),
+                    said.get("loss", 0.5) + step,
+                    step + said.get("shift", 0),
+                )
             writer.add_image("picture", said.get("picture", pixels), 1)
             writer.add_histogram("weights", torch.arange(9.0) + said.get("more", 0.0), 2)
             writer.add_text("note", said.get("note", "x"), 0)
             writer.add_hparams({"lr": said.get("lr", 0.1)}, {"hp/acc": 0.5}, run_name=".")
-            writer.add_tensor("t", torch.tensor(said.get("ints", [1, 2])), 0) if hasattr(writer, "add_tensor") else None
+            writer.add_tensor("t", torch.tensor(said.get("ints", [1, 2])), 0) if hasattr(
+                writer, "add_tensor"
+            ) else None
             writer.close()
             return b"".join(path.read_bytes() for path in sorted(Path(home).rglob("*tfevents*")))
 
     base = written()
-    changes: list[dict[str, Any]] = [{"loss": 0.5000001}, {"loss": -0.0}, {"tag": "train.loss"}, {"shift": 1}, {"picture": 1 - pixels}, {"more": 1.0}, {"note": "y"}, {"lr": 0.2}]
+    changes: list[dict[str, Any]] = [
+        {"loss": 0.5000001},
+        {"loss": -0.0},
+        {"tag": "train.loss"},
+        {"shift": 1},
+        {"picture": 1 - pixels},
+        {"more": 1.0},
+        {"note": "y"},
+        {"lr": 0.2},
+    ]
     for change in changes:
         yield str(*change), "different", base, written(**change)
     yield "another time", "equal", base, written()
@@ -686,7 +804,11 @@ def _tensorboard(rng: random.Random) -> Iterator[Pair]:
 
 
 def _members(rng: random.Random) -> dict[str, bytes]:
-    return {"a.txt": b"one\n" * rng.randint(1, 9), "d/b.json": json.dumps({"n": rng.random()}).encode(), "raw.bin": b"\0" + rng.randbytes(9)}
+    return {
+        "a.txt": b"one\n" * rng.randint(1, 9),
+        "d/b.json": json.dumps({"n": rng.random()}).encode(),
+        "raw.bin": b"\0" + rng.randbytes(9),
+    }
 
 
 def _other_members(members: dict[str, bytes]) -> Iterator[tuple[str, dict[str, bytes]]]:
@@ -699,7 +821,14 @@ def _other_members(members: dict[str, bytes]) -> Iterator[tuple[str, dict[str, b
 
 
 def _zip(rng: random.Random) -> Iterator[Pair]:
-    def packed(members: dict[str, bytes], year: int = 2000, how: int = zipfile.ZIP_STORED, comment: bytes = b"", mode: int = 0o600, each: bytes = b"") -> bytes:
+    def packed(
+        members: dict[str, bytes],
+        year: int = 2000,
+        how: int = zipfile.ZIP_STORED,
+        comment: bytes = b"",
+        mode: int = 0o600,
+        each: bytes = b"",
+    ) -> bytes:
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w", how) as archive:
             archive.comment = comment
@@ -711,13 +840,22 @@ def _zip(rng: random.Random) -> Iterator[Pair]:
 
     members = _members(rng)
     base = packed(members)
-    yield from made(base, ((label, packed(other)) for label, other in _other_members(members)), "different")
+    yield from made(
+        base, ((label, packed(other)) for label, other in _other_members(members)), "different"
+    )
     for how in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
         yield f"method {how}", "equal", base, packed(members, how=how)
     yield "time", "equal", base, packed(members, 2020)
     yield "permissions", "equal", base, packed(members, mode=0o755)
     yield "order", "equal", base, packed(dict(reversed(members.items())))
-    yield "json inside", "equal", base, packed({**members, "d/b.json": json.dumps(json.loads(members["d/b.json"]), indent=1).encode()})
+    yield (
+        "json inside",
+        "equal",
+        base,
+        packed(
+            {**members, "d/b.json": json.dumps(json.loads(members["d/b.json"]), indent=1).encode()}
+        ),
+    )
     yield "comment", "unequal", base, packed(members, comment=b"x")
     yield "comment of a member", "unequal", base, packed(members, each=b"x")
     yield "other comment", "unequal", packed(members, comment=b"y"), packed(members, comment=b"x")
@@ -739,14 +877,22 @@ def _zip(rng: random.Random) -> Iterator[Pair]:
 
 
 def _tar(rng: random.Random) -> Iterator[Pair]:
-    def packed(members: dict[str, Any], kind: int = tarfile.PAX_FORMAT, time: float = 0, mode: int = 0o644, owner: str = "") -> bytes:
+    def packed(
+        members: dict[str, Any],
+        kind: int = tarfile.PAX_FORMAT,
+        time: float = 0,
+        mode: int = 0o644,
+        owner: str = "",
+    ) -> bytes:
         file = io.BytesIO()
         with tarfile.open(fileobj=file, mode="w", format=kind) as archive:
             for name, data in members.items():
                 info = tarfile.TarInfo(name)
                 info.mtime, info.mode, info.uname = time, mode, owner
                 if isinstance(data, str):
-                    info.type, info.linkname = (tarfile.LNKTYPE, data[1:]) if data[0] == "=" else (tarfile.SYMTYPE, data)
+                    info.type, info.linkname = (
+                        (tarfile.LNKTYPE, data[1:]) if data[0] == "=" else (tarfile.SYMTYPE, data)
+                    )
                     archive.addfile(info)
                 else:
                     info.size = len(data)
@@ -755,7 +901,9 @@ def _tar(rng: random.Random) -> Iterator[Pair]:
 
     members: dict[str, Any] = _members(rng)
     base = packed(members)
-    yield from made(base, ((label, packed(other)) for label, other in _other_members(members)), "different")
+    yield from made(
+        base, ((label, packed(other)) for label, other in _other_members(members)), "different"
+    )
     for kind in (tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT):
         yield f"dialect {kind}", "equal", base, packed(members, kind)
     yield "time", "equal", base, packed(members, time=1234.5)
@@ -777,7 +925,12 @@ def _streams(pack: Callable[..., bytes], levels: tuple[Any, ...]) -> Generator:
         yield "value", "different", base, pack(json.dumps({**value, "n": 5}).encode(), levels[0])
         for level in levels[1:]:
             yield f"level {level}", "equal", base, pack(data, level)
-        yield "written otherwise", "equal", base, pack(json.dumps(value, indent=1).encode(), levels[0])
+        yield (
+            "written otherwise",
+            "equal",
+            base,
+            pack(json.dumps(value, indent=1).encode(), levels[0]),
+        )
         yield from trailing(base, rng)
 
     return pairs
@@ -844,12 +997,28 @@ def _hdf5(rng: random.Random) -> Iterator[Pair]:
         {"strings0": (0, 4)},
     ]
     for change in other:
-        yield f"{next(iter(change))}", "different", base, saved(lambda file, change=change: plain(file, **change))
-    for how in ({"chunks": (2, 5)}, {"compression": "gzip"}, {"compression": "lzf", "shuffle": True}, {"fletcher32": True}, {"maxshape": (None, 5)}):
+        yield (
+            f"{next(iter(change))}",
+            "different",
+            base,
+            saved(lambda file, change=change: plain(file, **change)),
+        )
+    for how in (
+        {"chunks": (2, 5)},
+        {"compression": "gzip"},
+        {"compression": "lzf", "shuffle": True},
+        {"fletcher32": True},
+        {"maxshape": (None, 5)},
+    ):
         yield f"layout {how}", "equal", base, saved(lambda file, how=how: plain(file, how=how))
     yield "latest", "equal", base, saved(plain, libver="latest")
     yield "times", "equal", base, saved(lambda file: plain(file, how={"track_times": True}))
-    yield "block of the user", "unequal", base, saved(plain, userblock_size=512)[:0] + b"user".ljust(512, b"\0") + base
+    yield (
+        "block of the user",
+        "unequal",
+        base,
+        saved(plain, userblock_size=512)[:0] + b"user".ljust(512, b"\0") + base,
+    )
     yield from trailing(base, rng)
 
     def both(file: Any, attribute: bool) -> None:
@@ -859,7 +1028,12 @@ def _hdf5(rng: random.Random) -> Iterator[Pair]:
         else:
             file["x@y"] = 5
 
-    yield "attribute or dataset", "different", saved(lambda file: both(file, True)), saved(lambda file: both(file, False))
+    yield (
+        "attribute or dataset",
+        "different",
+        saved(lambda file: both(file, True)),
+        saved(lambda file: both(file, False)),
+    )
 
 
 def _tables(rng: random.Random) -> tuple[Any, list[tuple[str, Any]]]:
@@ -886,7 +1060,11 @@ def _tables(rng: random.Random) -> tuple[Any, list[tuple[str, Any]]]:
     zero = minus.copy()
     zero["f"] = -0.0
     others += [("null", frame.assign(m=pandas.array([1, 2, 3, 4, 5, 6], dtype="Int64")))]
-    others += [("order", frame.iloc[::-1]), ("index", frame.set_index("s")), ("row", frame.iloc[:-1])]
+    others += [
+        ("order", frame.iloc[::-1]),
+        ("index", frame.set_index("s")),
+        ("row", frame.iloc[:-1]),
+    ]
     others += [("name", frame.rename(columns={"n": "N"})), ("column", frame.drop(columns="b"))]
     others += [("dtype", frame.astype({"n": "int32"})), ("named index", frame.rename_axis("row"))]
     return frame, others
@@ -901,20 +1079,38 @@ def _parquet(rng: random.Random) -> Iterator[Pair]:
     def saved(value: Any, user: str = "x", **how: Any) -> bytes:
         file = io.BytesIO()
         table = value if isinstance(value, pyarrow.Table) else pyarrow.Table.from_pandas(value)
-        table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"run": user.encode()})
+        table = table.replace_schema_metadata(
+            {**(table.schema.metadata or {}), b"run": user.encode()}
+        )
         parquet.write_table(table, file, **how)
         return file.getvalue()
 
     base = saved(frame)
     yield from made(base, ((label, saved(other)) for label, other in others), "different")
     yield "user's metadata", "different", base, saved(frame, "y")
-    for how in ({"compression": "none"}, {"compression": "gzip"}, {"compression": "zstd"}, {"row_group_size": 2}, {"use_dictionary": False}, {"data_page_version": "2.0"}, {"write_statistics": False}, {"write_page_index": True}, {"write_page_checksum": True}, {"version": "2.4", "coerce_timestamps": None}):
+    for how in (
+        {"compression": "none"},
+        {"compression": "gzip"},
+        {"compression": "zstd"},
+        {"row_group_size": 2},
+        {"use_dictionary": False},
+        {"data_page_version": "2.0"},
+        {"write_statistics": False},
+        {"write_page_index": True},
+        {"write_page_checksum": True},
+        {"version": "2.4", "coerce_timestamps": None},
+    ):
         yield f"writer {how}", "equal", base, saved(frame, **how)
     nested = pyarrow.table({"l": [[1, 2], None, []], "d": [{"a": 1}, {"a": None}, None]})
     nested2 = pyarrow.table({"l": [[1, 2], [], []], "d": [{"a": 1}, {"a": None}, None]})
     yield "null or empty list", "different", saved(nested), saved(nested2)
     required = pyarrow.schema([pyarrow.field("n", pyarrow.int64(), nullable=False)])
-    yield "nullable", "different", saved(pyarrow.table({"n": [1]})), saved(pyarrow.table({"n": [1]}, schema=required))
+    yield (
+        "nullable",
+        "different",
+        saved(pyarrow.table({"n": [1]})),
+        saved(pyarrow.table({"n": [1]}, schema=required)),
+    )
     yield from trailing(base, rng)
 
 
@@ -926,7 +1122,9 @@ def _arrow(rng: random.Random) -> Iterator[Pair]:
 
     def saved(value: Any, compression: str = "lz4", chunk: int = 0) -> bytes:
         file = io.BytesIO()
-        feather.write_feather(pyarrow.Table.from_pandas(value), file, compression=compression, chunksize=chunk or None)
+        feather.write_feather(
+            pyarrow.Table.from_pandas(value), file, compression=compression, chunksize=chunk or None
+        )
         return file.getvalue()
 
     base = saved(frame)
@@ -949,28 +1147,68 @@ def _arrow(rng: random.Random) -> Iterator[Pair]:
 def _yaml(rng: random.Random) -> Iterator[Pair]:
     import yaml
 
-    value = {"a": document(rng), "list": [1, 2.5, None, "x", "1", True, "yes"], "n": rng.random(), "d": {"x": 1}}
+    value = {
+        "a": document(rng),
+        "list": [1, 2.5, None, "x", "1", True, "yes"],
+        "n": rng.random(),
+        "d": {"x": 1},
+    }
     base = yaml.safe_dump(value).encode()
     for label, other in other_documents(value, rng):
         yield label, "different", base, yaml.safe_dump(other).encode()
     yield "flow", "equal", base, yaml.safe_dump(value, default_flow_style=True).encode()
-    yield "order of keys", "equal", base, yaml.safe_dump(dict(reversed(value.items())), sort_keys=False).encode()
+    yield (
+        "order of keys",
+        "equal",
+        base,
+        yaml.safe_dump(dict(reversed(value.items())), sort_keys=False).encode(),
+    )
     yield "comment", "equal", base, b"# a comment\n" + base
     yield "unicode", "equal", base, yaml.safe_dump(value, allow_unicode=True, width=20).encode()
     yield "documents", "different", base, base + b"---\n" + base
     shared = [1, 2]
-    yield "alias or copy", "different", yaml.safe_dump({"a": shared, "b": shared}).encode(), yaml.safe_dump({"a": [1, 2], "b": [1, 2]}).encode()
+    yield (
+        "alias or copy",
+        "different",
+        yaml.safe_dump({"a": shared, "b": shared}).encode(),
+        yaml.safe_dump({"a": [1, 2], "b": [1, 2]}).encode(),
+    )
     yield "tag", "different", b"a: !x {b: 1}\n", b"a: !y {b: 1}\n"
 
 
 def _ipynb(rng: random.Random) -> Iterator[Pair]:
     def book(**said: Any) -> dict[str, Any]:
-        output = {"output_type": "stream", "name": "stdout", "text": said.get("text", ["1\n", "2\n"])}
-        code = {"cell_type": "code", "id": said.get("id", "a1"), "execution_count": said.get("count", 1), "source": said.get("source", ["x = 1\n", "x"]), "outputs": [output], "metadata": {"execution": {"iopub.execute_input": said.get("time", "2026")}, "tags": said.get("tags", [])}}
-        return {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernel": said.get("kernel", "python3")}, "cells": [code]}
+        output = {
+            "output_type": "stream",
+            "name": "stdout",
+            "text": said.get("text", ["1\n", "2\n"]),
+        }
+        code = {
+            "cell_type": "code",
+            "id": said.get("id", "a1"),
+            "execution_count": said.get("count", 1),
+            "source": said.get("source", ["x = 1\n", "x"]),
+            "outputs": [output],
+            "metadata": {
+                "execution": {"iopub.execute_input": said.get("time", "2026")},
+                "tags": said.get("tags", []),
+            },
+        }
+        return {
+            "nbformat": 4,
+            "nbformat_minor": 5,
+            "metadata": {"kernel": said.get("kernel", "python3")},
+            "cells": [code],
+        }
 
     base = json.dumps(book()).encode()
-    for change in ({"text": ["1\n", "3\n"]}, {"count": 2}, {"source": ["x = 2\n", "x"]}, {"tags": ["t"]}, {"kernel": "ir"}):
+    for change in (
+        {"text": ["1\n", "3\n"]},
+        {"count": 2},
+        {"source": ["x = 2\n", "x"]},
+        {"tags": ["t"]},
+        {"kernel": "ir"},
+    ):
         yield str(change), "different", base, json.dumps(book(**change)).encode()
     for change in ({"id": "b2"}, {"time": "2027"}, {"source": "x = 1\nx"}, {"text": "1\n2\n"}):
         yield str(change), "equal", base, json.dumps(book(**change), indent=1).encode()
@@ -982,7 +1220,13 @@ def _sqlite(rng: random.Random) -> Iterator[Pair]:
 
     rows = [(n, rng.random(), rng.choice(["a", "b"]), bytes([n]), None) for n in range(5)]
 
-    def saved(values: list[Any] = rows, more: str = "", page: int = 4096, vacuum: bool = False, types: str = "n integer primary key, f real, s text, b blob, x") -> bytes:
+    def saved(
+        values: list[Any] = rows,
+        more: str = "",
+        page: int = 4096,
+        vacuum: bool = False,
+        types: str = "n integer primary key, f real, s text, b blob, x",
+    ) -> bytes:
         with tempfile.TemporaryDirectory() as home:
             path = Path(home) / "a.db"
             database = sqlite3.connect(path)
@@ -1020,13 +1264,31 @@ def _onnx(rng: random.Random) -> Iterator[Pair]:
 
     weights = array(rng, "f4", (2, 3))
 
-    def saved(values: Any = weights, op: str = "MatMul", raw: bool = True, doc: str = "", opset: int = 17, name: str = "w") -> bytes:
-        tensor = numpy_helper.from_array(values, name) if raw else helper.make_tensor(name, helper.np_dtype_to_tensor_dtype(values.dtype), values.shape, values.reshape(-1).tolist())
+    def saved(
+        values: Any = weights,
+        op: str = "MatMul",
+        raw: bool = True,
+        doc: str = "",
+        opset: int = 17,
+        name: str = "w",
+    ) -> bytes:
+        tensor = (
+            numpy_helper.from_array(values, name)
+            if raw
+            else helper.make_tensor(
+                name,
+                helper.np_dtype_to_tensor_dtype(values.dtype),
+                values.shape,
+                values.reshape(-1).tolist(),
+            )
+        )
         ids = numpy_helper.from_array(np.array([1, 2]), "ids")
         node = helper.make_node(op, ["x", name], ["y"], name="node")
         ends = [helper.make_tensor_value_info(one, TensorProto.FLOAT, [1, 2]) for one in "xy"]
         graph = helper.make_graph([node], "g", ends[:1], ends[1:], [tensor, ids])
-        return helper.make_model(graph, doc_string=doc, opset_imports=[helper.make_opsetid("", opset)]).SerializeToString()
+        return helper.make_model(
+            graph, doc_string=doc, opset_imports=[helper.make_opsetid("", opset)]
+        ).SerializeToString()
 
     base = saved()
     for label, other in other_arrays(weights, rng):
@@ -1075,7 +1337,9 @@ def _gguf(rng: random.Random) -> Iterator[Pair]:
 def _picture(rng: random.Random, kind: str) -> Iterator[Pair]:
     from PIL import Image
 
-    pixels = np.array([rng.randrange(256) for _ in range(16 * 16 * 3)], dtype=np.uint8).reshape(16, 16, 3)
+    pixels = np.array([rng.randrange(256) for _ in range(16 * 16 * 3)], dtype=np.uint8).reshape(
+        16, 16, 3
+    )
     other = pixels.copy()
     other[:8, :8] ^= 255
 
@@ -1120,7 +1384,10 @@ GENERATORS: dict[str, tuple[str, Generator]] = {
     "gzip": ("a.json.gz", _gzip),
     "bzip2": ("a.json.bz2", _streams(lambda data, level: bz2.compress(data, level), (1, 9))),
     "xz": ("a.json.xz", _streams(lambda data, level: lzma.compress(data, preset=level), (0, 6))),
-    "lzma": ("a.json.lzma", _streams(lambda data, level: lzma.compress(data, lzma.FORMAT_ALONE, preset=level), (0, 6))),
+    "lzma": (
+        "a.json.lzma",
+        _streams(lambda data, level: lzma.compress(data, lzma.FORMAT_ALONE, preset=level), (0, 6)),
+    ),
     "zlib": ("a.json.z", _streams(zlib.compress, (1, 6, 9))),
     "hdf5": ("a.h5", _hdf5),
     "parquet": ("a.parquet", _parquet),
@@ -1145,7 +1412,17 @@ def main() -> None:
             paths = [home / f"{done}.left", home / f"{done}.right"]
             for path, data in zip(paths, (left, right), strict=True):
                 path.write_bytes(data)
-            print(json.dumps({"what": label, "expect": expect, "name": name, "paths": [str(path) for path in paths]}))
+            sys.stdout.write(
+                json.dumps(
+                    {
+                        "what": label,
+                        "expect": expect,
+                        "name": name,
+                        "paths": [str(path) for path in paths],
+                    }
+                )
+                + "\n"
+            )
             done += 1
 
 

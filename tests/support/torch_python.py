@@ -60,7 +60,8 @@ def formats_python() -> Path:
     asked = [torch_python(), "-c", "import torch; print(torch.__path__[0])"]
     done = proc.run([python, "-c", "import site; print(site.getsitepackages()[0])"])
     there = proc.run(asked)
-    assert done.ok and there.ok, done.error_text + there.error_text
+    assert done.ok, done.error_text
+    assert there.ok, there.error_text
     link = Path(done.out.decode().strip()) / "torch_of_the_other.pth"
     link.write_text(f"{Path(there.out.decode().strip()).parent}\n")
     return python
