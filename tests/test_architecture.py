@@ -77,7 +77,6 @@ FILE_DOORS = {
         "store/run_values.py",
         "store/run_table.py",
         "kit/read_only_sqlite.py",
-        "judge/formats/sqlite_tables.py",
     },
     "msgspec": {"model/codec.py"},
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -38,15 +38,19 @@ class Database:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[Database]:
+def opened(path: Path, text: Callable[[bytes], str] = bytes.decode) -> Iterator[Database]:
     """Opens a file as it is: `immutable`, so that nothing is created next to it
     (https://sqlite.org/uri.html), and with no schema code trusted.
+
+    Args:
+        text: makes a text of its bytes, which need not be UTF-8.
     """
     try:
         connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True)
     except sqlite3.Error as error:
         raise Unreadable(f"a database that cannot be opened: {error}") from error
     try:
+        connection.text_factory = text
         connection.execute("PRAGMA trusted_schema = OFF")
         yield Database(connection)
     except sqlite3.Error as error:

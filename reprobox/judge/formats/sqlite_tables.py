@@ -5,8 +5,6 @@ https://www.sqlite.org/fileformat2.html
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,8 @@ from reprobox.judge.accounting import File
 from reprobox.judge.content import Content
 from reprobox.judge.formats.format import Format, Head
 from reprobox.judge.leaves import Blob, Rows, Scalar, Unreadable, segment
+from reprobox.kit import read_only_sqlite
+from reprobox.kit.read_only_sqlite import Database
 
 MAGIC = b"SQLite format 3\0"
 _WAL = 2
@@ -28,19 +28,15 @@ def _read(file: File) -> Content:
     head = bytes(file.data[:100])
     if head[18] == _WAL and _has_content(Path(f"{file.path}-wal")):
         raise Unreadable("a database of which rows are still in its -wal file")
-    database = sqlite3.connect(f"{file.path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
-    with contextlib.closing(database):
-        database.text_factory = _text
-        for pragma in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0"):
-            database.execute(f"PRAGMA {pragma}")
-        damage = database.execute("PRAGMA quick_check(1)").fetchone()
-        if damage != ("ok",):
-            raise Unreadable(f"a damaged database: {damage[0]}")
+    with read_only_sqlite.opened(file.path, _text) as database:
+        list(database.rows("PRAGMA cell_size_check = ON"))
+        damage = _one(database, "PRAGMA quick_check(1)")
+        if damage != "ok":
+            raise Unreadable(f"a damaged database: {damage}")
         for pragma in ("user_version", "application_id", "encoding"):
-            file.put(f"<{pragma}>", database.execute(f"PRAGMA {pragma}").fetchone()[0])
+            file.put(f"<{pragma}>", _one(database, f"PRAGMA {pragma}"))
         _schema(file, database)
-        pages = database.execute("PRAGMA page_count").fetchone()[0]
-        size = database.execute("PRAGMA page_size").fetchone()[0]
+        pages, size = (_one(database, f"PRAGMA page_{what}") for what in ("count", "size"))
     file.leave_out("pages", 0, min(pages * size, file.size))
     return file.content("sqlite")
 
@@ -56,28 +52,34 @@ def _text(value: bytes) -> str:
         return Blob(f"text {value.hex()}")
 
 
-def _schema(file: File, database: sqlite3.Connection) -> None:
-    found = database.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name")
-    for kind, name, sql in found.fetchall():
+def _one(database: Database, sql: str) -> Any:
+    return next(database.rows(sql))[0]
+
+
+def _schema(file: File, database: Database) -> None:
+    found = database.rows("SELECT type, name, sql FROM sqlite_master ORDER BY type, name")
+    for kind, name, sql in list(found):
         file.put(f"<{kind} {segment(name)}>", sql)
         virtual = str(sql).upper().startswith("CREATE VIRTUAL")
         if kind == "table" and not virtual and not name.startswith("sqlite_stat"):
             _table(file, database, name)
 
 
-def _table(file: File, database: sqlite3.Connection, name: str) -> None:
+def _table(file: File, database: Database, name: str) -> None:
     """Rows in the order of their id or primary key, which is how the table itself is kept."""
     quoted = '"' + name.replace('"', '""') + '"'
-    rows = database.execute(f"SELECT * FROM {quoted}")  # noqa: S608 - a name from the file itself
-    columns: list[list[Scalar]] = [[] for _ in rows.description]
+    shown = database.rows("SELECT name FROM pragma_table_xinfo(?) WHERE hidden != 1", (name,))
+    names = [column for (column,) in shown]
+    columns: list[list[Scalar]] = [[] for _ in names]
+    rows = database.rows(f"SELECT * FROM {quoted}", limit=_MAX_CELLS)  # noqa: S608 - quoted
     for count, row in enumerate(rows):
         if count * len(columns) > _MAX_CELLS:
             raise Unreadable("more values than a reader may take")
-        for place, value in enumerate(row):
-            columns[place].append(_leaf(value))
+        for values, value in zip(columns, row, strict=True):
+            values.append(_leaf(value))
     file.put(f"{segment(name)}<rows>", len(columns[0]))
-    for description, values in zip(rows.description, columns, strict=True):
-        file.put_rows(f"{segment(name)}.{segment(description[0])}", Rows(values))
+    for column, values in zip(names, columns, strict=True):
+        file.put_rows(f"{segment(name)}.{segment(column)}", Rows(values))
 
 
 def _leaf(value: Any) -> Scalar:
