@@ -41,6 +41,10 @@ class Context:
     clock: Callable[[], float] = time.time
     argv: tuple[str, ...] = ()
     engine_url: str | None = None
+    soon: list[str] = field(default_factory=list, repr=False)
+    """Names of modules that the command needs when its container runs; they are imported while the
+    engine starts it.
+    """
     making: dict[str, ExitStack] = field(default_factory=dict, repr=False)
     """Runs that this process is making; see executor/journal.py."""
     _top: Path | None = field(default=None, repr=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +23,9 @@ from reprobox.cli.options import (
     talk_of,
 )
 from reprobox.cli.run import Streams
+
+if TYPE_CHECKING:
+    from reprobox.model.spec import OutputRule
 
 
 def replay(
@@ -59,13 +62,16 @@ def replay(
     Example:  reprobox replay latest
     """
     from reprobox.commands import replay as flow
-    from reprobox.config import rule_text
     from reprobox.executor.attach import Watcher
-    from reprobox.views import verdict as view
 
     talk = talk_of(ctx)
-    given = rule_text.given(rule or (), rules or ())
+    given: tuple[OutputRule, ...] = ()
+    if rule or rules:
+        from reprobox.config import rule_text
+
+        given = rule_text.given(rule or (), rules or ())
     context = open_context(ctx)
+    context.soon.append("reprobox.views.verdict")
     watcher = Watcher(Streams(quiet_stdout=as_json or form is not Format.TEXT), talk.note)
     done = flow.replay(
         context,
@@ -79,6 +85,8 @@ def replay(
         as_recorded=as_recorded,
         rules=given,
     )
+    from reprobox.views import verdict as view
+
     verdict_output.write(
         talk, done.verdict, Format.JSON if as_json else form, image_tier=done.image_tier
     )

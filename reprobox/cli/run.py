@@ -19,6 +19,12 @@ from reprobox.cli.options import (
     talk_of,
 )
 
+_AT_THE_END = (
+    "reprobox.commands.shared.claim_check",
+    "reprobox.views.run",
+    "reprobox.views.verdict",
+)
+
 
 class Streams:
     """Live output: the program's stdout on ours and its stderr on ours; all on stderr where stdout
@@ -86,18 +92,16 @@ def run(
     Example:  reprobox run config.yaml learning_rate=0.01 --gpus device=0
     """
     from reprobox.commands import run as flow
-    from reprobox.commands.shared import claim_check
     from reprobox.commands.shared.code_choice import Choice
     from reprobox.executor.attach import Watcher
     from reprobox.model.record import Intent
-    from reprobox.views import run as view
-    from reprobox.views import verdict
 
     talk = talk_of(ctx)
     config, overrides = config_first(config, overrides or [])
     if notebook is not None:
         overrides = [flow.notebook_override(notebook, config), *overrides]
     context = open_context(ctx, None if commit else config)
+    context.soon += _AT_THE_END
     watcher = None if detach else Watcher(Streams(quiet_stdout=as_json), talk.note)
     record = flow.run(
         context,
@@ -117,6 +121,10 @@ def run(
         return
     if as_json:
         talk.data({"id": record.id, "path": str(context.runs.path(record.id)), "record": record})
+    from reprobox.commands.shared import claim_check
+    from reprobox.views import run as view
+    from reprobox.views import verdict
+
     for claim in verdict.claims(claim_check.of_run(context, record)):
         talk.note(claim.text)
     path = context.runs.path(record.id) / "outputs"

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reprobox.commands import run
-from reprobox.commands.shared import comparison, input_transfer, moved_inputs
 from reprobox.commands.shared import forecast as forecast_
+from reprobox.commands.shared import input_transfer, moved_inputs
 from reprobox.commands.shared import policy as trust_
 from reprobox.context import Context
 from reprobox.data.pins import Input
@@ -21,10 +21,12 @@ from reprobox.kit import canon
 from reprobox.kit.text import shown
 from reprobox.model import codec
 from reprobox.model.consistency import contradictions
+from reprobox.model.forecast import Forecast
+from reprobox.model.lock import Lock
 from reprobox.model.record import Intent, Record
 from reprobox.model.runspec import InputPin, RunSpec
 from reprobox.model.spec import OutputRule
-from reprobox.model.verdict import Forecast, Verdict
+from reprobox.model.verdict import Verdict
 from reprobox.version import __version__
 
 
@@ -103,9 +105,12 @@ def replay(
         context.progress.note(
             f"the image was gone from the engine and came back: {made.image_tier}"
         )
+    context.soon += ("reprobox.commands.shared.comparison", "reprobox.judge.trail")
     expected = forecast_.forecast(original, as_recorded=as_recorded, gpus=gpus)
     context.progress.note(forecast_.sentence(expected))
     record = executors.of(context).follow(made.intent, made.job, watcher)
+    from reprobox.commands.shared import comparison
+
     verdict = comparison.compare(context, run_id, record.id, rules=rules)
     verdict = _with_forecast(verdict, expected, _altered(record, original, knobs, gpus))
     context.runs.add_verdict(record.id, verdict)
@@ -221,9 +226,7 @@ def restore_image(context: Context, original: Record) -> tuple[str, str]:
     """The recorded image, by its digest, from wherever it can be had. Its ID in the engine, so that
     no moved tag can slip in, and where it came from.
     """
-    from reprobox.commands.shared.wheel_maker import wheel_maker
     from reprobox.image import restore
-    from reprobox.lock import fetch
     from reprobox.store import image_addresses
 
     lock = original.intent.lock
@@ -234,13 +237,19 @@ def restore_image(context: Context, original: Record) -> tuple[str, str]:
         engine=context.engine,
         progress=context.progress,
         # Bytes that left the store may still be had by hash from the user's own indexes.
-        complete=lambda: fetch.complete(
-            lock, context.things, context.progress, maker=wheel_maker(context, context.things)
-        ),
+        complete=lambda: _complete(context, lock),
         # Images are pushed after their runs, so the record cannot know where to.
         known=lambda: image_addresses.known(context.runs, original.intent.image.config),
     )
     return there.id, tier
+
+
+def _complete(context: Context, lock: Lock) -> None:
+    from reprobox.commands.shared.wheel_maker import wheel_maker
+    from reprobox.lock import fetch
+
+    maker = wheel_maker(context, context.things)
+    fetch.complete(lock, context.things, context.progress, maker=maker)
 
 
 def find_inputs(context: Context, pins: tuple[InputPin, ...]) -> tuple[Input, ...]:

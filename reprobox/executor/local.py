@@ -32,6 +32,7 @@ from reprobox.executor.attach import Watcher
 from reprobox.executor.base import Job
 from reprobox.executor.commits import holder
 from reprobox.kit import canon
+from reprobox.kit.meanwhile import importing, meanwhile
 from reprobox.kit.text import in_a_line
 from reprobox.model.outcome import TIME_LIMIT, ContainerState, Exit, Reason
 from reprobox.model.ports import Bar
@@ -118,7 +119,8 @@ def _launch(context: Context, intent: Intent, job: Job) -> tuple[RunDir, str, tu
         )
         container_id = context.engine.create(container)
         run.started(container_id)
-        context.engine.start(container_id)
+        with meanwhile(importing(context.soon)):
+            context.engine.start(container_id)
     except BaseException:
         # Nothing has run: a run that never started is no run (DESIGN rule 7 is about experiments,
         # not about us).
@@ -353,9 +355,11 @@ def _times(
 
 
 def tidy(context: Context, run: RunDir, intent: Intent) -> None:
-    """Removes what nobody needs once the record is there: the container and the scratch."""
-    context.engine.remove(intent.container)
-    clean(run)
+    """Removes what nobody needs once the record is there: the container and, while the engine does
+    that, the scratch; the container has ended, so nothing of it is in use.
+    """
+    with meanwhile(lambda: context.engine.remove(intent.container)):
+        clean(run)
 
 
 def _keep(run: RunDir, report: bool, met: bool, bar: Bar) -> list[str]:

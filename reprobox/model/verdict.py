@@ -14,6 +14,7 @@ from reprobox.errors import ClaimFails
 from reprobox.model import codec
 from reprobox.model.claims import Checked
 from reprobox.model.codec import later
+from reprobox.model.forecast import Forecast
 from reprobox.model.spec import OutputRule
 
 Scalar = str | int | float | bool | None
@@ -230,21 +231,6 @@ class TrailComparison:
         absent = set(codec.unset(self))
         absent.discard("compared")
         return absent if self.window is None else absent - {"position"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Forecast:
-    """Which sameness a replay may expect, and why; the verdict decides."""
-
-    sameness: Literal["same-bits", "same-bits-as-recorded", "numbers-may-differ", "unknown"]
-    reasons: tuple[str, ...]
-    held: bool | None = None
-    """None before the replay, and where nothing was promised."""
-
-    @property
-    def promised(self) -> bool:
-        """Whether equal bits are expected."""
-        return self.sameness.startswith("same-bits")
 
 
 @dataclass(frozen=True, kw_only=True)

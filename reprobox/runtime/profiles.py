@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from reprobox.errors import UsageError
+from reprobox.model.forecast import Forecast
 from reprobox.model.runspec import BOX, OUT
 from reprobox.model.spec import THREADS, Profile, Trail
-from reprobox.model.verdict import Forecast
 
 ADDRESSES, FIXED = "REPROBOX_ADDRESSES", "fixed"
 """The variable by which processes are told to fix the places in memory of their children."""

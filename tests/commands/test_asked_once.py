@@ -141,6 +141,8 @@ def test_a_record_is_decoded_once(
         2,  # the original, and the new one
     )
     once(lambda context: diff.diff(context, "latest", "latest~1"), 2)
+    # The index reads the metrics of new runs, once for all commands.
+    show.show(Context(start=Path(project.top), progress=quiet), "latest")
     once(lambda context: show.show(context, "latest"), 1)
     once(lambda context: show.show(context, "latest~1"), 2)  # and that of its replay
     connected.clear()

@@ -17,8 +17,9 @@ from reprobox.commands.shared import comparison, forecast
 from reprobox.context import Context
 from reprobox.errors import UsageError
 from reprobox.kit import proc
+from reprobox.model.forecast import Forecast
 from reprobox.model.outcome import OutputFile
-from reprobox.model.verdict import Class, Forecast, Verdict
+from reprobox.model.verdict import Class, Verdict
 from reprobox.store.output_manifest import outputs_manifest
 
 HEAD = b'{"every": 1, "format": "reprobox.trail/1", "process": "1"}\n'

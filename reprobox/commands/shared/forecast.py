@@ -9,8 +9,9 @@ from dataclasses import replace
 
 from reprobox.errors import ProfileUnavailable, UsageError
 from reprobox.judge import unreached
+from reprobox.model.forecast import Forecast
 from reprobox.model.record import Record
-from reprobox.model.verdict import Class, Forecast, Verdict
+from reprobox.model.verdict import Class, Verdict
 from reprobox.runtime import host, profiles
 
 _WORDS = {

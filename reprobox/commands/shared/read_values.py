@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reprobox.context import Context
 from reprobox.errors import ReproboxError
 from reprobox.store.run_values import Reader, RunValues
-from reprobox.trackers import collect
-from reprobox.trackers.collect import Request
-from reprobox.trackers.reading import flat
+
+if TYPE_CHECKING:
+    from reprobox.trackers.collect import Request, Values
 
 _MOST = 500
 """Config values of one run."""
@@ -27,6 +27,8 @@ def reader(context: Context) -> Reader:
                 requests.append(request)
                 configs.append(config)
                 complete.append(whole)
+            from reprobox.trackers import collect
+
             found = collect.read(requests)
             bar.update(0)
         for run_id, config, values, whole in zip(ids, configs, found, complete, strict=True):
@@ -37,6 +39,8 @@ def reader(context: Context) -> Reader:
 
 def _request(context: Context, run_id: str) -> tuple[Mapping[str, Any], Request, bool]:
     """The run's config, what is to be read of its outputs, and whether they are all there."""
+    from reprobox.trackers.collect import Request
+
     root = context.runs.path(run_id) / "outputs"
     nothing = Request(root=root, files=(), declared={})
     try:
@@ -58,7 +62,10 @@ def _texts(declared: Any) -> dict[str, str]:
     return {str(name): text for name, text in declared.items() if isinstance(text, str)}
 
 
-def _values(config: Mapping[str, Any], found: collect.Values, complete: bool) -> RunValues:
+def _values(config: Mapping[str, Any], found: Values, complete: bool) -> RunValues:
+    from reprobox.trackers import collect
+    from reprobox.trackers.reading import flat
+
     rows = [(one.kind, one.name, one.source, one.value) for one in collect.values_by_name(found)]
     for name, leaf in list(flat(config))[:_MOST]:
         if isinstance(leaf, bool):
