@@ -173,12 +173,21 @@ def shim(engine: DockerEngine, python_image: PythonImage, tmp_path: Path) -> Ite
     runner.close()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`make test-fast`: generated tests draw fewer examples, whatever each asks for."""
+STARTS_MUCH = frozenset({"torch_python", "jax_python", "under", "emulator", "moto"})
+"""Names in a test's module by which it starts torch, an emulator or a server for each test."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """`make test-fast`: generated tests draw fewer examples, whatever each asks for, and tests that
+    start much are left out.
+    """
     if not os.environ.get("REPROBOX_FAST"):
         return
     from hypothesis import settings
 
+    left_out = [item for item in items if STARTS_MUCH & vars(getattr(item, "module", None)).keys()]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
     for item in items:
         test = getattr(item, "obj", None)
         asked = getattr(test, "_hypothesis_internal_use_settings", None)

@@ -542,9 +542,7 @@ def _stamp(path: Path) -> tuple[int, ...] | None:
 
 
 def _not_found(run_id: str) -> RunNotFound:
-    return RunNotFound(
-        f"there is no run {run_id}", next_step="`reprobox ls` lists the runs of this project"
-    )
+    return RunNotFound(f"there is no run {run_id}", next_step="reprobox ls")
 
 
 def _lock(stack: contextlib.ExitStack, path: Path, wait: bool) -> None:

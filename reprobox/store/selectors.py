@@ -81,10 +81,11 @@ def _one(reference: str, rows: list[RunRow], index: Index) -> str:
         [row.id for row in recent]
         + [row.name for row in recent if row.name]
         + [row.id[_STAMP:] for row in recent]
+        + ["latest"]
     )
     near = difflib.get_close_matches(reference, known, n=3)
     raise RunNotFound(
         f"there is no run {reference!r}",
         why=f"Did you mean {' or '.join(near)}?" if near else "",
-        next_step="`reprobox ls` lists the runs of this project",
+        next_step="reprobox ls",
     )
