@@ -109,8 +109,10 @@ def notebook_override(notebook: Path, config: Path) -> str:
             next_step="name a file: reprobox run --notebook n.ipynb",
         )
     inside = os.path.relpath(notebook.absolute(), config.absolute().parent)
-    words = ["jupyter", "nbconvert", "--to", "notebook", "--execute", "--output-dir", "executed"]
-    return f"++reprobox.command={json.dumps([*words, inside])}"
+    # Without times in the metadata of cells, so that the same notebook gives the same bytes.
+    words = ["jupyter", "nbconvert", "--to", "notebook", "--execute"]
+    options = ["--ExecutePreprocessor.record_timing=False", "--output-dir", "executed"]
+    return f"++reprobox.command={json.dumps([*words, *options, inside])}"
 
 
 def check(

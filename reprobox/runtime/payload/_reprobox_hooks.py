@@ -394,6 +394,38 @@ def _be_child(state, name):
     state.write()
 
 
+# ---- notebooks
+
+
+def _notebook(state, module):
+    """Gives the seed again before the first cell: a kernel draws from `random` while it starts
+    (ports, threads), and how often depends on the moment.
+    """
+    shell = module.InteractiveShell
+    before = shell.run_cell_async
+    if not state.seeded or getattr(before, "_reprobox", False):
+        return
+    begun = set()
+
+    def run_cell_async(self, raw_cell, store_history=False, *rest, **more):
+        if store_history and id(self) not in begun:
+            begun.add(id(self))
+            _seed_again(state)
+        return before(self, raw_cell, store_history, *rest, **more)
+
+    run_cell_async._reprobox = True
+    shell.run_cell_async = run_cell_async
+    state.applied("notebook cells")
+
+
+def _seed_again(state):
+    sys.modules["random"].seed(state.seed)
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed(state.seed % 2**32)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(state.seed)
+
+
 _BEFORE = {"numpy": _numpy, "torch": _interpose, "jax": _xla}
 _AFTER = {
     "random": _random,
@@ -405,4 +437,5 @@ _AFTER = {
     "multiprocessing.spawn": _spawn,
     "joblib.externals.loky.backend.spawn": _spawn,
     "loky.backend.spawn": _spawn,
+    "IPython.core.interactiveshell": _notebook,
 }

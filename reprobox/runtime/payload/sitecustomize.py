@@ -25,6 +25,7 @@ _WATCHED = {
     "multiprocessing.spawn",
     "joblib.externals.loky.backend.spawn",
     "loky.backend.spawn",
+    "IPython.core.interactiveshell",
 }
 
 
