@@ -60,6 +60,12 @@ COMMANDS = (
     Row("diff", "diff", "diff", "Compare two runs, or several in one table."),
     Row("judge", "judge", "judge", "Judge two recorded runs again, under other rules."),
     Row("check", "check", "check", "Run the first steps twice and compare, before the long job."),
+    Row(
+        "calibrate",
+        "calibrate",
+        "calibrate",
+        "Run a past run several times more, and propose rules and claims.",
+    ),
     Row("explain", "explain", "explain", "Find where two runs part: step, tensor, operation."),
     Row("stop", "stop", "stop", "Stop a run."),
     Row("wait", "wait", "wait", "Wait until runs have ended."),

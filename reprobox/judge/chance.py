@@ -35,6 +35,7 @@ _KINDS: tuple[tuple[str, str], ...] = (
     ),
     ("a duration", rf"(?<![\w.])\d+(?:\.\d+)?(?:e-?\d+)? ?{_UNITS}(?:/\w+)?(?![\w])"),
     ("a random identifier", r"(?<![0-9a-zA-Z:])[0-9a-f]{32}(?![0-9a-zA-Z])"),
+    ("a random identifier", r"(?<![\d.])\d{17,18}(?![\d.])"),  # MLflow's experiments
     ("a random identifier", r"(?<=run-)[a-z0-9]{8}(?![a-z0-9])|(?<=\d{6}-)[a-z0-9]{8}(?![a-z0-9])"),
 )
 _PART = re.compile("|".join(f"(?P<k{place}>{text})" for place, (_, text) in enumerate(_KINDS)))
