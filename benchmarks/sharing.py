@@ -7,6 +7,9 @@ both at level 3 with two threads, both ending with the bytes on the disk; reprob
 byte by its sha256. Pairs run one after the other, so that load on the machine hits both; the
 figures are medians over the pairs, in MB (10^6 bytes) of plain bytes a second of wall time of the
 whole process.
+
+`--small 20000` measures so many small outputs instead: `push` of one run to a directory against `cp
+-r` and `sync`, and to an SSH daemon on loopback against `scp -r`.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import shutil
 import statistics
 import subprocess
@@ -24,6 +28,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 DIGITS = Path(__file__).resolve().parents[1] / "examples" / "digits"
+TESTS = Path(__file__).resolve().parents[1] / "tests" / "support"
 SIZES = (
     ("record only (`--with none`)", "none"),
     ("`code,inputs,outputs`", "code,inputs,outputs"),
@@ -122,10 +127,72 @@ class Bench:
             shutil.rmtree(self.place / name, ignore_errors=True)
 
 
+def small_files(count: int, pairs: int) -> None:
+    """Pushes of a run with many small outputs, next to copies of its files."""
+    sys.path[:0] = [str(TESTS), str(TESTS.parents[1])]
+    from far_away import ssh_server
+    from travelling import a_run
+
+    from reprobox.store.project import open_project
+
+    reprobox = str(Path(sys.executable).with_name("reprobox"))
+    with tempfile.TemporaryDirectory() as directory:
+        place = Path(directory)
+        (place / "home").mkdir()
+        (place / "sshd").mkdir()
+        top = place / "project"
+        top.mkdir()
+        shell("git init -q", top)
+        outputs = {
+            f"out/{number % 100}/{number}": os.urandom(random.Random(number).randrange(100, 4000))
+            for number in range(count)
+        }
+        run = a_run(open_project(top), outputs)
+        size = sum(map(len, outputs.values())) / 1e6
+        files = top / ".reprobox" / "runs" / run / "outputs"
+        print(f"{count} outputs, {size:.0f} MB; medians of {pairs} pairs")
+        print("| | s | peer | s | ratio of times |\n|---|---|---|---|---|", flush=True)
+        with ssh_server(place / "sshd", place / "home") as ssh:
+            key = place / "sshd" / "user"
+            options = f"-q -i {key} -P {ssh.port} -o StrictHostKeyChecking=no"
+            home = {"HOME": str(place / "home"), "REPROBOX_HOME": str(place / "shared")}
+            for name, url, peer, command in (
+                (
+                    "directory",
+                    str(place / "far"),
+                    "`cp -r`, `sync -f`",
+                    "cp -r {0} {1} && sync -f {1}",
+                ),
+                (
+                    "ssh",
+                    ssh.url(place / "far"),
+                    "`scp -r`",
+                    f"scp -r {options} {{0}} {ssh.user}@127.0.0.1:{{1}}",
+                ),
+            ):
+                push = f"{reprobox} push {run} --to {url} --with outputs"
+                times = []
+                for _ in range(pairs):
+                    for gone in ("far", "copy"):
+                        shutil.rmtree(place / gone, ignore_errors=True)
+                    ours = seconds(lambda p=push: shell(p, top, **home))
+                    copy = command.format(files, place / "copy")
+                    theirs = seconds(lambda c=copy: shell(c, place, **home))
+                    times.append((ours, theirs))
+                a, b = (statistics.median(column) for column in zip(*times, strict=True))
+                ratio = statistics.median(one / two for one, two in times)
+                print(f"| push to {name} | {a:.2f} | {peer} | {b:.2f} | {ratio:.2f} |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pairs", type=int, default=5)
-    pairs = parser.parse_args().pairs
+    parser.add_argument("--small", type=int, metavar="COUNT", help="so many small outputs")
+    options = parser.parse_args()
+    pairs = options.pairs
+    if options.small:
+        small_files(options.small, pairs)
+        return
     with tempfile.TemporaryDirectory() as directory:
         bench = Bench(Path(directory), str(Path(sys.executable).with_name("reprobox")))
         print("| bundle of the digits run | plain MB | bundle MB |\n|---|---|---|")

@@ -12,8 +12,20 @@ from typing import Any
 
 from reprobox.model import codec
 from reprobox.model.image import tag_of
-from reprobox.model.lock import Expected
+from reprobox.model.lock import Expected, Lock
 from reprobox.model.record import Intent
+
+_last: list[tuple[Lock, str]] = []
+"""The lock whose digest was asked for last: the runs of a project have few."""
+
+
+def _digest_of(lock: Lock) -> str:
+    for known, digest in _last:
+        if known == lock:
+            return digest
+    found = codec.digest(lock.without_image())
+    _last[:] = [(lock, found)]
+    return found
 
 
 def contradictions(intent: Intent) -> dict[str, tuple[Any, Any]]:
@@ -21,7 +33,7 @@ def contradictions(intent: Intent) -> dict[str, tuple[Any, Any]]:
     for every intent of ours.
     """
     asked, image, source = intent.runspec, intent.image, intent.source
-    lock = codec.digest(intent.lock.without_image())
+    lock = _digest_of(intent.lock)
     made = Expected(config=image.config, manifest=image.manifest, diff_ids=image.diff_ids)
     said = {
         "identity": (intent.identity, codec.digest(asked)),

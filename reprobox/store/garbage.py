@@ -11,6 +11,7 @@ removed.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import secrets
@@ -24,6 +25,7 @@ from reprobox.errors import StoreError
 from reprobox.kit import fd_trees, files
 from reprobox.kit.text import shown
 from reprobox.kit.units import counted
+from reprobox.model import codec
 from reprobox.model.image import ARCHIVE_MEMO
 from reprobox.store import layout, run_ids
 from reprobox.store.objects import TOUCH_AFTER, ObjectStore
@@ -180,16 +182,17 @@ def _needed(
         store,
         *(ObjectStore(Path(os.readlink(link))) for link in _links(root) if _is_project(link)),
     ]
+    locks: set[bytes] = set()
     for path in _documents(root, unreadable):
         if path.parent not in without:
-            # Most runs of a project name the same wheels and packages.
-            found.update(_mentioned(path))
+            for part in _parts(path, locks):
+                found.update(_digests_in(part))
     waiting, seen = list(found), found
     while waiting:
         hexadecimal = waiting.pop()
         seen.add(hexadecimal)
         path = store.root / "objects" / "sha256" / hexadecimal[:2] / hexadecimal[2:]
-        more = _mentioned(path) if _is_json(path) else set()
+        more = _digests_in(_bytes_of(path)) if _is_json(path) else set()
         for place in knowing:
             if isinstance(archive := place.memo(ARCHIVE_MEMO + hexadecimal), str):
                 more.add(archive.removeprefix("sha256:"))
@@ -263,12 +266,37 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _mentioned(path: Path) -> set[str]:
+def _bytes_of(path: Path) -> bytes:
     try:
-        return {match.decode("ascii") for match in set(_HEX.findall(path.read_bytes()))}
+        return path.read_bytes()
     except FileNotFoundError:
-        # A run that was removed since it was listed.
-        return set()
+        return b""  # a run that was removed since it was listed
+
+
+def _digests_in(data: bytes) -> set[str]:
+    return {match.decode("ascii") for match in set(_HEX.findall(data))}
+
+
+def _parts(path: Path, locks: set[bytes]) -> Iterator[bytes]:
+    """What a document says, less the lock in it that an earlier one had too: it is most of a
+    record, and the runs of a project have few.
+
+    Args:
+        locks: the sha256 of each lock that was given; gets those of this document.
+    """
+    data = _bytes_of(path)
+    record = codec.members(data) or {}
+    intent = codec.members(record["intent"]) if "intent" in record else record
+    lock = (intent or {}).get("lock")
+    if lock is None:
+        yield data
+        return
+    key = hashlib.sha256(lock).digest()
+    before, _, after = data.partition(lock)
+    yield from (before, after)
+    if key not in locks:
+        locks.add(key)
+        yield lock
 
 
 def _is_json(path: Path) -> bool:

@@ -23,7 +23,7 @@ from reprobox.model import codec
 from reprobox.model.consistency import contradictions
 from reprobox.model.outcome import OutputFile
 from reprobox.model.ports import Progress
-from reprobox.model.record import Record
+from reprobox.model.record import Intent, Record
 from reprobox.store import (
     heads,
     image_addresses,
@@ -142,11 +142,12 @@ def _object(store: ObjectStore, digest: str) -> Iterator[Fault]:
 
 def _run(runs: Runs, run_id: str) -> list[Fault]:
     what = f"run {run_id}"
-    faults = _guarded(f"{what}, intent.json", _intent, runs, run_id)
     if layout.closed(runs.folder / run_id):
         why = "it belongs to another user"
         return [Fault(what=f"run {run_id}", kind="unverifiable", why=why)]
-    if layout.exists(runs.folder / run_id / "record.json"):
+    recorded = layout.exists(runs.folder / run_id / "record.json")
+    faults = _guarded(f"{what}, intent.json", _intent, runs, run_id, recorded)
+    if recorded:
         faults += _guarded(f"{what}, record.json", _record, runs, run_id)
     for path in verdict_files.paths(runs.folder / run_id):
         faults += _guarded(f"{what}, verdicts/{path.name}", _verdict, path)
@@ -157,8 +158,19 @@ def _run(runs: Runs, run_id: str) -> list[Fault]:
     return faults
 
 
-def _intent(runs: Runs, run_id: str) -> Iterator[Fault]:
-    intent = runs.intent(run_id)
+def _is_in_record(runs: Runs, run_id: str) -> bool:
+    """Whether the record holds the very bytes of the intent: then it is looked at there."""
+    folder = runs.folder / run_id
+    record, intent = (folder / "record.json").read_bytes(), (folder / "intent.json").read_bytes()
+    return b'"intent":' + intent + b"," in record
+
+
+def _intent(runs: Runs, run_id: str, recorded: bool) -> Iterator[Fault]:
+    if not (recorded and _is_in_record(runs, run_id)):
+        yield from _consistent(run_id, runs.intent(run_id))
+
+
+def _consistent(run_id: str, intent: Intent) -> Iterator[Fault]:
     what = f"run {run_id}, intent.json"
     if intent.id != run_id:
         yield Fault(what=what, kind="corrupted", why=f"it is of {intent.id}")
@@ -192,7 +204,9 @@ def _statement(path: Path) -> Iterator[Fault]:
 def _record(runs: Runs, run_id: str) -> Iterator[Fault]:
     record, _ = runs.record(run_id)
     folder, what = runs.folder / run_id, f"run {run_id}"
-    if codec.digest(runs.intent(run_id)) != codec.digest(record.intent):
+    if _is_in_record(runs, run_id):
+        yield from _consistent(run_id, record.intent)
+    elif codec.digest(runs.intent(run_id)) != codec.digest(record.intent):
         yield Fault(
             what=f"{what}, intent.json", kind="corrupted", why="it is not the intent of the record"
         )

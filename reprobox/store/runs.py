@@ -149,7 +149,7 @@ class Runs:
         known = self._records.get(run_id)
         if known is None or seen is None or known[0] != seen:
             data = self.record_bytes(run_id)
-            record = codec.decode(Record, data, where=f"the record of {run_id}")
+            record = codec.decode_known(Record, data, where=f"the record of {run_id}")
             known = (seen, record, canon.digest_bytes(data))
             while len(self._records) >= _REMEMBERED:
                 self._records.pop(next(iter(self._records)))
@@ -195,7 +195,7 @@ class Runs:
             raise StoreDamaged(
                 f"the output manifest of {run_id} is damaged or gone", next_step="reprobox fsck"
             )
-        return output_manifest.read_manifest(data)
+        return output_manifest.read_manifest(data, checked=True)
 
     def outputs_stayed(self, run_id: str) -> bool:
         """Whether the run came from elsewhere without its outputs: their hashes are here, and their
