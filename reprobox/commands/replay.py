@@ -114,7 +114,15 @@ def replay(
     verdict = comparison.compare(context, run_id, record.id, rules=rules)
     verdict = _with_forecast(verdict, expected, _altered(record, original, knobs, gpus))
     context.runs.add_verdict(record.id, verdict)
+    _keep_once(context, run_id, record.id)
     return Replayed(original=original, record=record, verdict=verdict, image_tier=made.image_tier)
+
+
+def _keep_once(context: Context, original: str, replay: str) -> None:
+    """The outputs that both have alike take room once."""
+    from reprobox.store import shared_outputs
+
+    shared_outputs.share(context.runs, original, replay)
 
 
 def _with_forecast(verdict: Verdict, expected: Forecast, altered: tuple[str, ...]) -> Verdict:

@@ -228,7 +228,16 @@ def _of_runs(root: Path, unreadable: list[Path]) -> Iterator[Path]:
         except PermissionError:
             unreadable.append(run)
             continue
-        yield from (run / one for one in ("intent.json", "record.json") if one in here)
+        intent, record = run / "intent.json", run / "record.json"
+        if "record.json" in here:
+            yield record
+        if "intent.json" in here and not ("record.json" in here and _holds(record, intent)):
+            yield intent
+
+
+def _holds(record: Path, intent: Path) -> bool:
+    """Whether a record has the very bytes of an intent in it."""
+    return _bytes_of(intent) in _bytes_of(record)
 
 
 def _links(root: Path) -> list[Path]:
@@ -291,9 +300,9 @@ def _parts(path: Path, locks: set[bytes]) -> Iterator[bytes]:
     if lock is None:
         yield data
         return
+    start = data.find(lock)
+    yield from (data[:start], data[start + len(lock) :])
     key = hashlib.sha256(lock).digest()
-    before, _, after = data.partition(lock)
-    yield from (before, after)
     if key not in locks:
         locks.add(key)
         yield lock

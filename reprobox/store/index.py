@@ -273,11 +273,13 @@ class Index:
         database.execute("COMMIT")
 
     def _compare_names(self, database: sqlite3.Connection) -> None:
-        here = trash.living(_names(self._runs))
+        here = set(_names(self._runs))
         known = {name for (name,) in database.execute("SELECT id FROM runs")}
-        gone = [(name,) for name in known - here]
+        removed = set(trash.marked(here))
+        gone = [(name,) for name in (known - here) | (known & removed)]
         database.executemany("DELETE FROM runs WHERE id = ?", gone)
-        for name in here - known:
+        # Only what is new is looked at closely: the others may be a hundred thousand.
+        for name in trash.living(here - known) - removed:
             _store(database, self._read(name))
 
     def _read_again(self, database: sqlite3.Connection) -> None:
