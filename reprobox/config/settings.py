@@ -75,9 +75,10 @@ ENVIRONMENT = (
         key="bytecode",
         kind=Flag(),
         about="Adds a layer of `.pyc` files, compiled by the image's own interpreter. Imports of "
-        "large packages then take half the time.",
+        "large packages then take half the time. `reprobox init` writes `true`; configs without it "
+        "keep the images that they have.",
         absent="no",
-        sample="# bytecode: true                 # imports of large packages take half the time",
+        sample="bytecode: true                   # imports of large packages take half the time",
     ),
     Setting(
         key="build",

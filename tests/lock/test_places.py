@@ -217,3 +217,46 @@ def test_addresses(url: str, where: str, revision: str, subdirectory: str | None
 @pytest.mark.parametrize("line", ["alpha", "-r x.txt", "alpha @ git+https://h.invalid/a", "./no"])
 def test_lines_that_name_no_place(line: str, tmp_path: Path) -> None:
     assert direct.place_of(line, tmp_path) is None
+
+
+POETRY = """\
+[[package]]
+name = "my-project"
+version = "1.2"
+optional = false
+files = []
+develop = true
+groups = ["main"]
+
+[package.source]
+type = "directory"
+url = "libs/x"
+
+[metadata]
+lock-version = "2.1"
+"""
+
+
+def test_a_path_dependency_of_poetry(root: Path, lock: Locker, packages: Index) -> None:
+    (root / "sub").mkdir()
+    project(root, "sub/libs/x")
+    (root / "sub/poetry.lock").write_text(POETRY)
+    (found,) = lock("sub/poetry.lock", place="").wheels
+    assert (found.name, found.editable) == ("my-project", "sub/libs/x")
+
+
+def test_a_lock_and_its_own_project(root: Path, lock: Locker, packages: Index) -> None:
+    project(root, ".", PROJECT.replace('dependencies = ["alpha"]', 'dependencies = ["beta<3"]'))
+    packages.add("beta", "2.0")
+    digest = packages.add("beta", "1.0")
+    body = POETRY.replace('name = "my-project"\nversion = "1.2"', 'name = "beta"\nversion = "1.0"')
+    body = body.replace(
+        "files = []", f'files = [{{file = "beta-1.0-py3-none-any.whl", hash = "{digest}"}}]'
+    )
+    (root / "poetry.lock").write_text(
+        body.replace('[package.source]\ntype = "directory"\nurl = "libs/x"\n', "")
+    )
+    made = lock("poetry.lock", "-e .", place="")
+    assert [(one.name, one.version) for one in made.wheels] == [
+        *(("beta", "1.0"), ("my-project", "1.2")),
+    ]

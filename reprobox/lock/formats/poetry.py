@@ -43,17 +43,18 @@ def read(path: Path, job: Job, asked: Asked) -> list[Candidate]:
         job.left_out(path.name, "extras", pyproject.extras(project) - set(asked.extras))
         job.left_out(path.name, "groups", pyproject.groups(project) - set(asked.groups))
     packages = parse(
-        path.read_text("utf-8"), where=path.name, target=job.target, project=project, asked=asked
+        path.read_text("utf-8"), path=path, target=job.target, project=project, asked=asked
     )
     return job.select(packages, where=path.name)
 
 
 def parse(
-    text: str, *, where: str, target: Target, project: dict[str, Any], asked: Asked
+    text: str, *, path: Path, target: Target, project: dict[str, Any], asked: Asked
 ) -> list[Package]:
     """Every package of the lock, with whether it applies.
 
     Args:
+        path: of the lock, which paths in it are relative to.
         project: the pyproject.toml beside it; empty where there is none.
 
     Raises:
@@ -63,13 +64,16 @@ def parse(
         document = tomllib.loads(text)
         files = document.get("metadata", {}).get("files", {})
         reached = _Reach(document, project, asked, target)
-        return [_package(entry, files, reached.applies(entry)) for entry in document["package"]]
+        return [
+            _package(entry, files, reached.applies(entry), path.parent)
+            for entry in document["package"]
+        ]
     except (
         *(tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError, ValueError),
         *(InvalidMarker, InvalidSpecifier, InvalidRequirement),
     ) as error:
         raise LockInvalid(
-            f"{where} is not a poetry.lock",
+            f"{path.name} is not a poetry.lock",
             why=repr(error),
             next_step="make it again with `poetry lock`",
         ) from error
@@ -261,7 +265,7 @@ def _caret(version: str, *, tilde: bool) -> str:
     return f">={version},<{'.'.join(map(str, upper))}"
 
 
-def _package(entry: dict[str, Any], files: dict[str, Any], applies: bool) -> Package:
+def _package(entry: dict[str, Any], files: dict[str, Any], applies: bool, beside: Path) -> Package:
     offers = entry.get("files") or files.get(entry["name"], [])
     found = [one for offer in offers if (one := _candidate(offer))]
     sources = [one for one in found if not one.is_wheel]
@@ -274,7 +278,7 @@ def _package(entry: dict[str, Any], files: dict[str, Any], applies: bool) -> Pac
         wheels=tuple(one for one in found if one.is_wheel),
         other={"git": ("vcs",), "directory": ("directory",)}.get(kind, ("sdist",)),
         source=sources[0] if sources else None,
-        directory=Path(source["url"]) if kind == "directory" else None,
+        directory=beside / source["url"] if kind == "directory" else None,
         repository=Repository(
             url=source["url"],
             commit=source["resolved_reference"],
