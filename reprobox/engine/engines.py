@@ -12,6 +12,7 @@ from typing import Any
 
 from reprobox.engine import endpoint
 from reprobox.engine.endpoint import Endpoint
+from reprobox.errors import EngineUnavailable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,8 @@ class EngineKind:
     """The name of its component in `GET /version`."""
     find: Callable[[Mapping[str, str]], Endpoint | None]
     """Where such an engine is by the environment; None where none is to be expected."""
+    start: str
+    """The command that starts it."""
     gpu_hook: bool
     """Whether `--gpus` works without CDI, by the vendor's runtime hook."""
     profile_in_a_file: bool = False
@@ -42,12 +45,20 @@ def _podman(environment: Mapping[str, str]) -> Endpoint | None:
     return None
 
 
+CHOICE = "REPROBOX_ENGINE"
 ENGINES: dict[str, EngineKind] = {
-    "docker": EngineKind(name="docker", component="Engine", find=endpoint.find, gpu_hook=True),
+    "docker": EngineKind(
+        name="docker",
+        component="Engine",
+        find=endpoint.find,
+        start="sudo systemctl start docker",
+        gpu_hook=True,
+    ),
     "podman": EngineKind(
         name="podman",
         component="Podman Engine",
         find=_podman,
+        start="systemctl --user start podman.socket",
         gpu_hook=False,
         profile_in_a_file=True,
         cdi_directories=("/etc/cdi", "/var/run/cdi"),
@@ -56,16 +67,34 @@ ENGINES: dict[str, EngineKind] = {
 
 
 def find(environment: Mapping[str, str] = os.environ) -> Endpoint:
-    """Where the engine is: what `docker` would use; Podman's socket where that is Docker's usual
-    one and nothing is there.
+    """Where the engine is: the one that REPROBOX_ENGINE names, else what `docker` would use, else
+    Podman's socket where Docker's usual one does not exist.
 
     Raises:
-        EngineUnavailable: a docker context is named that cannot be read.
+        EngineUnavailable: an engine or a docker context is named that is not there.
     """
+    if name := environment.get(CHOICE):
+        return _named(name, environment)
     docker = endpoint.find(environment)
     if docker.said_by or Path(docker.address.removeprefix("unix://")).exists():
         return docker
     return ENGINES["podman"].find(environment) or docker
+
+
+def _named(name: str, environment: Mapping[str, str]) -> Endpoint:
+    kind = ENGINES.get(name)
+    if kind is None:
+        raise EngineUnavailable(
+            f"{CHOICE} names the engine {name!r}, which is not known",
+            next_step=f"set it to one of: {', '.join(sorted(ENGINES))}",
+        )
+    found = kind.find(environment)
+    if found is None:
+        raise EngineUnavailable(
+            f"{CHOICE} names {name}, and no socket of it is there",
+            next_step=f"{kind.start}, or unset {CHOICE}",
+        )
+    return found
 
 
 def kind_of(version: Mapping[str, Any]) -> EngineKind:

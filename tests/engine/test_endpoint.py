@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reprobox.engine import endpoint
-from reprobox.engine.endpoint import DEFAULT_URL
+from reprobox.engine import endpoint, engines
+from reprobox.engine.endpoint import DEFAULT_URL, Endpoint
 from reprobox.errors import EngineUnavailable
 
 
@@ -62,3 +62,25 @@ def test_what_cannot_be_read_is_no_other_engine(top: Path, text: str) -> None:
         return
     with pytest.raises(EngineUnavailable):
         endpoint.find({"DOCKER_CONFIG": str(top)})
+
+
+def test_podman_is_taken_where_docker_is_not_and_when_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    socket_ = tmp_path / "podman/podman.sock"
+    socket_.parent.mkdir()
+    socket_.touch()
+    here = {"XDG_RUNTIME_DIR": str(tmp_path), "DOCKER_CONFIG": str(tmp_path)}
+    named = {**here, "REPROBOX_ENGINE": "podman"}
+    assert engines.find(named).address == f"unix://{socket_}"
+    assert engines.find({**here, "DOCKER_HOST": "unix:///x"}).address == "unix:///x"
+    gone = Endpoint(address=f"unix://{tmp_path}/none")
+    monkeypatch.setattr(engines.endpoint, "find", lambda _: gone)
+    assert engines.find(here).address == f"unix://{socket_}"
+    with pytest.raises(EngineUnavailable, match="names the engine 'apptainer'"):
+        engines.find({"REPROBOX_ENGINE": "apptainer"})
+    socket_.unlink()
+    monkeypatch.setattr(engines.os, "access", lambda *_: False)
+    with pytest.raises(EngineUnavailable, match="no socket of it is there"):
+        engines.find(named)
+    assert engines.find(here) == gone
