@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 from types import FrameType
-from typing import cast
+from typing import ClassVar, cast
 
 import click
 
@@ -45,10 +45,22 @@ _INTERRUPTED, _TERMINATED = 130, 143
 class Terminated(KeyboardInterrupt):
     """SIGTERM came: what is being made is cleared away, as after Ctrl-C."""
 
+    came: ClassVar[bool] = False
+
 
 def terminate(_number: int, _frame: FrameType | None) -> None:
     """A handler of SIGTERM. Raises Terminated."""
+    Terminated.came = True
     raise Terminated
+
+
+def stopped(code: int, arguments: list[str]) -> int:
+    """The exit code of a command: typer makes 130 of every KeyboardInterrupt, and shows nothing.
+    For `run` it may be the program's own.
+    """
+    if code != _INTERRUPTED or (_is_run(arguments) and not Terminated.came):
+        return code
+    return told(Terminated() if Terminated.came else KeyboardInterrupt(), arguments)
 
 
 def told(error: BaseException, arguments: list[str]) -> int:

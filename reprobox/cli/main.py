@@ -105,7 +105,8 @@ def _open_what_is_closed() -> None:
 
 def _answer(arguments: list[str]) -> int:
     try:
-        return int(app(args=arguments, standalone_mode=False) or 0)
+        code = int(app(args=arguments, standalone_mode=False) or 0)
+        return boundary.stopped(code, arguments)
     except SystemExit as end:
         # click exits with 1 where the reader of our stdout has gone; 1 means "different" here.
         if isinstance(end.__context__, BrokenPipeError):

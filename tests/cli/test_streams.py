@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -70,3 +72,30 @@ def test_a_run_survives_its_stdout(project: Project) -> None:
         assert (row["state"], row["exit_code"]) == ("finished", 0)
         assert f"run {row['id']} continues" in said.stderr
         assert project("logs", row["id"]).out == "".join(f"{n}\n" for n in range(20))
+
+
+def test_sigterm_is_an_end_of_its_own(bare_project: Project) -> None:
+    """A config that is a FIFO, of which nothing comes, stands in for work that lasts."""
+    fifo = bare_project.top / "never.yaml"
+    os.mkfifo(fifo)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reprobox.cli.main", "lock", "never.yaml"],
+        cwd=bare_project.top,
+        env=bare_project.env,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    writing = opened_by_a_reader(fifo)
+    process.terminate()
+    assert (process.communicate(timeout=60)[1], process.returncode) == ("terminated\n", 143)
+    os.close(writing)
+
+
+def opened_by_a_reader(fifo: Path) -> int:
+    """The writing end, as soon as a process reads the other one (fifo(7))."""
+    deadline = time.monotonic() + 60
+    while True:
+        with contextlib.suppress(OSError):
+            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
