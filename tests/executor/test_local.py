@@ -85,7 +85,7 @@ def test_out_of_memory(project: Project, script: str, code: int, reason: str) ->
 
 def test_what_is_loosened_is_shown(project: Project) -> None:
     ended(project, "pass", code=0)
-    assert "loosened    nothing: hermetic\n" in project("show").out
+    assert "isolation   hermetic\n" in project("show").out
     ended(
         project,
         "pass",
