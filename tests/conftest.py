@@ -175,6 +175,15 @@ def shim(engine: DockerEngine, python_image: PythonImage, tmp_path: Path) -> Ite
 
 STARTS_MUCH = frozenset({"torch_python", "jax_python", "under", "emulator", "moto"})
 """Names in a test's module by which it starts torch, an emulator or a server for each test."""
+LONG_FILES = (
+    "commands/test_rm.py",
+    "lock/test_conda_environment.py",
+    "lock/test_wheels.py",
+    "store/remotes/",
+    "store/test_failing_calls.py",
+    "views/test_verdict.py",
+)
+"""What takes most of the processor time of the tests without an engine, as measured."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -185,7 +194,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     from hypothesis import settings
 
-    left_out = [item for item in items if STARTS_MUCH & vars(getattr(item, "module", None)).keys()]
+    left_out = [item for item in items if _starts_much(item)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in set(left_out)]
     for item in items:
@@ -194,3 +203,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if asked is not None:
             fewer = settings(asked, max_examples=min(asked.max_examples, 20))
             test._hypothesis_internal_use_settings = fewer
+
+
+def _starts_much(item: pytest.Item) -> bool:
+    module = getattr(item, "module", None)
+    path = item.path.relative_to(Path(__file__).parent).as_posix()
+    return path.startswith(LONG_FILES) or bool(STARTS_MUCH & vars(module).keys())
