@@ -141,3 +141,11 @@ def suite(text: str) -> str | None:
     """The suite of `debian:SUITE`, the embedded base; None for a registry reference."""
     match = _SUITE.fullmatch(text)
     return match[1] if match else None
+
+
+def metric(text: str) -> str:
+    """`path#key`: a file below the outputs and the name of a number in it."""
+    path, _, key = text.partition("#")
+    if not path or not key:
+        raise ValueError('write path#key, as in "results/metrics.json#$.accuracy"')
+    return text

@@ -196,6 +196,16 @@ SETTINGS = (
         '# outputs: {"events.out.tfevents*": {compare: content}, "results/*.log": ignore}\n',
     ),
     Setting(
+        key="metrics",
+        kind=TextMap(lambda name, text, scope: grammar.metric(text)),
+        about="Metrics that `ls`, `show` and sweeps know by a name of your own: `accuracy: "
+        '"results/metrics.json#$.test.accuracy"`, `loss: "events*#train/loss"`. What trackers '
+        "leave is found without it.",
+        absent="none",
+        sample="# Names for values in the outputs, for `reprobox ls --columns accuracy`.\n"
+        '# metrics: {accuracy: "results/metrics.json#$.test.accuracy"}\n',
+    ),
+    Setting(
         key="claims",
         kind=TextMap(lambda name, text, scope: claims.check(text)),
         about="What the results are to show, by name: `final accuracy: "

@@ -135,6 +135,8 @@ class Spec:
     """Working directory of the command, relative to the top of the repository."""
     inputs: tuple[InputIntent, ...] = ()
     outputs: tuple[OutputRule, ...] = ()
+    metrics: dict[str, str] = field(default_factory=dict)
+    """Name to `path#key`, see `trackers.declared`; read from the recorded config when asked for."""
     claims: dict[str, str] = field(default_factory=dict)
     """Name to text, see `model.claims`."""
     rules: tuple[str, ...] = ()
