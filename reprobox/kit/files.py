@@ -96,9 +96,12 @@ def open_shared(path: Path) -> int:
         return os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except PermissionError:
-        # A lock needs no right to write (flock(2)).
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except PermissionError as fault:
+        try:
+            # A lock needs no right to write (flock(2)).
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise fault from None
     try:
         above = os.stat(path.parent).st_mode
         if above & 0o022 and os.fstat(fd).st_uid == os.geteuid():
