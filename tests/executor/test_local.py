@@ -95,7 +95,7 @@ def test_what_is_loosened_is_shown(project: Project) -> None:
     shown = project("show").out
     assert all(
         text in shown
-        for text in ("loosened    network: bridge", "writable_root: true", "capabilities: NET_RAW")
+        for text in ("isolation   network: bridge", "writable_root: true", "capabilities: NET_RAW")
     )
 
 
