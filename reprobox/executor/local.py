@@ -150,18 +150,17 @@ def lay_out(
     """
     for name in ("work", "out", "etc"):
         (run.path / name).mkdir()
-    exported = _with_config(
-        export(holder(context, intent.source.commit), intent.source.commit, run.path / "work"),
-        run.path / "work",
-        intent.runspec.config_path,
-        job.config,
-    )
+    repo, commit = holder(context, intent.source.commit), intent.source.commit
+    plain = export(repo, commit, run.path / "work")
+    exported = _with_config(plain, run.path / "work", intent.runspec.config_path, job.config)
     _mount_points(run.path / "work", intent.runspec.inputs)
     if intent.runspec.repository:
         answer.make(
-            holder(context, intent.source.commit),
-            intent.source.commit,
+            repo,
+            commit,
+            plain,
             run.path / container_spec.REPOSITORY,
+            changed="" if exported is plain else intent.runspec.config_path,
         )
         (run.path / "work" / ".git").mkdir()
     export_manifest.write(run.path, exported)

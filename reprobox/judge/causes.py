@@ -381,6 +381,15 @@ def _markers(left: Run, right: Run) -> Iterable[Cause]:
             "keep PYTHONPATH",
             weight=93 if bool(ours) != bool(theirs) else 80,
         )
+    for what in sorted({*unreached.static(left.met), *unreached.static(right.met)}):
+        yield Cause(
+            what=f"a statically linked program: {what}",
+            ours="",
+            theirs="",
+            advice="nothing can be preloaded into it: it sees the file system's order of a "
+            "directory; sort what it lists",
+            weight=9,
+        )
     for what in sorted({*unreached.others(left.met), *unreached.others(right.met)}):
         own = languages.seed_advice(what.split())
         yield Cause(

@@ -28,7 +28,7 @@ _KINDS: tuple[tuple[str, str], ...] = (
             rf"{_PDF}|{_DAYS}\d{{1,2}}[ -]{_MONTH}[ -]\d{{4}}(?:,? {_CLOCK})?{_ZONE}"
             rf"|{_DAYS}{_MONTH} +\d{{1,2}},?(?: \d{{4}},?)? {_CLOCK}{_ZONE}(?: \d{{4}})?"
             rf"|{_MONTH}\d{{1,2}}_\d\d-\d\d-\d\d"
-            rf"|(?<!\d){_DATE}(?:[T _-]*(?:{_CLOCK}|{_DAY_CLOCK}))?{_ZONE}(?!\d)"
+            rf"|(?<!\d){_DATE}(?:[T _/-]*(?:{_CLOCK}|{_DAY_CLOCK}))?{_ZONE}(?!\d)"
             rf"|(?<![\d.:]){_CLOCK}(?![\d:])"
             r"|(?<![\d.])[12]\d{9}(?:\d{3}|\d{6}|\d{9})?(?:\.\d+)?(?!\d)"
         ),

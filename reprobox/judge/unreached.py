@@ -46,6 +46,22 @@ def others(met: Facts) -> tuple[str, ...]:
     return tuple(sorted({_text(words) for words in strange if not languages.only_asks(words)}))
 
 
+def static(met: Facts) -> tuple[str, ...]:
+    """Statically linked programs that Python started, each with the line that did."""
+    return tuple(
+        sorted(
+            {
+                f"{_text([str(word) for word in child.get('argv') or ()])}, started at "
+                f"{child['static']}"
+                for one in met.get("processes") or ()
+                if isinstance(one, Mapping)
+                for child in one.get("children") or ()
+                if isinstance(child, Mapping) and child.get("static")
+            }
+        )
+    )
+
+
 def _main(argv: Sequence[str], reached: Sequence[Facts]) -> Iterator[str]:
     """The command itself: PID 1 is the shim, so the marker of the program that it started has
     parent 1.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import sys
 import time
@@ -14,6 +15,7 @@ from textwrap import dedent
 import pytest
 from torch_python import PAYLOAD, ROOT, WORKLOADS, Ran, emulator, torch_python, under
 
+from reprobox.judge import unreached
 from reprobox.kit import proc
 from reprobox.runtime import profiles
 
@@ -228,6 +230,43 @@ def test_draws_that_no_seed_fixes_are_noted_with_their_line(tmp_path: Path) -> N
     whats = ["os.urandom"] * 4 + ["random.seed()", "numpy.random generator"]
     assert seen == list(zip(whats, (5, 6, 7, 8, 9, 10), strict=True))
     assert all(note["place"].startswith(str(program)) for note in found)
+
+
+def test_a_statically_linked_child_is_noted_with_the_line_that_started_it(tmp_path: Path) -> None:
+    source = tmp_path / "lists.c"
+    source.write_text("int main(void) { return 0; }\n")
+    for name, options in (("static", ["-static"]), ("dynamic", [])):
+        done = proc.run(["gcc", *options, "-o", tmp_path / name, source])
+        assert done.ok, done.error_text
+    program = script(
+        tmp_path,
+        """
+        import os, subprocess, sys
+        top = os.path.dirname(os.path.abspath(sys.argv[0]))
+        subprocess.run([top + "/static", "x"], check=True)
+        subprocess.run([top + "/dynamic"], check=True)
+        os.environ["PATH"] = top + ":" + os.environ["PATH"]
+        subprocess.run(["static"], check=True)
+        subprocess.run("static && true", shell=True, check=True)
+        """,
+    )
+    ran = plain(tmp_path, program)
+    assert ran.code == 0, ran.err
+    children = ran.marker()["children"]
+    lines = [child.get("static", "").rpartition(":")[2] for child in children]
+    assert lines == ["4", "", "7", ""]
+    assert unreached.static({"processes": ran.markers}) == (
+        f"{tmp_path}/static x, started at {program}:4",
+        f"static, started at {program}:7",
+    )
+
+
+def test_the_count_of_cpus_is_the_setting_threads(tmp_path: Path) -> None:
+    program = script(
+        tmp_path, "import multiprocessing, os; print(os.cpu_count(), multiprocessing.cpu_count())"
+    )
+    assert plain(tmp_path, program, threads=3).out.split() == ["3", "3"]
+    assert plain(tmp_path, program, profile="observe").out.split() == [str(os.cpu_count())] * 2
 
 
 def test_seeds_that_the_program_gives_are_noted_with_their_line(tmp_path: Path) -> None:

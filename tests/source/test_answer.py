@@ -46,8 +46,8 @@ def run(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Path, str
         git(top, "commit", "-qm", f"commit {number}\n\nwith a body")
     commit = git(top, "rev-parse", "HEAD")
     work = tmp_path / "work"
-    export(top, commit, work)
-    answer.make(open_repo(top), commit, work / ".git")
+    exported = export(top, commit, work)
+    answer.make(open_repo(top), commit, exported, work / ".git")
     return top, work, commit
 
 
@@ -65,15 +65,33 @@ def test_nothing_is_changed_until_something_is(run: tuple[Path, Path, str]) -> N
     if len(commit) > 40:
         pytest.skip("an index for SHA-256 is not written")
     assert git(work, "status", "--porcelain") == ""
+    # No blob of a file is there: as GitPython and Sacred ask.
+    assert git(work, "diff", "--abbrev=40", "--full-index", "--raw") == ""
+    assert git(work, "diff", "HEAD", "--stat") == ""
     assert git(work, "ls-files", "-s") != ""
     (work / "train.py").write_text("print(2)\n")
     (work / "out.txt").write_text("x")
     assert git(work, "status", "--porcelain").splitlines() == ["M train.py", "?? out.txt"]
 
 
+def test_a_config_with_overrides_is_changed_and_can_be_shown(
+    run: tuple[Path, Path, str], tmp_path: Path
+) -> None:
+    top, _, commit = run
+    if len(commit) > 40:
+        pytest.skip("an index for SHA-256 is not written")
+    work = tmp_path / "changed"
+    exported = export(top, commit, work)
+    (work / "train.py").write_text("print(3)\n")  # as long as it was
+    answer.make(open_repo(top), commit, exported, work / ".git", changed="train.py")
+    assert git(work, "status", "--porcelain") == "M train.py"
+    assert "-print(1)\n+print(3)" in git(work, "diff")
+
+
 def test_it_is_a_function_of_the_commit(run: tuple[Path, Path, str], tmp_path: Path) -> None:
     top, work, commit = run
-    answer.make(open_repo(top), commit, tmp_path / "again")
+    exported = export(top, commit, tmp_path / "exported")
+    answer.make(open_repo(top), commit, exported, tmp_path / "again")
     first, again = (
         {path.relative_to(place): path.read_bytes() for path in place.rglob("*") if path.is_file()}
         for place in (work / ".git", tmp_path / "again")

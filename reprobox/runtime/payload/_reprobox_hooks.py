@@ -317,10 +317,9 @@ def _jaxlib_knows(name):
     for directory in importlib.util.find_spec("jaxlib").submodule_search_locations:
         for entry in os.scandir(directory):
             if entry.name.endswith(".so") and entry.stat().st_size:
-                with (
-                    open(entry.path, "rb") as file,
-                    mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-                ):
+                with open(entry.path, "rb") as file:
+                    data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                with data:
                     if data.find(name.encode() + b"\0") >= 0:
                         return True
     return False
@@ -351,13 +350,43 @@ def _subprocess(state, module):
 def _note_child(state, pid, args):
     words = [args] if isinstance(args, (str, bytes, os.PathLike)) else list(args)
     if len(state.marker["children"]) < _MOST:
-        state.marker["children"].append(
-            {
-                "pid": pid,
-                "argv": [state.text(os.fsdecode(word))[:200] for word in words[:_MOST]],
-            }
-        )
+        child = {
+            "pid": pid,
+            "argv": [state.text(os.fsdecode(word))[:200] for word in words[:_MOST]],
+        }
+        if words and _is_static(os.fsdecode(words[0])):
+            child["static"] = _own_line(sys._getframe(2))
+        state.marker["children"].append(child)
         state.write()
+
+
+def _own_line(frame):
+    """The nearest line of the program."""
+    while frame is not None and not _reprobox_seeds.own(frame.f_code.co_filename):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else "?"
+
+
+def _is_static(program):
+    """Whether a program is linked without a dynamic loader (elf(5), PT_INTERP), so that nothing is
+    preloaded into it.
+    """
+    places = os.environ.get("PATH", os.defpath).split(os.pathsep) if "/" not in program else [""]
+    for place in places:
+        try:
+            with open(os.path.join(place, program), "rb") as file:
+                head = file.read(65536)
+        except OSError:
+            continue
+        if head[:5] != b"\x7fELF\x02":
+            return False
+        start, size, count = (
+            int.from_bytes(head[place : place + width], "little")
+            for place, width in ((32, 8), (54, 2), (56, 2))
+        )
+        kinds = [head[start + size * one :][:4] for one in range(count)]
+        return b"\x03\0\0\0" not in kinds
+    return False
 
 
 def _spawn(state, module):
