@@ -53,14 +53,14 @@ def check(
 
     Example:  reprobox check config.yaml --steps 5
     """
-    from reprobox.commands import run as flow
+    from reprobox.commands import check as flow
     from reprobox.commands.shared.code_choice import Choice
     from reprobox.views import check as view
 
     talk = talk_of(ctx)
     config, overrides = config_first(config, overrides or [])
     context = open_context(ctx, None if commit else config)
-    found = flow.check(
+    found = flow.check_config(
         context,
         config,
         overrides,

@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from reprobox.commands.shared import comparison
+from reprobox.commands.shared import comparison, intents
+from reprobox.commands.shared.code_choice import WORK_TREE, Choice
 from reprobox.context import Context
 from reprobox.engine import passwd
-from reprobox.executor import capacity
+from reprobox.executor import capacity, journal
 from reprobox.executor.base import Job
 from reprobox.executor.trial_runs import Trial, Trials, operations_env, trail_env
 from reprobox.judge import trail
@@ -63,6 +64,30 @@ class Checked:
     def same(self) -> bool:
         """Whether nothing differed."""
         return self.result.same
+
+
+def check_config(
+    context: Context,
+    config: Path,
+    overrides: Sequence[str],
+    *,
+    steps: int,
+    limit: float,
+    keep: bool = False,
+    gpus: str | None = None,
+    choice: Choice = WORK_TREE,
+) -> Checked:
+    """The first steps of what `run` would run, twice; see `check`. Raises as `run`, before anything
+    is run.
+    """
+    intent, job = intents.resolve(
+        context, config, overrides, gpus=gpus, name=None, tags=(), choice=choice
+    )
+    try:
+        return check(context, intent, job, steps=steps, limit=limit, keep=keep)
+    finally:
+        if choice.snapshot:
+            journal.end(context, intent.id)  # the two runs keep their commit themselves
 
 
 def check(

@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from reprobox.commands import replay, run
-from reprobox.commands.shared import forecast, gpu_check
+from reprobox.commands import replay
+from reprobox.commands.shared import forecast, gpu_check, refusals
 from reprobox.context import Context, shared_home
 from reprobox.errors import EngineError, EngineUnavailable, ReproboxError
 from reprobox.executor import reconcile
@@ -83,7 +83,7 @@ def doctor_run(context: Context, reference: str) -> dict[str, Any]:
 def _in_the_way(context: Context, original: Record) -> Iterator[str]:
     asked = original.intent.runspec
     try:
-        run.refuse_impossible(context, asked.profile, asked.gpus, original.intent.lock)
+        refusals.refuse_impossible(context, asked.profile, asked.gpus, original.intent.lock)
         replay.find_inputs(context, asked.inputs)
     except ReproboxError as error:
         yield "\n".join(filter(None, (error.what, error.why)))

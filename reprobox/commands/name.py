@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reprobox.commands.run import refuse_name
 from reprobox.commands.shared.annotate import annotate
+from reprobox.commands.shared.refusals import refuse_name
 from reprobox.context import Context
 
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from reprobox.commands import run
 from reprobox.commands.shared import forecast as forecast_
-from reprobox.commands.shared import input_transfer, moved_inputs
+from reprobox.commands.shared import input_transfer, moved_inputs, refusals, run_secrets
 from reprobox.commands.shared import policy as trust_
 from reprobox.context import Context
 from reprobox.data.pins import Input
@@ -168,12 +167,12 @@ def ready(
         digest: of the record's stored bytes.
         env: variables that are set in addition.
     """
-    run.refuse_name(name)
+    refusals.refuse_name(name)
     asked = original.intent.runspec
     _require_agreement(original)
     trust_.require(context, original, trusted=trust, runtime=trust_runtime)
-    run.refuse_impossible(context, asked.profile, gpus or asked.gpus, original.intent.lock)
-    given = run.secrets_again(context, original, trusted=secrets)
+    refusals.refuse_impossible(context, asked.profile, gpus or asked.gpus, original.intent.lock)
+    given = run_secrets.again(context, original, trusted=secrets)
     inputs = find_inputs(context, asked.inputs)
     image, tier = restore_image(context, original)
     intent = _again(context, original, digest, replace(asked, env={**asked.env, **env}))

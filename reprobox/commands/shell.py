@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reprobox.commands import replay as replay_command
-from reprobox.commands import run as run_command
+from reprobox.commands.shared import intents
 from reprobox.commands.shared.code_choice import Choice
 from reprobox.context import Context
 from reprobox.executor import journal, local, reconcile
@@ -45,7 +45,7 @@ def of_config(
     gpus: str | None = None,
 ) -> int:
     """Opens what `run` would run; the exit code of the shell. Raises as `run`."""
-    intent, job = run_command.resolve(
+    intent, job = intents.resolve(
         context, config, overrides, gpus=gpus, name=None, tags=(), choice=choice
     )
     try:

@@ -6,7 +6,8 @@ import pytest
 from small_project import Small
 
 from reprobox.cli.messages import Talk
-from reprobox.commands import run
+from reprobox.commands.shared import intents
+from reprobox.commands.shared.code_choice import WORK_TREE
 from reprobox.context import Context
 from reprobox.data import pins
 from reprobox.model.runspec import InputPin
@@ -32,14 +33,14 @@ def prepared(small: Small, monkeypatch: pytest.MonkeyPatch, meanwhile: object) -
     monkeypatch.setattr(pins, "pin", hashing)
     talk = Talk(quiet=False, color=False, debug=False)
     context = Context(start=small.project.top, progress=talk)
-    _, job = run._resolve(
+    _, job = intents.resolve(
         context,
         small.project.top / "config.yaml",
         (),
         gpus=None,
         name=None,
         tags=(),
-        choice=run.WORK_TREE,
+        choice=WORK_TREE,
     )
     return job.image
 

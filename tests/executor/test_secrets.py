@@ -9,7 +9,7 @@ import pytest
 from harness_runs import a_record, a_runspec, an_intent
 
 from reprobox.cli.messages import Talk
-from reprobox.commands import run
+from reprobox.commands.shared import run_secrets
 from reprobox.context import Context
 from reprobox.errors import ConfigError, StoreDamaged
 from reprobox.executor import secrets
@@ -62,4 +62,4 @@ def test_a_record_whose_config_asks_for_other_secrets_is_refused(
     context = Context(start=tmp_path, progress=Talk(quiet=True, color=False, debug=False))
     record = a_record(an_intent(runspec=a_runspec(secrets=("A",)), config=config))
     with pytest.raises(StoreDamaged, match="contradicts itself"):
-        run.secrets_again(context, record, trusted=True)
+        run_secrets.again(context, record, trusted=True)

@@ -45,6 +45,10 @@ class Choice:
             )
 
 
+WORK_TREE = Choice()
+"""The commit of the clean work tree."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Code:
     """The place that config and lock are read from."""

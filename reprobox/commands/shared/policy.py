@@ -22,7 +22,7 @@ def require(context: Context, original: Record, *, trusted: bool, runtime: bool 
         trusted: consent to weaker isolation.
         runtime: consent to an injected runtime that no release of reprobox had.
 
-    Secrets are asked for separately (`run.secrets_again`): trusting a program with the network is
+    Secrets are asked for separately (`run_secrets.again`): trusting a program with the network is
     not trusting it with a password.
 
     Raises:
