@@ -223,7 +223,7 @@ def snapshot(run: Path) -> dict[str, Any]:
         for name in [*names, *inner]:
             path = Path(folder) / name
             key = str(path.relative_to(run))
-            if key in ("lock", "started.json"):
+            if key in ("lock", "started.json", "arrival"):
                 continue
             if path.is_symlink():
                 found[key] = ("link", os.readlink(path))
