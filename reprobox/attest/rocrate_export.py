@@ -162,6 +162,6 @@ def _action(crate: Any, record: Record) -> Any:
         description=" ".join(record.intent.runspec.argv),
         startTime=when(record.started),
         endTime=when(record.finished),
-        actionStatus=f"http://schema.org/{'FailedActionStatus' if failed else 'CompletedActionStatus'}",
+        actionStatus=f"http://schema.org/{'Failed' if failed else 'Completed'}ActionStatus",
         **failed,
     )

@@ -162,5 +162,8 @@ def _accepts(name: str, place: Path, allowed: Path, data: bytes) -> bool:
 def _why_not(raw: bytes, allowed: Path) -> str:
     text = base64.b64encode(public_key(raw)).decode("ascii")
     if text in allowed.read_text("utf-8", "replace"):
-        return "The key is listed there, but not as valid now (valid-after, valid-before) or not for this purpose (namespaces)."
+        return (
+            "The key is listed there, but not as valid now (valid-after, valid-before) or not for "
+            "this purpose (namespaces)."
+        )
     return "The key is not listed there."

@@ -1,4 +1,4 @@
-"""Whether a statement is about a run that is here, and who says so. "Not checked" is never "right"."""
+"""Whether a statement is about a run that is here, and who says so."""
 
 from __future__ import annotations
 

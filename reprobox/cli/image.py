@@ -25,7 +25,8 @@ def _lines(found: ImageDiff) -> Iterator[str]:
     for layer in found.layers:
         yield f"layer    {layer.number} {layer.name}: {_short(layer.left)} -> {_short(layer.right)}"
     for package in found.packages:
-        yield f"{package.kind:<8} {package.name}: {package.left or 'absent'} -> {package.right or 'absent'}"
+        left, right = package.left or "absent", package.right or "absent"
+        yield f"{package.kind:<8} {package.name}: {left} -> {right}"
     for file in found.files[:_MANY]:
         yield f"file     {file.path}: {file.what}" + (f" ({file.package})" if file.package else "")
     if len(found.files) > _MANY:

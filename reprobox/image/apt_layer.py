@@ -89,7 +89,7 @@ def name_of(lock: Lock) -> str:
 
 
 def key_of(lock: Lock, below: Sequence[str]) -> str:
-    """The memo that holds the apt layer's digest: the packages and the layers below them decide it."""
+    """The memo of the apt layer's digest: the packages and the layers below them decide it."""
     packages = sorted(lock.debs, key=lambda package: (package.name, package.architecture))
     return memo_key(
         "apt/2", [list(below), [[package.name, package.sha256] for package in packages]]

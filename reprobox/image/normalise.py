@@ -26,17 +26,21 @@ DEBS = ".reprobox-debs"
 
 _DROPPED_CONTENT = (
     "dev/*", "proc/*", "sys/*", "run/*", "tmp/*", "var/tmp/*",
-    "var/cache/apt/*", "var/cache/ldconfig/*", "var/cache/man/*", "var/lib/apt/lists/*", "var/lib/apt/extended_states",
+    "var/cache/apt/*", "var/cache/ldconfig/*", "var/cache/man/*", "var/lib/apt/lists/*",
+    "var/lib/apt/extended_states",
     "var/log/*",
     "root/.bash_history", "root/.wget-hsts",
     # documentation, as Debian's own container images leave it out; the copyright files stay
-    "usr/share/man/*", "usr/share/info/*", "usr/share/groff/*", "usr/share/lintian/*", "usr/share/linda/*",
+    "usr/share/man/*", "usr/share/info/*", "usr/share/groff/*", "usr/share/lintian/*",
+    "usr/share/linda/*",
 )  # fmt: skip
 _DROPPED = (
-    ".dockerenv", "etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab", "etc/machine-id", "etc/.pwd.lock",
+    ".dockerenv", "etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab", "etc/machine-id",
+    "etc/.pwd.lock",
     "run/.containerenv", "var/lib/dbus/machine-id",
     "etc/passwd-", "etc/group-", "etc/shadow-", "etc/gshadow-", "etc/subuid-", "etc/subgid-",
-    "var/cache/debconf/*-old", "var/lib/dpkg/*-old", "var/lib/dpkg/lock", "var/lib/dpkg/lock-frontend",
+    "var/cache/debconf/*-old", "var/lib/dpkg/*-old", "var/lib/dpkg/lock",
+    "var/lib/dpkg/lock-frontend",
     "var/lib/dpkg/triggers/Lock", "var/lib/systemd/random-seed", "var/lib/systemd/catalog/database",
     DEBS, DEBS + "/*",
 )  # fmt: skip

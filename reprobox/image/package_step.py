@@ -20,7 +20,7 @@ STARTS_AGAIN = "rm -f /usr/sbin/policy-rc.d"
 
 
 def newest(packages: Iterable[Deb], objects: Objects) -> int:
-    """When the newest of the packages was built: a time that the lock decides; seconds since 1970."""
+    """When the newest package was built: a time that the lock decides; seconds since 1970."""
     return max(deb.built(objects.path(package.sha256)) for package in packages)
 
 

@@ -63,7 +63,7 @@ def read(path: Path, image: Image) -> Composition:
 
 
 def _places(path: Path) -> dict[str, tuple[int, int]]:
-    """Where each blob lies: offset and size in bytes, by digest. What is no blob is of no interest."""
+    """Offset and size in bytes of each blob, by digest; other members are left out."""
     found: dict[str, tuple[int, int]] = {}
     with tarfile.open(path, "r:") as archive:
         for number, member in enumerate(archive):

@@ -1,4 +1,4 @@
-"""Bases that exist already: pinned by the digests of their layers, which are stored uncompressed."""
+"""Bases that exist already: pinned by the digests of their layers, stored uncompressed."""
 
 from __future__ import annotations
 

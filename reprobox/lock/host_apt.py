@@ -46,8 +46,10 @@ _CONFIG = """\
 #clear DPkg::Post-Invoke;
 #clear Acquire::IndexTargets;
 Acquire::IndexTargets::deb::Packages {{
-  MetaKey "$(COMPONENT)/binary-$(ARCHITECTURE)/Packages"; flatMetaKey "Packages"; ShortDescription "Packages";
-  Description "$(RELEASE)/$(COMPONENT) $(ARCHITECTURE) Packages"; flatDescription "$(RELEASE) Packages"; Optional "0";
+  MetaKey "$(COMPONENT)/binary-$(ARCHITECTURE)/Packages"; flatMetaKey "Packages";
+  ShortDescription "Packages";
+  Description "$(RELEASE)/$(COMPONENT) $(ARCHITECTURE) Packages";
+  flatDescription "$(RELEASE) Packages"; Optional "0";
 }};
 Dir::State "{state}";
 Dir::State::lists "{lists}";
@@ -226,7 +228,10 @@ def _other_suite(suite: str) -> str:
     near = difflib.get_close_matches(suite, _SUITES, n=1, cutoff=0.5)
     if near and near[0] != suite:
         return f"did you mean `base: debian:{near[0]}`?"
-    return f"write one that it has ({', '.join(_SUITES[:3])}, ...), or name a mirror that has {suite} in REPROBOX_DEBIAN_MIRROR"
+    return (
+        f"write one that it has ({', '.join(_SUITES[:3])}, ...), or name a mirror that has {suite} "
+        "in REPROBOX_DEBIAN_MIRROR"
+    )
 
 
 def _sibling(url: str, filename: str) -> str:
@@ -324,7 +329,8 @@ def _write_previous(state: Path, prefer: Iterable[Deb], objects: Objects) -> Non
             continue
         done = proc.run(["dpkg-deb", "--field", objects.path(deb.sha256)])
         if done.ok:
-            lines = f"Filename: ./{deb.filename}\nSize: {deb.size}\nSHA256: {canon.hex_of(deb.sha256)}\n"
+            digest = canon.hex_of(deb.sha256)
+            lines = f"Filename: ./{deb.filename}\nSize: {deb.size}\nSHA256: {digest}\n"
             stanzas.append(done.out.decode("utf-8", "surrogateescape").strip() + "\n" + lines)
     if not stanzas:
         return

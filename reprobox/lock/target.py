@@ -37,7 +37,8 @@ class Target:
         """The value of uv's `--python-platform`."""
         if self.libc == "musl":
             return "x86_64-unknown-linux-musl"
-        return f"x86_64-manylinux_2_{max((m for m in _UV_GLIBC if m <= self.minor), default=_UV_GLIBC[0])}"
+        known = max((m for m in _UV_GLIBC if m <= self.minor), default=_UV_GLIBC[0])
+        return f"x86_64-manylinux_2_{known}"
 
     def _platforms(self) -> Iterator[str]:
         if self.libc == "musl":

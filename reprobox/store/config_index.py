@@ -14,12 +14,15 @@ from reprobox.errors import NewerFormat, StoreDamaged
 from reprobox.model import codec
 
 TABLE = "CREATE TABLE IF NOT EXISTS settings (id PRIMARY KEY, text) WITHOUT ROWID"
-ABSENT = "SELECT runs.id FROM runs LEFT JOIN settings ON settings.id = runs.id WHERE settings.id IS NULL AND runs.created >= 0"
+ABSENT = (
+    "SELECT runs.id FROM runs LEFT JOIN settings ON settings.id = runs.id "
+    "WHERE settings.id IS NULL AND runs.created >= 0"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """A value that a run's config must have: one of some, because `3.10` may be a number or text."""
+    """A value that a run's config must have: one of some, since `3.10` may be a number or text."""
 
     key: tuple[str, ...]
     values: tuple[Any, ...]
@@ -66,7 +69,8 @@ def _lines(value: dict[str, Any], keys: tuple[str, ...]) -> Iterator[str]:
 
 def _line(keys: tuple[str, ...], value: Any) -> str:
     """JSON escapes line ends, so no value can look like two lines."""
-    return f"{json.dumps('.'.join(key.replace('.', chr(92) + '.') for key in keys))}={json.dumps(_plain(value), sort_keys=True)}"
+    name = ".".join(key.replace(".", "\\.") for key in keys)
+    return f"{json.dumps(name)}={json.dumps(_plain(value), sort_keys=True)}"
 
 
 def _plain(value: Any) -> Any:

@@ -21,7 +21,7 @@ from reprobox.store.runs import Runs
 
 FOLDER = "addresses"
 _MOST = 32
-"""So many are tried: each may be a machine that does not answer, and whoever sent a run chose them."""
+"""Addresses that are tried: each may be a machine that does not answer, chosen by the sender."""
 _ADDRESS = re.compile(r"[a-z0-9][a-z0-9._:/-]{0,500}@sha256:[0-9a-f]{64}")
 
 
