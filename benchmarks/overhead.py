@@ -2,7 +2,8 @@
 benchmarks/overhead.py [--pairs 9]`.
 
 Each pair runs A and B one after the other, so that load on the machine hits both; the figures are
-medians over the pairs, in milliseconds of wall time of the whole process. The experiment is a
+medians over the pairs, in milliseconds of the whole process: wall time, and processor time of it and
+its children (the engine's own is in neither column). Every other pair runs B first. The experiment is a
 Python program that ends at once (`pass`), in the image of `debian:bookworm` with Python 3.11, so
 what is measured is the tool and the engine.
 """
@@ -12,11 +13,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 CONFIG = """\
@@ -26,12 +29,38 @@ reprobox:
 """
 
 
-def timed(command: list[str], cwd: Path) -> float:
-    begun = time.perf_counter()
+@dataclass(frozen=True)
+class Cost:
+    """Milliseconds."""
+
+    wall: float
+    cpu: float
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def cost(command: list[str], cwd: Path) -> Cost:
+    """What a command costs once."""
+    cpu, begun = _cpu(), time.perf_counter()
     subprocess.run(
         command, cwd=cwd, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    return (time.perf_counter() - begun) * 1000
+    return Cost((time.perf_counter() - begun) * 1000, (_cpu() - cpu) * 1000)
+
+
+def paired(one: list[str], other: list[str], cwd: Path, pairs: int) -> list[tuple[Cost, Cost]]:
+    """Both commands so many times, each first in every other pair; a first pair warms caches."""
+    found = []
+    for number in range(pairs + 1):
+        if number % 2:
+            found.append((cost(one, cwd), cost(other, cwd)))
+        else:
+            second = cost(other, cwd)
+            found.append((cost(one, cwd), second))
+    return found[1:]
 
 
 def said(*command: str, cwd: Path) -> str:
@@ -92,19 +121,26 @@ def main() -> None:
             ),
             ("reprobox ls", [reprobox, "ls"], "python -c pass", [sys.executable, "-c", "pass"]),
         ]
-        print(f"| A | ms | B | ms | A - B | A / B | ({pairs} pairs, medians)")
-        print("|---|---|---|---|---|---|")
+        print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs; {pairs} pairs, medians")
+        print("| A | ms | of CPU | B | ms | of CPU | A - B | A / B |")
+        print("|---|---|---|---|---|---|---|---|")
         for name, ours, peer, theirs in rows:
-            for command in (ours, theirs):
-                timed(command, top)  # warm both
-            times = [(timed(ours, top), timed(theirs, top)) for _ in range(pairs)]
-            a, b = (statistics.median(column) for column in zip(*times, strict=True))
-            ratio = statistics.median(one / two for one, two in times)
-            print(
-                f"| {name} | {a:.0f} | {peer} | {b:.0f} | "
-                f"{statistics.median(x - y for x, y in times):+.0f} | {ratio:.2f} |",
-                flush=True,
-            )
+            print(row(name, peer, paired(ours, theirs, top, pairs)), flush=True)
+
+
+def row(name: str, peer: str, found: list[tuple[Cost, Cost]]) -> str:
+    """A line of the table."""
+    median = statistics.median
+    (a, a_cpu), (b, b_cpu) = (
+        (median(one.wall for one in column), median(one.cpu for one in column))
+        for column in zip(*found, strict=True)
+    )
+    apart = median(one.wall - other.wall for one, other in found)
+    ratio = median(one.wall / other.wall for one, other in found)
+    return (
+        f"| {name} | {a:.0f} | {a_cpu:.0f} | {peer} | {b:.0f} | {b_cpu:.0f} | {apart:+.0f} "
+        f"| {ratio:.2f} |"
+    )
 
 
 if __name__ == "__main__":

@@ -17,12 +17,10 @@ from pathlib import Path
 
 from reprobox.context import Context
 from reprobox.errors import RunNotFound
-from reprobox.executor import commits, run_home, secrets
-from reprobox.executor.container_spec import LABEL_RUN, LABEL_STORE
+from reprobox.executor import run_home, secrets
 from reprobox.kit import canon, files
 from reprobox.model.home import Home
 from reprobox.model.record import Intent
-from reprobox.source import refs
 from reprobox.store import layout
 
 _PREFIX = "pending-"
@@ -96,6 +94,8 @@ def clear(context: Context, tidy: Callable[[str], bool]) -> None:
 
 
 def _clear_unborn(context: Context, unborn: Mapping[str, float]) -> None:
+    from reprobox.executor.container_spec import LABEL_RUN, LABEL_STORE
+
     for there in context.engine.find({LABEL_STORE: str(context.runs.root)}):
         if there.labels.get(LABEL_RUN) in unborn:
             context.engine.remove(there.id)
@@ -140,6 +140,9 @@ def _exists(context: Context, run_id: str) -> bool:
 
 
 def _forget_refs(context: Context, run_id: str) -> None:
+    from reprobox.executor import commits
+    from reprobox.source import refs
+
     imported = context.runs.root / commits.CODE
     refs.forget(context.repo, run_id)
     if imported.is_dir():

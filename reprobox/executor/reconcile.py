@@ -21,7 +21,7 @@ from reprobox.errors import (
     RunBusy,
     RunNotFound,
 )
-from reprobox.executor import export_manifest, journal, local, run_home, secrets
+from reprobox.executor import export_manifest, journal, run_home, secrets
 from reprobox.executor.attach import LIVE
 from reprobox.kit.text import in_a_line
 from reprobox.model.outcome import ContainerState
@@ -93,6 +93,8 @@ def _tidy(context: Context, run_id: str) -> bool:
         intent = context.runs.intent(run_id)
         if run_home.elsewhere(context)(intent):
             return False
+        from reprobox.executor import local
+
         with context.runs.hold(run_id) as run:
             local.tidy(context, run, intent)
     except (RunBusy, RunNotFound):
@@ -114,6 +116,8 @@ def _settle(context: Context, run: RunDir) -> None:
     """Finishes one run that we hold the lock of; nothing is done while its container lives."""
     if context.runs.finished(run.id):
         return  # its supervisor was quicker
+    from reprobox.executor import local
+
     intent = context.runs.intent(run.id)
     state = context.engine.state(intent.container)
     if state and state.status in LIVE:
@@ -163,5 +167,7 @@ def find_all(context: Context, references: Sequence[str]) -> list[str]:
 
 
 def _exported(context: Context, run: RunDir, intent: Intent) -> tuple[Exported, ...]:
+    from reprobox.executor import local
+
     noted = export_manifest.read(run.path)
     return local.exported_again(context, run, intent) if noted is None else noted
