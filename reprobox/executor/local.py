@@ -425,11 +425,11 @@ def exit_of(
 
 
 def _at_time_limit(code: int, signal: int | None) -> Exit:
-    """A program that was ended at its time limit: 124, as timeout(1), so that no script takes an
-    answer of 0 for success.
+    """A program that was ended at its time limit: 124, as timeout(1), or 137 where it had to be
+    killed; so no script takes an answer of 0 for success.
     """
     return Exit(
-        code=TIME_LIMIT,
+        code=_KILLED if _KILLED in (code, 128 + (signal or 0)) else TIME_LIMIT,
         reason="timeout",
         signal=signal,
         message="The time limit was reached; the program was sent SIGTERM and "

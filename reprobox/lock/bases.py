@@ -16,6 +16,7 @@ from reprobox.lock.image_archive import Unpacked
 from reprobox.lock.image_tree import Tree
 from reprobox.model.image import VENV, EngineImage
 from reprobox.model.lock import BaseLock, Python
+from reprobox.model.platform import DEFAULT
 from reprobox.model.ports import ImageEngine, Objects, Progress
 from reprobox.model.spec import BaseIntent
 
@@ -163,10 +164,10 @@ def _save(engine: ImageEngine, image: str, name: str, work: Work) -> Unpacked:
             image_archive.as_file(engine.save(image)), work.objects, where=name
         )
     platform = (unpacked.config.get("os"), unpacked.config.get("architecture"))
-    if platform != ("linux", "amd64"):
+    if platform != (DEFAULT.system, DEFAULT.architecture):
         raise ResolveError(
             f"{name} is for {'/'.join(map(str, platform))}",
-            next_step="choose a base for linux/amd64",
+            next_step=f"choose a base for {DEFAULT.name}",
         )
     if (
         work.previous is not None

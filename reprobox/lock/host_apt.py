@@ -22,6 +22,7 @@ from reprobox.errors import FetchError, ResolveError
 from reprobox.kit import canon, files, proc
 from reprobox.lock.download import Transport
 from reprobox.model.lock import Deb
+from reprobox.model.platform import DEFAULT
 from reprobox.model.ports import Objects, Progress
 
 _URI = re.compile(r"^'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<sha256>[0-9a-f]{64})$")
@@ -63,8 +64,8 @@ Dir::Etc::preferences "{state}/preferences";
 Dir::Etc::preferencesparts "{state}/empty";
 Dir::Etc::trusted "/dev/null";
 Dir::Etc::trustedparts "{state}/trusted";
-APT::Architecture "amd64";
-APT::Architectures {{ "amd64"; }};
+APT::Architecture "{architecture}";
+APT::Architectures {{ "{architecture}"; }};
 APT::Default-Release "";
 APT::Install-Recommends "false";
 APT::Install-Suggests "false";
@@ -290,7 +291,9 @@ def private(
         for name in ("archives/partial", "sources", "trusted", "empty", "previous"):
             (state / name).mkdir(parents=True)
         (cache / "lists" / "partial").mkdir(parents=True, exist_ok=True)
-        (state / "apt.conf").write_text(_CONFIG.format(state=state, lists=cache / "lists"))
+        (state / "apt.conf").write_text(
+            _CONFIG.format(state=state, lists=cache / "lists", architecture=DEFAULT.architecture)
+        )
         (state / "status").write_bytes(status)
         _write_sources(state, sources)
         try:

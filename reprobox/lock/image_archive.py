@@ -22,6 +22,7 @@ from typing import IO, Any
 from reprobox.errors import HashMismatch, ImageError
 from reprobox.kit import canon, zstd
 from reprobox.kit.pieces import Pieces
+from reprobox.model.platform import DEFAULT
 from reprobox.model.ports import Objects
 
 _CHUNK = 1 << 20
@@ -29,7 +30,6 @@ _MAX_JSON = 16 << 20
 _SMALLEST_LAYER = 24
 """An empty tar, compressed; below it are version files and the like."""
 _GZIP, _BZIP2, _XZ, _ZSTD = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"
-_PLATFORM = ("linux", "amd64")
 _DAMAGED = (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError, zstd.ZstdError)
 
 
@@ -153,7 +153,7 @@ class _Parts:
             fitting = [entry for entry in document["manifests"] if _fits(entry.get("platform"))]
             if len(fitting) != 1:
                 raise ImageError(
-                    f"{where} holds {len(fitting)} images for linux/amd64",
+                    f"{where} holds {len(fitting)} images for {DEFAULT.name}",
                     next_step="save the one that is the base, alone",
                 )
             document = canon.parse(self.documents[_blob(fitting[0])])
@@ -165,7 +165,10 @@ def _blob(descriptor: dict[str, Any]) -> str:
 
 
 def _fits(platform: dict[str, Any] | None) -> bool:
-    return platform is None or (platform.get("os"), platform.get("architecture")) == _PLATFORM
+    return platform is None or (platform.get("os"), platform.get("architecture")) == (
+        DEFAULT.system,
+        DEFAULT.architecture,
+    )
 
 
 def from_file(path: Path, objects: Objects) -> Unpacked:

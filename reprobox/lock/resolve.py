@@ -31,6 +31,7 @@ from reprobox.lock.job import Job
 from reprobox.lock.places import Places
 from reprobox.lock.target import Target
 from reprobox.model.lock import CONDA, BaseLock, Conda, Contested, Deb, Lock, Python, Wheel
+from reprobox.model.platform import DEFAULT
 from reprobox.model.ports import ImageEngine, Objects, Progress, WheelMaker
 from reprobox.model.spec import Environment
 
@@ -290,7 +291,7 @@ def _existing(request: _Request) -> _System:
 
 
 def _target(python: str, tree: Tree, extra: Iterable[Offer]) -> Target:
-    if "lib/ld-musl-x86_64.so.1" in tree:
+    if f"lib/ld-musl-{DEFAULT.machine}.so.1" in tree:
         return Target(python=python, libc="musl", minor=2)
     minor = debs.glibc_minor(tree, [offer.deb for offer in extra])
     return Target(python=python, minor=minor or _OLD_GLIBC)

@@ -9,6 +9,8 @@ from typing import Literal
 
 from packaging.tags import Tag, compatible_tags, cpython_tags
 
+from reprobox.model.platform import DEFAULT, Platform
+
 # PEP 600, "Legacy manylinux tags".
 _LEGACY = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 # The values of uv's --python-platform; a C library between two of them takes the older.
@@ -18,13 +20,14 @@ _OLDEST_GLIBC = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """CPython on linux/amd64."""
+    """CPython on a platform."""
 
     python: str
     """`X.Y`"""
     libc: Literal["glibc", "musl"] = "glibc"
     minor: int = 28
     """glibc 2.<minor>, or musl 1.<minor>."""
+    platform: Platform = DEFAULT
 
     @property
     def version(self) -> tuple[int, int]:
@@ -36,19 +39,20 @@ class Target:
     def uv_platform(self) -> str:
         """The value of uv's `--python-platform`."""
         if self.libc == "musl":
-            return "x86_64-unknown-linux-musl"
-        known = max((m for m in _UV_GLIBC if m <= self.minor), default=_UV_GLIBC[0])
-        return f"x86_64-manylinux_2_{known}"
+            return f"{self.platform.machine}-unknown-linux-musl"
+        minor = max((m for m in _UV_GLIBC if m <= self.minor), default=_UV_GLIBC[0])
+        return f"{self.platform.machine}-manylinux_2_{minor}"
 
     def _platforms(self) -> Iterator[str]:
+        machine = self.platform.machine
         if self.libc == "musl":
-            yield from (f"musllinux_1_{minor}_x86_64" for minor in range(self.minor, 0, -1))
+            yield from (f"musllinux_1_{minor}_{machine}" for minor in range(self.minor, 0, -1))
         else:
             for minor in range(self.minor, _OLDEST_GLIBC - 1, -1):
-                yield f"manylinux_2_{minor}_x86_64"
+                yield f"manylinux_2_{minor}_{machine}"
                 if minor in _LEGACY:
-                    yield f"{_LEGACY[minor]}_x86_64"
-        yield "linux_x86_64"
+                    yield f"{_LEGACY[minor]}_{machine}"
+        yield f"linux_{machine}"
 
     @cached_property
     def ranks(self) -> dict[Tag, int]:
@@ -69,7 +73,7 @@ class Target:
             "implementation_name": "cpython",
             "implementation_version": f"{self.python}.0",
             "os_name": "posix",
-            "platform_machine": "x86_64",
+            "platform_machine": self.platform.machine,
             "platform_python_implementation": "CPython",
             "platform_release": "",
             "platform_system": "Linux",

@@ -31,10 +31,10 @@ from reprobox.errors import GpuUnavailable, ReproboxError
 from reprobox.kit.canon import canonical
 from reprobox.kit.tar import TarStream
 from reprobox.model.outcome import Container
+from reprobox.model.platform import ARCHITECTURES
 
 _KIND = re.compile(r"""["']?kind["']?\s*:\s*["']?([\w.-]+/[\w.-]+)""")
 _NAME = re.compile(r"""(?m)(?:^[\s-]*|[{,]\s*)["']?name["']?\s*:\s*["']?([\w.:-]+)""")
-_MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 class GpuProbe:
@@ -155,7 +155,7 @@ def _empty_image(tag: str) -> bytes:
     diff_id = "sha256:" + hashlib.sha256(layer.getvalue()).hexdigest()
     machine = os.uname().machine
     config = {
-        "architecture": _MACHINES.get(machine, machine),
+        "architecture": ARCHITECTURES.get(machine, machine),
         "os": "linux",
         "config": {"Labels": {"reprobox.probe": tag}},
         "rootfs": {"type": "layers", "diff_ids": [diff_id]},
