@@ -94,15 +94,18 @@ def test_what_a_run_and_its_replay_ask(project: Project, asked: Counted, inputs:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often each record was decoded, by its digest."""
     found: Counter[str] = Counter()
-    real = codec.decode
 
-    def decode(kind: Any, data: bytes, *, where: str) -> Any:
-        if kind is Record:
-            found[codec.digest(value := real(kind, data, where=where))] += 1
+    def counting(real: Callable[..., Any]) -> Callable[..., Any]:
+        def decode(kind: Any, data: bytes, **more: Any) -> Any:
+            value = real(kind, data, **more)
+            if kind is Record:
+                found[codec.digest(value)] += 1
             return value
-        return real(kind, data, where=where)
 
-    monkeypatch.setattr(codec, "decode", decode)
+        return decode
+
+    for name in ("decode", "decode_known"):
+        monkeypatch.setattr(codec, name, counting(getattr(codec, name)))
     return found
 
 
