@@ -84,6 +84,6 @@ def _in_the_way(context: Context, original: Record) -> Iterator[str]:
     asked = original.intent.runspec
     try:
         refusals.refuse_impossible(context, asked.profile, asked.gpus, original.intent.lock)
-        replay.find_inputs(context, asked.inputs)
+        replay.find_inputs(context, original)
     except ReproboxError as error:
         yield "\n".join(filter(None, (error.what, error.why)))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from reprobox.commands.shared import forecast as forecast_
 from reprobox.commands.shared import input_transfer, moved_inputs, refusals, run_secrets
@@ -173,7 +174,7 @@ def ready(
     trust_.require(context, original, trusted=trust, runtime=trust_runtime)
     refusals.refuse_impossible(context, asked.profile, gpus or asked.gpus, original.intent.lock)
     given = run_secrets.again(context, original, trusted=secrets)
-    inputs = find_inputs(context, asked.inputs)
+    inputs = find_inputs(context, original)
     image, tier = restore_image(context, original)
     intent = _again(context, original, digest, replace(asked, env={**asked.env, **env}))
     config = _config(context, asked.config_digest)
@@ -259,18 +260,20 @@ def _complete(context: Context, lock: Lock) -> None:
     fetch.complete(lock, context.things, context.progress, maker=maker)
 
 
-def find_inputs(context: Context, pins: tuple[InputPin, ...]) -> tuple[Input, ...]:
-    """Each recorded input where it is now: in the commit, in the store if it came with the run,
-    else at its recorded place or, in a project that was moved, below it, if it is the same there.
+def find_inputs(context: Context, original: Record) -> tuple[Input, ...]:
+    """Each recorded input where it is now. Of a run that was made here: at its recorded place,
+    where it must be the same. Of one from elsewhere, or where nothing is at that place any more: in
+    the store, if it came with a run; else below a project that was moved.
 
     Raises:
         InputError: listing every input that is missing or changed.
     """
     found: list[Input] = []
     wrong: list[str] = []
-    for pin in pins:
+    here = trust_.was_made_here(context, original)
+    for pin in original.intent.runspec.inputs:
         try:
-            found.append(_find_input(context, pin))
+            found.append(_find_input(context, pin, here=here))
         except InputError as reason:
             wrong.append(f"  {shown(pin.path)}: {shown(reason.what)}")
     if wrong:
@@ -282,12 +285,14 @@ def find_inputs(context: Context, pins: tuple[InputPin, ...]) -> tuple[Input, ..
     return tuple(found)
 
 
-def _find_input(context: Context, pin: InputPin) -> Input:
+def _find_input(context: Context, pin: InputPin, *, here: bool) -> Input:
     from reprobox.data import pins as pins_
 
     if pin.tracked:
         return Input(pin=pin, source=None)
-    kept = input_transfer.find(context, pin)
+    # The bytes may be in the store by chance, or from an export; what lies there now counts.
+    at_its_place = here and Path(pin.source).exists()
+    kept = None if at_its_place else input_transfer.find(context, pin)
     if kept is None:
         return moved_inputs.again(context, pin)
     return pins_.again(pin, kept, context.objects, context.progress, kept=context.things)

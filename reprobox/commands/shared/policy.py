@@ -65,13 +65,18 @@ def has_foreign_runtime(context: Context, record: Record) -> bool:
     """
     if releases.is_known(record.intent.runspec.runtime):
         return False
+    return not was_made_here(context, record)
+
+
+def was_made_here(context: Context, record: Record) -> bool:
+    """Whether a run, or the first of those that it is a replay of, was made in this repository."""
     first, seen = record, {record.id}
     while (above := first.intent.replay_of) is not None:
         if above in seen or not context.runs.has(above):
-            return True
+            return False
         seen.add(above)
         first = context.runs.record(above)[0]
-    return context.runs.started(first.id) is None
+    return context.runs.started(first.id) is not None
 
 
 def loosened(asked: RunSpec) -> Iterator[str]:
