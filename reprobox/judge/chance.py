@@ -55,6 +55,7 @@ _DIGEST_KEY = re.compile(r"md5|sha\d|digest|checksum|hash|etag|fingerprint", re.
 """A value under such a key is computed from content, so it says something when it differs."""
 _EARLIEST, _LATEST = 978_307_200, 4_102_444_800
 """2001 and 2100, in seconds since 1970."""
+_FURTHEST = 10**300
 _LONGEST = 64_000
 """Characters of a text that is looked at."""
 
@@ -82,7 +83,8 @@ def kind_of(name: str, left: Any, right: Any, *, sure: bool = False) -> str | No
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | Decimal)
+    """Whether a value is a number that a double holds; no clock counts further."""
+    return isinstance(value, int | float | Decimal) and abs(value) < _FURTHEST
 
 
 def _of_texts(name: str, left: str, right: str) -> str | None:

@@ -24,7 +24,7 @@ MAGIC = b"\x89HDF\r\n\x1a\n"
 _DEPTH = 100
 _FAULTS = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError)
 LEFT_OUT = {
-    "layout": "chunks, filters, byte order, fill values, maximal shapes; order, times, addresses "
+    "layout": "chunks, filters, byte order, fill values, maximal shapes; order, times, addresses, "
     "comments and unused space of objects",
 }
 
