@@ -6,11 +6,13 @@
 # make python-matrix  the fast tests with lowest and newest dependencies on Python 3.11 to 3.14
 # make torture   every harness at full length (about forty minutes); prints the tables of
 #                docs/reliability.md; ARGS=--quick for a part
+# make mutate    a million changed bytes in small files of every format, none overlooked;
+#                ARGS='--bytes 10000 png' for a part
 # make engines   one lock on five engines (needs root and mmdebstrap), build times next to peers,
 #                and the figures of docs/images.md
 # make cuda      the CUDA image of images/gpu and its figures: 3 GB to fetch, 12 GB of disk
 # make runtimes  the digests of the injected runtimes of releases, from their sources
-.PHONY: runtimes demo test test-fast docs python-matrix lint bench torture engines cuda clean
+.PHONY: runtimes demo test test-fast docs python-matrix lint bench torture mutate engines cuda clean
 
 demo:
 	@scripts/setup
@@ -46,6 +48,10 @@ torture:
 	@scripts/setup --tests
 	@PATH="$(CURDIR)/.tools/usr/bin:$(CURDIR)/.tools/bin:$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python tests/torture.py $(ARGS)
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python benchmarks/hardening.py
+
+mutate:
+	@scripts/setup --tests
+	@.venv/bin/python tests/mutate.py $(ARGS)
 
 engines:
 	@scripts/setup --tests

@@ -84,7 +84,7 @@ def kind_of(name: str, left: Any, right: Any, *, sure: bool = False) -> str | No
 
 def _is_number(value: Any) -> bool:
     """Whether a value is a number that a double holds; no clock counts further."""
-    return isinstance(value, int | float | Decimal) and abs(value) < _FURTHEST
+    return isinstance(value, int | float | Decimal) and -_FURTHEST < value < _FURTHEST
 
 
 def _of_texts(name: str, left: str, right: str) -> str | None:

@@ -188,5 +188,6 @@ def offsets(size: int, count: int, chance: random.Random) -> list[int]:
     """So many places of a file, its beginning and end among them; all where it is small."""
     if size <= count:
         return list(range(size))
-    ends = [*range(min(40, size)), *range(max(0, size - 40), size)]
+    near = min(40, count)
+    ends = [*range(near), *range(size - near, size)]
     return sorted({*ends, *(chance.randrange(size) for _ in range(count))})

@@ -37,7 +37,7 @@ def number(text: str) -> Int | Real | Decimal | None:
         return None
     if exact.is_finite() and exact.adjusted() < _LONGEST and exact == exact.to_integral_value():
         return Int(exact)
-    return exact.normalize() if len(exact.as_tuple().digits) < 28 else exact
+    return exact
 
 
 def _of_double(value: float) -> Int | Real:

@@ -22,24 +22,17 @@ _HEADER, _BLOCK, _PIECE = 7, 32768, 7
 _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 _HISTORY, _SUMMARY, _CONFIG, _STATS = 2, 3, 5, 7
 _CLOCKS = ("_timestamp", "_runtime")
-_KINDS = {
-    4: "output",
-    6: "files",
-    8: "artifact",
-    9: "tbrecord",
-    11: "telemetry",
-    12: "metric",
-    13: "output",
-    16: "header",
-    17: "run",
-    18: "exit",
-}
+_RUN = 17
+_RUN_CONFIG = 4
+_RUN_TEXTS = {3: "project", 6: "group", 7: "job type", 9: "notes", 10: "tag", 18: "job"}
+"""Fields of a RunRecord that the user chose; the others are names, hosts, paths and times."""
 LEFT_OUT = {
-    "clock": "`_timestamp` and `_runtime`, statistics of the system, records of the run's name, "
-    "host, telemetry and end, which hold times and identifiers",
+    "clock": "`_timestamp`, `_runtime` and `_wandb`; statistics of the system; a run's id, display "
+    "name, host, paths, times, settings, environment and telemetry",
+    "files": "records of files, artifacts and console output, which are files of their own",
     "blocks": "division into blocks, checksums",
 }
-_PASSING = frozenset({_STATS, 8, 11, 13, 16, 17, 18, 4, 6, 110})
+_PASSING = frozenset({_STATS, 4, 6, 8, 11, 13, 16, 18, 21, 26, 110})
 """Records that a clock, a host or an identifier is in."""
 
 
@@ -91,10 +84,19 @@ class _Walk:
             for value in values:
                 if kind in (_HISTORY, _SUMMARY, _CONFIG):
                     self._items(kind, protobuf.fields(value))
+                elif kind == _RUN:
+                    self._run(protobuf.fields(value))
                 elif kind not in _PASSING:
                     leaf = protobuf.told({kind: [value]})
                     if leaf is not None:
-                        self._file.put(self._name(f"<{_KINDS.get(kind, f'record {kind}')}>"), leaf)
+                        self._file.put(self._name(f"<record {kind}>"), leaf)
+
+    def _run(self, run: protobuf.Fields) -> None:
+        for config in run.get(_RUN_CONFIG, []):
+            self._items(_CONFIG, protobuf.fields(config))
+        for number, name in _RUN_TEXTS.items():
+            for value in run.get(number, []):
+                self._file.put(self._name(f"<{name}>"), protobuf.text(value))
 
     def _name(self, name: str) -> str:
         self._names[name] += 1

@@ -90,7 +90,8 @@ class Zip:
         if data[place + 30 : place + 30 + name_size] != _name(info) or method != info.compress_type:
             raise Unreadable(f"two headers that do not agree: {info.filename[:200]}")
         sized = (info.CRC, info.compress_size, info.file_size)
-        if not flags & _DESCRIPTOR and not _agree(head[6:9], sized):
+        told_later = flags & _DESCRIPTOR and not any(head[6:9])
+        if not told_later and not _agree(head[6:9], sized):
             raise Unreadable(f"two sizes that do not agree: {info.filename[:200]}")
         start = self._after_header(info)
         self._fields(place, 4, (("writer", 4, 8), ("times", 10, 14)), 30 + name_size)
@@ -146,8 +147,12 @@ class Zip:
         place = self._start
         for info in self.infos:
             head = struct.unpack_from("<4s6H3I5HII", self._data, place)
-            name, extra, comment = head[10:13]
-            if head[0] != b"PK\1\2" or self._data[place + 46 : place + 46 + name] != _name(info):
+            name, extra, comment, disk = head[10:14]
+            if (
+                head[0] != b"PK\1\2"
+                or disk
+                or self._data[place + 46 : place + 46 + name] != _name(info)
+            ):
                 raise Unreadable("a damaged directory of a zip file")
             fields = (
                 ("writer", 4, 10),
@@ -171,9 +176,11 @@ class Zip:
             place += 20
         end = self._file.size - self._comment
         if place + 22 == end and self._data[place : place + 4] == b"PK\5\6":
-            disks, counts, size = self._data[place + 4 : place + 8], place + 8, place + 12
-            count = struct.unpack_from("<HH", self._data, counts)
-            if disks == bytes(4) and count == (min(len(self.infos), 0xFFFF),) * 2:
+            disks, size = self._data[place + 4 : place + 8], place + 12
+            counts = struct.unpack_from("<HH", self._data, place + 8)
+            said = struct.unpack_from("<H", self._data, place + 20)[0]
+            usual = disks == bytes(4) and said == self._comment
+            if usual and counts == (min(len(self.infos), 0xFFFF),) * 2:
                 self._file.read(place, size)
                 self._file.leave_out("packing", size, size + 8)
                 self._file.read(size + 8, size + 10)
