@@ -203,7 +203,7 @@ EXITS = [
     (Exit(code=3, reason="exited"), "failed"),
     (Exit(code=137, reason="oom"), "failed"),
     (Exit(code=139, reason="signal", signal=11), "failed"),
-    (Exit(code=143, reason="timeout"), "failed"),
+    (Exit(code=143, reason="timeout"), "timeout"),
     (Exit(code=127, reason="not-found"), "failed"),
     (Exit(code=130, reason="interrupted", message="by the user"), "interrupted"),
     (Exit(code=255, reason="engine"), "interrupted"),
