@@ -11,8 +11,9 @@
 # make engines   one lock on five engines (needs root and mmdebstrap), build times next to peers,
 #                and the figures of docs/images.md
 # make cuda      the CUDA image of images/gpu and its figures: 3 GB to fetch, 12 GB of disk
+# make tools     each example of a tool (examples/tools) is run and replayed; writes the table of docs/tools.md
 # make runtimes  the digests of the injected runtimes of releases, from their sources
-.PHONY: runtimes demo test test-fast docs python-matrix lint bench torture mutate engines cuda clean
+.PHONY: tools runtimes demo test test-fast docs python-matrix lint bench torture mutate engines cuda clean
 
 demo:
 	@scripts/setup
@@ -62,6 +63,10 @@ engines:
 cuda:
 	@scripts/setup
 	@.venv/bin/python benchmarks/images.py --cuda --page docs/images.md
+
+tools:
+	@scripts/setup
+	@PATH="$(CURDIR)/.tools/usr/bin:$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python scripts/tools --page docs/tools.md $(ARGS)
 
 runtimes:
 	@scripts/runtimes
