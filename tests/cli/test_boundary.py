@@ -54,7 +54,7 @@ def test_before_the_first_run_and_the_first_commit_there_is_nothing_to_list(
     assert (said.code, said.out) == (0, "")
     assert "no runs yet; next: reprobox run" in said.err
     assert project("ls", "--json").json == []
-    assert "no run is like that" in project("ls", "--since", "1d").err
+    assert "no runs match these filters" in project("ls", "--since", "1d").err
     refused(project, "show", code=50, says="This project has no runs yet.")
     assert project("fsck", "--project").code == 0
 
@@ -297,7 +297,7 @@ def test_a_wrong_word_to_run_is_not_the_experiments_code(
 ) -> None:
     said = bare_project("run", *words)
     assert said.code == 125
-    assert "main run [OPTIONS]" in said.err
+    assert "next: reprobox run --help" in said.err
 
 
 def test_places_that_are_not_there(bare_project: Project, tmp_path: Path) -> None:
