@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from reprobox.engine import passwd
 from reprobox.kit import canon
 from reprobox.kit.text import shown
 from reprobox.model import observed
@@ -23,6 +24,10 @@ RULES = "collect"
 FOLDER = "outside"
 REPORT = "outside.json"
 _LARGEST = 1 << 20
+_CACHE = f"{passwd.HOME}/.cache/"
+"""Not named: what libraries keep there (fonts, compiled code) is no result, by the XDG Base
+Directory Specification. A pattern of the config goes before it.
+"""
 
 
 def ask(out: Path, rules: Iterable[OutputRule]) -> None:
@@ -32,8 +37,8 @@ def ask(out: Path, rules: Iterable[OutputRule]) -> None:
         for rule in rules
         if rule.pattern.startswith("/") and "\n" not in rule.pattern
     ]
-    if lines:
-        (out / RULES).write_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
+    lines.append(f"-{_CACHE}")
+    (out / RULES).write_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
 
 
 def bring(out: Path, work: Path) -> None:
