@@ -19,7 +19,10 @@ _DAY_CLOCK = r"(?:[01]\d|2[0-3])[-_.h]?[0-5]\d[-_.m]?[0-5]\ds?(?:[.,_]\d+)?Z?"
 _UNITS = r"(?:ns|us|µs|ms|s|sec|secs|seconds?|min|minutes?|h|hours?)"
 _KINDS: tuple[tuple[str, str], ...] = (
     ("a random identifier", r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
-    ("a temporary path", r"/(?:var/)?tmp/[^\s\"':,;)\]}]*|tmp[a-z0-9_]{8}(?![a-z0-9_])"),
+    (
+        "a temporary path",
+        r"/(?:var/)?tmp/[^\s\"':,;)\]}]*|(?:(?:/[\w.-]+)+/)?tmp[a-z0-9_]{8}(?![a-z0-9_])",
+    ),
     ("a memory address", r"0x[0-9a-fA-F]{6,}"),
     # RFC 9110, 5.6.7 (HTTP dates), asctime, and their relatives.
     (

@@ -88,7 +88,7 @@ def test_every_synonym_leads_to_a_command() -> None:
             "run --learning-rate 1e-3 --batch-size=3 --snapshot",
             "run learning_rate=1e-3 batch_size=3 --snapshot",
         ),
-        ("run --note 'two words'", "run 'note=two words'"),
+        ("run --remark 'two words'", "run 'remark=two words'"),
         ("lock --model.width 3", "lock model.width=3"),
         ("check --lr 1", "check lr=1"),
     ],

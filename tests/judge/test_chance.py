@@ -39,6 +39,7 @@ from reprobox.judge.chance import kind_of, masked
         ("$.run_id", "abc123def", "xyz123def", "a random identifier"),
         ("x", "<A at 0x7f0011223344>", "<A at 0x7f0011223355>", "a memory address"),
         ("x", "/tmp/a1/data.txt", "/tmp/b2/data.txt", "a temporary path"),
+        ("x", "/tmp/tmpab12cd34", "/home/reprobox/tmpzz99yy88", "a temporary path"),
         ("line 4", "id: '178127960635717860'", "id: '999207501560084000'", "a random identifier"),
         ("$.pid", 12, 7, "a process"),
         ("x", "2026-11-27 took 3 s", "2026-11-28 took 4 s", "a time and a duration"),

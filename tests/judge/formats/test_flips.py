@@ -22,4 +22,4 @@ def test_no_changed_byte_is_overlooked(tmp_path: Path, kind: str) -> None:
     count = 20 if kind in LIBRARIES else 150
     found = flipped(tmp_path, kind, pair.name, data, offsets(len(data), count, chance), chance)
     assert not found.wrong, f"bytes {found.wrong[:20]} of {len(data)}"
-    assert found.different + found.not_checked > 20
+    assert found.different + found.not_checked > 10
