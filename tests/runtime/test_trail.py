@@ -7,12 +7,14 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from torch_python import PAYLOAD, Ran, torch_python, under
 
 from reprobox.judge import trail
 from reprobox.kit import proc
+from reprobox.model import codec
 from reprobox.model.spec import Trail
 
 TRAINING = """
@@ -39,6 +41,12 @@ for step in range(1, int(os.environ.get("STEPS", "30")) + 1):
 print(sum(float(p.detach().double().sum()) for p in net.parameters()))
 """
 NAMES = ("0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias")
+
+
+def compared(left: Path, right: Path) -> dict[str, Any]:
+    """The comparison of two runs' trails, as its JSON."""
+    found: dict[str, Any] = codec.to_json(trail.compare_runs(left, right))
+    return found
 
 
 def train(
@@ -86,7 +94,7 @@ def test_the_trail_does_not_change_the_run(tmp_path: Path) -> None:
 def test_two_runs_have_one_trail(tmp_path: Path, original: Path) -> None:
     again = train(tmp_path / "again").directory / "out"
     assert (again / "trail.jsonl").read_bytes() == (original / "trail.jsonl").read_bytes()
-    assert trail.compare_runs(original, again) == {
+    assert compared(original, again) == {
         "state": "equal",
         "compared": 30,
         "only_on_one_side": [],
@@ -94,7 +102,7 @@ def test_two_runs_have_one_trail(tmp_path: Path, original: Path) -> None:
 
 
 def test_one_ulp_is_found_at_its_step_and_layer(tmp_path: Path, original: Path) -> None:
-    found = trail.compare_runs(original, train(tmp_path / "planted", "ulp", 17).directory / "out")
+    found = compared(original, train(tmp_path / "planted", "ulp", 17).directory / "out")
     assert found is not None
     assert (found["state"], found["step"], found["window"], found["kind"]) == (
         "different",
@@ -111,7 +119,7 @@ def test_with_every_other_step_the_window_is_named(tmp_path: Path) -> None:
         train(tmp_path / name, plant, 17, every=5).directory / "out"
         for name, plant in (("one", ""), ("two", "ulp"))
     ]
-    found = trail.compare_runs(*sides)
+    found = compared(*sides)
     assert found is not None
     assert (found["step"], found["window"]) == (20, [15, 20])
 
@@ -119,7 +127,7 @@ def test_with_every_other_step_the_window_is_named(tmp_path: Path) -> None:
 def test_another_draw_shows_in_the_random_state_before_the_parameters(
     tmp_path: Path, original: Path
 ) -> None:
-    found = trail.compare_runs(original, train(tmp_path / "planted", "draw", 9).directory / "out")
+    found = compared(original, train(tmp_path / "planted", "draw", 9).directory / "out")
     assert found is not None
     assert (found["step"], found["kind"], found["tensors"], found["random_state_differs"]) == (
         9,
@@ -180,7 +188,7 @@ def test_what_is_asked_for_is_compared_too(
 ) -> None:
     """None of the plants moves a parameter in this step: without the request they are not seen."""
     base, planted = stateful(tmp_path / "base"), stateful(tmp_path / "planted", plant)
-    found = trail.compare_runs(base, planted)
+    found = compared(base, planted)
     assert found is not None
     assert (found["state"], found["step"], found["kind"], found["tensors"]) == (
         "different",
@@ -188,9 +196,7 @@ def test_what_is_asked_for_is_compared_too(
         kind,
         named,
     )
-    bare = trail.compare_runs(
-        stateful(tmp_path / "one", also=()), stateful(tmp_path / "two", plant, also=())
-    )
+    bare = compared(stateful(tmp_path / "one", also=()), stateful(tmp_path / "two", plant, also=()))
     assert bare == {"state": "equal", "compared": 6, "only_on_one_side": []}
 
 

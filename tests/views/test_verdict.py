@@ -24,7 +24,10 @@ def test_without_outputs_stdout_decides(project: Project, change: Change) -> Non
     change("train.py", "import time\nprint(time.time_ns())\n")
     project.run()
     said = project("replay")
-    assert (said.code, last(said.out)) == (1, "different: no outputs, stdout differs")
+    assert (said.code, last(said.out)) == (
+        1,
+        "different: no outputs, stdout differs, stderr identical",
+    )
     assert "the forecast did not hold" in said.out
     checked = project("check")
     assert (checked.code, last(checked.out)) == (
@@ -36,7 +39,10 @@ def test_without_outputs_stdout_decides(project: Project, change: Change) -> Non
     change("train.py", "print(3)\n")
     project.run()
     said = project("replay")
-    assert (said.code, last(said.out)) == (0, "identical: no outputs, stdout identical")
+    assert (said.code, last(said.out)) == (
+        0,
+        "identical: no outputs, stdout identical, stderr identical",
+    )
     assert project("check").code == 0
 
 
@@ -59,7 +65,7 @@ def test_stdout_counts_beside_outputs_where_a_rule_says_so(
     said = project("replay")
     assert (said.code, last(said.out)) == (
         0,
-        "identical: 1 of 1 output is bit-identical, stdout differs",
+        "identical: 1 of 1 output is bit-identical, stdout differs, stderr identical",
     )
     assert "stdout differs and does not count" in said.out
     config = (project.top / "config.yaml").read_text()
@@ -68,7 +74,7 @@ def test_stdout_counts_beside_outputs_where_a_rule_says_so(
     said = project("replay")
     assert (said.code, last(said.out)) == (
         1,
-        "different: 1 of 1 output is bit-identical, stdout differs",
+        "different: 1 of 1 output is bit-identical, stdout differs, stderr identical",
     )
 
 
@@ -83,7 +89,7 @@ def test_the_ends_of_both_runs_are_compared(project: Project, change: Change) ->
     assert said.code == 0
     assert (
         last(said.out)
-        == "identical: 1 of 1 output is bit-identical, stdout identical; both failed with exit 3"
+        == "identical: 1 of 1 output is bit-identical, stdout identical, stderr identical; both failed with exit 3"
     )
     project.run("scale=0")
     said = project("diff", "latest~2", "latest")
@@ -127,7 +133,7 @@ def test_the_same_bytes_under_another_name_are_a_class_of_their_own(
     assert said.code == 0, said.out
     assert last(said.out) == (
         "the same bytes under another name: 1 of 3 outputs are bit-identical, 2 the same bytes "
-        "under another name, stdout identical"
+        "under another name, stdout identical, stderr identical"
     )
     assert "possible cause: a time in the name: outputs/" in said.out
     assert "hydra.run.dir=outputs" in said.out
@@ -202,7 +208,7 @@ def test_one_thing_is_said_as_one(project: Project, change: Change, tmp_path: Pa
     made = project("run", "config.yaml")
     assert " 1 output, 1 B " in made.err
     assert project("replay").out.endswith(
-        "identical: 1 of 1 output is bit-identical, stdout identical\n"
+        "identical: 1 of 1 output is bit-identical, stdout identical, stderr identical\n"
     )
     assert ", 1 output " in project("verify", "latest").out
     written = project("export", "latest", "-o", str(tmp_path / "one.rbx"))
@@ -210,8 +216,8 @@ def test_one_thing_is_said_as_one(project: Project, change: Change, tmp_path: Pa
     assert " 2 runs, " in project("fsck", "--project").err
     assert "This project has 2 runs." in project("show", "latest~9").err
     assert (
-        "(1 thing)" in project("gc", "--project").err
-        or "(0 things)" in project("gc", "--project").err
+        "(1 item)" in project("gc", "--project").err
+        or "(0 items)" in project("gc", "--project").err
     )
 
 
@@ -245,7 +251,7 @@ def test_a_run_that_lost_to_the_memory_limit_says_so_in_its_verdict(
     said = project("replay")
     assert (said.code, last(said.out)) == (
         0,
-        f"identical: 1 of 1 output is bit-identical, stdout identical; {how}",
+        f"identical: 1 of 1 output is bit-identical, stdout identical, stderr identical; {how}",
     )
 
 
@@ -269,7 +275,7 @@ def test_a_file_of_the_commit_that_only_one_run_deletes_is_a_difference(
     said = project("replay", first["record"]["intent"]["id"], DELETES="it does not")
     assert (said.code, last(said.out)) == (
         1,
-        "different: 1 of 2 outputs are bit-identical, stdout identical",
+        "different: 1 of 2 outputs are bit-identical, stdout identical, stderr identical",
     )
     assert "data/more.txt: a file of the commit that only the first deleted" in said.out
 
@@ -280,7 +286,7 @@ def test_an_empty_directory_is_no_result_beside_stdout(project: Project, change:
     said = project("replay")
     assert (said.code, last(said.out)) == (
         1,
-        "different: 1 of 1 output is bit-identical, stdout differs",
+        "different: 1 of 1 output is bit-identical, stdout differs, stderr identical",
     )
     checked = project("check")
     assert (checked.code, last(checked.out)) == (
