@@ -45,7 +45,7 @@ NAMES = ("0.weight", "0.bias", "2.weight", "2.bias", "4.weight", "4.bias")
 
 def compared(left: Path, right: Path) -> dict[str, Any]:
     """The comparison of two runs' trails, as its JSON."""
-    found: dict[str, Any] = codec.to_json(trail.compare_runs(left, right))
+    found: dict[str, Any] = json.loads(codec.encode(trail.compare_runs(left, right)))
     return found
 
 
