@@ -142,7 +142,9 @@ def test_what_is_sent(lie: Callable[..., Liar]) -> None:
     engine = DockerEngine(liar.url)
     odd = Container(image="a/b@sha256:" + "1" * 64, argv=("x",), name="a", env={"A": "é\n"})
     assert engine.create(odd) == "x1"
-    head, _, body = liar.asked[1].partition(b"\r\n\r\n")
+    head, _, body = next(sent for sent in liar.asked if sent.startswith(b"POST")).partition(
+        b"\r\n\r\n"
+    )
     assert head.splitlines()[0] == b"POST /v1.41/containers/create?name=a HTTP/1.0"
     assert f"Content-Length: {len(body)}".encode() in head
     assert b'"A=\\u00e9\\n"' in body
