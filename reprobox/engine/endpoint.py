@@ -59,7 +59,8 @@ def find(environment: Mapping[str, str] = os.environ) -> Endpoint:
 
 
 def _current(config: Path) -> str:
-    found = _read(config, "docker's settings") if config.exists() else {}
+    # os.access does not raise where the directory is another user's, as after `sudo`.
+    found = _read(config, "docker's settings") if os.access(config, os.R_OK) else {}
     return str(found.get("currentContext") or "")
 
 
