@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="needs st
 SCENARIOS = [
     ("write", 20, 45),
     ("tidy", 20, 40),
-    ("list", 7, 12),
+    ("list", 1, 1),
     ("export", 21, 63),
     ("import", 47, 130),
     ("pull", 83, 245),
