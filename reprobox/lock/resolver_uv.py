@@ -16,7 +16,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 from uv import find_uv_bin
 
-from reprobox.errors import BuildError, FetchError, ReproboxError, ResolveError
+from reprobox.errors import ResolveError
 from reprobox.kit import proc
 from reprobox.lock import uv_config
 from reprobox.lock.asked import Asked
@@ -24,11 +24,10 @@ from reprobox.lock.formats import pylock
 from reprobox.lock.formats.package import Package
 from reprobox.lock.pip_settings import Settings
 from reprobox.lock.target import Target
+from reprobox.lock.uv_faults import explain, redact
 
-_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 _BUILDS = re.compile(r"Failed to build `([^`=@\s]+?)(?:==| @ )([^`]+)`")
 _YANKED = re.compile(r"warning: `([^`]+)` is yanked ?(\([^\n]*\))?")
-_UNREADABLE = re.compile(r"Failed to extract archive: ([^\s=]+)==(\S+)")
 _REFUSED = "reprobox: no source is built here"
 # uv asks for the interpreter's facts in isolated mode (-I), and runs the code of sources otherwise.
 _GUARD = (
@@ -38,11 +37,6 @@ Builds = Callable[[str, str], tuple[str, Mapping[str, Any]]]
 """Name, and version or address, of a source to its version and metadata
 (`sdist_file.wheel_metadata`).
 """
-_NETWORK = re.compile(
-    r"Failed to (?:fetch|download|connect)|error sending request|dns error|timed out"
-    r"|Unauthorized|Forbidden",
-    re.IGNORECASE,
-)
 
 
 def compile_packages(
@@ -205,33 +199,6 @@ def export(lock: Path, *, target: Target, settings: Settings, asked: Asked) -> l
         )
     return pylock.parse(
         done.out.decode("utf-8"), where=lock.name, directory=lock.parent, target=target
-    )
-
-
-def redact(text: str) -> str:
-    """Without the user names and passwords of URLs."""
-    return _PASSWORD.sub("", text)
-
-
-def explain(said: str) -> ReproboxError:
-    """uv's words as an error with a next step."""
-    why = redact(said)
-    if found := _UNREADABLE.search(why):
-        return BuildError(
-            f"the source distribution of {found[1]} {found[2]} cannot be read",
-            why=why,
-            next_step="ask for another version",
-        )
-    if _NETWORK.search(why):
-        return FetchError(
-            "a package index could not be asked",
-            why=why,
-            next_step="check the network, and the index URLs in `pip config list`",
-        )
-    return ResolveError(
-        "no set of packages satisfies the requirements",
-        why=why,
-        next_step="change the requirements and lock again",
     )
 
 

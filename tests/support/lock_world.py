@@ -102,6 +102,8 @@ class Index:
     """Bytes after which each connection for a file ends early."""
     broken: list[int] = field(default_factory=list)
     """Statuses to answer first, for files."""
+    status: int | None = None
+    """What every page is answered with, instead of the page."""
     ranges: bool = True
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     """(path, Range) of each request for a file."""
@@ -162,6 +164,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         parts = [part for part in self.path.split("/") if part]
         if self.index.password and not self._allowed(self.index.password):
             self._answer(401, b"", {"WWW-Authenticate": 'Basic realm="test"'})
+        elif len(parts) == 2 and parts[0] == "simple" and self.index.status:
+            self._answer(self.index.status, b"{", {"Content-Type": "application/octet-stream"})
         elif len(parts) == 2 and parts[0] == "simple":
             page = self.index.page(parts[1])
             self._answer(200 if page else 404, page or b"", {"Content-Type": "text/html"})
