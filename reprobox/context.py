@@ -6,10 +6,12 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from reprobox.kit.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from reprobox.engine.docker import DockerEngine

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
 from typing import Any
 
 from reprobox.errors import SignatureRefused
 from reprobox.kit import canon
+from reprobox.kit.lazy_dataclass import dataclass
 
 IN_TOTO = "application/vnd.in-toto+json"
 _LARGEST = 64 << 20

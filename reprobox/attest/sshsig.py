@@ -11,11 +11,11 @@ import base64
 import hashlib
 import struct
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from reprobox.errors import SignatureRefused, UsageError
 from reprobox.kit import proc
+from reprobox.kit.lazy_dataclass import dataclass
 
 NAMESPACE = "reprobox-run-v1"
 """What a signature is for; one that was made for something else (git, files, mail) does not count

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 import click
 import typer
 from typer import core
 from typer.main import get_command, get_group
+
+from reprobox.kit.lazy_dataclass import dataclass
 
 COMMON = ("-q", "--quiet", "--no-color", "--debug")
 """Options of the whole program, which may be given after the command, too."""

@@ -5,7 +5,6 @@ a run so far.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +14,7 @@ from reprobox.context import Context
 from reprobox.errors import ReproboxError, SignatureRefused, UsageError
 from reprobox.executor import reconcile
 from reprobox.kit import canon, files
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.record import Record
 from reprobox.model.verdict import Verdict
 from reprobox.store.numbered_files import add_numbered, numbered

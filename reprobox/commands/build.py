@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reprobox.context import Context
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.lock import lock_file
 from reprobox.model.image import EngineImage, Image
 from reprobox.model.lock import Expected, Lock

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from reprobox.commands.shared import comparison, intents
@@ -28,6 +28,7 @@ from reprobox.judge import trail
 from reprobox.judge.fold import by_stdout
 from reprobox.judge.trail import Operation
 from reprobox.kit import proc
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.units import counted
 from reprobox.model import codec
 from reprobox.model.record import Intent, Record

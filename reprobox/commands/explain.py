@@ -8,7 +8,6 @@ code, data) shows again, and one that lies in another machine does not, which is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from reprobox.executor import capacity, reconcile
 from reprobox.executor.trial_runs import Trial, Trials, operations_env, trail_env
 from reprobox.judge import trail
 from reprobox.judge.trail import Operation
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.record import Record
 from reprobox.model.verdict import TrailComparison, Verdict
 

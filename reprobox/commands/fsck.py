@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from reprobox.context import Context
 from reprobox.errors import ReproboxError
 from reprobox.executor.commits import CODE, holder
 from reprobox.kit import canon
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.runspec import InputPin
 from reprobox.store import integrity as store_fsck
 from reprobox.store import layout

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from reprobox.commands.shared.stores import stores
 from reprobox.context import Context
 from reprobox.executor import journal, reconcile
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.store import garbage as store_gc
 from reprobox.store import trash
 

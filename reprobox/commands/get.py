@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from reprobox.context import Context
 from reprobox.errors import StoreError, UsageError
 from reprobox.executor import reconcile
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.text import shown
 from reprobox.model.outcome import OutputFile
 from reprobox.store import output_tree

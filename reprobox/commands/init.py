@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from reprobox.commands.shared import editor_schema
@@ -11,6 +10,7 @@ from reprobox.config.template import template
 from reprobox.context import Context
 from reprobox.errors import UsageError
 from reprobox.kit import files
+from reprobox.kit.lazy_dataclass import dataclass
 
 _SCRIPTS = ("train.py", "main.py", "run.py")
 _REQUIREMENTS = (

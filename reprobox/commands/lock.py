@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from reprobox.commands.shared.load_config import load_spec
 from reprobox.commands.shared.wheel_maker import wheel_maker
 from reprobox.context import Context, shared_home
 from reprobox.errors import LockMissing, LockStale, NotARepository
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.text import shown
 from reprobox.kit.units import counted
 from reprobox.lock import lock_file

@@ -9,7 +9,7 @@ import json
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypedDict
 
 from reprobox.commands.shared.read_values import reader
@@ -17,6 +17,7 @@ from reprobox.context import Context
 from reprobox.errors import UsageError
 from reprobox.executor import reconcile, run_home
 from reprobox.kit import files, units
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.store.config_index import Setting
 from reprobox.store.run_expression import BadExpression
 from reprobox.store.run_list import Filter

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from typing import Any
 
 from reprobox.commands import ls
 from reprobox.commands.shared.read_values import reader
 from reprobox.context import Context
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.record import Record
 from reprobox.trackers.mlflow_server import Server, ServerRun
 from reprobox.trackers.reading import flat

@@ -5,7 +5,7 @@ consulted (DESIGN rule 1).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from reprobox.commands.shared import forecast as forecast_
@@ -18,6 +18,7 @@ from reprobox.executor import executors, reconcile, run_home
 from reprobox.executor.attach import Watcher
 from reprobox.executor.base import Job
 from reprobox.kit import canon
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.text import shown
 from reprobox.model import codec
 from reprobox.model.consistency import contradictions

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from reprobox.context import Context
@@ -11,6 +10,7 @@ from reprobox.errors import RunAmbiguous, RunBusy, RunNeeded, RunNotFound
 from reprobox.executor import executors, journal, local, reconcile, run_home, secrets
 from reprobox.executor.attach import LIVE
 from reprobox.kit import fd_trees
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.text import shown
 from reprobox.kit.units import counted
 from reprobox.model.runspec import InputPin

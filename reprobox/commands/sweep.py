@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from reprobox.commands import run as run_command
@@ -23,6 +23,7 @@ from reprobox.context import Context
 from reprobox.errors import ReproboxError, RunNotFound, UsageError
 from reprobox.executor import executors, reconcile
 from reprobox.executor.attach import LIVE
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.sweep import Search, Sweep, Trial
 from reprobox.store.run_row import RunRow
 from reprobox.store.run_values import Scalar

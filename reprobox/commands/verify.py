@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from reprobox.context import Context
 from reprobox.errors import ReproboxError, RunBusy, RunNotFound, StoreDamaged, StoreError
 from reprobox.executor import reconcile
 from reprobox.kit import canon
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.text import in_a_line
 from reprobox.kit.units import counted
 from reprobox.model.outcome import OutputFile

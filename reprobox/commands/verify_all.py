@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from reprobox.commands import ls, replay
 from reprobox.context import Context
 from reprobox.errors import ReproboxError
 from reprobox.executor.attach import Watcher
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.spec import OutputRule
 from reprobox.model.verdict import Verdict
 

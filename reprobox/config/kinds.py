@@ -7,11 +7,12 @@ reading continues and all faults are shown together.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from reprobox.config.fields import Section
 from reprobox.config.place import Place
+from reprobox.kit.lazy_dataclass import dataclass
 
 Json = dict[str, Any]
 SCALAR = ("string", "number", "boolean")

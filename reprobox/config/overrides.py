@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from reprobox.config.problems import COMMAND_LINE, Problems, described, nearest
@@ -20,6 +20,7 @@ from reprobox.config.written import holds_text, in_place_of, marked, plain
 from reprobox.config.yaml12 import MAX_DEPTH, read_flow
 from reprobox.config.yaml_document import Document, Key, Keys, dotted
 from reprobox.errors import UsageError
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.text import shown
 
 OURS = "reprobox"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from reprobox.errors import ConfigError
 from reprobox.kit import text as text_
+from reprobox.kit.lazy_dataclass import dataclass
 
 _SHOWN = 50
 COMMAND_LINE = 0

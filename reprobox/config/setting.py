@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from reprobox.config.fields import Section
 from reprobox.config.kinds import Json, Kind, Scope
+from reprobox.kit.lazy_dataclass import dataclass
 
 Keys = tuple[str, ...]
 _LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from reprobox.config import grammar
@@ -14,6 +13,7 @@ from reprobox.config.interpolate import filled
 from reprobox.config.kinds import SCALAR, Json, Scope
 from reprobox.config.problems import described
 from reprobox.config.setting import Setting, object_schema, read_all
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.presets import PRESETS
 from reprobox.model.spec import (
     OWN_VARIABLES,

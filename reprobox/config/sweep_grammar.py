@@ -10,10 +10,10 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from reprobox.errors import UsageError
+from reprobox.kit.lazy_dataclass import dataclass
 
 _CALL = re.compile(
     r"(?P<name>choice|range|interval|tag|shuffle|sort|glob)\((?P<inner>.*)\)", re.DOTALL

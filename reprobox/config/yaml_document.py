@@ -4,8 +4,10 @@ written.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from reprobox.kit.lazy_dataclass import dataclass
 
 Key = str | int
 Keys = tuple[Key, ...]

@@ -12,13 +12,14 @@ import fcntl
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from reprobox.data import tree
 from reprobox.data.pins import Input
 from reprobox.data.tree import Seen, Stamp
 from reprobox.errors import InputError
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.units import human
 from reprobox.model.ports import Progress
 

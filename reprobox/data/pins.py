@@ -12,13 +12,14 @@ import os
 import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from reprobox.data import tree
 from reprobox.data.tree import Seen
 from reprobox.errors import InputError
 from reprobox.kit import canon
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.ports import Objects, Progress
 from reprobox.model.runspec import BOX, OUT, WORK, InputPin
 from reprobox.model.source import Exported

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from reprobox.data import pins, tree
 from reprobox.data.mounting import Mounted
 from reprobox.data.tree import Seen, Stamp
 from reprobox.errors import InputError, StoreDamaged
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 
 NAME = "inputs.json"

@@ -12,12 +12,13 @@ import os
 import stat
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Literal
 
 from reprobox.errors import InputError
 from reprobox.kit import canon
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.ports import Bar, Objects
 
 Kind = Literal["file", "link", "dir"]

@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from reprobox.errors import EngineError
+from reprobox.kit.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,11 +11,11 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reprobox.errors import EngineUnavailable
+from reprobox.kit.lazy_dataclass import dataclass
 
 DEFAULT_URL = "unix:///var/run/docker.sock"
 _TLS_FILES = ("ca.pem", "cert.pem", "key.pem")

@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from reprobox.engine.containers import Containers
 from reprobox.engine.faults import raise_for_status, speaking, status_of
 from reprobox.engine.link import Link
 from reprobox.errors import EngineError, ImageMissing, ReproboxError
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.image import EngineImage
 from reprobox.model.outcome import Container
 from reprobox.model.ports import Bar, Progress

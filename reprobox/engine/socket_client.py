@@ -14,9 +14,10 @@ import contextlib
 import json
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
+
+from reprobox.kit.lazy_dataclass import dataclass
 
 _CHUNK = 1 << 16
 _MOST = 64 << 20

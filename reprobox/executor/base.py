@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from reprobox.data.pins import Input
 from reprobox.executor.attach import Watcher
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.record import Intent, Record
 from reprobox.store.run_state import RunState
 

@@ -8,13 +8,13 @@ that for damage, or, if it were marked as shallow, would cut off history that is
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reprobox.context import Context
 from reprobox.errors import NotARepository
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.source.repo import Repo
 
 if TYPE_CHECKING:

@@ -12,13 +12,14 @@ import signal
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, cast, get_args
 
 from reprobox.errors import StoreDamaged
 from reprobox.kit import canon
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec, observed
 from reprobox.model.outcome import Reason
 

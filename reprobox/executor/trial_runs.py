@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +18,7 @@ from reprobox.errors import ReproboxError, RunNotFound
 from reprobox.executor import commits, executors
 from reprobox.executor.attach import GRACE, Watcher
 from reprobox.executor.base import Job
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.record import Intent, Record
 from reprobox.source import refs
 

@@ -16,7 +16,6 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import IO, Any, cast
 
 from reprobox.errors import ImageError
@@ -25,6 +24,7 @@ from reprobox.image.wheel import write_parents
 from reprobox.image.wheel_source import safe
 from reprobox.kit import zstd
 from reprobox.kit.canon import canonical
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.tar import TarStream, entry
 from reprobox.model.lock import CONDA, Conda
 

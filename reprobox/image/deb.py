@@ -8,12 +8,12 @@ import contextlib
 import io
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from reprobox.errors import ImageError
 from reprobox.kit import zstd
+from reprobox.kit.lazy_dataclass import dataclass
 
 _MAGIC = b"!<arch>\n"
 _HEADER = 60

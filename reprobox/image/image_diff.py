@@ -8,13 +8,14 @@ import re
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import IO, Any, Literal, cast
 
 from reprobox.errors import ImageError, ImageMissing
 from reprobox.image import layer_listing
 from reprobox.image.layer_listing import Entry
 from reprobox.kit import canon
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.ports import ImageEngine, Progress
 
 _STATUS = "var/lib/dpkg/status"

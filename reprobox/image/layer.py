@@ -7,13 +7,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from reprobox.errors import HashMismatch
 from reprobox.image.paths import FORMAT
 from reprobox.kit.canon import Digest, digest_of
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.ports import Progress
 
 _CHUNK = 1 << 20

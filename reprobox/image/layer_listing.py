@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import tarfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import IO
+
+from reprobox.kit.lazy_dataclass import dataclass
 
 _CHUNK = 1 << 20
 _KINDS = {

@@ -5,12 +5,12 @@ every engine.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from reprobox.image.layer import Layer
 from reprobox.image.paths import created_of, settings_of
 from reprobox.kit.canon import canonical, digest_bytes
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.image import Image, tag_of
 from reprobox.model.lock import Lock
 

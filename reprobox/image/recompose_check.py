@@ -8,7 +8,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from reprobox.image.compose import expected_differences
 from reprobox.image.layer import Layer
 from reprobox.image.oci_documents import Composition
 from reprobox.kit import canon, proc
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.units import counted
 from reprobox.model import codec
 from reprobox.model.lock import Lock

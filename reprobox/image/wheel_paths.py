@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -22,6 +21,7 @@ from installer.utils import Scheme, fix_shebang
 from reprobox.errors import ImageError
 from reprobox.image.paths import PYTHON, site_packages
 from reprobox.image.wheel_source import Member, base64_of, opened, safe
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.image import VENV
 from reprobox.model.lock import Contested, Wheel
 

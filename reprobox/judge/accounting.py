@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import mmap
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Protocol
 
 from reprobox.judge.content import Content, Piece, Span
 from reprobox.judge.leaves import Leaf, Rows, put, put_rows
+from reprobox.kit.lazy_dataclass import dataclass
 
 _CHUNK = 1 << 20
 

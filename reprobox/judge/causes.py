@@ -8,10 +8,11 @@ said, with what to try.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from reprobox.judge import config_diff, languages, name_causes, seeds, unreached, value_causes
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import observed
 from reprobox.model.verdict import Cause, FileVerdict, TrailComparison
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -47,6 +47,7 @@ from reprobox.judge.leaves import once as once
 from reprobox.judge.leaves import put as put
 from reprobox.judge.parts import Chances, Parts
 from reprobox.judge.tensors import Distance, Tensor, Tolerance, distance
+from reprobox.kit.lazy_dataclass import dataclass
 
 _SHOWN = 20
 _CHUNK = 1 << 16

@@ -15,11 +15,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Literal
 
 from reprobox.judge.tensors import Tensor, Tolerance
+from reprobox.kit.lazy_dataclass import dataclass
 
 MAX_LEAVES = 20_000_000
 _FEW = 10_000

@@ -10,12 +10,13 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import reprobox
 from reprobox.kit import canon, proc
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 from reprobox.model.spec import OutputRule
 from reprobox.model.verdict import FileDetail, FileState, FileVerdict

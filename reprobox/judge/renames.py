@@ -11,9 +11,10 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.outcome import OutputFile
 
 Kind = Literal["a time", "an identifier"]

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from reprobox.kit.lazy_dataclass import dataclass
 
 _CHUNK = 1 << 20
 _FLOATS: dict[str, tuple[type[np.unsignedinteger[Any]], int]] = {

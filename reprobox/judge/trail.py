@@ -8,13 +8,14 @@ there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal, NotRequired, TypedDict
 
 from reprobox.errors import NotComparable
 from reprobox.kit import canon
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.units import counted
 from reprobox.model import codec
 from reprobox.model.verdict import TrailComparison

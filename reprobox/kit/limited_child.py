@@ -13,12 +13,13 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import reprobox
 from reprobox.kit import proc
+from reprobox.kit.lazy_dataclass import dataclass
 
 _GIB = 1 << 30
 

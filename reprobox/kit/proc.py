@@ -11,9 +11,10 @@ import subprocess
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
+
+from reprobox.kit.lazy_dataclass import dataclass
 
 TooLong = subprocess.TimeoutExpired
 """What `run` raises when the time is over."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from reprobox.kit.lazy_dataclass import dataclass
 
 _T_975 = (
     12.706,

@@ -7,7 +7,8 @@ The config's `{file: pyproject.toml, extras: [train], groups: [dev]}` is kept as
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from reprobox.kit.lazy_dataclass import dataclass
 
 _FORM = re.compile(r"(?P<file>[^\[\]{}]+?)(?:\[(?P<extras>[^\]]*)\])?(?:\{(?P<groups>[^}]*)\})?")
 SUFFIXES = (".txt", ".in", ".pip", ".toml", ".lock", ".yml", ".yaml", ".cfg", ".py")

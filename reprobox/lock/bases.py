@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reprobox.errors import EngineError, EngineUnavailable, HashMismatch, ImageMissing, ResolveError
 from reprobox.kit import canon
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.lock import image_archive
 from reprobox.lock.image_archive import Unpacked
 from reprobox.lock.image_tree import Tree

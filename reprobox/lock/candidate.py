@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import (
@@ -15,6 +14,7 @@ from packaging.utils import (
 )
 from packaging.version import InvalidVersion
 
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.lock.target import Target
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.lock.formats import requirements
 
 _EDITABLE = re.compile(r"(?:-e|--editable)(?:\s+|\s*=\s*)(?P<place>.+)$")

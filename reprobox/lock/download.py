@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +21,7 @@ import requests
 
 from reprobox.errors import FetchError, HashMismatch, ReproboxError
 from reprobox.kit import files
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.lock.pip_settings import Settings, origin
 from reprobox.model.ports import Bar, Objects, Progress
 

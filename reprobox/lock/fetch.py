@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from reprobox.errors import FetchError, HashMismatch
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.lock import debs, download, pip_settings, sdists, wheel_index
 from reprobox.lock.target import Target
 from reprobox.model.lock import Lock, Wheel

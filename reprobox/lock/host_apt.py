@@ -14,12 +14,13 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from urllib.parse import quote, unquote
 
 from reprobox.errors import FetchError, ResolveError
 from reprobox.kit import canon, files, proc
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.lock.download import Transport
 from reprobox.model.lock import Deb
 from reprobox.model.platform import DEFAULT

@@ -15,12 +15,13 @@ import posixpath
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import IO, Any
 
 from reprobox.errors import HashMismatch, ImageError
 from reprobox.kit import canon, zstd
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.pieces import Pieces
 from reprobox.model.platform import DEFAULT
 from reprobox.model.ports import Objects

@@ -7,8 +7,9 @@ from __future__ import annotations
 import posixpath
 import tarfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from reprobox.kit.lazy_dataclass import dataclass
 
 _OPAQUE = ".wh..wh..opq"
 _WHITEOUT = ".wh."

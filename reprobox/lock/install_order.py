@@ -9,12 +9,14 @@ from __future__ import annotations
 import email
 import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from packaging.markers import UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+
+from reprobox.kit.lazy_dataclass import dataclass
 
 _VISITS = 5
 """pip looks at a node of a cycle so often and no more, because the walk is exponential."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.lock import selection
 from reprobox.lock.candidate import Candidate
 from reprobox.lock.formats.package import Package

@@ -15,7 +15,6 @@ import posixpath
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from reprobox.errors import ResolveError
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.lock.candidate import Candidate
 from reprobox.lock.formats import pyproject
 from reprobox.model.ports import Objects

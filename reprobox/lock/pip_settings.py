@@ -15,10 +15,10 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from reprobox.kit import proc
+from reprobox.kit.lazy_dataclass import dataclass
 
 # Later ones win: pip's configuration page, "Precedence / Override order"; `:env:` is pip's name for
 # PIP_* variables.

@@ -6,12 +6,13 @@ import io
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
 from reprobox.errors import ResolveError
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.tar import EPOCH_1980
 from reprobox.lock import git_source, own_code, sdist_file
 from reprobox.lock.candidate import Candidate

@@ -5,12 +5,13 @@ fetched.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
 from reprobox.errors import ResolveError
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.lock import (
     bases,
     conda_environment,

@@ -7,11 +7,11 @@ import tarfile
 import tomllib
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reprobox.errors import BuildError
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.tar import EPOCH_1980
 from reprobox.model.lock import BuildSystem, Sdist
 

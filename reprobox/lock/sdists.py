@@ -5,7 +5,7 @@ with the source and the build environment that it was made of.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 
 from reprobox.errors import BuildError, HashMismatch, ResolveError
 from reprobox.kit.canon import digest_of, hex_of
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.lock import resolver_uv, sdist_file, selection, wheel_index
 from reprobox.lock.candidate import Candidate, best, offered
 from reprobox.lock.pip_settings import Settings

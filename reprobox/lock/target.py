@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 from packaging.tags import Tag, compatible_tags, cpython_tags
 
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.platform import DEFAULT, Platform
 
 # PEP 600, "Legacy manylinux tags".

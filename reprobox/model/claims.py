@@ -14,8 +14,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from reprobox.kit.lazy_dataclass import dataclass
 
 Scalar = str | int | float | bool | None
 Outcome = Literal["holds", "fails", "inconclusive"]

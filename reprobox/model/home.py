@@ -9,8 +9,9 @@ that were cloned from one disk share the machine ID.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from reprobox.kit.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

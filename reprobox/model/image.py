@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from reprobox.kit.canon import hex_of
+from reprobox.kit.lazy_dataclass import dataclass
 
 VENV = "opt/venv"
 """Where our virtual environment is, relative to the root of the image as tar members are; what a

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, ClassVar
 
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.later import later
 from reprobox.model.spec import BaseKind
 
@@ -54,7 +55,7 @@ class Wheel:
     filename: str
     sha256: str
     size: int
-    built: Built | None = later(None)  # noqa: RUF009
+    built: Built | None = later(None)
     """For a wheel that no index has: what it was made of."""
     editable: str | None = later(None)
     """For the commit's own project, whose code is not in the wheel: its directory, relative to the

@@ -6,10 +6,11 @@ Only what is read somewhere is typed; the rest is kept as it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from reprobox.errors import StoreDamaged
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.units import counted, human
 from reprobox.model import codec
 

@@ -6,7 +6,7 @@ Adding one is a row here, the payload's native parts (runtime/), and the classes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from reprobox.kit.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

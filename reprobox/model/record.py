@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
 
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import observed
 from reprobox.model.image import Image
 from reprobox.model.lock import Lock

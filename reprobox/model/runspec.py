@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import ClassVar
 
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.claims import Claim
 from reprobox.model.codec import later
 from reprobox.model.spec import OutputRule, Resources, Trail

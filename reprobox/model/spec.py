@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.later import later
 
 BaseKind = Literal["debian", "registry", "dockerfile", "archive"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.verdict import Scalar
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from reprobox.kit.lazy_dataclass import dataclass
 
 SWEEP, TRIAL = "reprobox.sweep/1", "reprobox.trial/1"
 Goal = Literal["maximize", "minimize"]

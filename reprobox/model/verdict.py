@@ -6,11 +6,12 @@ A new class of verdict is one row of `Class`; a new state of a file is one row o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import ClassVar, Literal
 
 from reprobox.errors import ClaimFails
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 from reprobox.model.claims import Checked
 from reprobox.model.codec import later

@@ -9,10 +9,10 @@ which `benchmarks/determinism.py --only ablate` shows part by part.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from reprobox.errors import UsageError
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.forecast import Forecast
 from reprobox.model.runspec import BOX, OUT
 from reprobox.model.spec import THREADS, Profile, Trail

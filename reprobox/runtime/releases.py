@@ -7,8 +7,7 @@ is computed again from the sources of its commit by `scripts/runtimes` (`make ru
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.runtime import runtime_pack
 
 

@@ -10,11 +10,12 @@ one that a sparse checkout leaves out is not missing, because what runs is the c
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from reprobox.errors import SourceError
 from reprobox.kit import text as lines
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.source import commit_tree, modules, worktree
 from reprobox.source.repo import Repo, head, opened, text
 

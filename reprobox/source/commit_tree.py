@@ -7,10 +7,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 
 from reprobox.errors import SourceError
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.source import git_objects
 from reprobox.source.repo import Repo, text
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from reprobox.errors import SourceError
 from reprobox.kit.canon import digest_bytes
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.source import Exported
 from reprobox.source import commit_tree, git_objects, lfs, modules
 from reprobox.source.clean_check import shown

@@ -15,12 +15,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import IO, Literal
 
 from reprobox.errors import SourceError
 from reprobox.kit import proc
+from reprobox.kit.lazy_dataclass import dataclass
 
 _KEPT = (
     *("HOME", "PATH", "TMPDIR", "USER", "LOGNAME", "SUDO_UID", "XDG_CONFIG_HOME"),

@@ -8,9 +8,9 @@ What is a pointer is decided by the blob's own bytes (git-lfs, docs/spec.md), no
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.source.repo import Repo
 
 MAX_POINTER = 1024

@@ -5,9 +5,9 @@ fetched.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from reprobox.errors import SourceError
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.source import commit_tree
 from reprobox.source.repo import Repo, text
 

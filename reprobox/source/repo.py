@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reprobox.errors import NotARepository, SourceError
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.source.git import Git
 from reprobox.source.git_objects import Reader
 

@@ -12,11 +12,11 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reprobox.errors import SourceError
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.source import commit_tree, git_objects, lfs, modules
 from reprobox.source.clean_check import shown
 from reprobox.source.repo import Repo, opened, resolve

@@ -17,8 +17,9 @@ import hashlib
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.source import lfs
 from reprobox.source.commit_tree import EXECUTABLE, FILE, LINK, Entry
 from reprobox.source.git import Git

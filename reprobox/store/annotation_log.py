@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from reprobox.kit import files
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.store import layout
 from reprobox.store.run_row import RunRow
 

@@ -15,10 +15,11 @@ import hashlib
 import os
 import stat
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from reprobox.kit import canon, fd_trees
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.outcome import OutputFile
 from reprobox.model.ports import Bar
 from reprobox.store import layout

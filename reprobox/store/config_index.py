@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reprobox.errors import NewerFormat, StoreDamaged
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 
 TABLE = "CREATE TABLE IF NOT EXISTS settings (id PRIMARY KEY, text) WITHOUT ROWID"

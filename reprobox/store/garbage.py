@@ -18,11 +18,11 @@ import secrets
 import stat
 import time
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from reprobox.errors import StoreError
 from reprobox.kit import fd_trees, files
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.text import shown
 from reprobox.kit.units import counted
 from reprobox.model import codec

@@ -11,12 +11,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from reprobox.errors import StoreDamaged
 from reprobox.kit import canon, files
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 from reprobox.store import layout
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import ClassVar
 
 from reprobox.errors import ReproboxError, StoreDamaged
 from reprobox.kit import canon
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 from reprobox.store import layout
 from reprobox.store.numbered_files import add_numbered, numbered

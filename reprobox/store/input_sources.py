@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from reprobox.errors import NewerFormat, StoreDamaged
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 
 TABLE = "CREATE TABLE IF NOT EXISTS sources (id, source, PRIMARY KEY (id, source)) WITHOUT ROWID"

@@ -12,13 +12,13 @@ import contextlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal, ParamSpec
 
 from reprobox.errors import NewerFormat, ReproboxError, StoreDamaged
 from reprobox.kit import canon, fd_trees
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 from reprobox.model.consistency import contradictions
 from reprobox.model.outcome import OutputFile

@@ -7,11 +7,11 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from reprobox.errors import StoreDamaged
 from reprobox.kit import canon
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
 

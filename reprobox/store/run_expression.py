@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from reprobox.kit.lazy_dataclass import dataclass
 
 Value = float | str
 _TOKEN = re.compile(

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from reprobox.errors import NewerFormat, RunNotFound, StoreDamaged
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.store import config_index
 from reprobox.store.config_index import Setting
 from reprobox.store.index import Index

@@ -7,11 +7,12 @@ takes a tenth of that and checks the record's bytes against their checksum all t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from reprobox.errors import NewerFormat, StoreDamaged
 from reprobox.kit import canon
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 from reprobox.model.outcome import TIME_LIMIT
 from reprobox.store import layout, run_ids, run_state, rundir

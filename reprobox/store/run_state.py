@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.outcome import ContainerState, Exit
 
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.store import run_list, run_values
 from reprobox.store.index import NEWEST_FIRST, Index, row_of
 from reprobox.store.run_expression import parse

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from reprobox.kit.lazy_dataclass import dataclass
 
 Scalar = float | str | None
 KINDS = ("metric", "param", "config")

@@ -13,7 +13,6 @@ import os
 import stat
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
@@ -21,6 +20,7 @@ from typing import ClassVar, Self
 from reprobox.errors import StoreError
 from reprobox.kit import canon, fd_trees, files
 from reprobox.kit.canon import Digest
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 from reprobox.model.record import Intent, Record
 from reprobox.store import heads, layout

@@ -8,11 +8,11 @@ that are marked; `gc` still keeps the objects that they need.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from reprobox.kit import files
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 from reprobox.store import layout, run_ids
 

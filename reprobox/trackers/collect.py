@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reprobox.kit import limited_child
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.limited_child import ChildFailed, Limits
 from reprobox.trackers import declared
 from reprobox.trackers.reading import Reading, Scalar, Tracker, Unreadable, thinned

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import requests
 
 from reprobox.errors import ServerFailed, UsageError
+from reprobox.kit.lazy_dataclass import dataclass
 
 RUN_TAG = "reprobox.run"
 """Holds the id of the run of ours that a run of theirs stands for."""

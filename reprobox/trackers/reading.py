@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
+
+from reprobox.kit.lazy_dataclass import dataclass
 
 Scalar = float | str
 MAX_POINTS = 5000

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from reprobox.kit.lazy_dataclass import dataclass
 
 Style = Literal["", "green", "yellow", "red", "dim", "bold"]
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.spread import spread
 from reprobox.kit.units import ago
 from reprobox.model.record import UNKNOWN

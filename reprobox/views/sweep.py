@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from reprobox.commands.sweep import SweepStatus, TrialStatus
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.spread import Spread, difference, spread
 from reprobox.views.run_list import Column, took, value_text
 

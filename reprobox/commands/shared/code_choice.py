@@ -12,13 +12,13 @@ import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from reprobox.commands import lock as lock_
 from reprobox.commands.shared import load_config
 from reprobox.context import Context
 from reprobox.errors import ConfigError, LockMissing, LockStale, SourceError, UsageError
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.text import shown
 from reprobox.model.lock import Lock
 from reprobox.model.source import Source

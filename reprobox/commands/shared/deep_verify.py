@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import tarfile
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
@@ -22,6 +22,7 @@ from reprobox.data import pins
 from reprobox.errors import EngineError, EngineUnavailable, FetchError, ReproboxError
 from reprobox.executor.commits import holder
 from reprobox.kit import canon
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.units import counted
 from reprobox.lock import image_archive
 from reprobox.model.image import Image

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from reprobox.commands.replay import restore_image
 from reprobox.context import Context
 from reprobox.errors import UsageError
 from reprobox.executor import reconcile
 from reprobox.kit import canon
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.image import Image
 from reprobox.model.record import Record
 from reprobox.store import image_addresses

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from reprobox.commands.shared import comparison
 from reprobox.commands.shared.read_values import reader
 from reprobox.context import Context
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.record import Record
 from reprobox.model.spec import OutputRule
 from reprobox.model.verdict import Verdict

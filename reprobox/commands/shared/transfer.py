@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reprobox.commands.shared import policy
@@ -12,6 +11,7 @@ from reprobox.context import Context, shared_home
 from reprobox.errors import NotARepository, UsageError
 from reprobox.executor import commits as commits_
 from reprobox.executor import reconcile
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.store.transfer import copy
 from reprobox.store.transfer.copy import Card, Copied, Plan, Role
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import csv
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from reprobox.engine.gpu.vendors import DEFAULT
 from reprobox.errors import ConfigError, GpuUnavailable
+from reprobox.kit.lazy_dataclass import dataclass
 
 _CDI = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9_-]+=[A-Za-z0-9][A-Za-z0-9._:-]*")
 _DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]*")

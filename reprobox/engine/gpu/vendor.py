@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from reprobox.kit.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

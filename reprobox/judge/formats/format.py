@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from reprobox.judge.accounting import File
 from reprobox.judge.content import Content
 from reprobox.judge.leaves import Unreadable
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.version import __version__
 
 HEAD = 520

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
 
 from reprobox.judge.formats import arrays
 from reprobox.judge.leaves import Unreadable, quoted
+from reprobox.kit.lazy_dataclass import dataclass
 
 PLAIN = re.compile(r'[^][/(){}<>":@!*\\\x00-\x1f]+')
 _TYPE = re.compile(r"[biufcSUmM]\d+|V\d+")

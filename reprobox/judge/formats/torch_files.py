@@ -10,7 +10,7 @@ import io
 import math
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import IO, Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from reprobox.judge.formats.pickle_data import Opaque, Pairs, Symbol, Tagged
 from reprobox.judge.formats.pickles import Machine, encoded
 from reprobox.judge.leaves import Blob, Unreadable, once
 from reprobox.judge.tensors import Array, Tensor
+from reprobox.kit.lazy_dataclass import dataclass
 
 MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from reprobox.errors import LockInvalid, ResolveError, UsageError
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.lock.asked import Asked
 from reprobox.lock.target import Target
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.lock.candidate import Candidate
 
 

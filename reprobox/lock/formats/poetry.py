@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from reprobox.errors import LockInvalid
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.lock.asked import Asked
 from reprobox.lock.candidate import Candidate, offered
 from reprobox.lock.formats import pyproject

@@ -7,11 +7,11 @@ read before, because they may bring the interpreter: `conda_environment`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
 from reprobox.errors import ResolveError
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.lock.asked import Asked
 from reprobox.lock.candidate import Candidate
 from reprobox.lock.formats import pdm, pipfile, poetry, pylock, uv_lock

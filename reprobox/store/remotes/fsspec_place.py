@@ -14,12 +14,12 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
 from reprobox.errors import StoreError, UsageError
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.text import shown
 from reprobox.store.remotes.base import CHUNK, DEAD_AFTER, UNFINISHED, gone, not_a_file
 from reprobox.store.transfer.copy import Readable

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from reprobox.errors import BundleRefused, HashMismatch, ReproboxError
 from reprobox.kit import canon
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 from reprobox.store.remotes.base import Place
 from reprobox.store.transfer.copy import Card, Readable

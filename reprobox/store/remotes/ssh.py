@@ -19,12 +19,12 @@ import stat
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from reprobox.errors import StoreError, UsageError
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.text import shown
 from reprobox.store.remotes.base import CHUNK, DEAD_AFTER, UNFINISHED, gone, not_a_file
 from reprobox.store.remotes.kinds import example_of

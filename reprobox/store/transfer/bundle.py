@@ -15,12 +15,12 @@ import struct
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Any, ClassVar, Self
 
 from reprobox.errors import BundleRefused, HashMismatch, NewerFormat, ReproboxError
 from reprobox.kit import canon, zstd
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 from reprobox.store import layout
 from reprobox.store.transfer import copy

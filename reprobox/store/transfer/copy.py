@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import IO, Any, ClassVar, Literal, Protocol, get_args
 
 from reprobox.errors import BundleRefused, HashMismatch, ReproboxError, StoreDamaged, StoreError
 from reprobox.kit import canon
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.units import counted
 from reprobox.model.ports import Bar, Progress
 from reprobox.store import layout, run_ids

@@ -10,11 +10,12 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from reprobox.errors import BundleRefused, ReproboxError, RunBusy, StoreDamaged
 from reprobox.kit import canon, fd_trees, files
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Intent, Record
