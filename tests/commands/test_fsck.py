@@ -195,7 +195,7 @@ def test_verify_calls_damaged_only_what_is(own_home: Project) -> None:
     assert "newer reprobox" in said.json[0]["unchecked"][0]
     (path / "record.json").write_bytes(record[:-5])
     assert "is damaged" in damage(own_home("verify", path.name, "--json"))
-    assert f"reprobox rm {path.name}, then import" in own_home("show", path.name).err
+    assert f"fetch it after `reprobox rm {path.name}`" in own_home("show", path.name).err
     (path / "record.json").unlink()
     assert "was announced and is not there" in damage(own_home("verify", path.name, "--json"))
 
@@ -217,7 +217,8 @@ def test_several_runs_are_told_before_any_is_removed(project: Project) -> None:
     refused = project("rm", "latest", "no-such-run")
     assert (refused.code, sorted(project.runs())) == (50, sorted(ids))
     said = project("rm", "latest", "latest~1", ids[3])
-    assert (said.code, said.err.split()) == (0, ["removed", ids[3], "removed", ids[2]])
+    gone = [f"removed {one}; undo: reprobox rm --undo {one}" for one in (ids[3], ids[2])]
+    assert (said.code, said.err.splitlines()) == (0, gone)
     assert sorted(project.runs()) == sorted(ids[:2])
 
 

@@ -305,26 +305,6 @@ def test_check_says_whether_composing_repeats(small: Small) -> None:
     assert small("build", code=ImageMismatch.code).err
 
 
-def test_an_unchanged_build_is_quick(small: Small) -> None:
-    """Processor time of the whole process, because the wall's depends on the machine's other work;
-    0.15 s where it was written.
-    """
-    small.locked()
-
-    def once() -> float:
-        before = os.times()
-        assert small("build", "--json").json["how"] == "found"
-        after = os.times()
-        return (
-            after.children_user
-            + after.children_system
-            - before.children_user
-            - before.children_system
-        )
-
-    assert min(once() for _ in range(5)) < 0.3
-
-
 def test_two_images_are_told_apart_by_setting_layer_package_and_file(small: Small) -> None:
     tags = []
     for version in ("1.0", "2.0"):
