@@ -1,8 +1,8 @@
 """Bytes by their sha256: written once, whole or not at all, read-only.
 
 An object is written to `tmp/`, synced, and renamed to its name; the directory is synced before the
-digest is given. Putting bytes that are there already replaces them by the fresh copy: it costs
-nothing, and it heals an object that has rotted.
+digest is given. Bytes that are there already are compared, and replaced by the fresh copy where
+they differ: that repairs an object that has rotted.
 """
 
 from __future__ import annotations
@@ -28,6 +28,10 @@ from reprobox.store import layout
 TOUCH_AFTER = 6 * 3600.0
 """Seconds: an object that is found and older than this is touched, so that `gc`, which spares young
 objects, leaves it.
+"""
+_SETTLED = 60.0
+"""Seconds after which the name of an object is on the disk, even where the process that gave it was
+killed before it synced the directory: file systems write names back after 5 to 30 seconds.
 """
 _NAME = re.compile(r"[0-9a-f]{62}")
 
@@ -88,7 +92,27 @@ class ObjectStore:
 
     def put_bytes(self, data: bytes) -> Digest:
         """Stores bytes."""
+        layout.ensure(self.root)
+        digest = canon.digest_bytes(data)
+        if self._holds(digest, data):
+            return digest
         return self.put_stream(io.BytesIO(data))[0]
+
+    def _holds(self, digest: str, data: bytes) -> bool:
+        """Whether these very bytes have been here for so long that they are durable."""
+        path = self._where(digest)
+        with layout.trouble(f"looking for {digest}"):
+            try:
+                status = os.lstat(path)
+                whole = stat.S_ISREG(status.st_mode) and status.st_size == len(data)
+                if not whole or time.time() - status.st_ctime < _SETTLED:
+                    return False
+                if same := path.read_bytes() == data:
+                    # Last: `gc` may have removed it meanwhile.
+                    self._touch(path, status)
+            except (FileNotFoundError, PermissionError):
+                return False
+        return same
 
     def put_stream(self, stream: IO[bytes], *, expect: str | None = None) -> tuple[Digest, int]:
         """Stores a stream, hashing while writing; gives digest and size.

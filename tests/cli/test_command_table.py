@@ -25,6 +25,7 @@ AT_START = {
     "reprobox.cli.messages",
     "reprobox.errors",
     "reprobox.kit",
+    "reprobox.kit.lazy_dataclass",
     "reprobox.kit.text",
     "reprobox.version",
 }

@@ -84,6 +84,24 @@ def test_putting_again_heals_damage(objects: ObjectStore) -> None:
     assert objects.verify(HELLO)
 
 
+def test_bytes_that_have_long_been_there_are_compared_and_not_written_again(
+    objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = objects.path(objects.put_bytes(b"hello"))
+    young = path.stat().st_ino
+    objects.put_bytes(b"hello")
+    settled = path.stat().st_ino
+    assert settled != young, "its name may not be on the disk yet"
+    monkeypatch.setattr("reprobox.store.objects._SETTLED", -1.0)
+    objects.put_bytes(b"hello")
+    assert path.stat().st_ino == settled
+    for damage in (b"hellO", b"hell", b""):
+        path.chmod(0o644)
+        path.write_bytes(damage)
+        assert objects.put_bytes(b"hello") == HELLO
+        assert path.read_bytes() == b"hello"
+
+
 def test_absent_is_a_fetch_error_that_says_what_to_do(objects: ObjectStore) -> None:
     with pytest.raises(FetchError) as caught:
         objects.path(HELLO)
