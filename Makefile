@@ -5,7 +5,8 @@
 # make docs      the docs site in .tools/site, links checked
 # make python-matrix  the fast tests with lowest and newest dependencies on Python 3.11 to 3.14
 # make torture   every harness at full length (about forty minutes); prints the tables of
-#                docs/reliability.md; ARGS=--quick for a part
+#                docs/reliability.md; ARGS=--quick for a part, --only-sweep for a sweep of 200
+#                trials whose supervisor is killed 20 times
 # make mutate    a million changed bytes in small files of every format, none overlooked;
 #                ARGS='--bytes 10000 png' for a part
 # make engines   one lock on five engines (needs root and mmdebstrap), build times next to peers,

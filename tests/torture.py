@@ -1,6 +1,6 @@
 """The long set in one command (`make torture`): prints the tables of docs/reliability.md.
 
-    python tests/torture.py [--quick] [--no-store]
+    python tests/torture.py [--quick] [--no-store | --only-sweep]
 
 First the store's own harnesses (tests/store/torture.py; about 20 minutes, with `--quick` five),
 then the whole product against the real engine: supervisors killed at random, ways to end, hostile
@@ -18,11 +18,13 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 TOP = Path(__file__).parents[1]
 sys.path[:0] = [str(TOP), str(TOP / "tests/support")]
 
 import harness_kills  # noqa: E402
+import harness_sweep  # noqa: E402
 from flow_project import Project, make_project  # noqa: E402
 
 QUICK = "--quick" in sys.argv
@@ -51,11 +53,27 @@ def kills() -> bool:
         [
             _kills("supervisors killed at random", at_random),
             _kills("`reprobox run` killed at a system call", at_calls),
+            sweeps(),
         ]
     )
 
 
-def _kills(what: str, harness: Callable[[Project], harness_kills.Tally]) -> bool:
+def sweeps() -> bool:
+    """The supervisor of a sweep killed at random moments."""
+    trials, count = (20, 5) if QUICK else (200, 20)
+    harness = partial(harness_sweep.kills, trials=trials, count=count)
+    return _kills(
+        f"supervisor of a sweep of {trials} trials killed: no trial lost, none made twice",
+        harness,
+        harness_sweep,
+    )
+
+
+def _kills(
+    what: str,
+    harness: Callable[[Project], harness_kills.Tally],
+    job: ModuleType = harness_kills,
+) -> bool:
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as place:
         home = Path(place)
@@ -73,8 +91,8 @@ def _kills(what: str, harness: Callable[[Project], harness_kills.Tally]) -> bool
             home / "project",
             {**kept, "HOME": place, "REPROBOX_HOME": store, "PYTHONPATH": str(TOP), "TZ": "UTC"},
         )
-        project.write("config.yaml", harness_kills.CONFIG)
-        project.write("job.sh", harness_kills.JOB)
+        project.write("config.yaml", job.CONFIG)
+        project.write("job.sh", job.JOB)
         for verb in ("lock", "build"):
             said = project(verb)
             assert said.code == 0, said.err
@@ -111,6 +129,8 @@ def suite(what: str, path: str, tried: Callable[[int], str] = str) -> bool:
 def main() -> int:
     """Everything; 0 when all is as promised."""
     right = []
+    if "--only-sweep" in sys.argv:
+        return 0 if sweeps() else 1
     if "--no-store" not in sys.argv:
         command = [
             sys.executable,

@@ -29,7 +29,13 @@ def init(
     talk = talk_of(ctx)
     done = command.init(open_context(ctx, config), config, gitignore=gitignore)
     what = "added the reprobox: section to" if done.added else "wrote"
-    talk.note(f"{what} {config}; next: reprobox lock {config}")
+    next_step = f"reprobox lock {config}"
+    if done.packages:
+        imported = ", ".join(done.packages)
+        next_step = f"write requirements.txt (the script imports {imported}), then {next_step}"
+    talk.note(f"{what} {config}; next: {next_step}")
+    if done.options:
+        talk.note(f"the script's options are values of the config: {', '.join(done.options)}")
     if done.ignored:
         lines = " and ".join(done.ignored)
         talk.note(

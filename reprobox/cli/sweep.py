@@ -218,6 +218,8 @@ def _show(talk: Talk, found: SweepStatus, goal: Goal, as_json: bool) -> None:
         columns = view.group_columns(best, goal[0])
         tables.fitted(talk, run_list.fitted(columns, tables.width()), {})
         talk.line(view.sentence(groups, goal[0], maximize=goal[1]))
+    if goal and (one := view.best_trial(found, goal[0], maximize=goal[1])):
+        talk.note(f"best: {one}; next: reprobox show {one.partition(' ')[0]}")
     more = found.done < found.total and not found.supervised
     step = f"; next: reprobox sweep resume {found.sweep.id}" if more else ""
     talk.note(f"{found.done} of {found.total} trials{step}")

@@ -101,8 +101,8 @@ def begin(
     store, choice = Sweeps(context.runs.root), Choice(commit=commit)
     sweep_id = store.new_id(context.clock())
     with code_choice.opened(context, config, first, choice) as code:
+        code.lock(context)  # first: a new lock changes the work tree
         source = code.source(context, choice, sweep_id)
-        code.lock(context)
         config_path = code.spec.config_path
     sweep = Sweep(
         id=sweep_id,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from reprobox.config import yaml12
 from reprobox.config.problems import Problems
 from reprobox.config.template import modeline, section
@@ -11,12 +13,15 @@ from reprobox.errors import ConfigError, UsageError
 OURS = "reprobox"
 
 
-def extended(text: bytes, *, where: str, given: dict[str, str], schema: str = "") -> bytes:
+def extended(
+    text: bytes, *, where: str, given: Mapping[str, str | None], schema: str = ""
+) -> bytes:
     """The file with a section at its end; what was in it stays as it was, byte for byte.
 
     Args:
         where: how errors name the file.
-        given: YAML text of settings by key, instead of the template's example.
+        given: YAML text of settings by key, instead of the template's example; None comments the
+            example out.
         schema: where editors find the JSON Schema; left out where the file names one itself.
 
     Raises:

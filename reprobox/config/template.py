@@ -14,24 +14,36 @@ _HEAD = """\
 # The config of an experiment. The script reads this file as it is; reprobox reads only the part
 # below `reprobox:`. Everything can be changed on the command line:
 #   reprobox run config.yaml lr=0.01 reprobox.seed=1
-lr: 0.1
-epochs: 3
-
+{values}
 """
+_HEAD_OF_OPTIONS = """\
+# The config of an experiment. Values go to the script as the `command` below says. Everything can
+# be changed on the command line:
+#   reprobox run config.yaml {first}=... reprobox.seed=1
+{values}
+"""
+_VALUES = "lr: 0.1\nepochs: 3\n"
 
 
 def template(
     schema: str = "",
     settings: Sequence[Setting] = SETTINGS,
-    given: Mapping_[str, str] | None = None,
+    given: Mapping_[str, str | None] | None = None,
+    options: Mapping_[str, str] | None = None,
 ) -> str:
     """A config to start from.
 
     Args:
         schema: where editors find the JSON Schema.
-        given: YAML text of settings by key, instead of the example in the table.
+        given: YAML text of settings by key, instead of the example in the table; None comments the
+            example out.
+        options: YAML text of the script's own options by key, instead of two examples.
     """
-    return modeline(schema) + _HEAD + section(settings, given)
+    head = _HEAD.format(values=_VALUES)
+    if options:
+        values = "".join(f"{key}: {value}\n" for key, value in options.items())
+        head = _HEAD_OF_OPTIONS.format(values=values, first=next(iter(options)))
+    return modeline(schema) + head + section(settings, given)
 
 
 def modeline(schema: str) -> str:
@@ -41,13 +53,16 @@ def modeline(schema: str) -> str:
     return _MODELINE.format(schema=schema) if schema else ""
 
 
-def section(settings: Sequence[Setting] = SETTINGS, given: Mapping_[str, str] | None = None) -> str:
+def section(
+    settings: Sequence[Setting] = SETTINGS, given: Mapping_[str, str | None] | None = None
+) -> str:
     """The `reprobox:` section alone."""
     lines = _lines(settings, "  ")
     for key, value in (given or {}).items():
         own = re.compile(rf"( +)(?:# )?{re.escape(key)}:.*\n")
         at, match = next((at, found) for at, line in enumerate(lines) if (found := own.match(line)))
-        lines[at] = f"{match[1]}{key}: {value}\n"
+        example = lines[at].removeprefix(match[1]).removeprefix("# ")
+        lines[at] = f"{match[1]}# {example}" if value is None else f"{match[1]}{key}: {value}\n"
     return "reprobox:\n" + "".join(lines).rstrip("\n") + "\n"
 
 

@@ -52,13 +52,35 @@ def trial_columns(status: SweepStatus, metrics: Sequence[str]) -> list[Column]:
         Column(title="state", cells=tuple(one.state for one in rows), rank=1),
         Column(title="took", cells=tuple(_took(one) for one in rows), right=True, rank=2),
     ]
-    table.extend(
-        Column(title=key, cells=tuple(point.get(key, "") for point in varied)) for key in keys
-    )
+    for key in keys:
+        cells = tuple(point.get(key, "") for point in varied)
+        table.append(Column(title=key, cells=cells, right=all(map(_is_number, cells))))
     for name in metrics:
         cells = tuple(value_text(one.metrics.get(name)) for one in rows)
         table.append(Column(title=name, cells=cells, right=True))
     return table
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def best_trial(status: SweepStatus, metric: str, *, maximize: bool) -> str | None:
+    """`RUN  lr=0.1  accuracy 0.9` of the best trial; None where no trial has the metric."""
+    found = [
+        (float(value), one.trial.run, point)
+        for one, point in zip(status.trials, points(status), strict=True)
+        if isinstance(value := one.metrics.get(metric), (int, float)) and math.isfinite(value)
+    ]
+    if not found:
+        return None
+    value, run, point = (max if maximize else min)(found, key=lambda trial: trial[0])
+    values = " ".join(f"{key}={text}" for key, text in point.items())
+    return f"{run}  {values}  {metric} {value_text(value)}"
 
 
 def _took(one: TrialStatus) -> str:

@@ -130,3 +130,53 @@ def test_a_schema_that_is_missing_or_old_is_written_again(context: Context) -> N
     place.unlink()
     editor_schema.refresh(context, Path("plain.yaml"))
     assert not place.exists()
+
+
+ARGPARSE = """\
+import argparse, json, numpy
+import helper
+p = argparse.ArgumentParser()
+p.add_argument("--lr", "-l", type=float, default=1e-5)
+p.add_argument("--batch-size", default=32)
+p.add_argument("--name", default="a: b")
+p.add_argument("--layers", nargs="+", default=3)
+p.add_argument("--quick", action="store_true", default=False)
+p.add_argument("--resume", default=None)
+p.add_argument("--reprobox", default=1)
+"""
+
+
+def test_a_scripts_own_options_become_the_config(context: Context) -> None:
+    Path("train.py").write_text(ARGPARSE)
+    Path("helper.py").touch()
+    done = init(context, Path("config.yaml"))
+    assert done.options == ("lr", "batch_size", "name")
+    assert done.packages == ("numpy",)
+    made = yaml.safe_load(Path("config.yaml").read_text())
+    assert made.pop("reprobox")["environment"]["requirements"] == "requirements.txt"
+    assert made == {"lr": 1e-5, "batch_size": 32, "name": "a: b"}
+    words = ("--lr", "1.0e-05", "--batch-size", "32", "--name", "a: b")
+    assert command_of("config.yaml") == ("python", "train.py", *words)
+
+
+@pytest.mark.parametrize(
+    ("source", "command"),
+    [
+        ("import yaml, argparse\np.add_argument('--lr', default=1)", "python train.py config.yaml"),
+        ("import argparse\nargparse.ArgumentParser().parse_args()", "python train.py"),
+        ("import click\n@click.option('--n', default=-3)\ndef f(n): ...", "python train.py --n -3"),
+        ("print('no options')", "python train.py config.yaml"),
+        ("this is no Python (", "python train.py config.yaml"),
+    ],
+)
+def test_the_command_that_a_script_needs(context: Context, source: str, command: str) -> None:
+    Path("train.py").write_text(source)
+    init(context, Path("config.yaml"))
+    assert " ".join(command_of("config.yaml")) == command
+
+
+def test_a_script_without_packages_needs_no_file_of_them(context: Context) -> None:
+    Path("train.py").write_text("import json, os.path")
+    assert init(context, Path("config.yaml")).packages == ()
+    made = yaml.safe_load(Path("config.yaml").read_text())
+    assert "requirements" not in made["reprobox"]["environment"]

@@ -44,8 +44,8 @@ def status(project: Project, *words: str) -> Any:
     return project("sweep", "status", "latest", "--json", *words).json
 
 
-def test_a_grid_with_a_file_edited_meanwhile(swept: Project) -> None:
-    words = ["sweep", "config.yaml", "scale=1,2", "seed=range(2)", "lasts=1", "-j", "2"]
+def test_the_best_of_six_from_a_cold_start_with_a_file_edited_meanwhile(swept: Project) -> None:
+    words = ["sweep", "config.yaml", "scale=1,2,3", "seed=range(2)", "lasts=1", "-j", "3"]
     sweeping = subprocess.Popen(
         [sys.executable, "-m", "reprobox.cli.main", *words, "--maximize", "accuracy"],
         cwd=swept.top,
@@ -61,13 +61,21 @@ def test_a_grid_with_a_file_edited_meanwhile(swept: Project) -> None:
     out, err = sweeping.communicate()
     assert sweeping.returncode == 0, err
     found = status(swept, "--maximize", "accuracy")
-    assert [trial["exit_code"] for trial in found["trials"]] == [0] * 4
-    assert [trial["metrics"]["accuracy"] for trial in found["trials"]] == [0.1, 0.101, 0.2, 0.201]
+    assert [trial["exit_code"] for trial in found["trials"]] == [0] * 6
+    values = [trial["metrics"]["accuracy"] for trial in found["trials"]]
+    assert values == [0.1, 0.101, 0.2, 0.201, 0.3, 0.301]
     assert {json.loads(text)["commit"] for text in rows(swept)} == {swept.git("rev-parse", "HEAD")}
-    assert found["groups"][0]["values"] == "scale=2"
-    assert found["sentence"].startswith("scale=2 beats scale=1: accuracy differs by 0.1")
-    assert "scale=2 beats scale=1" in out
-    assert "[4/4]" in err
+    assert found["groups"][0]["values"] == "scale=3"
+    assert found["sentence"].startswith("scale=3 beats scale=2: accuracy differs by 0.1")
+    assert "scale=3 beats scale=2" in out
+    best = found["trials"][5]["run"]
+    assert "[6/6]" in err
+    assert f"best: {best}  scale=3 seed=1  accuracy 0.301; next: reprobox show {best}" in err
+    for path in (swept.top / ".reprobox").glob("index.sqlite*"):
+        path.unlink()
+    listed = swept("ls", "--columns", "scale,accuracy", "--sort", "-accuracy", "--json").json
+    assert listed[0]["id"] == best
+    assert listed[0]["values"] == {"scale": 3, "accuracy": 0.301}
 
 
 def rows(project: Project) -> list[str]:

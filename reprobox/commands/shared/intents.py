@@ -53,9 +53,9 @@ def _pinned(
     context: Context, spec: Spec, code: Code, choice: Choice, run_id: str
 ) -> tuple[Intent, Job]:
     with leaving_nothing(context, run_id, choice.snapshot):
+        lock = code.lock(context)  # first: a new lock changes the work tree
         source = code.source(context, choice, run_id)
         refusals.require_workdir(context, spec, source)
-        lock = code.lock(context)
         refusals.refuse_impossible(context, spec.profile, spec.gpus, lock)
         built = build.ensure_image(context, lock)
         return prepare(context, spec, source, lock, built, run_id)
