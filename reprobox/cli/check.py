@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reprobox.cli import tables
+from reprobox.cli.messages import Talk
 from reprobox.cli.options import (
     COMMIT,
     CONFIG,
@@ -17,6 +19,10 @@ from reprobox.cli.options import (
     open_context,
     talk_of,
 )
+
+if TYPE_CHECKING:
+    from reprobox.commands.shared.code_choice import Choice
+    from reprobox.context import Context
 
 
 def check(
@@ -37,6 +43,20 @@ def check(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the two runs in the store, tagged preflight.")
     ] = False,
+    resume: Annotated[
+        int | None,
+        typer.Option(
+            "--resume",
+            help="Preempt the run after step K, continue it, and compare with one that was not "
+            "preempted.",
+            metavar="K",
+            min=1,
+        ),
+    ] = None,
+    grace: Annotated[
+        float,
+        typer.Option("--grace", help="With --resume: seconds between TERM and KILL.", min=0),
+    ] = 30,
     as_json: JSON = False,
 ) -> None:
     """Run the first steps twice and compare, before the long job.
@@ -49,29 +69,84 @@ def check(
     and memory are enough for both. A few steps take as long as the program needs to begin (import
     torch, load its data), and that twice.
 
+    With --resume K it makes 3 runs instead: to the end; preempted after step K by TERM; and
+    continued by the setting `resume`, in the work directory with the program's own checkpoint. The
+    state that was not restored is named: parameters, optimizer state, scheduler, scaler,
+    generator, loader position.
+
     Exit code 0: the same. 1: different. 60: nothing could be compared, or not all.
 
     Example:  reprobox check config.yaml --steps 5
     """
-    from reprobox.commands import check as flow
     from reprobox.commands.shared.code_choice import Choice
-    from reprobox.views import check as view
 
     talk = talk_of(ctx)
     config, overrides = config_first(config, overrides or [])
-    context = open_context(ctx, None if commit else config)
-    found = flow.check_config(
-        context,
-        config,
-        overrides,
-        steps=steps,
+    asked = _Asked(
+        context=open_context(ctx, None if commit else config),
+        config=config,
+        overrides=tuple(overrides),
         limit=limit,
         keep=keep,
         gpus=gpus,
         choice=Choice(snapshot=snapshot, commit=commit),
     )
+    if resume is not None:
+        raise typer.Exit(_resume(talk, asked, resume, grace, as_json))
+    raise typer.Exit(_preflight(talk, asked, steps, as_json))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """What all kinds of checks have in common."""
+
+    context: Context
+    config: Path
+    overrides: tuple[str, ...]
+    limit: float
+    keep: bool
+    gpus: str | None
+    choice: Choice
+
+
+def _preflight(talk: Talk, asked: _Asked, steps: int, as_json: bool) -> int:
+    from reprobox.commands import check as command
+    from reprobox.views import check as view
+
+    found = command.check_config(
+        asked.context,
+        asked.config,
+        asked.overrides,
+        steps=steps,
+        limit=asked.limit,
+        keep=asked.keep,
+        gpus=asked.gpus,
+        choice=asked.choice,
+    )
     if as_json:
         talk.data(view.as_json(found))
     else:
         tables.draw(talk, view.sections(found))
-    raise typer.Exit(found.verdict.result.code)
+    return found.verdict.result.code
+
+
+def _resume(talk: Talk, asked: _Asked, step: int, grace: float, as_json: bool) -> int:
+    from reprobox.commands import check_resume as command
+    from reprobox.views import check_resume as view
+
+    found = command.check_resume(
+        asked.context,
+        asked.config,
+        asked.overrides,
+        step=step,
+        grace=grace,
+        limit=asked.limit,
+        keep=asked.keep,
+        gpus=asked.gpus,
+        choice=asked.choice,
+    )
+    if as_json:
+        talk.data(view.as_json(found))
+    else:
+        tables.draw(talk, view.sections(found))
+    return found.result.code

@@ -179,7 +179,7 @@ class _Two:
     def run(self, env: Mapping[str, str]) -> tuple[Record, Record]:
         """Both, with these variables."""
         first, second = (
-            _variant(self.context, self.intent, {**env, **other}, self.limit)
+            variant(self.context, self.intent, {**env, **other}, self.limit)
             for other in ({}, _OTHER_TMP)
         )
         if self.at_once:
@@ -193,19 +193,31 @@ class _Two:
             return one, self.trials.run(second, self.job)
 
 
-def _variant(context: Context, intent: Intent, env: Mapping[str, str], limit: float) -> Intent:
-    """The intent of one of the two: what was asked, and what lets us look."""
+def variant(
+    context: Context,
+    intent: Intent,
+    env: Mapping[str, str],
+    limit: float,
+    *,
+    tag: str = TAG,
+    argv: tuple[str, ...] = (),
+) -> Intent:
+    """The intent of a trial: what was asked, and what lets us look.
+
+    Args:
+        argv: another command line than the intent's.
+    """
     run_id = context.runs.new_id(context.clock())
     asked = intent.runspec
     limits = replace(asked.resources, timeout=min(limit, asked.resources.timeout or limit))
-    runspec = replace(asked, env={**asked.env, **env}, resources=limits)
+    runspec = replace(asked, env={**asked.env, **env}, resources=limits, argv=argv or asked.argv)
     return replace(
         intent,
         id=run_id,
         runspec=runspec,
         identity=codec.digest(runspec),
         name=None,
-        tags=(TAG,),
+        tags=(tag,),
         created=context.clock(),
         container=f"reprobox-{run_id}",
     )
@@ -219,7 +231,7 @@ def _load() -> Iterator[None]:
 
 
 def _judge(context: Context, first: Record, second: Record) -> Verdict:
-    found = comparison.compare(context, first.id, second.id, trails=True)
+    found = comparison.compare(context, first.id, second.id, trails="always")
     causes = tuple(cause for cause in found.causes if cause.what != "variable TMPDIR")
     state = found.trail.state if found.trail else None
     result = found.result

@@ -55,7 +55,7 @@ def explain(
         whatever `replay` raises for either run.
     """
     ours, theirs = reconcile.find_all(context, (left, right))
-    verdict = comparison.compare(context, ours, theirs, trails=True)
+    verdict = comparison.compare(context, ours, theirs, trails="always")
     seen = verdict.trail
     agree = verdict.same if seen is None else seen.state == "equal"
     if agree or not _trains(context, ours):

@@ -13,10 +13,11 @@ from reprobox.commands.shared import input_transfer, moved_inputs, refusals, run
 from reprobox.commands.shared import policy as trust_
 from reprobox.context import Context
 from reprobox.data.pins import Input
-from reprobox.errors import InputError, StoreDamaged
+from reprobox.errors import InputError, StoreDamaged, UsageError
 from reprobox.executor import executors, reconcile, run_home
 from reprobox.executor.attach import Watcher
 from reprobox.executor.base import Job
+from reprobox.executor.trial_runs import RESUMED_FROM
 from reprobox.kit import canon
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.text import shown
@@ -172,6 +173,7 @@ def ready(
     refusals.refuse_name(name)
     asked = original.intent.runspec
     _require_agreement(original)
+    _require_whole(original)
     trust_.require(context, original, trusted=trust, runtime=trust_runtime)
     refusals.refuse_impossible(context, asked.profile, gpus or asked.gpus, original.intent.lock)
     given = run_secrets.again(context, original, trusted=secrets)
@@ -209,6 +211,16 @@ def _require_agreement(original: Record) -> None:
                 for what, (said, found) in wrong.items()
             ),
             next_step="ask whoever made it",
+        )
+
+
+def _require_whole(original: Record) -> None:
+    """A run of `check --resume --keep` began with what another run had left in its work tree."""
+    if other := original.intent.runspec.env.get(RESUMED_FROM):
+        raise UsageError(
+            f"run {original.id} continued from the checkpoint of run {other}, so it cannot be "
+            "replayed by itself",
+            next_step="reprobox check --resume K makes both again",
         )
 
 

@@ -30,7 +30,7 @@ from reprobox.config.special_kinds import (
     workdir_default,
 )
 from reprobox.model import claims
-from reprobox.model.spec import Environment, Profile, Resources
+from reprobox.model.spec import Environment, Profile, Resources, Resume
 
 _SIZE = r"^[0-9]+(\.[0-9]+)?\s*([kKmMgGtT]([iI]?[bB])?|[bB])?$"
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
@@ -134,6 +134,19 @@ TRAIL = (
             ("generators", "The states of the random generators too."),
         )
     ),
+)
+
+RESUME = tuple(
+    Setting(key=key, kind=Command(), about=about, absent=absent, sample=sample)
+    for key, about, absent, sample in (
+        (
+            "command",
+            "What continues from the checkpoint.",
+            "the run's own command",
+            "command: [python, train.py, --resume]",
+        ),
+        ("arguments", "Appended to the command.", "none", "arguments: [--resume]"),
+    )
 )
 
 SETTINGS = (
@@ -258,6 +271,15 @@ SETTINGS = (
         absent="off",
         sample="# trail: {every: 10}               # fingerprints, to find the first step that "
         "differs\n",
+    ),
+    Setting(
+        key="resume",
+        kind=Mapping(RESUME, lambda fields: Resume(**fields)),
+        about="How the program continues from its own checkpoint, which it finds in the work "
+        "directory: `{command: [...]}`, or `{arguments: [...]}` that are appended to `command`. "
+        "Only `reprobox check --resume K` uses it.",
+        absent="the same command again",
+        sample="# resume: {arguments: [--resume]}   # for `reprobox check --resume K`\n",
     ),
     Setting(
         key="gpus",

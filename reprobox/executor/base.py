@@ -26,6 +26,8 @@ class Job:
     secrets: Mapping[str, bytes] = field(default_factory=dict)
     gpus: str | None = None
     """Devices of this host that stand for those that were asked for."""
+    left_by: str | None = None
+    """A run whose outputs are laid over the commit: what a preemption left in its work tree."""
 
 
 class Executor(Protocol):

@@ -17,7 +17,7 @@ from reprobox.context import Context
 from reprobox.engine import container_state as state_
 from reprobox.engine import passwd
 from reprobox.engine.caller import Caller
-from reprobox.errors import EngineError, EngineUnavailable, SourceError, StoreError
+from reprobox.errors import EngineError, EngineUnavailable, StoreError
 from reprobox.executor import (
     container_spec,
     export_manifest,
@@ -26,6 +26,7 @@ from reprobox.executor import (
     outside,
     run_inputs,
     shim_report,
+    work_tree,
 )
 from reprobox.executor import secrets as secrets_
 from reprobox.executor.attach import Watcher
@@ -153,6 +154,8 @@ def lay_out(
     repo, commit = holder(context, intent.source.commit), intent.source.commit
     plain = export(repo, commit, run.path / "work")
     exported = _with_config(plain, run.path / "work", intent.runspec.config_path, job.config)
+    if job.left_by:
+        work_tree.lay_over(context.runs, job.left_by, run.path / "work")
     _mount_points(run.path / "work", intent.runspec.inputs)
     if intent.runspec.repository:
         answer.make(
@@ -175,7 +178,8 @@ def lay_out(
         )  # the shim holds the program to it
     if job.secrets:
         secrets_.place(run.path, job.secrets)
-    _inside(run.path / "work", intent.runspec.workdir).mkdir(parents=True, exist_ok=True)
+    workdir = work_tree.inside(run.path / "work", intent.runspec.workdir)
+    workdir.mkdir(parents=True, exist_ok=True)
     return exported, run_inputs.lay_out(context, run.path, job.inputs, exported)
 
 
@@ -211,29 +215,11 @@ def _with_config(
     """
     if any(item.path == path and item.sha256 == canon.digest_bytes(data) for item in exported):
         return exported
-    _inside(work, path).write_bytes(data)
+    work_tree.inside(work, path).write_bytes(data)
     ours = Exported(
         path=path, kind="file", mode=0o644, size=len(data), sha256=canon.digest_bytes(data)
     )
     return (*(item for item in exported if item.path != path), ours)
-
-
-def _inside(work: Path, path: str) -> Path:
-    """A place in the work tree to write to. The record may be somebody else's, and so may the
-    commit's links.
-
-    Raises:
-        SourceError: the path leaves the tree, or a link is on the way.
-    """
-    place = work
-    for part in PurePosixPath(path).parts:
-        place /= part
-        if part in ("..", "/") or place.is_symlink():
-            raise SourceError(
-                f"the run would write to {path!r} in its work tree, and that leads out of it",
-                why="A link of the commit is on the way, or the path itself leaves the tree.",
-            )
-    return place
 
 
 def _mount_points(work: Path, pins: Iterable[InputPin]) -> None:
@@ -242,7 +228,7 @@ def _mount_points(work: Path, pins: Iterable[InputPin]) -> None:
         if not pin.path.startswith(f"{WORK}/"):
             continue
         inner = PurePosixPath(pin.path.removeprefix(f"{WORK}/"))
-        place = _inside(work, str(inner.parent)) / inner.name
+        place = work_tree.inside(work, str(inner.parent)) / inner.name
         if not pin.tracked and place.is_symlink():
             place.unlink()  # an input that the commit has a link to: what is behind it is mounted
         if os.path.lexists(place):
@@ -476,9 +462,9 @@ def _by_engine(state: ContainerState | None, forged: str) -> Exit:
 
 
 def _keep_trail(run_dir: Path) -> None:
-    for source in sorted(
-        [*(run_dir / "out").glob("trail*.jsonl"), *(run_dir / "out").glob("optrace*.jsonl")]
-    ):
+    kinds = ("trail", "optrace", "restart")
+    found = (path for kind in kinds for path in (run_dir / "out").glob(f"{kind}*.jsonl"))
+    for source in sorted(found):
         if source.is_file() and not source.is_symlink():
             source.replace(run_dir / source.name)
 

@@ -124,3 +124,19 @@ def trail_env(steps: int | None) -> dict[str, str]:
 def operations_env(step: int) -> dict[str, str]:
     """Every operation of one step (counted over all optimizers), and an end after it."""
     return {"REPROBOX_OPTRACE": f"{step - 1}:{step}", STEPS: str(step)}
+
+
+RESUMED_FROM = "REPROBOX_RESUMED_FROM"
+"""In the environment of a run that began with what another run had left: that run's id."""
+
+
+def restart_env(*, preempt: int | None = None, grace: float = 0.0) -> dict[str, str]:
+    """All state before each step, and TERM after so many; see runtime/payload/reprobox_restart.py.
+
+    Args:
+        grace: seconds between TERM and KILL.
+    """
+    asked = {"REPROBOX_RESTART": "1", "REPROBOX_TRAIL": "1"}
+    if preempt is None:
+        return asked
+    return {**asked, "REPROBOX_PREEMPT_AT": str(preempt), "REPROBOX_PREEMPT_GRACE": str(grace)}

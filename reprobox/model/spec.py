@@ -121,6 +121,18 @@ class Trail:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Resume:
+    """How the program continues from its own checkpoint. Only `check --resume` uses it."""
+
+    command: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+
+    def argv(self, command: tuple[str, ...]) -> tuple[str, ...]:
+        """The command line: another command, or the run's own with arguments appended."""
+        return (*(self.command or command), *self.arguments)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Spec:
     """The resolved config. `params` is the user's own part; `document` the whole YAML document as
     the script will read it.
@@ -155,6 +167,7 @@ class Spec:
     """What else a step of the trail holds: `TRAIL_ALSO`. In a run's identity it is a variable of
     the environment.
     """
+    resume: Resume = field(default_factory=Resume)
     gpus: str | None = None
     resources: Resources = field(default_factory=Resources)
     network: str = "none"

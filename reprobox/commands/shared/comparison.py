@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from reprobox.commands.shared import claim_check, forecast
 from reprobox.context import Context
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from reprobox.judge.causes import Run
     from reprobox.judge.reader import Reader
 
+Trails = Literal["where different", "always", "never"]
 _LOOK_AT = 1000
 """So many files of different bytes are looked into; the rest are shown as different only."""
 
@@ -43,13 +44,14 @@ def compare(
     right_id: str,
     *,
     rules: Sequence[OutputRule] = (),
-    trails: bool = False,
+    trails: Trails = "where different",
 ) -> Verdict:
     """Compares every output of two runs by hash, both ways, and looks inside where bytes differ.
 
     Args:
         rules: go before those that the original's record has.
-        trails: compare the trails and look for causes even where all outputs are identical.
+        trails: when the trails are compared and causes are looked for; `never` is for runs whose
+            steps are not numbered alike.
 
     Raises:
         RunBusy: a run has no record yet.
@@ -67,7 +69,7 @@ def _compare(
     ids: tuple[str, str],
     rules: Sequence[OutputRule],
     *,
-    trails: bool,
+    trails: Trails,
 ) -> Verdict:
     left_id, right_id = ids
     left, right = (_side(context, run_id) for run_id in ids)
@@ -103,8 +105,10 @@ def _compare(
     if claims := claim_check.of_pair(context, reader, left.record, right.record):
         found = fold.with_claims(found, claims)
     found = replace(found, notes=(*found.notes, *_no_trail(context, left.record, right.record)))
-    if found.result is Class.IDENTICAL and not trails:
+    if found.result is Class.IDENTICAL and trails != "always":
         return found
+    if trails == "never":
+        return replace(found, files=_detailed(context, reader, left, right, found.files))
     return _explained(context, reader, left, right, found)
 
 

@@ -37,6 +37,31 @@ def resolve(
     run_id: str | None = None,
 ) -> tuple[Intent, Job]:
     """Everything up to the start, pinned."""
+    _, intent, job = resolve_spec(
+        context,
+        config,
+        overrides,
+        gpus=gpus,
+        name=name,
+        tags=tags,
+        choice=choice,
+        run_id=run_id,
+    )
+    return intent, job
+
+
+def resolve_spec(
+    context: Context,
+    config: Path,
+    overrides: Sequence[str],
+    *,
+    gpus: str | None,
+    name: str | None,
+    tags: Sequence[str],
+    choice: Choice,
+    run_id: str | None = None,
+) -> tuple[Spec, Intent, Job]:
+    """The same, with the settings that a run does not need."""
     refusals.refuse_name(name)
     with code_choice.opened(context, config, overrides, choice) as code:
         found = code.spec
@@ -46,7 +71,7 @@ def resolve(
         run_id = run_id or context.runs.new_id(context.clock())
         if choice.snapshot:
             journal.begin(context, run_id)
-        return _pinned(context, spec, code, choice, run_id)
+        return spec, *_pinned(context, spec, code, choice, run_id)
 
 
 def _pinned(

@@ -167,6 +167,10 @@ def _torch(state, module):
         import reprobox_stop
 
         reprobox_stop.install(state)
+    if os.environ.get("REPROBOX_RESTART") or os.environ.get("REPROBOX_PREEMPT_AT"):
+        import reprobox_restart
+
+        reprobox_restart.install(module, state)
 
 
 def _exact_int_mm(state, module):

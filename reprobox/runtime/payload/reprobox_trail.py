@@ -293,7 +293,7 @@ class Trail:
         if "generators" in self._also:
             found["r"] = {
                 name: hashlib.blake2b(data, digest_size=8).hexdigest()
-                for name, data in self._generators()
+                for name, data in generators(self._torch)
             }
         return found
 
@@ -307,27 +307,6 @@ class Trail:
             for prefix, module in pairs
             for name, tensor in module.named_buffers()
         }
-
-    def _generators(self):
-        """The states of the generators that programs share, of those that are there: random,
-        NumPy's global one, CUDA's.
-        """
-        if "random" in sys.modules:
-            yield "random", repr(sys.modules["random"].getstate()).encode()
-        if "numpy.random" in sys.modules:
-            state = sys.modules["numpy.random"].get_state(legacy=False)
-            inner = state["state"]
-            words = inner["key"].tobytes() if "key" in inner else b""
-            yield (
-                "numpy",
-                words
-                + repr(
-                    [state[key] for key in sorted(state) if key != "state"] + [inner.get("pos")]
-                ).encode(),
-            )
-        if self._torch.cuda.is_initialized():
-            for number, state in enumerate(self._torch.cuda.get_rng_state_all()):
-                yield f"cuda:{number}", bytes(state.tolist())
 
     def before_backward(self, tensors):
         """Keeps what backward() begins with, until the next step of an optimizer; never raises."""
@@ -402,26 +381,53 @@ class Trail:
 
     def _open(self):
         self._pid = os.getpid()
-        rank = os.environ.get("RANK")
-        name = self._state.role or (f"rank{rank}" if rank is not None else "")
-        self._fd, used = _create(self._out, name)
+        self._fd, used = create(self._out, process_name(self._state), "trail")
         header = {"format": "reprobox.trail/1", "process": used, "every": self._every}
         os.write(self._fd, (json.dumps(header) + "\n").encode())
 
 
-def _create(out, name):
+def generators(torch):
+    """The states of the generators that programs share, of those that are there: random, NumPy's
+    global one, CUDA's.
+    """
+    if "random" in sys.modules:
+        yield "random", repr(sys.modules["random"].getstate()).encode()
+    if "numpy.random" in sys.modules:
+        state = sys.modules["numpy.random"].get_state(legacy=False)
+        inner = state["state"]
+        words = inner["key"].tobytes() if "key" in inner else b""
+        yield (
+            "numpy",
+            words
+            + repr(
+                [state[key] for key in sorted(state) if key != "state"] + [inner.get("pos")]
+            ).encode(),
+        )
+    if torch.cuda.is_initialized():
+        for number, state in enumerate(torch.cuda.get_rng_state_all()):
+            yield f"cuda:{number}", bytes(state.tolist())
+
+
+def process_name(state):
+    """What the files of this process are named for; empty for the main process."""
+    rank = os.environ.get("RANK")
+    return state.role or (f"rank{rank}" if rank is not None else "")
+
+
+def create(out, name, kind):
+    """A new file of a process, open for appending, and the name that it got."""
     for count in range(1, 10000):
         used = "-".join(
             part for part in (name.replace("/", "_"), str(count) if count > 1 else "") if part
         )
-        path = os.path.join(out, f"trail-{used}.jsonl" if used else "trail.jsonl")
+        path = os.path.join(out, f"{kind}-{used}.jsonl" if used else f"{kind}.jsonl")
         try:
             return os.open(
                 path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND, 0o644
             ), used or "main"
         except FileExistsError:
             continue
-    raise OSError("too many trails")
+    raise OSError(f"too many files of kind {kind}")
 
 
 class _NoState:
@@ -480,3 +486,7 @@ def log(step, arrays):
         for name in names
     ]
     _get(None, _NoState()).write({"o": "user", "s": int(step), "names": names, "p": prints})
+    if os.environ.get("REPROBOX_PREEMPT_AT"):
+        import reprobox_restart
+
+        reprobox_restart.preemption(_NoState()).at(int(step))
