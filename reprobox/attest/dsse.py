@@ -31,6 +31,8 @@ class Envelope:
     payload_type: str
     payload: bytes
     signatures: tuple[Signature, ...]
+    timestamps: tuple[bytes, ...] = ()
+    """Answers of RFC 3161 servers over the first signature; a field that other readers ignore."""
 
     @property
     def signed(self) -> bytes:
@@ -39,8 +41,10 @@ class Envelope:
 
     def encode(self) -> bytes:
         """The envelope as JSON."""
+        stamps = [base64.b64encode(one).decode("ascii") for one in self.timestamps]
         return canon.canonical(
             {
+                **({"timestamps": stamps} if stamps else {}),
                 "payloadType": self.payload_type,
                 "payload": base64.b64encode(self.payload).decode("ascii"),
                 "signatures": [
@@ -73,6 +77,7 @@ def read(data: bytes) -> Envelope:
             Signature(key=str(one.get("keyid", "")), raw=_bytes(one["sig"]))
             for one in value["signatures"]
         )
+        stamps = tuple(map(_bytes, value.get("timestamps", ())))
         kind, payload = value["payloadType"], _bytes(value["payload"])
         if not isinstance(kind, str):
             raise TypeError("the payload's type is not text")
@@ -80,7 +85,7 @@ def read(data: bytes) -> Envelope:
         raise SignatureRefused(
             "this is no signed statement (a DSSE envelope)", why=str(fault)
         ) from fault
-    return Envelope(payload_type=kind, payload=payload, signatures=signatures)
+    return Envelope(payload_type=kind, payload=payload, signatures=signatures, timestamps=stamps)
 
 
 def _bytes(text: Any) -> bytes:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from reprobox.attest.subject import Subject
 from reprobox.kit import canon
 from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
@@ -68,15 +69,16 @@ def subjects(
     """
     files = [file for file in outputs if file.kind != "dir"]
     own = [
-        _descriptor("record.json", record_digest),
-        _descriptor("outputs.jsonl", record.outputs.manifest),
+        descriptor("record.json", record_digest),
+        descriptor("outputs.jsonl", record.outputs.manifest),
     ]
-    if len(files) > MAX_SUBJECTS or not all(_is_text(file.path) for file in files):
+    if len(files) > MAX_SUBJECTS or not all(is_text(file.path) for file in files):
         return own
-    return own + [_descriptor(f"outputs/{file.path}", file.sha256) for file in files]
+    return own + [descriptor(f"outputs/{file.path}", file.sha256) for file in files]
 
 
-def _is_text(path: str) -> bool:
+def is_text(path: str) -> bool:
+    """Whether a path is UTF-8, as JSON documents of others demand."""
     try:
         path.encode("utf-8")
     except UnicodeEncodeError:
@@ -84,7 +86,7 @@ def _is_text(path: str) -> bool:
     return True
 
 
-def _descriptor(name: str, digest: str, **more: Any) -> dict[str, Any]:
+def descriptor(name: str, digest: str, **more: Any) -> dict[str, Any]:
     """A resource descriptor; a name that is not UTF-8 with its stray bytes as escapes, because
     protobuf strings are UTF-8.
     """
@@ -122,22 +124,22 @@ def _dependencies(record: Record) -> Iterator[dict[str, Any]]:
         if intent.source.remote
         else source
     )
-    yield _descriptor("image config", intent.image.config)
-    yield _descriptor("image manifest", intent.image.manifest)
-    yield _descriptor("lock", asked.lock)
-    yield _descriptor("config", asked.config_digest)
-    yield _descriptor("injected runtime", asked.runtime)
+    yield descriptor("image config", intent.image.config)
+    yield descriptor("image manifest", intent.image.manifest)
+    yield descriptor("lock", asked.lock)
+    yield descriptor("config", asked.config_digest)
+    yield descriptor("injected runtime", asked.runtime)
     for pin in asked.inputs:
-        yield _descriptor(pin.path, pin.digest, annotations={"kind": f"input {pin.kind}"})
+        yield descriptor(pin.path, pin.digest, annotations={"kind": f"input {pin.kind}"})
     for wheel in intent.lock.wheels:
-        yield _descriptor(wheel.filename, wheel.sha256, annotations={"kind": "wheel"})
+        yield descriptor(wheel.filename, wheel.sha256, annotations={"kind": "wheel"})
         if wheel.built is not None:
             made_of = wheel.built.sdist
-            yield _descriptor(made_of.filename, made_of.sha256, annotations={"kind": "source"})
+            yield descriptor(made_of.filename, made_of.sha256, annotations={"kind": "source"})
     for conda in intent.lock.conda:
-        yield _descriptor(conda.filename, conda.sha256, annotations={"kind": "conda"})
+        yield descriptor(conda.filename, conda.sha256, annotations={"kind": "conda"})
     for package in (*intent.lock.base.packages, *intent.lock.debs):
-        yield _descriptor(
+        yield descriptor(
             package.filename.rpartition("/")[2], package.sha256, annotations={"kind": "deb"}
         )
 
@@ -163,9 +165,9 @@ def _details(record: Record, record_digest: str) -> dict[str, Any]:
             "finishedOn": when(record.finished),
         },
         "byproducts": [
-            _descriptor("stdout", record.stdout),
-            _descriptor("stderr", record.stderr),
-            _descriptor(
+            descriptor("stdout", record.stdout),
+            descriptor("stderr", record.stderr),
+            descriptor(
                 "record.json",
                 record_digest,
                 annotations={"exit": record.exit.code, "reason": record.exit.reason},
@@ -180,6 +182,12 @@ def builder(record: Record) -> str:
     if asked.writable_root or asked.capabilities:
         return "urn:reprobox:builder:local-unhardened:v1"
     return f"urn:reprobox:builder:{'local' if asked.network == 'none' else 'local-network'}:v1"
+
+
+def of_verdict(subject: Subject) -> dict[str, Any]:
+    """The verdict on a replay, whatever came out. Raises UsageError where there is none."""
+    judged = subject.require_verdict()
+    return confirmation(judged.original, subject.record, subject.digest, judged.verdict)
 
 
 def when(seconds: float) -> str:
@@ -204,8 +212,8 @@ def confirmation(
     return {
         "_type": STATEMENT,
         "subject": [
-            _descriptor("record.json", verdict.left_record),
-            _descriptor("outputs.jsonl", original.outputs.manifest),
+            descriptor("record.json", verdict.left_record),
+            descriptor("outputs.jsonl", original.outputs.manifest),
         ],
         "predicateType": VERDICT,
         "predicate": {

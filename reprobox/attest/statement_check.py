@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reprobox.attest import dsse, sshsig, statement
+from reprobox.attest import dsse, exporters, model_signing, sshsig, statement
 from reprobox.errors import SignatureRefused
 from reprobox.kit import canon
 from reprobox.kit.lazy_dataclass import dataclass
@@ -82,9 +82,9 @@ def read(data: bytes, allowed: Path | None) -> Statement:
 def _payload(data: bytes) -> dict[str, Any]:
     try:
         value = canon.parse(data)
-        if value["_type"] != statement.STATEMENT or value["predicateType"] not in (
-            statement.PROVENANCE,
-            statement.VERDICT,
+        if (
+            value["_type"] != statement.STATEMENT
+            or value["predicateType"] not in exporters.STATEMENTS
         ):
             raise ValueError(
                 f"type {value['_type']!r} with predicate {value['predicateType']!r} is not known "
@@ -123,6 +123,9 @@ def differences(
     """Where a statement is not about a run: its record, its manifest and its outputs, each by
     digest; nothing when it is.
     """
+    if found.kind == model_signing.SIGNATURE:
+        yield from model_signing.differences(found.predicate, outputs)
+        return
     expected = {"record.json": record_digest, "outputs.jsonl": manifest}
     expected |= {f"outputs/{file.path}": file.sha256 for file in outputs if file.kind != "dir"}
     for name in ("record.json", "outputs.jsonl"):

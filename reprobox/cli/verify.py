@@ -29,6 +29,15 @@ def verify(
             "--deep", help="Also the commit, image layers as the engine has them, objects, inputs."
         ),
     ] = False,
+    authorities: Annotated[
+        Path | None,
+        typer.Option(
+            "--timestamp-ca",
+            help="Certificates (PEM) that a statement's time stamp has to end in.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
     as_json: JSON = False,
 ) -> None:
     """Check that what was recorded is intact.
@@ -47,7 +56,7 @@ def verify(
 
     talk = talk_of(ctx)
     if run is not None and Path(run).is_file():
-        _verify_statement(ctx, Path(run), signers, as_json)
+        _verify_statement(ctx, Path(run), signers, authorities, as_json)
     found = command.verify(open_context(ctx), None if everything else run or "latest", deep=deep)
     if as_json:
         talk.data([item.as_json() for item in found])
@@ -69,11 +78,18 @@ def verify(
     )
 
 
-def _verify_statement(ctx: typer.Context, path: Path, signers: Path | None, as_json: bool) -> None:
+def _verify_statement(
+    ctx: typer.Context,
+    path: Path,
+    signers: Path | None,
+    authorities: Path | None,
+    as_json: bool,
+) -> None:
     from reprobox.commands import attest
 
     talk, context = talk_of(ctx), open_context(ctx)
-    found = list(attest.verify_statement(context, path, signers or attest.allowed_signers(context)))
+    known = signers or attest.allowed_signers(context)
+    found = list(attest.verify_statement(context, path, known, authorities))
     if as_json:
         talk.data([{"state": state, "what": what} for state, what in found])
     for state, what in () if as_json else found:

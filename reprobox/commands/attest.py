@@ -5,10 +5,14 @@ a run so far.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from reprobox.attest import dsse, sshsig, statement, statement_check
+from reprobox.attest import timestamp as timestamps
+from reprobox.attest.exporters import EXPORTERS
+from reprobox.attest.subject import Judged, Subject
 from reprobox.commands.shared import policy
 from reprobox.context import Context
 from reprobox.errors import ReproboxError, SignatureRefused, UsageError
@@ -63,30 +67,60 @@ class Confirmation:
         }
 
 
-def attest(context: Context, reference: str, key: Path | None) -> list[Attested]:
-    """Signs the statement of a run; for a replay that ended identical, also the confirmation of its
-    original.
+def attest(
+    context: Context,
+    reference: str,
+    key: Path | None,
+    *,
+    form: str = "intoto",
+    timestamp: str = "",
+) -> list[Attested]:
+    """Signs a statement of a run; with the provenance of a replay that ended the same, also the
+    confirmation of its original.
+
+    Args:
+        form: a name in EXPORTERS whose form is a statement.
+        timestamp: address of an RFC 3161 time stamp server, whose token is kept with each.
 
     Raises:
-        UsageError: no key.
+        UsageError: no key; the form cannot be signed, or the run has not what it needs.
         SignatureRefused: the key did not sign.
+        ServerFailed: the server gave no time stamp.
     """
     run_id = reconcile.find(context, reference)
-    record, digest = context.runs.record(run_id)
+    exporter = EXPORTERS[form]
+    if exporter.statement is None:
+        raise UsageError(f"{form} is written to a file", next_step="name it: -o PATH")
+    subject = _subject(context, run_id)
     chosen = key.expanduser() if key else signing_key(context)
-    made = [
-        _keep(
-            context,
-            run_id,
-            statement.provenance(record, digest, context.runs.outputs(run_id)),
-            chosen,
-        )
-    ]
-    if found := _confirmable(context, record, digest):
+    made = [_keep(context, run_id, exporter.statement(subject), chosen, timestamp)]
+    if form == "intoto" and (found := _confirmable(context, subject.record, subject.digest)):
         original, verdict = found
-        text = statement.confirmation(original, record, digest, verdict)
-        made.append(_keep(context, original.id, text, chosen))
+        text = statement.confirmation(original, subject.record, subject.digest, verdict)
+        made.append(_keep(context, original.id, text, chosen, timestamp))
     return made
+
+
+def _subject(context: Context, run_id: str) -> Subject:
+    record, digest = context.runs.record(run_id)
+    return Subject(
+        record=record,
+        digest=digest,
+        outputs=context.runs.outputs(run_id),
+        directory=context.runs.path(run_id),
+        judged=_judged(context, record, digest),
+    )
+
+
+def _judged(context: Context, record: Record, digest: str) -> Judged | None:
+    """The newest verdict that holds this run against another one that is here."""
+    for verdict in reversed(context.runs.verdicts(record.id)):
+        about = (verdict.right, verdict.right_record)
+        if about == (record.id, digest) and context.runs.has(verdict.left):
+            original, original_digest = context.runs.record(verdict.left)
+            if original_digest == verdict.left_record:
+                return Judged(original=original, verdict=verdict)
+    return None
 
 
 def _confirmable(context: Context, replay: Record, digest: str) -> tuple[Record, Verdict] | None:
@@ -106,22 +140,34 @@ def _confirmable(context: Context, replay: Record, digest: str) -> tuple[Record,
     return None
 
 
-def _keep(context: Context, run_id: str, text: Mapping[str, Any], key: Path) -> Attested:
-    """Signs a statement and keeps it, once: the same statement by the same key is found again."""
+def _keep(
+    context: Context, run_id: str, text: Mapping[str, Any], key: Path, server: str
+) -> Attested:
+    """Signs a statement and keeps it, once: the same statement by the same key, with a time stamp
+    where one is asked for, is found again.
+    """
     payload = canon.canonical(text)
     raw = sshsig.sign(dsse.pae(dsse.IN_TOTO, payload), key)
     name = sshsig.fingerprint(raw)
+    path = _kept(context, run_id, payload, name, stamped=bool(server))
+    if path is None:
+        envelope = dsse.Envelope(
+            payload_type=dsse.IN_TOTO,
+            payload=payload,
+            signatures=(dsse.Signature(key=name, raw=raw),),
+            timestamps=(timestamps.stamp(raw, server),) if server else (),
+        )
+        path = add_numbered(context.runs.path(run_id), FOLDER, envelope.encode())
+    return Attested(run=run_id, kind=str(text["predicateType"]), key=name, path=path)
+
+
+def _kept(context: Context, run_id: str, payload: bytes, key: str, *, stamped: bool) -> Path | None:
     for path in numbered(context.runs.path(run_id), FOLDER):
         known = dsse.read(path.read_bytes())
-        if known.payload == payload and name in {
-            sshsig.fingerprint(one.raw) for one in known.signatures
-        }:
-            return Attested(run=run_id, kind=str(text["predicateType"]), key=name, path=path)
-    envelope = dsse.Envelope(
-        payload_type=dsse.IN_TOTO, payload=payload, signatures=(dsse.Signature(key=name, raw=raw),)
-    )
-    path = add_numbered(context.runs.path(run_id), FOLDER, envelope.encode())
-    return Attested(run=run_id, kind=str(text["predicateType"]), key=name, path=path)
+        keys = {sshsig.fingerprint(one.raw) for one in known.signatures}
+        if known.payload == payload and key in keys and (known.timestamps or not stamped):
+            return path
+    return None
 
 
 def signing_key(context: Context) -> Path:
@@ -158,19 +204,23 @@ def confirmations(context: Context, run_id: str, allowed: Path | None = None) ->
             trusted.
     """
     record, digest = context.runs.record(run_id)
-    return [
+    found = (
         _confirmation(path.read_bytes(), record, digest, context, allowed)
         for path in numbered(context.runs.path(run_id), FOLDER)
-    ]
+    )
+    return [one for one in found if one is not None]
 
 
 def _confirmation(
     data: bytes, record: Record, digest: str, context: Context, allowed: Path | None
-) -> Confirmation:
+) -> Confirmation | None:
+    """Who made or replayed a run, by a statement; None for one that says something else."""
     try:
         found = statement_check.read(data, allowed)
     except SignatureRefused as fault:
         return _unreadable(fault)
+    if found.kind not in (statement.PROVENANCE, statement.VERDICT):
+        return None
     wrong = tuple(
         statement_check.differences(
             found, digest, record.outputs.manifest, context.runs.outputs(record.id)
@@ -209,10 +259,13 @@ def _unreadable(fault: ReproboxError) -> Confirmation:
 
 
 def verify_statement(
-    context: Context, path: Path, allowed: Path | None
+    context: Context, path: Path, allowed: Path | None, authorities: Path | None = None
 ) -> Iterator[tuple[str, str]]:
     """Checks a statement's file against the run that it names, if that is here: (`right`, `wrong`
     or `not checked`; what).
+
+    Args:
+        authorities: certificates that a time stamp server's chain has to end in.
 
     Raises:
         SignatureRefused: it is no signed statement.
@@ -222,6 +275,7 @@ def verify_statement(
     yield from (("right", f"signed by {signer.name} ({signer.key})") for signer in found.signers)
     yield from (("wrong", note) for note in found.refused)
     yield from (("not checked", note) for note in found.unchecked)
+    yield from _stamps(dsse.read(data), authorities)
     run_id = _about(context, found.subjects.get("record.json"))
     if run_id is None:
         yield "not checked", "record and outputs: no run here has this record"
@@ -237,6 +291,21 @@ def verify_statement(
         yield "right", f"it is about run {run_id}: record and outputs.jsonl by digest"
 
 
+def _stamps(envelope: dsse.Envelope, authorities: Path | None) -> Iterator[tuple[str, str]]:
+    for answer in envelope.timestamps:
+        said = timestamps.read(answer)
+        if authorities is None:
+            when = said.time if said else "no time"
+            yield "not checked", f"time stamp of {when}: --timestamp-ca names no authorities"
+            continue
+        try:
+            found = timestamps.check(envelope.signatures[0].raw, answer, authorities)
+        except SignatureRefused as fault:
+            yield "wrong", fault.what + (f" ({fault.why})" if fault.why else "")
+        else:
+            yield "right", f"signed before {found.time}, by its time stamp"
+
+
 def _about(context: Context, digest: str | None) -> str | None:
     return next((row.id for row in context.runs.list() if digest and row.digest == digest), None)
 
@@ -250,39 +319,23 @@ def export_format(
     license_: str = "",
     force: bool = False,
 ) -> None:
-    """Writes a run in somebody else's format.
+    """Writes a run in a format of others.
 
     Args:
-        kind: `intoto` (the statement, unsigned), `cyclonedx`, or `crate` (an RO-Crate directory).
+        kind: a name in EXPORTERS; a statement is written unsigned.
         force: replace a file; a directory is never replaced.
 
     Raises:
         UsageError: the library for it is missing, the target is there and is not to be replaced, or
             its directory is not there.
     """
-    if kind != "crate" and not force:
+    exporter = EXPORTERS[kind]
+    if exporter.directory is None and not force:
         whole_file.refuse_taken(target)
-    run_id = reconcile.find(context, reference)
-    record, digest = context.runs.record(run_id)
-    outputs = context.runs.outputs(run_id)
-    if kind == "crate":
-        from reprobox.attest import rocrate_export
-
-        title = record.intent.name or f"reprobox run {run_id}"
-        rocrate_export.write(
-            record,
-            outputs,
-            context.runs.path(run_id),
-            target,
-            title=title,
-            license_=license_ or "No licence was given.",
-        )
+    subject = replace(_subject(context, reconcile.find(context, reference)), license=license_)
+    if exporter.directory is not None:
+        exporter.directory(subject, target)
         return
-    if kind == "cyclonedx":
-        from reprobox.attest import cyclonedx_export
-
-        data = cyclonedx_export.cyclonedx(record)
-    else:
-        data = canon.canonical(statement.provenance(record, digest, outputs))
+    data = exporter.encode(subject)
     with whole_file.written(target, replace=force) as file:
         file.write(data)

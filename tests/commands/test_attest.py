@@ -104,7 +104,7 @@ def test_formats_of_others(project: Project, tmp_path: Path) -> None:
     assert (
         json.loads((tmp_path / "intoto").read_text())["_type"] == "https://in-toto.io/Statement/v1"
     )
-    assert json.loads((tmp_path / "cyclonedx").read_text())["specVersion"] == "1.6"
+    assert json.loads((tmp_path / "cyclonedx").read_text())["specVersion"] == "1.7"
     assert (tmp_path / "crate" / "outputs" / "model.bin").is_file()
 
 
