@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +18,7 @@ from reprobox.cli.options import (
     open_context,
     talk_of,
 )
+from reprobox.kit.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from reprobox.commands.shared.code_choice import Choice
