@@ -161,9 +161,10 @@ class Reader:
         server, home = self._started()
         scratch = home / str(self._count)
         self._count += 1
-        scratch.mkdir()
-        said = _asked(server, request | {"limits": limits, "scratch": os.fspath(scratch)})
-        shutil.rmtree(scratch, ignore_errors=True)
+        more = {"limits": limits, "size": size, "scratch": os.fspath(scratch)}
+        said = _asked(server, request | more)
+        if scratch.exists():
+            shutil.rmtree(scratch, ignore_errors=True)
         if not said:
             return {"why": self._gone()}
         answer: dict[str, Any] = json.loads(said)

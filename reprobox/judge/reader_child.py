@@ -1,9 +1,9 @@
 """The reader's process. Started by `reader.Reader`, speaks lines of JSON on stdin and stdout.
 
-Each request is answered in a process of its own that is forked from this one: limits first, then
-the files. So a pair that crashes or takes too long costs only itself, and nothing is imported
-twice. Outputs are whatever the experiment wrote, so their readers get little memory, little time,
-small files and no descriptors to spare.
+Requests are answered in a process that is forked from this one: limits first, then the files. It
+is used again only after small files that it could read. So a pair that crashes or takes too long
+costs only itself, and nothing is imported twice. Outputs are whatever the experiment wrote, so
+their readers get little memory, little time, small files and no descriptors to spare.
 
 A request names what is wanted:
 
@@ -13,9 +13,11 @@ A request names what is wanted:
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import importlib
 import json
+import math
 import os
 import re
 import resource
@@ -28,6 +30,10 @@ from typing import Any
 _CHUNK = 1 << 16
 _AROUND = 60
 """Bytes on each side of one that differs, in which text is looked for."""
+_SMALL = 1 << 20
+"""Bytes of both files. After larger ones the process ends, and gives its memory back."""
+_REQUESTS = 500
+"""Of one process, since libraries may leak."""
 _SHARED = frozenset({"h5py", "numpy", "pyarrow", "PIL", "reprobox", "sqlite3", "yaml"})
 """Packages that are imported here once a request has needed them; the next ones need not."""
 
@@ -37,12 +43,15 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
     _import("reprobox.judge.formats.registry")
+    worker: _Worker | None = None
     for line in sys.stdin.buffer:
-        answer = _forked(json.loads(line))
+        worker, answer = _answered(worker, line)
         for module in answer.pop("imported", []):
             _import(module)
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
+    if worker is not None:
+        worker.finish()
 
 
 def _import(module: str) -> None:
@@ -52,22 +61,67 @@ def _import(module: str) -> None:
         sys.stderr.write(f"{module}: {error}\n")
 
 
-def _forked(request: dict[str, Any]) -> dict[str, Any]:
-    """The answer of a process that is made for this request."""
-    known = set(sys.modules)
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reading)
-        _answer(request, writing, known)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        said = pipe.read()
-    _, status = os.waitpid(pid, 0)
-    if status == 0:
+def _answered(worker: _Worker | None, line: bytes) -> tuple[_Worker | None, dict[str, Any]]:
+    """The answer, and the worker that is ready for the next request.
+
+    What a worker could not tell after earlier requests is asked again in a new one, so that no
+    answer depends on the files that were read before.
+    """
+    if worker is not None:
+        answer = worker.ask(line)
+        if "why" not in answer:
+            return worker.ready(), answer
+        worker.finish()
+    worker = _Worker()
+    answer = worker.ask(line)
+    return worker.ready(), answer
+
+
+class _Worker:
+    """A forked process that answers requests while their files are small and readable."""
+
+    def __init__(self) -> None:
+        requests, self._requests = os.pipe()
+        self._answers, answers = os.pipe()
+        gc.freeze()  # else the worker's first collection would copy every page
+        self._pid = os.fork()
+        if self._pid == 0:
+            os.close(self._requests)
+            os.close(self._answers)
+            _work(requests, answers)
+        os.close(requests)
+        os.close(answers)
+        self._reading = os.fdopen(self._answers, "rb")
+        self._ended = False
+
+    def ask(self, line: bytes) -> dict[str, Any]:
+        """The answer; `why` where the worker ended instead."""
+        try:
+            data = memoryview(line)
+            while data:
+                data = data[os.write(self._requests, data) :]
+            said = self._reading.readline()
+        except BrokenPipeError:
+            said = b""
+        if not said.endswith(b"\n"):
+            return {"why": _ended(self.finish())}
         answer: dict[str, Any] = json.loads(said)
+        if answer.pop("last"):
+            self.finish()
         return answer
-    return {"why": _ended(status)}
+
+    def ready(self) -> _Worker | None:
+        """Itself, where it takes another request."""
+        return None if self._ended else self
+
+    def finish(self) -> int:
+        """Ends it. Returns its wait status."""
+        if self._ended:
+            return 0
+        self._ended = True
+        os.close(self._requests)
+        self._reading.close()
+        return os.waitpid(self._pid, 0)[1]
 
 
 def _ended(status: int) -> str:
@@ -78,22 +132,22 @@ def _ended(status: int) -> str:
     return f"the reader ended with {what}"
 
 
-def _answer(request: dict[str, Any], writing: int, known: set[str]) -> None:
-    """Answers one request and ends the process."""
-    code = 1
+def _work(requests: int, answers: int) -> None:
+    """Answers requests in this process, and ends it."""
+    code, count = 1, 0
     try:
-        _limit(request["limits"])
-        try:
-            answer = _WANTED[request["want"]](request)
-        except MemoryError:
-            answer = {"why": "the reader ran out of its memory limit"}
-        except RecursionError:
-            answer = {"why": "a file nested too deeply"}
-        new = sorted(sys.modules.keys() - known)
-        answer["imported"] = [name for name in new if name.partition(".")[0] in _SHARED]
-        data = memoryview(json.dumps(answer).encode())
-        while data:
-            data = data[os.write(writing, data) :]
+        known = set(sys.modules)
+        for line in os.fdopen(requests, "rb"):
+            count += 1
+            answer, new = _answer(json.loads(line)), sys.modules.keys() - known
+            known |= new
+            answer["imported"] = [one for one in sorted(new) if one.partition(".")[0] in _SHARED]
+            answer["last"] = last = "why" in answer or answer.pop("large") or count >= _REQUESTS
+            data = memoryview(json.dumps(answer).encode() + b"\n")
+            while data:
+                data = data[os.write(answers, data) :]
+            if last:
+                break
         code = 0
     except BaseException as error:
         sys.stderr.write(f"{type(error).__name__}: {error}"[:2000] + "\n")
@@ -102,15 +156,31 @@ def _answer(request: dict[str, Any], writing: int, known: set[str]) -> None:
         os._exit(code)
 
 
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Answers one request within its limits."""
+    _limit(request["limits"])
+    try:
+        answer = _WANTED[request["want"]](request)
+    except MemoryError:
+        answer = {"why": "the reader ran out of its memory limit"}
+    except RecursionError:
+        answer = {"why": "a file nested too deeply"}
+    signal.alarm(0)
+    return answer | {"large": request["size"] > _SMALL}
+
+
 def _limit(limits: dict[str, int]) -> None:
+    """Sets what one request may take, on top of what earlier ones took."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    wanted = limits | {"cpu": limits["cpu"] + math.ceil(used.ru_utime + used.ru_stime)}
     for kind, name in (
         (resource.RLIMIT_AS, "memory"),
         (resource.RLIMIT_CPU, "cpu"),
         (resource.RLIMIT_FSIZE, "unpacked"),
     ):
         _, hard = resource.getrlimit(kind)
-        value = limits[name] if hard == resource.RLIM_INFINITY else min(limits[name], hard)
-        resource.setrlimit(kind, (value, value))
+        value = wanted[name] if hard == resource.RLIM_INFINITY else min(wanted[name], hard)
+        resource.setrlimit(kind, (value, hard))
     signal.alarm(limits["wall"])  # nothing handles it, so it ends the process wherever it is
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
@@ -213,7 +283,6 @@ def _read(request: dict[str, Any], path: str, scratch: str) -> Any:
     from reprobox.judge.formats import archives
 
     directory = Path(request["scratch"]) / scratch
-    directory.mkdir()
     unpacker = archives.Unpacker(directory, request["limits"]["unpacked"])
     return unpacker.read(Path(path), request["name"])
 

@@ -26,7 +26,7 @@ class Unpacker:
     under numbered names.
 
     Args:
-        directory: an empty directory; the caller removes it.
+        directory: of its own; made when something is unpacked, and removed by the caller.
         limit: bytes that everything together may unpack to.
         members: how many one container may have.
     """
@@ -53,6 +53,7 @@ class Unpacker:
 
     def file(self) -> Path:
         """A new, empty place to unpack to."""
+        self._directory.mkdir(parents=True, exist_ok=True)
         return self._directory / str(next(self._names))
 
 
