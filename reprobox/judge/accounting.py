@@ -14,6 +14,8 @@ from reprobox.judge.leaves import Leaf, Rows, put, put_rows
 from reprobox.kit.lazy_dataclass import dataclass
 
 _CHUNK = 1 << 20
+SEVERAL = "*"
+"""Of bytes that hold values and, between them, several of the things that are left out."""
 
 
 class Inside(Protocol):
@@ -75,7 +77,7 @@ class File:
         self._read.append((start, end))
 
     def leave_out(self, key: str, start: int, end: int) -> None:
-        """These bytes are what LEFT_OUT names so."""
+        """These bytes are what LEFT_OUT names so; SEVERAL of its rows where they are mixed."""
         if start < end:
             self._left_out.append(Span(start=start, end=end, key=key))
 

@@ -4,7 +4,8 @@ value by other writers. Runs under `formats_python`, not under the tests' own in
     python pairs_program.py DIRECTORY FORMAT SEED COUNT
 
 Prints one JSON object a pair: what was changed, the two paths, and what a reader has to say:
-`equal`, `different`, or `unequal` (different or not checked).
+`equal`, `different`, or `unequal` (different or not checked). What was changed begins with `<row>`
+where the pair is one of a row of the format's LEFT_OUT.
 """
 
 from __future__ import annotations
@@ -110,6 +111,84 @@ def made(base: bytes, others: Iterator[tuple[str, bytes]], expect: str) -> Itera
         yield label, expect, base, data
 
 
+def rezipped(
+    base: bytes,
+    change: Callable[[zipfile.ZipInfo], None] = lambda info: None,
+    *,
+    reverse: bool = False,
+    data: dict[str, bytes] | None = None,
+) -> bytes:
+    """A zip file written again. `data`: other bytes of members, by the end of their name."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(base)) as old, zipfile.ZipFile(file, "w") as new:
+        for info in sorted(old.infolist(), key=lambda one: -one.header_offset * reverse):
+            held = old.read(info)
+            for name, other in (data or {}).items():
+                held = other if info.filename.endswith(name) else held
+            info.extra, info.compress_type = b"", zipfile.ZIP_STORED
+            change(info)
+            new.writestr(info, held, info.compress_type)
+    return file.getvalue()
+
+
+def zip_rows(packed: bytes) -> Iterator[Pair]:
+    """What is left out of zip files, one thing at a time."""
+    base = rezipped(packed)
+    extra = struct.pack("<HHBl", 0x5455, 5, 1, 1_700_000_000)
+    changes: dict[str, dict[str, Any]] = {
+        "times": {"date_time": (1999, 1, 1, 1, 1, 2)},
+        "permissions": {"external_attr": 0o755 << 16},
+        "writer": {"create_version": 63},
+        "extra": {"extra": extra},
+        "compression": {"compress_type": zipfile.ZIP_DEFLATED},
+    }
+    for row, change in changes.items():
+
+        def apply(info: zipfile.ZipInfo, change: dict[str, Any] = change) -> None:
+            for name, value in change.items():
+                setattr(info, name, value)
+
+        yield f"<{row}> of members", "equal", base, rezipped(packed, apply)
+    yield "<order> of members", "equal", base, rezipped(packed, reverse=True)
+
+
+def json_rows(wrap: Callable[[str], bytes] = str.encode) -> Iterator[Pair]:
+    """What is left out of JSON, one thing at a time."""
+    base = wrap('{"a": "ü", "n": 100, "z": [1, 2]}')
+    for row, text in (
+        ("spaces", '{"a":"ü","n":100,"z":[1,2]}'),
+        ("keys", '{"z": [1, 2], "a": "ü", "n": 100}'),
+        ("escapes", '{"a": "\\u00fc", "n": 100, "z": [1, 2]}'),
+        ("numbers", '{"a": "ü", "n": 1e2, "z": [1.0, 2]}'),
+        ("mark", '\ufeff{"a": "ü", "n": 100, "z": [1, 2]}'),
+    ):
+        yield f"<{row}>", "equal", base, wrap(text)
+
+
+def lie_otherwise() -> Iterator[tuple[str, Any, Any]]:
+    """Arrays that are one value and lie otherwise in memory, by the row that leaves this out."""
+    a = np.arange(6.0).reshape(2, 3)
+    yield "byte-order", a, a.astype(">f8")
+    yield "dimensions", a, np.asfortranarray(a)
+    rows = np.zeros(3, np.dtype([("x", "f4"), ("n", "i8")], align=True))
+    padded = rows.copy()
+    padded.view(np.uint8)[5] = 7
+    yield "between", rows, padded
+
+
+def pickle_rows(saved: Callable[..., bytes], *protocols: int) -> Iterator[Pair]:
+    """What is left out of pickles, one thing at a time."""
+    one, other = {0, 8}, {8, 0}
+    assert list(one) != list(other)
+    yield "<sets>", "equal", saved([one, frozenset([0, 8])]), saved([other, frozenset([8, 0])])
+    yield "<keys>", "equal", saved({"a": [1], "b": [2]}), saved({"b": [2], "a": [1]})
+    for row, here, there in lie_otherwise():
+        yield f"<{row}>", "equal", saved({"a": here}), saved({"a": there})
+    value = {"a": [1, "x", (2.5, None)], "b": b"bytes", "c": {1, 2}}
+    for protocol in protocols:
+        yield f"<protocol> {protocol}", "equal", saved(value), saved(value, protocol)
+
+
 # ---- text
 
 
@@ -191,6 +270,7 @@ def _json(rng: random.Random) -> Iterator[Pair]:
         "\ufeff" + json.dumps(value),
     )
     yield from made(base, (("another writer", text.encode()) for text in same), "equal")
+    yield from json_rows()
     yield from NUMBERS_JSON
     yield "trailing", "unequal", base, base + b"x"
 
@@ -224,7 +304,7 @@ def _number_pairs(wrap: Callable[[str], bytes]) -> list[Pair]:
         ("5e-324", "4.940656458412465442e-324"),
     ]
     return [("number", "different", wrap(a), wrap(b)) for a, b in different] + [
-        ("spelling", "equal", wrap(a), wrap(b)) for a, b in equal
+        ("<numbers> spelling", "equal", wrap(a), wrap(b)) for a, b in equal
     ]
 
 
@@ -244,9 +324,10 @@ def _jsonl(rng: random.Random) -> Iterator[Pair]:
         yield label, "different", base, lines([*rows[:place], other, *rows[place + 1 :]])
     yield "order", "different", base, lines(rows[::-1])
     yield "one fewer", "different", base, lines(rows[:-1])
-    yield "line ends", "equal", base, lines(rows, "\r\n")
+    yield "<end> of lines", "equal", base, lines(rows, "\r\n")
     yield "keys", "equal", base, lines(rows, sort_keys=True)
-    yield "no end", "equal", base, base.rstrip(b"\n")
+    yield "<end> of the file", "equal", base, base.rstrip(b"\n")
+    yield from json_rows(lambda text: f"{text}\n[1]\n".encode())
 
 
 def _csv(rng: random.Random, delimiter: str = ",") -> Iterator[Pair]:
@@ -276,20 +357,23 @@ def _csv(rng: random.Random, delimiter: str = ",") -> Iterator[Pair]:
     yield "row", "different", base, text(rows[:-1])
     yield "header", "different", base, text(rows, ["step", "loss", "name", "Maybe"])
     yield "headerless", "different", text(rows, None), text(rows[1:], None)
-    numbers = [[1.5, 2], [3.5, 4]]
     yield (
         "first row of numbers",
         "different",
-        text(numbers, None),
+        text([[1.5, 2], [3.5, 4]], None),
         text([[1.25, 2], [3.5, 4]], None),
     )
     yield "short row", "different", base, base.replace(b"\r\n", delimiter.encode() + b"\r\n", 2)
     yield "blank line", "different", base, base.replace(b"\r\n", b"\r\n\r\n", 2)
     yield "empty or nan", "different", text([[1, "", "a", 2]]), text([[1, "nan", "a", 2]])
-    yield "quotes", "equal", base, text(rows, quoting=csv.QUOTE_ALL)
-    yield "line ends", "equal", base, text(rows, lineterminator="\n")
-    yield "no end", "equal", base, base.rstrip(b"\r\n")
-    yield "mark", "equal", base, b"\xef\xbb\xbf" + base
+    yield "<quotes>", "equal", base, text(rows, quoting=csv.QUOTE_ALL)
+    yield "<line-ends>", "equal", base, text(rows, lineterminator="\n")
+    yield "<line-ends> none", "equal", base, base.rstrip(b"\r\n")
+    numbers = text([[n, n + 0.5] for n in range(3)], ["step", "loss"])
+    blanks = numbers.replace(delimiter.encode(), b" " + delimiter.encode() + b" ")
+    blanks = blanks.replace(b"step ", b"step").replace(b" loss", b"loss")
+    yield "<spaces>", "equal", numbers, blanks
+    yield "<mark>", "equal", base, b"\xef\xbb\xbf" + base
     frame = pandas.DataFrame([row[:3] for row in rows], columns=head[:3])
     yield (
         "pandas",
@@ -339,17 +423,17 @@ def _npy(rng: random.Random) -> Iterator[Pair]:
         base, ((label, saved(other)) for label, other in other_arrays(a, rng)), "different"
     )
     yield "another array", "different", base, saved(a, a)
-    yield "version", "equal", base, saved(a, version=(2, 0))
+    yield "<header> version", "equal", base, saved(a, version=(2, 0))
     if a.ndim > 1:
-        yield "memory order", "equal", base, saved(np.asfortranarray(a))
+        yield "<dimensions>", "equal", base, saved(np.asfortranarray(a))
     if a.dtype.itemsize > 1:
-        yield "byte order", "equal", base, saved(a.astype(a.dtype.newbyteorder(">")))
+        yield "<byte-order>", "equal", base, saved(a.astype(a.dtype.newbyteorder(">")))
     rows = np.zeros(3, np.dtype([("x", "f4"), ("n", "i8")], align=True))
     rows["n"] = [rng.randrange(99) for _ in range(3)]
     padded, moved = rows.copy(), rows.copy()
     padded.view(np.uint8)[5] = 7
     moved["n"][1] += 1
-    yield "between fields", "equal", saved(rows), saved(padded)
+    yield "<between> fields", "equal", saved(rows), saved(padded)
     yield "field", "different", saved(rows), saved(moved)
     yield (
         "field order",
@@ -374,6 +458,14 @@ def _npz(rng: random.Random) -> Iterator[Pair]:
     )
     yield "compression", "equal", base, saved(d, True)
     yield "order of members", "equal", base, saved(dict(reversed(d.items())))
+    yield from zip_rows(base)
+    for row, here, there in lie_otherwise():
+        yield f"<{row}>", "equal", saved({"a": here}), saved({"a": there})
+    later = io.BytesIO()
+    np.lib.format.write_array(later, np.arange(3), version=(2, 0))
+    numbers = saved({"a": np.arange(3)})
+    changed = rezipped(numbers, data={"a.npy": later.getvalue()})
+    yield "<header>", "equal", rezipped(numbers), changed
     yield from trailing(base, rng)
     yield "before", "unequal", base, b"PK\3\4 before" + base
 
@@ -394,7 +486,9 @@ def _safetensors(rng: random.Random) -> Iterator[Pair]:
     for keys in (sorted(header), sorted(header, reverse=True)):
         text = json.dumps({key: header[key] for key in keys}).encode()
         text += b" " * (-len(text) % 8)
-        yield "order of the header", "equal", base, struct.pack("<Q", len(text)) + text + body
+        yield "<order> of the header", "equal", base, struct.pack("<Q", len(text)) + text + body
+    text = base[8 : 8 + length] + b" " * 16
+    yield "<spaces> in the header", "equal", base, struct.pack("<Q", len(text)) + text + body
     yield from trailing(base, rng)
 
 
@@ -471,8 +565,9 @@ def _pickle(rng: random.Random) -> Iterator[Pair]:
         "different",
     )
     for protocol in range(6):
-        yield f"protocol {protocol}", "equal", base, pickle.dumps(value, protocol)
-    yield "order of keys", "equal", base, pickle.dumps(dict(reversed(value.items())))
+        yield f"<protocol> {protocol}", "equal", base, pickle.dumps(value, protocol)
+    yield from pickle_rows(pickle.dumps)
+    yield "<keys> of all", "equal", base, pickle.dumps(dict(reversed(value.items())))
     shared, copied = [1, 2], [1, 2]
     yield (
         "alias or copy",
@@ -576,9 +671,9 @@ def _other_states(state: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 def _torch(rng: random.Random, legacy: bool = False) -> Iterator[Pair]:
     import torch
 
-    def saved(value: Any, name: str = "a", old: bool = legacy) -> bytes:
+    def saved(value: Any, protocol: int = 2, old: bool = legacy) -> bytes:
         file = io.BytesIO()
-        torch.save(value, file, _use_new_zipfile_serialization=not old)
+        torch.save(value, file, pickle_protocol=protocol, _use_new_zipfile_serialization=not old)
         return file.getvalue()
 
     state = _states(rng)
@@ -594,23 +689,33 @@ def _torch(rng: random.Random, legacy: bool = False) -> Iterator[Pair]:
         )
         for key, item in state.items()
     }
-    yield "again", "equal", base, saved(again)
+    yield "<numbers> again", "equal", base, saved(again)
+    turned = dict(reversed(state.items()))
+    yield "<numbers> of storages in another order", "equal", base, saved(turned)
     yield (
-        "sets and keys again",
+        "<sets> and keys again",
         "equal",
         base,
         saved({**state, "set": {*reversed(list(state["set"]))}}),
     )
     yield "the other format", "equal", base, saved(state, old=not legacy)
     grad = {**state, "half": state["half"].clone().requires_grad_()}
-    yield "requires_grad", "equal", base, saved(grad)
+    yield "<grad>", "equal", base, saved(grad)
     yield (
-        "strides",
+        "<strides>",
         "equal",
         saved({"w": torch.arange(6.0).reshape(2, 3)}),
         saved({"w": torch.arange(6.0).reshape(2, 3).t().contiguous().t()}),
     )
+    halves = torch.arange(6.0)
+    swapped = torch.cat([halves[3:], halves[:3]])
+    one, other = {"a": halves[:3], "b": halves[3:]}, {"a": swapped[3:], "b": swapped[:3]}
+    yield "<begins>", "equal", saved(one), saved(other)
+    yield from pickle_rows(saved, 3, 4, 5)
+    yield from _on_a_gpu(saved({"w": torch.ones(2)}), legacy)
     if legacy:
+        whole = saved(torch.nn.Linear(2, 1))
+        yield "<source>", "equal", whole, whole.replace(b"linear.py", b"linear.pz")
         yield "several saves", "different", base + saved({"n": 1}), base + saved({"n": 2})
     else:
         file = io.BytesIO()
@@ -620,8 +725,46 @@ def _torch(rng: random.Random, legacy: bool = False) -> Iterator[Pair]:
         ):
             for info in old.infolist():
                 new.writestr(info.filename.replace("archive/", "other/"), old.read(info))
-        yield "packed again", "equal", base, file.getvalue()
+        yield "<root> packed again", "equal", base, file.getvalue()
+        yield from zip_rows(base)
+        yield from _members_of_torch(base)
     yield from trailing(base, rng)
+
+
+def _on_a_gpu(base: bytes, legacy: bool) -> Iterator[Pair]:
+    """The same checkpoint as one of a tensor on a GPU; the words are those that torch writes."""
+    here, there = b"X\3\0\0\0cpu", b"X\6\0\0\0cuda:0"
+    if legacy:
+        assert here in base
+        yield "<device>", "equal", base, base.replace(here, there)
+        return
+    with zipfile.ZipFile(io.BytesIO(base)) as archive:
+        held = next(archive.read(one) for one in archive.namelist() if one.endswith("data.pkl"))
+    assert here in held
+    moved = rezipped(base, data={"data.pkl": held.replace(here, there)})
+    yield "<device>", "equal", rezipped(base), moved
+
+
+def _members_of_torch(base: bytes) -> Iterator[Pair]:
+    import torch
+
+    other = rezipped(base, data={".data/serialization_id": b"0123456789"})
+    yield "<versions>", "equal", rezipped(base), other
+    file = io.BytesIO()
+    torch.jit.save(torch.jit.trace(torch.nn.Linear(2, 1), torch.ones(2)), file)
+    script = file.getvalue()
+    with zipfile.ZipFile(file) as archive:
+        assert any(name.endswith(".debug_pkl") for name in archive.namelist())
+        code = next(name for name in archive.namelist() if name.endswith(".py"))
+        changed = archive.read(code) + b"# changed\n"
+    moved = rezipped(script, data={".debug_pkl": b"another line"})
+    yield "<debug>", "equal", rezipped(script), moved
+    yield (
+        "code of TorchScript",
+        "different",
+        rezipped(script),
+        rezipped(script, data={code: changed}),
+    )
 
 
 def _legacy(rng: random.Random) -> Iterator[Pair]:
@@ -665,9 +808,15 @@ def _png(rng: random.Random) -> Iterator[Pair]:
     if mode == "P":
         yield "palette", "different", base, saved(image(data, 1), Title="a")
     for level in (0, 1, 9):
-        yield f"level {level}", "equal", base, saved(image(data), level, Title="a")
+        yield f"<compression> level {level}", "equal", base, saved(image(data), level, Title="a")
     if mode in ("RGB", "L", "RGBA"):
-        yield "adam7", "equal", base, _adam7(base)
+        yield "<interlacing>", "equal", base, _adam7(base)
+        yield "<filters>", "equal", base, _filtered(base)
+    yield "<division>", "equal", base, _png_of(_divided(_png_chunks(base)))
+    head, *middle, end = _png_chunks(base)
+    texts = [one for one in middle if one[0] == b"tEXt"]
+    others = [one for one in middle if one[0] != b"tEXt"]
+    yield "<order>", "equal", base, _png_of([head, *others, *texts, end])
     turned = (
         Image.frombytes(mode, size[::-1], data)
         if mode not in ("1", "P") and size[0] != size[1]
@@ -696,6 +845,45 @@ def _png(rng: random.Random) -> Iterator[Pair]:
     yield "packed again", "equal", animated(frames), animated(frames, level=0)
 
 
+def _png_chunks(png: bytes) -> list[tuple[bytes, bytes]]:
+    found, place = [], 8
+    while place < len(png):
+        size = int.from_bytes(png[place : place + 4], "big")
+        found.append((png[place + 4 : place + 8], png[place + 8 : place + 8 + size]))
+        place += 12 + size
+    return found
+
+
+def _png_of(chunks: list[tuple[bytes, bytes]]) -> bytes:
+    out = b"\x89PNG\r\n\x1a\n"
+    for name, held in chunks:
+        crc = zlib.crc32(name + held).to_bytes(4, "big")
+        out += len(held).to_bytes(4, "big") + name + held + crc
+    return out
+
+
+def _divided(chunks: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Pixels in two chunks more."""
+    found = []
+    for name, held in chunks:
+        found += [(name, held[:3]), (name, held[3:])] if name == b"IDAT" else [(name, held)]
+    return found
+
+
+def _filtered(png: bytes) -> bytes:
+    """The same picture with the filter `Sub` in each row."""
+    from PIL import Image
+
+    picture = np.asarray(Image.open(io.BytesIO(png)))
+    picture = picture[:, :, None] if picture.ndim == 2 else picture
+    before = np.zeros_like(picture)
+    before[:, 1:] = picture[:, :-1]
+    packed = zlib.compress(b"".join(b"\1" + row.tobytes() for row in picture - before))
+    head, *middle, end = _png_chunks(png)
+    middle = [one for one in middle if one[0] != b"IDAT"]
+    return _png_of([head, *middle, (b"IDAT", packed), end])
+
+
 def _adam7(png: bytes) -> bytes:
     """The same picture interlaced; Pillow only reads those."""
     from PIL import Image
@@ -715,21 +903,10 @@ def _adam7(png: bytes) -> bytes:
         part = picture[y::dy, x::dx]
         if part.size:
             raw += b"".join(b"\0" + row.tobytes() for row in part)
-    out, place = png[:8], 8
-    done = False
-    while place < len(png):
-        size = int.from_bytes(png[place : place + 4], "big")
-        name, held = png[place + 4 : place + 8], png[place + 8 : place + 8 + size]
-        place += 12 + size
-        if name == b"IHDR":
-            held = held[:12] + b"\1"
-        if name == b"IDAT":
-            if done:
-                continue
-            held, done = zlib.compress(raw), True
-        out += (
-            len(held).to_bytes(4, "big") + name + held + zlib.crc32(name + held).to_bytes(4, "big")
-        )
+    head, *middle, end = _png_chunks(png)
+    middle = [one for one in middle if one[0] != b"IDAT"]
+    interlaced = (b"IHDR", head[1][:12] + b"\1")
+    out = _png_of([interlaced, *middle, (b"IDAT", zlib.compress(raw)), end])
     found = np.asarray(Image.open(io.BytesIO(out)))
     assert np.array_equal(found.reshape(picture.shape), picture)
     return out
@@ -794,7 +971,10 @@ def _tensorboard(rng: random.Random) -> Iterator[Pair]:
 
     for event in events:
         event.wall_time += rng.random()
-    yield "clock", "equal", base, again(events)
+    yield "<clock>", "equal", base, again(events)
+    first, second, *rest = [one for one in events if one.step == 2]
+    swapped = [*(one for one in events if one.step != 2), second, first, *rest]
+    yield "<order>", "equal", base, again(swapped)
     yield "one fewer", "different", base, again(events[:-1])
     yield "cut", "unequal", base, base[:-5]
     yield from trailing(base, rng)
@@ -843,6 +1023,7 @@ def _zip(rng: random.Random) -> Iterator[Pair]:
     yield from made(
         base, ((label, packed(other)) for label, other in _other_members(members)), "different"
     )
+    yield from zip_rows(base)
     for how in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
         yield f"method {how}", "equal", base, packed(members, how=how)
     yield "time", "equal", base, packed(members, 2020)
@@ -905,13 +1086,14 @@ def _tar(rng: random.Random) -> Iterator[Pair]:
         base, ((label, packed(other)) for label, other in _other_members(members)), "different"
     )
     for kind in (tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT):
-        yield f"dialect {kind}", "equal", base, packed(members, kind)
-    yield "time", "equal", base, packed(members, time=1234.5)
-    yield "mode", "equal", base, packed(members, mode=0o755)
-    yield "owner", "equal", base, packed(members, owner="me")
-    yield "order", "equal", base, packed(dict(reversed(members.items())))
+        yield f"<dialect> {kind}", "equal", base, packed(members, kind)
+    yield "<times>", "equal", base, packed(members, time=1234.5)
+    yield "<permissions>", "equal", base, packed(members, mode=0o755)
+    yield "<owners>", "equal", base, packed(members, owner="me")
+    yield "<order>", "equal", base, packed(dict(reversed(members.items())))
     one, other = {"x": b"data", "y": "=x"}, {"y": b"data", "x": "=y"}
-    yield "hard links either way", "equal", packed(one), packed(other)
+    yield "<links> hard links either way", "equal", packed(one), packed(other)
+    yield "<padding>", "equal", base, base + bytes(tarfile.RECORDSIZE)
     yield "hard link or copy", "different", packed(one), packed({"x": b"data", "y": b"data"})
     yield "link", "different", packed({"x": b"1", "y": "x"}), packed({"x": b"1", "y": "z"})
     yield from trailing(base, rng)
@@ -924,7 +1106,7 @@ def _streams(pack: Callable[..., bytes], levels: tuple[Any, ...]) -> Generator:
         base = pack(data, levels[0])
         yield "value", "different", base, pack(json.dumps({**value, "n": 5}).encode(), levels[0])
         for level in levels[1:]:
-            yield f"level {level}", "equal", base, pack(data, level)
+            yield f"<packing> level {level}", "equal", base, pack(data, level)
         yield (
             "written otherwise",
             "equal",
@@ -939,14 +1121,36 @@ def _streams(pack: Callable[..., bytes], levels: tuple[Any, ...]) -> Generator:
 def _gzip(rng: random.Random) -> Iterator[Pair]:
     yield from _streams(lambda data, level: gzip.compress(data, level, mtime=level), (1, 6, 9))(rng)
     one = gzip.compress(b'{"a":', mtime=0) + gzip.compress(b" 1}", mtime=3)
+    data = b'{"a": 1}'
+    yield "<time>", "equal", gzip.compress(data, mtime=1), gzip.compress(data, mtime=2)
     yield "two members", "equal", one, gzip.compress(b'{"a": 1}')
     named = io.BytesIO()
     with gzip.GzipFile("some name", "wb", fileobj=named) as file:
         file.write(b'{"a": 1}')
-    yield "name", "equal", named.getvalue(), gzip.compress(b'{"a": 1}')
+    yield "<name>", "equal", named.getvalue(), gzip.compress(b'{"a": 1}')
 
 
 # ---- tables and trees
+
+
+def _hdf5_objects(saved: Callable[..., bytes]) -> Iterator[Pair]:
+    import h5py
+
+    def two(file: Any, *names: str, comment: bytes = b"", gone: bool = False) -> None:
+        for name in names:
+            file[name] = len(name)
+        if comment:
+            h5py.h5o.set_comment(file.id, comment, obj_name=names[0].encode())
+        if gone:
+            file["gone"] = np.arange(99)
+            del file["gone"]
+
+    base = saved(lambda file: two(file, "a", "bb"))
+    yield "<order>", "equal", base, saved(lambda file: two(file, "bb", "a"))
+    yield "<space> unused", "equal", base, saved(lambda file: two(file, "a", "bb", gone=True))
+    said = saved(lambda file: two(file, "a", "bb", comment=b"a comment"))
+    assert b"a comment" in said
+    yield "<comments>", "equal", base, said
 
 
 def _hdf5(rng: random.Random) -> Iterator[Pair]:
@@ -1003,16 +1207,21 @@ def _hdf5(rng: random.Random) -> Iterator[Pair]:
             base,
             saved(lambda file, change=change: plain(file, **change)),
         )
-    for how in (
-        {"chunks": (2, 5)},
-        {"compression": "gzip"},
-        {"compression": "lzf", "shuffle": True},
-        {"fletcher32": True},
-        {"maxshape": (None, 5)},
-    ):
-        yield f"layout {how}", "equal", base, saved(lambda file, how=how: plain(file, how=how))
-    yield "latest", "equal", base, saved(plain, libver="latest")
-    yield "times", "equal", base, saved(lambda file: plain(file, how={"track_times": True}))
+    hows: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("chunks", {"chunks": (2, 5)}),
+        ("filters", {"compression": "gzip"}),
+        ("filters", {"compression": "lzf", "shuffle": True}),
+        ("filters", {"fletcher32": True}),
+        ("maximum", {"maxshape": (None, 5)}),
+        ("fill", {"fillvalue": 7}),
+        ("times", {"track_times": True}),
+    )
+    for row, how in hows:
+        changed = saved(lambda file, how=how: plain(file, how=how))
+        yield f"<{row}> {how}", "equal", base, changed
+    yield "<byte-order>", "equal", base, saved(lambda file: plain(file, x=values.astype(">f4")))
+    yield "<space>", "equal", base, saved(plain, libver="latest")
+    yield from _hdf5_objects(saved)
     yield (
         "block of the user",
         "unequal",
@@ -1070,6 +1279,13 @@ def _tables(rng: random.Random) -> tuple[Any, list[tuple[str, Any]]]:
     return frame, others
 
 
+def _of_another_pandas(table: Any) -> Any:
+    found = json.loads(table.schema.metadata[b"pandas"])
+    found["pandas_version"] = "0.0.1"
+    metadata = {**table.schema.metadata, b"pandas": json.dumps(found).encode()}
+    return table.replace_schema_metadata(metadata)
+
+
 def _parquet(rng: random.Random) -> Iterator[Pair]:
     import pyarrow
     import pyarrow.parquet as parquet
@@ -1088,19 +1304,24 @@ def _parquet(rng: random.Random) -> Iterator[Pair]:
     base = saved(frame)
     yield from made(base, ((label, saved(other)) for label, other in others), "different")
     yield "user's metadata", "different", base, saved(frame, "y")
-    for how in (
-        {"compression": "none"},
-        {"compression": "gzip"},
-        {"compression": "zstd"},
-        {"row_group_size": 2},
-        {"use_dictionary": False},
-        {"data_page_version": "2.0"},
-        {"write_statistics": False},
-        {"write_page_index": True},
-        {"write_page_checksum": True},
-        {"version": "2.4", "coerce_timestamps": None},
-    ):
-        yield f"writer {how}", "equal", base, saved(frame, **how)
+    hows: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("compression", {"compression": "none"}),
+        ("compression", {"compression": "gzip"}),
+        ("compression", {"compression": "zstd"}),
+        ("division", {"row_group_size": 2}),
+        ("encoding", {"use_dictionary": False}),
+        ("encoding", {"data_page_version": "2.0"}),
+        ("statistics", {"write_statistics": False}),
+        ("statistics", {"write_page_index": True}),
+        ("checksums", {"write_page_checksum": True}),
+        ("encoding", {"version": "2.4", "coerce_timestamps": None}),
+    )
+    for row, how in hows:
+        yield f"<{row}> {how}", "equal", base, saved(frame, **how)
+    assert b"parquet-cpp" in base
+    yield "<writer>", "equal", base, base.replace(b"parquet-cpp", b"parquet-CPP")
+    table = pyarrow.Table.from_pandas(frame)
+    yield "<writer> version of pandas", "equal", base, saved(_of_another_pandas(table))
     nested = pyarrow.table({"l": [[1, 2], None, []], "d": [{"a": 1}, {"a": None}, None]})
     nested2 = pyarrow.table({"l": [[1, 2], [], []], "d": [{"a": 1}, {"a": None}, None]})
     yield "null or empty list", "different", saved(nested), saved(nested2)
@@ -1112,6 +1333,48 @@ def _parquet(rng: random.Random) -> Iterator[Pair]:
         saved(pyarrow.table({"n": [1]}, schema=required)),
     )
     yield from trailing(base, rng)
+
+
+def _arrow_file(table: Any, said: str = "", batch: str = "") -> bytes:
+    from pyarrow import ipc
+
+    file = io.BytesIO()
+    with ipc.new_file(file, table.schema, metadata={"run": said} if said else None) as writer:
+        for one in table.to_batches():
+            writer.write_batch(one, custom_metadata={"batch": batch} if batch else None)
+    return file.getvalue()
+
+
+def _arrow_memory() -> Iterator[Pair]:
+    """Bytes that no value is in."""
+    import pyarrow
+
+    def column(under_null: int) -> Any:
+        data = np.array([1, under_null, 3], "i8")
+        buffers = [pyarrow.py_buffer(b"\5"), pyarrow.py_buffer(data.tobytes())]
+        return pyarrow.table({"n": pyarrow.Array.from_buffers(pyarrow.int64(), 3, buffers)})
+
+    yield "<nulls>", "equal", _arrow_file(column(2)), _arrow_file(column(7))
+    table = pyarrow.table({"an unusual name": np.array([17, 34, 51], "i1")})
+    base = _arrow_file(table)
+    values = bytes([17, 34, 51])
+    assert base.count(values + b"\0\0") == 1
+    yield "<padding>", "equal", base, base.replace(values + b"\0\0", values + b"\0\7")
+    yield "a value", "different", base, base.replace(values + b"\0", values[:2] + b"\7\0")
+    name = b"an unusual name"
+    assert base.count(name) == 2
+    yield "<copy>", "equal", base, base.replace(name, b"another of them", 1)
+    yield "both copies", "different", base, base.replace(name, b"another of them")
+
+
+def _arrow_metadata(table: Any) -> Iterator[Pair]:
+    base = _arrow_file(table)
+    yield "<writer>", "equal", base, _arrow_file(_of_another_pandas(table))
+    yield "metadata of the file", "different", _arrow_file(table, "x"), _arrow_file(table, "y")
+    yield "metadata of a file or none", "different", base, _arrow_file(table, "y")
+    one, other = _arrow_file(table, batch="x"), _arrow_file(table, batch="y")
+    yield "metadata of a batch", "different", one, other
+    yield "metadata of a batch or none", "different", base, other
 
 
 def _arrow(rng: random.Random) -> Iterator[Pair]:
@@ -1130,8 +1393,10 @@ def _arrow(rng: random.Random) -> Iterator[Pair]:
     base = saved(frame)
     yield from made(base, ((label, saved(other)) for label, other in others), "different")
     for compression in ("uncompressed", "zstd"):
-        yield compression, "equal", base, saved(frame, compression)
-    yield "batches", "equal", base, saved(frame, chunk=2)
+        yield f"<compression> {compression}", "equal", base, saved(frame, compression)
+    yield "<batches>", "equal", base, saved(frame, chunk=2)
+    yield from _arrow_memory()
+    yield from _arrow_metadata(pyarrow.Table.from_pandas(frame))
     yield from trailing(base, rng)
     table = pyarrow.Table.from_pandas(frame)
     streams = []
@@ -1156,14 +1421,18 @@ def _yaml(rng: random.Random) -> Iterator[Pair]:
     base = yaml.safe_dump(value).encode()
     for label, other in other_documents(value, rng):
         yield label, "different", base, yaml.safe_dump(other).encode()
-    yield "flow", "equal", base, yaml.safe_dump(value, default_flow_style=True).encode()
+    yield "<spaces> flow", "equal", base, yaml.safe_dump(value, default_flow_style=True).encode()
     yield (
-        "order of keys",
+        "<keys>",
         "equal",
         base,
         yaml.safe_dump(dict(reversed(value.items())), sort_keys=False).encode(),
     )
-    yield "comment", "equal", base, b"# a comment\n" + base
+    yield "<comments>", "equal", base, b"# a comment\n" + base
+    yield "<texts>", "equal", b"a: one\n", b"a: 'one'\n"
+    yield "<texts> block", "equal", b'a: "one\\ntwo\\n"\n', b"a: |\n  one\n  two\n"
+    yield "<numbers>", "equal", b"a: 1.5\n", b"a: 1.50\n"
+    yield "<mark>", "equal", base, b"\xef\xbb\xbf" + base
     yield "unicode", "equal", base, yaml.safe_dump(value, allow_unicode=True, width=20).encode()
     yield "documents", "different", base, base + b"---\n" + base
     shared = [1, 2]
@@ -1174,6 +1443,11 @@ def _yaml(rng: random.Random) -> Iterator[Pair]:
         yaml.safe_dump({"a": [1, 2], "b": [1, 2]}).encode(),
     )
     yield "tag", "different", b"a: !x {b: 1}\n", b"a: !y {b: 1}\n"
+
+
+def _cells_and(text: str) -> bytes:
+    """A notebook whose metadata are this."""
+    return b'{"cells": [], "metadata": ' + text.lstrip("\ufeff").encode() + b"}"
 
 
 def _ipynb(rng: random.Random) -> Iterator[Pair]:
@@ -1210,8 +1484,15 @@ def _ipynb(rng: random.Random) -> Iterator[Pair]:
         {"kernel": "ir"},
     ):
         yield str(change), "different", base, json.dumps(book(**change)).encode()
-    for change in ({"id": "b2"}, {"time": "2027"}, {"source": "x = 1\nx"}, {"text": "1\n2\n"}):
-        yield str(change), "equal", base, json.dumps(book(**change), indent=1).encode()
+    for row, change in (
+        ("ids", {"id": "b2"}),
+        ("clocks", {"time": "2027"}),
+        ("lines", {"source": "x = 1\nx"}),
+        ("lines", {"text": "1\n2\n"}),
+    ):
+        yield f"<{row}> {change}", "equal", base, json.dumps(book(**change)).encode()
+    for what, expect, one, other in json_rows(_cells_and):
+        yield what, expect, one, b"\xef\xbb\xbf" + other if what == "<mark>" else other
 
 
 def _sqlite(rng: random.Random) -> Iterator[Pair]:
@@ -1226,6 +1507,7 @@ def _sqlite(rng: random.Random) -> Iterator[Pair]:
         page: int = 4096,
         vacuum: bool = False,
         types: str = "n integer primary key, f real, s text, b blob, x",
+        script: str = "",
     ) -> bytes:
         with tempfile.TemporaryDirectory() as home:
             path = Path(home) / "a.db"
@@ -1237,6 +1519,9 @@ def _sqlite(rng: random.Random) -> Iterator[Pair]:
                 database.execute("create table gone (x)")
                 database.execute("insert into gone values (zeroblob(9000))")
                 database.execute("drop table gone")
+            if script:
+                database.executescript(script)
+            database.commit()
             if more:
                 database.execute(more)
             database.commit()
@@ -1253,9 +1538,17 @@ def _sqlite(rng: random.Random) -> Iterator[Pair]:
     yield "index", "different", base, saved(more="create index i on runs (s)")
     yield "version", "different", base, saved(more="pragma user_version = 3")
     yield "type", "different", base, saved(types="n integer primary key, f, s text, b blob, x")
-    yield "page size", "equal", base, saved(page=1024)
+    yield "<pages> size", "equal", base, saved(page=1024)
     yield "order of rows", "equal", base, saved(rows[::-1])
-    yield "free pages", "equal", base, saved(vacuum=True)
+    yield "<free> pages", "equal", base, saved(vacuum=True)
+    yield "<counters>", "equal", base, saved(more="vacuum")
+    yield "<journal>", "equal", base, saved(more="pragma journal_mode = wal")
+    loose = "create table loose (x); insert into loose (rowid, x) values "
+    hidden = saved(script=f"{loose} (1, 5), (2, 6)"), saved(script=f"{loose} (3, 5), (9, 6)")
+    yield "<row-ids>", "equal", *hidden
+    analyzed = "create index i on runs (s); analyze;"
+    other = f"{analyzed} update sqlite_stat1 set stat = '99 9'"
+    yield "<statistics>", "equal", saved(script=analyzed), saved(script=other)
     yield from trailing(base, rng)
 
 
@@ -1297,7 +1590,7 @@ def _onnx(rng: random.Random) -> Iterator[Pair]:
     yield "text", "different", base, saved(doc="x")
     yield "opset", "different", base, saved(opset=18)
     yield "name", "different", base, saved(name="v")
-    yield "list of numbers", "equal", base, saved(raw=False)
+    yield "<encoding> list of numbers", "equal", base, saved(raw=False)
 
 
 def _gguf(rng: random.Random) -> Iterator[Pair]:
@@ -1330,7 +1623,7 @@ def _gguf(rng: random.Random) -> Iterator[Pair]:
     yield "name", "different", base, saved(name="v")
     yield "value", "different", base, saved(count=4)
     yield "list", "different", base, saved(words=["a", "c"])
-    yield "order of tensors", "equal", base, saved(order=-1)
+    yield "<order> of tensors, <padding> between them", "equal", base, saved(order=-1)
     yield from trailing(base, rng)
 
 
@@ -1357,11 +1650,86 @@ def _picture(rng: random.Random, kind: str) -> Iterator[Pair]:
     yield "exif", "different", base, saved(pixels, exif=exif, **how)
     if kind == "jpeg":
         yield "quality", "different", base, saved(pixels, quality=30)
-        yield "optimised", "equal", base, saved(pixels, optimize=True, **how)
-        yield "progressive", "equal", base, saved(pixels, progressive=True, **how)
+        yield "<coding> optimised", "equal", base, saved(pixels, optimize=True, **how)
+        yield "<coding> progressive", "equal", base, saved(pixels, progressive=True, **how)
     else:
-        yield "method", "equal", base, saved(pixels, method=0, **how)
+        yield "<coding> method", "equal", base, saved(pixels, method=0, **how)
     yield from trailing(base, rng)
+
+
+def _wandb(rng: random.Random) -> Iterator[Pair]:
+    """Logs of W&B's own client, offline. They are read when its service has ended, which writes
+    them.
+    """
+    import os
+    import tempfile
+
+    import wandb
+
+    os.environ["WANDB_SILENT"] = "true"
+    with tempfile.TemporaryDirectory() as home:
+
+        def run(number: int, **said: Any) -> None:
+            settings = wandb.Settings(
+                console="off", x_disable_stats=True, x_disable_machine_info=True
+            )
+            place = Path(home) / str(number)
+            place.mkdir()
+            config = {"lr": said.get("lr", 0.1), "net": {"layers": [1, 2]}}
+            known = {key: value for key, value in said.items() if key in ("group", "tags", "notes")}
+            run = wandb.init(
+                mode="offline",
+                project="p",
+                dir=place,
+                config=config,
+                settings=settings,
+                reinit="create_new",
+                **known,
+            )
+            for step in range(said.get("steps", 3)):
+                loss = said.get("loss", 0.5) / (step + 1)
+                run.log({"loss": loss, said.get("key", "train/acc"): step, "none": float("nan")})
+            run.summary["best"] = said.get("best", 0.1)
+            if "file" in said:
+                (place / "notes.txt").write_text("a file")
+                run.save(str(place / "notes.txt"), base_path=place)
+            run.finish()
+
+        changes: list[dict[str, Any]] = [
+            *({}, {}, {"file": 1}),
+            *({"loss": 0.25}, {"lr": 0.2}, {"group": "g"}, {"tags": ["a"]}, {"notes": "x"}),
+            *({"steps": 2}, {"best": 0.2}, {"key": "train.acc"}),
+        ]
+        for number, change in enumerate(changes):
+            run(number, **change)
+        wandb.teardown()
+        logs = [
+            next((Path(home) / str(number)).glob("wandb/offline-run*/*.wandb")).read_bytes()
+            for number in range(len(changes))
+        ]
+    base, again, file, *others = logs
+    yield "<clock> again", "equal", base, again
+    yield "<files>", "equal", base, file
+    yield "<blocks>", "equal", base, _in_pieces(base)
+    for change, other in zip(changes[3:], others, strict=True):
+        yield str(change), "different", base, other
+    yield "cut", "unequal", base, base[:-5]
+    yield from trailing(base, rng)
+
+
+def _in_pieces(log: bytes) -> bytes:
+    """A log with each record in two pieces, as one at the end of a block is written."""
+    out, place = log[:7], 7
+    while place < len(log):
+        size = int.from_bytes(log[place + 4 : place + 6], "little")
+        assert log[place + 6] == 1, "a small log is one of whole records"
+        data = log[place + 7 : place + 7 + size]
+        for kind, piece in ((2, data[:1]), (4, data[1:])):
+            crc = zlib.crc32(bytes([kind]) + piece)
+            out += crc.to_bytes(4, "little") + len(piece).to_bytes(2, "little")
+            out += bytes([kind]) + piece
+        place += 7 + size
+    return out
 
 
 GENERATORS: dict[str, tuple[str, Generator]] = {
@@ -1398,6 +1766,7 @@ GENERATORS: dict[str, tuple[str, Generator]] = {
     "onnx": ("a.onnx", _onnx),
     "gguf": ("a.gguf", _gguf),
     "jpeg": ("a.jpg", lambda rng: _picture(rng, "jpeg")),
+    "wandb": ("run-a.wandb", _wandb),
     "webp": ("a.webp", lambda rng: _picture(rng, "webp")),
 }
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from looking import look
 from torch_python import formats_python
 
+from reprobox.judge.formats.registry import FORMATS
 from reprobox.kit import proc
 from reprobox.model.spec import OutputRule
 
@@ -43,16 +45,39 @@ def pairs(home: Path, kind: str, count: int, seed: int = 1) -> Iterator[Pair]:
         yield Pair(said["what"], said["expect"], said["name"], (left, right))
 
 
-def wrong(home: Path, kind: str, count: int, seed: int = 1) -> tuple[int, list[str]]:
-    """How many pairs were read, and those of which a reader says something else than it has to."""
-    found, read = [], 0
+@dataclass
+class Read:
+    """What came of the pairs of one format."""
+
+    count: int = 0
+    wrong: list[str] = field(default_factory=list)
+    """Pairs of which a reader says something else than it has to."""
+    rows: set[str] = field(default_factory=set)
+    """Rows of LEFT_OUT of which there was a pair."""
+
+
+def read(home: Path, kind: str, count: int, seed: int = 1) -> Read:
+    """Compares at least so many pairs of one format."""
+    done = Read()
     for pair in pairs(home, kind, count, seed):
-        read += 1
+        done.count += 1
         verdict = look(*pair.paths, RULE, path=pair.name)
+        if pair.expect == "equal" and verdict.state == "equal-under-rule":
+            done.rows |= set(re.findall("<([a-z-]+)>", pair.what))
         if verdict.state not in ALLOWED[pair.expect]:
             first = verdict.detail.first
-            found.append(
+            done.wrong.append(
                 f"{kind}, {pair.what}: {verdict.state}, not {pair.expect}; {verdict.detail.why} "
                 f"{first and (first.name, first.left, first.right)}"
             )
-    return read, found
+    return done
+
+
+def require_right(home: Path, kind: str, count: int) -> None:
+    """Every pair of a format is judged rightly, and each thing that it leaves out has a pair."""
+    done = read(home, kind, count)
+    assert done.count >= count
+    shown = "\n".join(done.wrong[:20])
+    assert not done.wrong, f"{len(done.wrong)} of {done.count}\n{shown}"
+    left_out = next((set(one.left_out) for one in FORMATS if one.name == kind), set())
+    assert not left_out - done.rows, "left out, and no pair shows it"

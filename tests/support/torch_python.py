@@ -57,6 +57,7 @@ def formats_python() -> Path:
     if _FORMATS:
         return Path(_FORMATS)
     python = _made("formats", FORMATS_PACKAGES)
+    _with(python, "wandb", "wandb>=0.28")
     asked = [torch_python(), "-c", "import torch; print(torch.__path__[0])"]
     done = proc.run([python, "-c", "import site; print(site.getsitepackages()[0])"])
     there = proc.run(asked)
@@ -86,6 +87,15 @@ def _made(name: str, packages: tuple[str, ...]) -> Path:
             )
             (home / "ready").touch()
     return home / "bin" / "python"
+
+
+def _with(python: Path, name: str, package: str) -> None:
+    """Adds a package to an environment that is there."""
+    ready = python.parent.parent / f"ready-{name}"
+    with files.locked(ROOT / ".tools" / f"{name}.lock"):
+        if not ready.exists():
+            _do([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", package])
+            ready.touch()
 
 
 def _do(argv: list[str | Path]) -> None:

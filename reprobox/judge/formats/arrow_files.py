@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from reprobox.judge.accounting import File
+from reprobox.judge.accounting import SEVERAL, File
 from reprobox.judge.content import Content
 from reprobox.judge.formats import arrow_tables
 from reprobox.judge.formats.format import Format, Head, library
@@ -15,7 +15,11 @@ MAGIC = b"ARROW1\0\0"
 _ENDINGS = (".arrow", ".arrows", ".feather")
 _CONTINUES = b"\xff\xff\xff\xff"
 LEFT_OUT = {
-    "packing": "compression, padding, and division into batches",
+    "compression": "compression of buffers",
+    "batches": "division into batches, where these have no metadata of their own",
+    "padding": "bytes between buffers, and spare bytes of the last one's bits",
+    "nulls": "what stands in memory where a value is null",
+    "copy": "the second copy of the schema, at the beginning of a file",
     "writer": "pandas' version in its metadata",
 }
 
@@ -27,7 +31,7 @@ def _read(file: File) -> Content:
     try:
         with contextlib.closing(arrow.OSFile(str(file.path), "rb")) as source:
             opened = ipc.open_file(source) if is_file else ipc.open_stream(source)
-            table = opened.read_all()
+            table = _table(file, arrow, opened, is_file)
             end = file.size if is_file else source.tell()
     except (arrow.ArrowException, OSError) as error:
         raise Unreadable(f"not a readable Arrow file: {error}") from error
@@ -36,8 +40,40 @@ def _read(file: File) -> Content:
     if is_file:
         _account(file)
     else:
-        file.leave_out("packing", 0, end)
+        file.leave_out(SEVERAL, 0, end)
     return file.content("arrow")
+
+
+def _table(file: File, arrow: Any, opened: Any, is_file: bool) -> Any:
+    """All batches as one table; what a file or a batch says besides, as leaves."""
+    if is_file:
+        metadata = _footer_metadata(file, opened)
+        arrow_tables.metadata(file, "<metadata of the file>", metadata)
+        numbers = range(opened.num_record_batches)
+        found = [opened.get_batch_with_custom_metadata(number) for number in numbers]
+    else:
+        found = list(opened.iter_batches_with_custom_metadata())
+    for place, one in enumerate(found):
+        if one.custom_metadata:
+            name = f"<metadata of batch {place}, {one.batch.num_rows} rows>"
+            arrow_tables.metadata(file, name, one.custom_metadata)
+    return arrow.Table.from_batches([one.batch for one in found], opened.schema)
+
+
+def _footer_metadata(file: File, opened: Any) -> Any:
+    """What a program wrote into the footer. Raises Unreadable where the library cannot say (before
+    21), and there is something: field 4 of the flatbuffer Footer (Arrow's File.fbs).
+    """
+    if hasattr(opened, "metadata"):
+        return opened.metadata
+    data, end = file.data, file.size - 10
+    start = end - int.from_bytes(data[end : end + 4], "little")
+    table = start + int.from_bytes(data[start : start + 4], "little")
+    fields = table - int.from_bytes(data[table : table + 4], "little", signed=True)
+    size = int.from_bytes(data[fields : fields + 2], "little")
+    if size >= 14 and any(data[fields + 12 : fields + 14]):
+        raise Unreadable("an Arrow file with metadata that this version of pyarrow does not show")
+    return None
 
 
 def _account(file: File) -> None:
@@ -49,7 +85,7 @@ def _account(file: File) -> None:
     if bytes(data[size - 6 :]) != MAGIC[:6] or length > size - 18:
         raise Unreadable("not a readable Arrow file: a damaged footer")
     file.read(0, 8)
-    file.leave_out("packing", 8, size - 6)
+    file.leave_out(SEVERAL, 8, size - 6)
     file.read(size - 6, size)
 
 

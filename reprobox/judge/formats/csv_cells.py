@@ -32,8 +32,11 @@ _MANY_COLUMNS = 2000
 _PADDED = 5_000_000
 _LARGEST = 2.0**53
 LEFT_OUT = {
-    "spelling": "quotes, line ends, a byte order mark, spaces around numbers, spelling of numbers "
-    "(`1`, `1.0`, `1e0`)",
+    "quotes": "quotes",
+    "line-ends": "line ends",
+    "spaces": "spaces around numbers",
+    "numbers": "spelling of numbers (`1`, `1.0`, `1e0`)",
+    "mark": "a byte order mark",
 }
 
 
@@ -69,7 +72,7 @@ def _read_table(file: File, delimiter: str) -> Content:
     names = columns([*head, *[""] * (widest - len(head))])
     _columns(file, names, body)
     file.put("<rows>", Int(len(body)))
-    file.leave_out("spelling", 0, 3 if text.startswith("\ufeff") else 0)
+    file.leave_out("mark", 0, 3 if text.startswith("\ufeff") else 0)
     file.read_all()
     return file.content("csv")
 

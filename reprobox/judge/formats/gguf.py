@@ -55,7 +55,7 @@ _BLOCKS = {
 }
 """Quantised types: elements and bytes of a block. They are compared as bytes."""
 _MOST = 10_000_000
-LEFT_OUT = {"padding": "zeros between tensors, and the order in which tensors stand"}
+LEFT_OUT = {"padding": "zeros between tensors", "order": "order of tensors"}
 
 
 class _Cursor:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from reprobox.judge.accounting import File
+from reprobox.judge.accounting import SEVERAL, File
 from reprobox.judge.content import Content
 from reprobox.judge.formats import arrays
 from reprobox.judge.formats.format import Format, Head, library
@@ -24,8 +24,15 @@ MAGIC = b"\x89HDF\r\n\x1a\n"
 _DEPTH = 100
 _FAULTS = (OSError, RuntimeError, ValueError, KeyError, TypeError, AttributeError)
 LEFT_OUT = {
-    "layout": "chunks, filters, byte order, fill values, maximal shapes; order, times, addresses, "
-    "comments and unused space of objects",
+    "chunks": "division of datasets into chunks",
+    "filters": "filters of chunks: compression, shuffling, checksums",
+    "byte-order": "byte order of numbers",
+    "fill": "fill value of a dataset of which every value was written",
+    "maximum": "maximal shape of a dataset",
+    "order": "order in which objects were made",
+    "times": "times of objects",
+    "space": "version of the layout, addresses of objects, unused space",
+    "comments": "comments of objects, which h5py does not read",
 }
 
 
@@ -41,7 +48,7 @@ def _read(file: File) -> Content:
     except _FAULTS as error:
         raise Unreadable(f"not a readable HDF5 file: {error}") from error
     start, end = _extent(bytes(file.data[: 1024 + 64]))
-    file.leave_out("layout", start, min(end, file.size))
+    file.leave_out(SEVERAL, start, min(end, file.size))
     return file.content("hdf5", file.leaves)
 
 

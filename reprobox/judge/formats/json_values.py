@@ -16,8 +16,11 @@ from reprobox.judge.leaves import Blob, Real, Rows, Unreadable, once
 _PLAIN = re.compile(r'[^][.{}"!@<>()*\\\s\x00-\x1f]+')
 _DEPTH = 200
 LEFT_OUT = {
-    "spelling": "spaces, order of keys, escapes in texts, spelling of numbers (`1`, `1.0`, `1e0`), "
-    "a byte order mark",
+    "spaces": "spaces",
+    "keys": "order of keys",
+    "escapes": "escapes in texts",
+    "numbers": "spelling of numbers (`1`, `1.0`, `1e0`)",
+    "mark": "a byte order mark",
 }
 
 
@@ -85,7 +88,7 @@ def text_of(file: File) -> str:
 
 
 def _account(file: File) -> None:
-    file.leave_out("spelling", 0, len(MARK) if bytes(file.data[:3]) == MARK else 0)
+    file.leave_out("mark", 0, len(MARK) if bytes(file.data[:3]) == MARK else 0)
     file.read_all()
 
 

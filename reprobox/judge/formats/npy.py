@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from reprobox.judge.accounting import File
+from reprobox.judge.accounting import SEVERAL, File
 from reprobox.judge.content import Content
 from reprobox.judge.formats import arrays, pickles
 from reprobox.judge.formats.format import Format, Head
@@ -22,7 +22,9 @@ MAGIC = b"\x93NUMPY"
 _MAX_HEADER = 1 << 20
 _KEYS = {"descr", "fortran_order", "shape"}
 LEFT_OUT = {
-    "layout": "byte order, order of dimensions in memory, spelling and padding of the header",
+    "byte-order": "byte order of the numbers",
+    "dimensions": "order of dimensions in memory",
+    "header": "version of the header, its spelling and padding",
     "between": "bytes between the fields of compound types",
 }
 
@@ -88,7 +90,7 @@ def add(file: File, name: str, data: Any, place: int) -> int:
 def account(file: File, data: Any, place: int, end: int) -> None:
     """Where the bytes of one array went."""
     said = header(data, place)
-    file.leave_out("layout", place + 6, said.start)
+    file.leave_out(SEVERAL, place + 6, said.start)
     file.read(place, place + 6)
     file.read(said.start, end)
     if said.dtype.names is not None:

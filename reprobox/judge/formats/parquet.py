@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reprobox.judge.accounting import File
+from reprobox.judge.accounting import SEVERAL, File
 from reprobox.judge.content import Content
 from reprobox.judge.formats import arrow_tables, thrift
 from reprobox.judge.formats.format import Format, Head, library
@@ -18,7 +18,10 @@ MAGIC = b"PAR1"
 _FOOTER = {1, 2, 3, 4, 5, 6, 7}
 """Fields of FileMetaData that are known; a file with others has something that is not read."""
 LEFT_OUT = {
-    "packing": "compression and encoding of pages, and division into pages and row groups",
+    "compression": "compression of pages",
+    "encoding": "encoding of pages, dictionaries among them",
+    "division": "division into row groups and pages",
+    "checksums": "checksums of pages",
     "statistics": "statistics, page indexes and Bloom filters",
     "writer": "name of the writer, and pandas' version in its metadata",
 }
@@ -49,7 +52,7 @@ def _account(file: File) -> None:
     if set(footer) - _FOOTER or end > size - 8:
         raise Unreadable("a parquet file with a footer of an unknown kind")
     file.read(0, 4)
-    file.leave_out("writer", start, end)
+    file.leave_out(SEVERAL, start, end)
     file.read(size - 8, size)
     for group in footer.get(4, []):
         for chunk in group.get(1, []):
@@ -81,7 +84,7 @@ def _pages(file: File, data: Any, place: int, end: int) -> None:
         size = header[3]
         if size < 0 or after + size > end:
             raise Unreadable("a parquet file with a page that is cut off")
-        file.leave_out("packing", place, after + size)
+        file.leave_out(SEVERAL, place, after + size)
         place = after + size
 
 

@@ -16,7 +16,7 @@ from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
 from collections.abc import Callable
 from typing import IO, Any
 
-from reprobox.judge.accounting import File
+from reprobox.judge.accounting import SEVERAL, File
 from reprobox.judge.content import Content
 from reprobox.judge.formats import pickle_leaves
 from reprobox.judge.formats.format import Format, Head
@@ -29,9 +29,12 @@ _MARK = object()
 _MAX_STEPS = 50_000_000
 _FAULTS = (IndexError, KeyError, TypeError, ValueError, AttributeError, OverflowError)
 LEFT_OUT = {
-    "writing": "protocol, frames and memo of a pickle; order of sets and of a dictionary's keys "
-    "(of an OrderedDict it counts)",
-    "layout": "byte order and order of dimensions in memory of arrays, bytes between fields",
+    "protocol": "protocol, frames and memo of a pickle",
+    "sets": "order of a set's items",
+    "keys": "order of a dictionary's keys (of an OrderedDict it counts)",
+    "byte-order": "byte order of arrays",
+    "dimensions": "order of an array's dimensions in memory",
+    "between": "bytes between the fields of compound types",
 }
 
 
@@ -329,7 +332,7 @@ def read_all(
         prefix = "" if count == 1 else f"pickle {count}: "
         for name, leaf in pickle_leaves.flatten(value, walked.dropped).items():
             file.put(f"{prefix}{name}", leaf)
-        file.leave_out("writing", start, stream.tell())
+        file.leave_out(SEVERAL, start, stream.tell())
     return file.content("pickle")
 
 

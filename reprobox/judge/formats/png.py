@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from reprobox.judge.accounting import File
+from reprobox.judge.accounting import SEVERAL, File
 from reprobox.judge.content import Content
 from reprobox.judge.formats.arrays import of_array
 from reprobox.judge.formats.format import Format, Head
@@ -37,7 +37,10 @@ _PASSES = (
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _NAME = re.compile(rb"[A-Za-z]{4}")
 LEFT_OUT = {
-    "packing": "compression, filters and interlacing of the pixels, and their division into chunks",
+    "compression": "compression of the pixels",
+    "filters": "filters of their rows",
+    "interlacing": "interlacing",
+    "division": "division of the pixels into chunks",
     "order": "order of the chunks",
 }
 
@@ -85,7 +88,7 @@ def _read(file: File) -> Content:
             seen[name] = seen.get(name, 0) + 1
             file.put(name if seen[name] == 1 else f"{name} ({seen[name]})", _leaf(one))
         if one.name in (b"IDAT", b"fdAT"):
-            file.leave_out("packing", one.start, one.end)
+            file.leave_out(SEVERAL, one.start, one.end)
         file.read(one.start, one.end)
     file.read(0, chunks[0].end)
     return file.content("png")

@@ -10,7 +10,7 @@ import zlib
 from dataclasses import replace
 from pathlib import Path
 
-from reprobox.judge.accounting import File
+from reprobox.judge.accounting import SEVERAL, File
 from reprobox.judge.content import Content
 from reprobox.judge.formats import (
     arrow_files,
@@ -113,7 +113,8 @@ def read(file: File) -> Content:
     except _DAMAGE as error:
         said = f": {error}" if str(error) else ""
         raise Unreadable(f"a damaged {format_.name} file{said}"[:400]) from error
-    unnamed = {span.key for span in content.left_out} - set(format_.left_out)
+    named = {*format_.left_out, *([SEVERAL] if format_.left_out else [])}
+    unnamed = {span.key for span in content.left_out} - named
     if unnamed:
         raise Unreadable(
             f"the reader of {format_.name} leaves out what it does not name: {unnamed}"

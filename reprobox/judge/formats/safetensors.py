@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from reprobox.judge.accounting import File
+from reprobox.judge.accounting import SEVERAL, File
 from reprobox.judge.content import Content
 from reprobox.judge.formats import json_values
 from reprobox.judge.formats.format import Format, Head
@@ -43,7 +43,10 @@ _TYPES: dict[str, tuple[str, Any]] = {
 _PACKED_BITS = {"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6}
 """Types of which several elements share a byte: compared as bytes, with the shape beside them."""
 _MAX_HEADER = 100_000_000
-LEFT_OUT = {"header": "order of the header's entries, and the spaces that fill it"}
+LEFT_OUT = {
+    "order": "order of the header's entries",
+    "spaces": "spaces and escapes in the header",
+}
 
 
 def _read(file: File) -> Content:
@@ -67,7 +70,7 @@ def _read(file: File) -> Content:
         place = end
     for name in sorted(header):
         _tensor(file, name, header[name], body)
-    file.leave_out("header", 0, 8 + length)
+    file.leave_out(SEVERAL, 0, 8 + length)
     file.read(8 + length, 8 + length + place)
     return file.content("safetensors")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from reprobox.judge.accounting import File
+from reprobox.judge.accounting import SEVERAL, File
 from reprobox.judge.content import Content
 from reprobox.judge.formats.format import Format, Head
 from reprobox.judge.leaves import Blob, Rows, Scalar, Unreadable, segment
@@ -19,8 +19,12 @@ MAGIC = b"SQLite format 3\0"
 _WAL = 2
 _MAX_CELLS = 20_000_000
 LEFT_OUT = {
-    "pages": "pages and their order, free space in them, counters of changes, version of the "
-    "library, row ids that no column shows",
+    "pages": "size and order of pages",
+    "free": "free pages, and free space in pages",
+    "counters": "counters of changes, version of the library",
+    "row-ids": "row ids that no column shows",
+    "journal": "whether changes were journaled before or behind (WAL)",
+    "statistics": "rows of the tables that ANALYZE writes",
 }
 
 
@@ -30,14 +34,14 @@ def _read(file: File) -> Content:
         raise Unreadable("a database of which rows are still in its -wal file")
     with read_only_sqlite.opened(file.path, _text) as database:
         list(database.rows("PRAGMA cell_size_check = ON"))
-        damage = _one(database, "PRAGMA quick_check(1)")
+        damage = _one(database, "PRAGMA integrity_check(1)")
         if damage != "ok":
             raise Unreadable(f"a damaged database: {damage}")
         for pragma in ("user_version", "application_id", "encoding"):
             file.put(f"<{pragma}>", _one(database, f"PRAGMA {pragma}"))
         _schema(file, database)
         pages, size = (_one(database, f"PRAGMA page_{what}") for what in ("count", "size"))
-    file.leave_out("pages", 0, min(pages * size, file.size))
+    file.leave_out(SEVERAL, 0, min(pages * size, file.size))
     return file.content("sqlite")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tarfile
 
-from reprobox.judge.accounting import File
+from reprobox.judge.accounting import SEVERAL, File
 from reprobox.judge.content import Content
 from reprobox.judge.formats import archives
 from reprobox.judge.formats.format import Format, Head
@@ -17,8 +17,12 @@ _SAID = frozenset(
 )
 """Extended headers that say what a plain header says too."""
 LEFT_OUT = {
-    "headers": "times, owners and permissions of members, and which dialect of tar was written",
-    "order": "order of members, and which of several hard links holds the bytes",
+    "times": "times of members",
+    "owners": "owners of members",
+    "permissions": "permissions of members",
+    "dialect": "which dialect of tar was written",
+    "order": "order of members",
+    "links": "which of several hard links holds the bytes",
     "padding": "zeros that fill the last block of a member and of the file",
 }
 
@@ -91,7 +95,7 @@ class _HardLinks:
 
 
 def _account(file: File, info: tarfile.TarInfo) -> None:
-    file.leave_out("headers", info.offset, info.offset_data)
+    file.leave_out(SEVERAL, info.offset, info.offset_data)
     size = info.size if info.isreg() and not info.issparse() else 0
     if info.issparse():
         return  # its map is read by the library; what it takes in the file is not known, so: rest

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from reprobox.judge.accounting import File
+from reprobox.judge.accounting import SEVERAL, File
 from reprobox.judge.content import Content
 from reprobox.judge.formats import pickle_leaves, pickles, zips
 from reprobox.judge.formats.format import Format, Head
@@ -27,6 +27,8 @@ from reprobox.kit.lazy_dataclass import dataclass
 
 MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
+_HEAD = 40
+"""Bytes of a legacy file that show what it is."""
 _SYSTEM = {"/protocol_version", "/little_endian", "/type_sizes"}
 _MAX_ELEMENTS = 1 << 34
 _MAX_MASK = 1 << 28
@@ -76,12 +78,17 @@ _NEW_TYPES: dict[str, tuple[str, Any]] = {
 }
 """Types without a storage of their own: the tensor itself says how its bytes are read."""
 _OURS = {
-    "root": "name of the archive's root, numbers and addresses of storages",
-    "strides": "strides of a tensor, and where in its storage it begins",
+    "numbers": "numbers or addresses that storages have as names",
+    "strides": "strides of a tensor",
+    "begins": "where in its storage a tensor begins",
     "grad": "`requires_grad`",
     "device": "the device that a tensor was on",
+}
+_IN_ZIP = {
+    "root": "name of the archive's root",
     "versions": "members that say how it was written: `version`, `byteorder`, "
-    "`.data/serialization_id` and their like; TorchScript's `.debug_pkl`",
+    "`.data/serialization_id` and their like",
+    "debug": "TorchScript's `.debug_pkl`: where a line of its code came from",
 }
 
 
@@ -238,7 +245,7 @@ def in_pickle(name: str, args: Any) -> Any:
     """
     if name == "torch.storage._load_from_bytes" and len(args) == 1 and isinstance(args[0], bytes):
         stream = io.BytesIO(args[0])
-        if _is_legacy_head(args[0][:16]):
+        if _is_legacy_head(args[0][:_HEAD]):
             value = _legacy(stream)[0]
             if stream.tell() == len(args[0]):
                 return value
@@ -330,7 +337,11 @@ def _count(pid: tuple[Any, ...]) -> int:
 
 
 def _is_legacy_head(head: bytes) -> bool:
-    return head[2:3] == b"\x8a" and int.from_bytes(head[4 : 4 + head[3]], "little") == MAGIC
+    """Whether a pickle of torch's magic number begins here; from protocol 4 on it has a frame."""
+    start = 11 if head[2:3] == b"\x95" else 2
+    size = int.from_bytes(head[start + 1 : start + 2], "little")
+    said = int.from_bytes(head[start + 2 : start + 2 + size], "little")
+    return head[start : start + 1] == b"\x8a" and said == MAGIC
 
 
 def _read_legacy(file: File) -> Content:
@@ -338,7 +349,7 @@ def _read_legacy(file: File) -> Content:
     count = 0
     with file.path.open("rb") as stream:
         while (start := stream.tell()) < file.size:
-            head = stream.read(16)
+            head = stream.read(_HEAD)
             stream.seek(start)
             if not _is_legacy_head(head):
                 break
@@ -347,7 +358,7 @@ def _read_legacy(file: File) -> Content:
             prefix = "" if count == 1 else f"save {count}: "
             for name, leaf in (pickle_leaves.flatten(value, dropped) | sources).items():
                 file.put(f"{prefix}{name}", leaf)
-            file.leave_out("root", start, stream.tell())
+            file.leave_out(SEVERAL, start, stream.tell())
     return file.content("torch-legacy")
 
 
@@ -428,7 +439,7 @@ def _is_zip(head: Head) -> bool:
 
 
 def _is_legacy(head: Head) -> bool:
-    return _is_legacy_head(head.first[:16])
+    return _is_legacy_head(head.first[:_HEAD])
 
 
 _BY = "own: opcodes of the pickle are walked, nothing is imported or called"
@@ -438,7 +449,7 @@ ZIP = Format(
     by=_BY,
     claims=_is_zip,
     read=_read_zip,
-    left_out=zips.LEFT_OUT | pickles.LEFT_OUT | _OURS,
+    left_out=zips.LEFT_OUT | pickles.LEFT_OUT | _OURS | _IN_ZIP,
 )
 LEGACY = Format(
     name="torch-legacy",
@@ -446,5 +457,5 @@ LEGACY = Format(
     by=_BY,
     claims=_is_legacy,
     read=_read_legacy,
-    left_out=pickles.LEFT_OUT | _OURS | {"source": "where the source of a class stood"},
+    left_out=pickles.LEFT_OUT | _OURS | {"source": "the file in which a class stood"},
 )

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from reprobox.judge.accounting import File
+from reprobox.judge.accounting import SEVERAL, File
 from reprobox.judge.content import Content
 from reprobox.judge.formats import json_values, protobuf
 from reprobox.judge.formats.format import Format, Head
@@ -40,7 +40,7 @@ def _read(file: File) -> Content:
     walk, data = _Walk(file), file.data
     for record in _records(data):
         walk.add(protobuf.fields(record))
-    file.leave_out("blocks", 0, file.size)
+    file.leave_out(SEVERAL, 0, file.size)
     return file.content("wandb")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from reprobox.judge.accounting import File
+from reprobox.judge.accounting import SEVERAL, File
 from reprobox.judge.content import Content
 from reprobox.judge.formats import json_values, spelling
 from reprobox.judge.formats.format import Format, Head
@@ -18,8 +18,12 @@ _SPECIAL = {".nan": "nan", ".inf": "inf", "-.inf": "-inf", "+.inf": "inf"}
 _TRUE = {"true", "yes", "on"}
 _DEEP = re.compile(r"[\[{]{200}")
 LEFT_OUT = {
-    "spelling": "comments, spaces, order of keys, quotes and style of texts, spelling of numbers, "
-    "a byte order mark",
+    "comments": "comments",
+    "spaces": "spaces, and flow or block style",
+    "keys": "order of keys",
+    "texts": "quotes and style of texts",
+    "numbers": "spelling of numbers",
+    "mark": "a byte order mark",
 }
 
 
@@ -37,7 +41,7 @@ def _read(file: File) -> Content:
         raise Unreadable(f"not YAML: {str(error).splitlines()[0]}") from error
     for place, node in enumerate(documents):
         walk.add("$" if len(documents) == 1 else f"[{place}]", node, 0)
-    file.leave_out("spelling", 0, file.size)
+    file.leave_out(SEVERAL, 0, file.size)
     return file.content("yaml")
 
 

@@ -32,7 +32,8 @@ LEFT_OUT = {
     "permissions": "permissions and other attributes of members",
     "writer": "version and flags of the program that packed it",
     "extra": "extra fields for sizes, times, owners and padding",
-    "packing": "order and compression of members",
+    "order": "order of members",
+    "compression": "compression of members",
 }
 
 
@@ -100,7 +101,7 @@ class Zip:
         if info.compress_type == zipfile.ZIP_STORED:
             self._file.read(start, end)
         else:
-            self._file.leave_out("packing", start, end)
+            self._file.leave_out("compression", start, end)
         if flags & _DESCRIPTOR:
             self._descriptor(start + info.compress_size, sized)
 
@@ -158,7 +159,7 @@ class Zip:
                 ("writer", 4, 10),
                 ("times", 12, 16),
                 ("permissions", 36, 42),
-                ("packing", 42, 46),
+                ("order", 42, 46),
             )
             self._fields(place, 4, fields, 46 + name)
             self._extra(place + 46 + name, place + 46 + name + extra)
@@ -169,10 +170,10 @@ class Zip:
         """The end of the directory, in both widths; counts and sizes were used to find the rest."""
         if self._data[place : place + 4] == b"PK\6\6":
             size = struct.unpack_from("<Q", self._data, place + 4)[0]
-            self._file.leave_out("packing", place, place + 12 + size)
+            self._file.leave_out("order", place, place + 12 + size)
             place += 12 + size
         if self._data[place : place + 4] == b"PK\6\7":
-            self._file.leave_out("packing", place, place + 20)
+            self._file.leave_out("order", place, place + 20)
             place += 20
         end = self._file.size - self._comment
         if place + 22 == end and self._data[place : place + 4] == b"PK\5\6":
@@ -182,7 +183,7 @@ class Zip:
             usual = disks == bytes(4) and said == self._comment
             if usual and counts == (min(len(self.infos), 0xFFFF),) * 2:
                 self._file.read(place, size)
-                self._file.leave_out("packing", size, size + 8)
+                self._file.leave_out("order", size, size + 8)
                 self._file.read(size + 8, size + 10)
 
 
