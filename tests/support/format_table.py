@@ -5,21 +5,37 @@ python tests/support/format_table.py    writes it into docs/determinism.md
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
+from reprobox.judge.formats.format import Format
 from reprobox.judge.formats.registry import FORMATS
 
+PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
 PAGE = Path(__file__).parents[2] / "docs" / "determinism.md"
 BEGIN, END = "<!-- formats -->", "<!-- end of formats -->"
 
 
 def table() -> str:
     """The rows, one a format."""
-    rows = ["| files | format | read by | left out under `content` |", "|---|---|---|---|"]
+    rows = [
+        "| files | format | read by | left out under `content` | not checked |",
+        "|---|---|---|---|---|",
+    ]
     for one in FORMATS:
         left_out = "; ".join(one.left_out.values()) or "nothing"
-        rows.append(f"| {one.files} | {one.name} | {one.by} | {left_out} |")
+        not_checked = one.not_checked or "nothing"
+        rows.append(f"| {one.files} | {one.name} | {_reader(one)} | {left_out} | {not_checked} |")
     return "\n".join(rows)
+
+
+def _reader(one: Format) -> str:
+    """Which code reads a format, and from which version on."""
+    if not one.extra:
+        return one.by
+    extras = tomllib.loads(PYPROJECT.read_text())["project"]["optional-dependencies"]
+    bound = next(text for text in extras[one.extra] if text.startswith(one.by.lower()))
+    return f"{bound.replace('>=', ' ')} or newer (`reprobox[{one.extra}]`)"
 
 
 def written(page: str) -> str:

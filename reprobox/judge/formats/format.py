@@ -48,6 +48,8 @@ class Format:
         left_out: key → what is not compared under `content`. Every byte that a reader leaves out
             is left out under one of these keys.
         library: the module whose version decides; none for a reader of our own.
+        extra: of `pip install 'reprobox[…]'`, which brings that module.
+        not_checked: which files of the format are *not checked*, for the table of the docs.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Format:
     read: Callable[[File], Content]
     left_out: Mapping[str, str] = field(default_factory=dict)
     library: str = ""
+    extra: str = ""
+    not_checked: str = ""
 
     def reader(self) -> str:
         """What decided, with its version."""

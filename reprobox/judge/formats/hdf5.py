@@ -273,4 +273,7 @@ FORMAT = Format(
     read=_read,
     left_out=LEFT_OUT,
     library="h5py",
+    extra="hdf5",
+    not_checked="data in other files, virtual datasets, references to regions, filters that are "
+    "plugins, user blocks that differ",
 )

@@ -145,6 +145,8 @@ FORMATS = (
         read=_read_jpeg,
         left_out=LEFT_OUT,
         library="PIL",
+        extra="images",
+        not_checked="damaged pictures; 2²⁸ pixels and more",
     ),
     Format(
         name="webp",
@@ -154,5 +156,7 @@ FORMATS = (
         read=_read_webp,
         left_out=LEFT_OUT,
         library="PIL",
+        extra="images",
+        not_checked="damaged pictures; 2²⁸ pixels and more",
     ),
 )

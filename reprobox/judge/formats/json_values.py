@@ -149,14 +149,23 @@ def _ends(*suffixes: str) -> Any:
     return claims
 
 
+_NOT_CHECKED = "two values of one key; values 200 deep; other text than UTF-8"
 FORMATS = (
-    Format(name="json", files=".json", claims=_ends(".json"), read=_read, left_out=LEFT_OUT),
+    Format(
+        name="json",
+        files=".json",
+        claims=_ends(".json"),
+        read=_read,
+        left_out=LEFT_OUT,
+        not_checked=_NOT_CHECKED,
+    ),
     Format(
         name="jsonl",
         files=".jsonl .ndjson",
         claims=_ends(".jsonl", ".ndjson"),
         read=_read_lines,
         left_out=LEFT_OUT | {"end": "line ends, and blank lines at the end"},
+        not_checked=_NOT_CHECKED,
     ),
     Format(
         name="ipynb",
@@ -169,5 +178,6 @@ FORMATS = (
             "clocks": "metadata `execution` and `papermill`, which hold times",
             "lines": "whether a text is one or a list of lines",
         },
+        not_checked=_NOT_CHECKED,
     ),
 )

@@ -31,4 +31,5 @@ FORMAT = Format(
     claims=_is_npz,
     read=_read,
     left_out=zips.LEFT_OUT | npy.LEFT_OUT,
+    not_checked="members that are no array",
 )

@@ -130,4 +130,11 @@ def _is_onnx(head: Head) -> bool:
     return head.suffix == ".onnx"
 
 
-FORMAT = Format(name="onnx", files=".onnx", claims=_is_onnx, read=_read, left_out=LEFT_OUT)
+FORMAT = Format(
+    name="onnx",
+    files=".onnx",
+    claims=_is_onnx,
+    read=_read,
+    left_out=LEFT_OUT,
+    not_checked="weights in other files",
+)

@@ -371,4 +371,5 @@ FORMAT = Format(
     claims=is_pickle,
     read=_read,
     left_out=LEFT_OUT,
+    not_checked="persistent ids, registered extensions, buffers out of band; values 400 deep",
 )

@@ -255,4 +255,11 @@ def _is_png(head: Head) -> bool:
     return head.first.startswith(MAGIC)
 
 
-FORMAT = Format(name="png", files=".png", claims=_is_png, read=_read, left_out=LEFT_OUT)
+FORMAT = Format(
+    name="png",
+    files=".png",
+    claims=_is_png,
+    read=_read,
+    left_out=LEFT_OUT,
+    not_checked="wrong checksums; 2²⁸ pixels and more",
+)

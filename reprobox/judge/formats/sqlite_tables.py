@@ -101,4 +101,6 @@ FORMAT = Format(
     claims=_is_sqlite,
     read=_read,
     left_out=LEFT_OUT,
+    not_checked="damaged databases, and those with rows in a `-wal` file; 20,000,000 cells of a "
+    "table and more",
 )

@@ -442,6 +442,7 @@ def _is_legacy(head: Head) -> bool:
     return _is_legacy_head(head.first[:_HEAD])
 
 
+_NOT_CHECKED = "big-endian files; storages of a type that is not known"
 _BY = "own: opcodes of the pickle are walked, nothing is imported or called"
 ZIP = Format(
     name="torch",
@@ -450,6 +451,7 @@ ZIP = Format(
     claims=_is_zip,
     read=_read_zip,
     left_out=zips.LEFT_OUT | pickles.LEFT_OUT | _OURS | _IN_ZIP,
+    not_checked=f"{_NOT_CHECKED}; members that are encrypted or damaged",
 )
 LEGACY = Format(
     name="torch-legacy",
@@ -458,4 +460,5 @@ LEGACY = Format(
     claims=_is_legacy,
     read=_read_legacy,
     left_out=pickles.LEFT_OUT | _OURS | {"source": "the file in which a class stood"},
+    not_checked=f"{_NOT_CHECKED}; storages that are a part of another",
 )

@@ -131,5 +131,10 @@ def _is_wandb(head: Head) -> bool:
 
 
 FORMAT = Format(
-    name="wandb", files="W&B's offline log", claims=_is_wandb, read=_read, left_out=LEFT_OUT
+    name="wandb",
+    files="W&B's offline log",
+    claims=_is_wandb,
+    read=_read,
+    left_out=LEFT_OUT,
+    not_checked="logs that are cut off",
 )
