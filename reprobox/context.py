@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from reprobox.kit.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
-    from reprobox.engine.docker import DockerEngine
+    from reprobox.engine.engine import Engine
     from reprobox.model.ports import Progress
     from reprobox.source.repo import Repo
     from reprobox.store.object_chain import ChainObjects
@@ -114,8 +114,8 @@ class Context:
         return ObjectStore(shared_home())
 
     @cached_property
-    def engine(self) -> DockerEngine:
+    def engine(self) -> Engine:
         """The container engine. Raises EngineUnavailable at the first call."""
-        from reprobox.engine.docker import DockerEngine
+        from reprobox.engine import engines
 
-        return DockerEngine(self.engine_url, self.progress)
+        return engines.connect(self.engine_url, self.progress)

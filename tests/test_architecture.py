@@ -88,7 +88,10 @@ BANNED_CALLS = frozenset(
     {"os.system", "os.popen", "yaml.load", "yaml.unsafe_load", "yaml.full_load", "eval", "exec"}
 )
 SPEAKING = frozenset({"cli"})
-FORKS = {"judge/reader_child.py": "os._exit"}
+FORKS = {
+    "judge/reader_child.py": "os._exit",
+    "engine/apptainer/keeper.py": "os._exit",
+}
 """A process that was forked ends without the clean-up of the one that it was forked from."""
 SPOKEN_CALLS = frozenset({"print", "sys.exit", "exit", "quit", "os._exit", "input"})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import time
 from datetime import datetime
 from typing import Any, cast, get_args, get_type_hints
 
@@ -12,6 +13,10 @@ from reprobox.model.outcome import ContainerState
 NEVER = "0001-01-01T00:00:00Z"
 """The engine's way to say that a time has not come."""
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
+_LISTENS = 0.5
+"""Seconds after the start when the shim surely listens: an interpreter starts in 0.02 s here, on a
+loaded machine in 0.2 s.
+"""
 _STATUSES = get_args(get_type_hints(ContainerState)["status"])
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 # runc: `exec: "x": executable file not found`, `exec /x: no such file`; crun: `executable file `x`
@@ -71,6 +76,14 @@ def age(there: ContainerState, now: float) -> float:
         return math.inf
     seconds = now - datetime.fromisoformat(there.started).timestamp()
     return seconds if seconds >= 0 else math.inf
+
+
+def until_it_listens(there: ContainerState) -> float:
+    """Seconds from now until the first process of a container surely listens for signals: until
+    then the kernel drops them (a process 1 without a handler), and a whole grace would pass in
+    vain.
+    """
+    return max(0.0, _LISTENS - age(there, time.time()))
 
 
 def times(there: ContainerState) -> tuple[float, float] | None:

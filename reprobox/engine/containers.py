@@ -30,10 +30,6 @@ more.
 
 _LIMITS = {"memory": "MemoryLimit", "cpus": "CpuCfsQuota"}
 """Facts of `GET /info` that say whether a limit is held."""
-_LISTENS = 0.5
-"""Seconds after the start when the shim surely listens: an interpreter starts in 0.02 s here, on a
-loaded machine in 0.2 s.
-"""
 
 
 class Containers:
@@ -233,7 +229,7 @@ class Containers:
         there = self.state(container_id)
         if there is None or there.status not in _LIVE:
             return
-        time.sleep(max(0.0, _LISTENS - container_state.age(there, time.time())))
+        time.sleep(container_state.until_it_listens(there))
         with self._tolerant(f"stop the container {container_id[:12]}"):
             self._link.ask(
                 "POST",
@@ -249,7 +245,7 @@ class Containers:
         there = self.state(container_id)
         if there is None or there.status not in _LIVE:
             return
-        time.sleep(max(0.0, _LISTENS - container_state.age(there, time.time())))
+        time.sleep(container_state.until_it_listens(there))
         self._kill(container_id, {"signal": name})
 
     def kill(self, container_id: str) -> None:

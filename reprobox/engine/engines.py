@@ -1,18 +1,23 @@
-"""The container engines that are known, by name. All of these speak Docker's API; what differs is
-data. One that speaks another (Apptainer has none) becomes a class and a row.
+"""The container engines that are known, by name. Those that speak Docker's API differ in data
+alone; one that speaks another is a module with `open` (see `apptainer.engine`), and a row.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reprobox.engine import endpoint
 from reprobox.engine.endpoint import Endpoint
 from reprobox.errors import EngineUnavailable
 from reprobox.kit.lazy_dataclass import dataclass
+
+if TYPE_CHECKING:
+    from reprobox.engine.engine import Engine
+    from reprobox.model.ports import Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +37,10 @@ class EngineKind:
     """Whether it takes a seccomp profile by the name of a file, and not the profile itself."""
     cdi_directories: tuple[str, ...] = ()
     """Where it reads CDI specifications, if it does not say so itself."""
+    scheme: str = ""
+    """What its addresses begin with; empty for those that speak Docker's API."""
+    open: Callable[[str | None, Progress | None], Engine]
+    """Makes the engine at an address (None: where it usually is); it is connected later."""
 
 
 def _podman(environment: Mapping[str, str]) -> Endpoint | None:
@@ -45,6 +54,39 @@ def _podman(environment: Mapping[str, str]) -> Endpoint | None:
     return None
 
 
+def _apptainer(environment: Mapping[str, str]) -> Endpoint | None:
+    """The directory of its images and containers, where there is the program."""
+    if shutil.which("apptainer", path=environment.get("PATH")) is None:
+        return None
+    return Endpoint(address=f"{APPTAINER}{_directory(environment)}", said_by="apptainer in PATH")
+
+
+def _directory(environment: Mapping[str, str]) -> Path:
+    """Where Apptainer's images are unpacked: REPROBOX_APPTAINER (such as a local disk of a node
+    whose home is on a network), else in the user's shared store.
+    """
+    if place := environment.get("REPROBOX_APPTAINER"):
+        return Path(place).absolute()
+    if home := environment.get("REPROBOX_HOME"):
+        return Path(home).absolute() / "apptainer"
+    data = environment.get("XDG_DATA_HOME") or Path.home() / ".local/share"
+    return Path(data).absolute() / "reprobox" / "apptainer"
+
+
+def _open_docker(address: str | None, progress: Progress | None) -> Engine:
+    from reprobox.engine.docker import DockerEngine
+
+    return DockerEngine(address, progress)
+
+
+def _open_apptainer(address: str | None, progress: Progress | None) -> Engine:
+    from reprobox.engine.apptainer.engine import ApptainerEngine
+
+    place = _directory(os.environ) if address is None else address.removeprefix(APPTAINER)
+    return ApptainerEngine(Path(place))
+
+
+APPTAINER = "apptainer://"
 CHOICE = "REPROBOX_ENGINE"
 ENGINES: dict[str, EngineKind] = {
     "docker": EngineKind(
@@ -53,6 +95,7 @@ ENGINES: dict[str, EngineKind] = {
         find=endpoint.find,
         start="sudo systemctl start docker",
         gpu_hook=True,
+        open=_open_docker,
     ),
     "podman": EngineKind(
         name="podman",
@@ -62,13 +105,24 @@ ENGINES: dict[str, EngineKind] = {
         gpu_hook=False,
         profile_in_a_file=True,
         cdi_directories=("/etc/cdi", "/var/run/cdi"),
+        open=_open_docker,
+    ),
+    "apptainer": EngineKind(
+        name="apptainer",
+        component="Apptainer",
+        find=_apptainer,
+        start="install Apptainer (apptainer.org)",
+        gpu_hook=False,
+        cdi_directories=("/etc/cdi", "/var/run/cdi"),
+        scheme=APPTAINER,
+        open=_open_apptainer,
     ),
 }
 
 
 def find(environment: Mapping[str, str] = os.environ) -> Endpoint:
-    """Where the engine is: the one that REPROBOX_ENGINE names, else what `docker` would use, else
-    Podman's socket where Docker's usual one does not exist.
+    """Where the engine is: the one that REPROBOX_ENGINE names, else what `docker` would use; where
+    Docker's usual socket does not exist, Podman's or Apptainer.
 
     Raises:
         EngineUnavailable: an engine or a docker context is named that is not there.
@@ -78,7 +132,27 @@ def find(environment: Mapping[str, str] = os.environ) -> Endpoint:
     docker = endpoint.find(environment)
     if docker.said_by or Path(docker.address.removeprefix("unix://")).exists():
         return docker
-    return ENGINES["podman"].find(environment) or docker
+    others = (ENGINES[name].find(environment) for name in ("podman", "apptainer"))
+    return next(filter(None, others), docker)
+
+
+def connect(address: str | None = None, progress: Progress | None = None) -> Engine:
+    """The engine at an address, or the one that `find` finds; connected when it is first asked
+    something.
+    """
+    if address is None:
+        try:
+            address = find().address
+        except EngineUnavailable:
+            return _open_docker(None, progress)  # which says why when it is asked
+        found = _of_address(address)
+        return found.open(address if found.scheme else None, progress)
+    return _of_address(address).open(address, progress)
+
+
+def _of_address(address: str) -> EngineKind:
+    others = (k for k in ENGINES.values() if k.scheme and address.startswith(k.scheme))
+    return next(others, ENGINES["docker"])
 
 
 def _named(name: str, environment: Mapping[str, str]) -> Endpoint:
@@ -91,7 +165,7 @@ def _named(name: str, environment: Mapping[str, str]) -> Endpoint:
     found = kind.find(environment)
     if found is None:
         raise EngineUnavailable(
-            f"{CHOICE} names {name}, and no socket of it is there",
+            f"{CHOICE} names {name}, and it is not here",
             next_step=f"{kind.start}, or unset {CHOICE}",
         )
     return found

@@ -204,3 +204,24 @@ def piped(
                 process.kill()
             with contextlib.suppress(BrokenPipeError):
                 pipe.close()
+
+
+def detached(
+    argv: Sequence[str | bytes | os.PathLike[str]], *, env: Mapping[str, str] | None = None
+) -> str:
+    """Starts a program that outlives us, and waits until it has closed its stdout; what it wrote
+    there. Its process must hand over to another one (fork) and end.
+
+    Raises:
+        FileNotFoundError: when the program does not exist.
+    """
+    done = subprocess.run(
+        [os.fspath(part) for part in argv],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        check=False,
+    )
+    return done.stdout.decode("utf-8", "replace")

@@ -1,0 +1,1 @@
+"""Apptainer as an engine: images as directories, containers as directories, and no daemon."""
