@@ -45,6 +45,7 @@ COMMANDS = (
     Row("replay", "replay", "replay", "Run a past run again and compare every bit."),
     Row("ls", "ls", "list_runs", "List runs, newest first."),
     Row("show", "show", "show", "Show one run."),
+    Row("ui", "ui", "ui", "Show the project's runs as pages in a web browser."),
     Row("logs", "logs", "logs", "Print what a run wrote."),
     Row("get", "get", "get", "Copy outputs of a run out of the store."),
     Row("shell", "shell", "shell", "Open a shell in a run's own environment."),

@@ -8,7 +8,7 @@ import contextlib
 import json
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TypedDict
 
@@ -66,6 +66,36 @@ def list_runs(context: Context, wanted: Wanted, *, limit: int | None) -> list[Va
         UsageError: a date, setting, condition or column makes no sense.
         SourceError: git knows no such commit.
     """
+    query = _query(context, wanted, limit)
+    with context.runs.index.session():
+        states = _states(context)
+        if not (query.where or wanted.columns or wanted.sort):
+            rows = context.runs.list(**vars(query.filter), limit=limit, **states)
+            return [ValuedRow(row=row, values=()) for row in rows]
+        with _explained():
+            return list(context.runs.table(query, reader(context), **states))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """A part of a list of runs."""
+
+    rows: tuple[ValuedRow, ...]
+    total: int
+    """How many runs the whole list has."""
+
+
+def page(context: Context, wanted: Wanted, *, limit: int, offset: int) -> Page:
+    """A part of the list, cut in the index, and how long the whole is; errors as `list_runs`."""
+    query = replace(_query(context, wanted, limit), offset=offset)
+    with context.runs.index.session(), _explained():
+        states = _states(context)
+        rows = context.runs.table(query, reader(context), **states)
+        total = context.runs.count(query, reader(context), **states)
+        return Page(rows=tuple(rows), total=total)
+
+
+def _query(context: Context, wanted: Wanted, limit: int | None) -> Query:
     conditions = [text for text in wanted.where if _CONDITION.search(text)]
     chosen = Filter(
         name=wanted.name,
@@ -76,28 +106,29 @@ def list_runs(context: Context, wanted: Wanted, *, limit: int | None) -> list[Va
         commit=_commit(context, wanted.commit),
         settings=tuple(_setting(text) for text in wanted.where if text not in conditions),
     )
-    with context.runs.index.session():
-        answers = reconcile.settle(context)
-        states: _States = {
-            "containers": reconcile.container_state(context) if answers else None,
-            "elsewhere": run_home.elsewhere(context) if answers else None,
-        }
-        if not (conditions or wanted.columns or wanted.sort):
-            rows = context.runs.list(**vars(chosen), limit=limit, **states)
-            return [ValuedRow(row=row, values=()) for row in rows]
-        query = Query(
-            filter=chosen,
-            where=conditions,
-            columns=wanted.columns,
-            sort=wanted.sort,
-            limit=limit,
-        )
-        try:
-            return list(context.runs.table(query, reader(context), **states))
-        except UnknownColumn as fault:
-            raise _unknown(fault) from fault
-        except BadExpression as fault:
-            raise UsageError(str(fault), next_step="reprobox ls --where 'accuracy>0.9'") from fault
+    return Query(
+        filter=chosen, where=conditions, columns=wanted.columns, sort=wanted.sort, limit=limit
+    )
+
+
+def _states(context: Context) -> _States:
+    """Finishes what can be finished, and how the state of the others is found out."""
+    answers = reconcile.settle(context)
+    return {
+        "containers": reconcile.container_state(context) if answers else None,
+        "elsewhere": run_home.elsewhere(context) if answers else None,
+    }
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """Raises what is wrong with a condition or a column as UsageError."""
+    try:
+        yield
+    except UnknownColumn as fault:
+        raise _unknown(fault) from fault
+    except BadExpression as fault:
+        raise UsageError(str(fault), next_step="reprobox ls --where 'accuracy>0.9'") from fault
 
 
 def _unknown(fault: UnknownColumn) -> UsageError:

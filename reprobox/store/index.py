@@ -158,6 +158,16 @@ class Index:
 
         return self._ask(question)
 
+    def ask(self, question: Callable[[sqlite3.Connection], T], *, configs: bool = False) -> T:
+        """Asks the table of runs, brought up to date; see `ask_values`."""
+
+        def updated(database: sqlite3.Connection) -> T:
+            if configs:
+                self._read_configs(database)
+            return question(database)
+
+        return self._ask(updated)
+
     def ask_values(
         self,
         read: run_values.Reader,

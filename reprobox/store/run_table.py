@@ -5,15 +5,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import field, fields
+from typing import Any, TypeVar
 
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.store import run_list, run_values
 from reprobox.store.index import NEWEST_FIRST, Index, row_of
 from reprobox.store.run_expression import parse
 from reprobox.store.run_list import Filter
-from reprobox.store.run_row import RunRow
+from reprobox.store.run_row import OPEN, RunRow
 from reprobox.store.run_values import Reader, Scalar
 
+T = TypeVar("T")
 BUILTIN = {
     "run": "id",
     "id": "id",
@@ -46,6 +48,14 @@ class Query:
     sort: str | None = None
     """A column; with `-` before it the largest first. None: newest first."""
     limit: int | None = None
+    offset: int = 0
+    """How many rows are left out before the first."""
+
+    @property
+    def valued(self) -> bool:
+        """Whether it asks for values, which must have been read then."""
+        names = [*self.columns, *([self.sort.removeprefix("-")] if self.sort else [])]
+        return bool(self.where) or any(name not in BUILTIN for name in names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,46 +90,90 @@ def rows(
         StoreError: a run or the index could not be read.
     """
 
-    def question(database: sqlite3.Connection) -> list[ValuedRow]:
-        return list(_rows(database, query))
-
-    found = index.ask_values(read, question, configs=bool(query.filter.settings))
+    found = _ask(index, read, query, lambda database: list(_rows(database, query)))
     settled = ((run_list.settled(item.row, state_of), item.values) for item in found)
     wanted = query.filter.state
-    return [
+    matching = [
         ValuedRow(row=row, values=values)
         for row, values in settled
         if row is not None and wanted in (None, row.state)
-    ][: query.limit]
+    ]
+    # A list by state is cut here, because an open run may drop out when its state is computed.
+    skipped = 0 if wanted is None else query.offset
+    return matching[skipped:][: query.limit]
 
 
-def _rows(database: sqlite3.Connection, query: Query) -> Iterator[ValuedRow]:
-    known = run_values.names(database)
+def count(index: Index, read: Reader, state_of: Callable[[RunRow], str], query: Query) -> int:
+    """How many runs fulfil the query's conditions, whatever its limit; errors as `rows`."""
+
+    def question(database: sqlite3.Connection) -> tuple[int, list[RunRow]]:
+        where, values = _condition(database, query)
+        recorded = f"SELECT count(*) FROM runs WHERE state != ? AND {where}"  # noqa: S608
+        (number,) = database.execute(recorded, [OPEN, *values]).fetchone()
+        unfinished = f"SELECT {_ROW} FROM runs WHERE state = ? AND {where}"  # noqa: S608
+        return int(number), [row_of(one) for one in database.execute(unfinished, [OPEN, *values])]
+
+    number, unfinished = _ask(index, read, query, question)
+    wanted = query.filter.state
+    now = (run_list.settled(row, state_of) for row in unfinished)
+    return number + sum(row is not None and wanted in (None, row.state) for row in now)
+
+
+def _ask(
+    index: Index, read: Reader, query: Query, question: Callable[[sqlite3.Connection], T]
+) -> T:
+    configs = bool(query.filter.settings)
+    if query.valued:
+        return index.ask_values(read, question, configs=configs)
+    return index.ask(question, configs=configs)
+
+
+def _columns(database: sqlite3.Connection) -> Callable[[str], str]:
+    """SQL for what a user calls a column."""
+    known: list[tuple[int, str, str]] = []
 
     def column(name: str) -> str:
         if name in BUILTIN:
             return f"runs.{BUILTIN[name]}"
+        if not known:
+            known.extend(run_values.names(database))
         try:
             return run_values.column(run_values.keys_of(known, name))
         except LookupError as missing:
             raise UnknownColumn(name, missing.args or _near(known, name)) from None
 
+    return column
+
+
+def _condition(database: sqlite3.Connection, query: Query) -> tuple[str, list[Any]]:
     where, values = run_list.condition(query.filter)
     for text in query.where:
-        more = parse(text, column)
+        more = parse(text, _columns(database))
         where, values = f"{where} AND {more.sql}", [*values, *more.values]
+    return where, values
+
+
+def _rows(database: sqlite3.Connection, query: Query) -> Iterator[ValuedRow]:
+    column = _columns(database)
+    where, values = _condition(database, query)
     order = NEWEST_FIRST
     if query.sort is not None:
         by = column(query.sort.removeprefix("-"))
         order = f"{by} {'DESC' if query.sort.startswith('-') else 'ASC'} NULLS LAST, {order}"
     chosen = "".join(f", {column(name)}" for name in query.columns)
-    # An open run may drop out when its state is computed, so such a list is cut afterwards.
-    limit = -1 if query.limit is None or query.filter.state is not None else query.limit
-    sql = f"SELECT {_ROW}{chosen} FROM runs WHERE {where} ORDER BY {order} LIMIT ?"  # noqa: S608
-    count = len(fields(RunRow))
-    for found in database.execute(sql, [*values, limit]):
-        row = row_of(found[:count])
-        yield ValuedRow(row=row, values=tuple(map(run_values.cell, found[count:])))
+    limit = -1 if query.limit is None else query.limit
+    offset = query.offset
+    if query.filter.state is not None and query.limit is not None:
+        # An open run may drop out when its state is computed.
+        spare = f"SELECT count(*) FROM runs WHERE state = ? AND {where}"  # noqa: S608
+        limit += offset + int(database.execute(spare, [OPEN, *values]).fetchone()[0])
+    if query.filter.state is not None:
+        offset = 0
+    sql = f"SELECT {_ROW}{chosen} FROM runs WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
+    width = len(fields(RunRow))
+    for found in database.execute(sql, [*values, limit, offset]):
+        row = row_of(found[:width])
+        yield ValuedRow(row=row, values=tuple(map(run_values.cell, found[width:])))
 
 
 def _near(known: Sequence[tuple[int, str, str]], name: str) -> list[str]:

@@ -126,6 +126,32 @@ def counted_names(database: sqlite3.Connection) -> list[tuple[str, str, int]]:
     ]
 
 
+def metrics_of(database: sqlite3.Connection, ids: Sequence[str]) -> list[str]:
+    """Names of the metrics that some runs have, those of most runs first."""
+    marks = ", ".join("?" for _ in ids)
+    sql = (
+        "SELECT value_names.name FROM run_values JOIN value_names USING (key) "  # noqa: S608
+        f"WHERE kind = 'metric' AND id IN ({marks}) "
+        "GROUP BY key ORDER BY count(*) DESC, value_names.name"
+    )
+    return [str(name) for (name,) in database.execute(sql, list(ids))]
+
+
+def chosen(
+    database: sqlite3.Connection, ids: Sequence[str], wanted: Sequence[str]
+) -> dict[str, tuple[Scalar, ...]]:
+    """The metrics of these exact names that some runs have, None where one has none."""
+    values: dict[tuple[str, str], Scalar] = {}
+    runs, named = (", ".join("?" for _ in many) for many in (ids, wanted))
+    sql = (
+        "SELECT id, value_names.name, value FROM run_values JOIN value_names USING (key) "  # noqa: S608
+        f"WHERE kind = 'metric' AND id IN ({runs}) AND value_names.name IN ({named})"
+    )
+    for run_id, name, value in database.execute(sql, [*ids, *wanted]):
+        values[str(run_id), str(name)] = cell(value)
+    return {one: tuple(values.get((one, name)) for name in wanted) for one in ids}
+
+
 def of_run(database: sqlite3.Connection, run_id: str) -> RunValues:
     """Everything that is known of one run, sorted by kind and name."""
     values = database.execute(

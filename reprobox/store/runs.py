@@ -346,6 +346,32 @@ class Runs:
             query,
         )
 
+    def count(
+        self,
+        query: run_table.Query,
+        read: run_values.Reader,
+        *,
+        containers: Containers | None = None,
+        elsewhere: Elsewhere | None = None,
+    ) -> int:
+        """How many runs a query means, whatever its limit."""
+        return run_table.count(
+            self.index,
+            read,
+            lambda row: self._state_name(row.id, containers, elsewhere),
+            query,
+        )
+
+    def metrics_of(self, ids: Sequence[str], read: run_values.Reader) -> Sequence[str]:
+        """Names of the metrics that some runs have, those of most runs first."""
+        return self.index.ask_values(read, lambda database: run_values.metrics_of(database, ids))
+
+    def values_of(
+        self, ids: Sequence[str], names: Sequence[str], read: run_values.Reader
+    ) -> Mapping[str, tuple[run_values.Scalar, ...]]:
+        """Metrics of some runs by name, in the order of the names."""
+        return self.index.ask_values(read, lambda database: run_values.chosen(database, ids, names))
+
     def value_names(self, read: run_values.Reader) -> Sequence[tuple[str, str, int]]:
         """(kind, name, number of runs) of every value that runs have."""
         return self.index.ask_values(read, run_values.counted_names)

@@ -32,15 +32,19 @@ def sections(found: Shown, signed: Sequence[Confirmation]) -> tuple[Section, ...
     if found.record is None:
         where = f"  {found.where}" if found.where else ""
         return (Section(title="run", blocks=(Line(f"{found.id}  {found.state}{where}"),)),)
-    facts = (
+    lines = tuple(Line(f"{label:<10}  {value}") for label, value in facts(found, signed))
+    return (Section(title="run", blocks=lines), _outputs(found.outputs))
+
+
+def facts(found: Shown, signed: Sequence[Confirmation]) -> list[tuple[str, str]]:
+    """(label, text) of a run with a record; an empty label continues the fact before."""
+    if found.record is None:
+        return []
+    return [
         *_facts(found.record),
         *((f"replay {row.id}", row.result) for row in found.verdicts),
         *map(_signed, signed),
-    )
-    return (
-        Section(title="run", blocks=tuple(Line(f"{label:<10}  {value}") for label, value in facts)),
-        _outputs(found.outputs),
-    )
+    ]
 
 
 def _outputs(outputs: Sequence[OutputFile]) -> Section:

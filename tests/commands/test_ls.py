@@ -226,3 +226,27 @@ def test_an_annotation_cut_off_by_a_crash_costs_only_itself(
 def _nothing_remembered(context: Context) -> Iterator[None]:
     yield
     (context.runs.root / "columns.json").unlink(missing_ok=True)
+
+
+def test_a_page_is_cut_in_the_index_and_knows_the_whole(context: Context, six: list[str]) -> None:
+    best = ls.Wanted(columns=("accuracy",), sort="-accuracy", where=("accuracy>0.55",))
+    found = [ls.page(context, best, limit=2, offset=at) for at in (0, 2, 4)]
+    values = [[item.values[0] for item in one.rows] for one in found]
+    assert values == [[0.95, 0.91], [0.9, 0.7], [0.6]]
+    assert {one.total for one in found} == {5}
+    newest = ls.page(context, ls.Wanted(), limit=4, offset=4)
+    assert ([item.row.id for item in newest.rows], newest.total) == (six[1::-1], 6)
+
+
+def test_a_page_by_state_counts_runs_that_are_open(context: Context, six: list[str]) -> None:
+    intent = an_intent(context.runs.new_id(), now=NOW + 100)
+    with context.runs.begin(intent, {"config.yaml": b""}):
+        finished = ls.Wanted(state="finished")
+        rows = [
+            item.row.id
+            for at in (0, 4)
+            for item in ls.page(context, finished, limit=4, offset=at).rows
+        ]
+        assert rows == six[::-1]
+        assert ls.page(context, finished, limit=4, offset=0).total == 6
+        assert ls.page(context, ls.Wanted(), limit=1, offset=0).total == 7
