@@ -64,6 +64,7 @@ EXPORTERS = {
             one.outputs,
             one.directory,
             target,
+            record_bytes=one.record_bytes,
             title=one.title,
             license_=one.license or "No licence was given.",
         ),

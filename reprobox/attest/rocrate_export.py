@@ -7,6 +7,7 @@ source of chance, the date of publication, is taken from the record.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,6 +41,7 @@ def write(
     run: Path,
     target: Path,
     *,
+    record_bytes: bytes,
     title: str,
     license_: str,
 ) -> None:
@@ -47,6 +49,7 @@ def write(
 
     Args:
         run: the run's directory.
+        record_bytes: the whole record, as its digest names it.
         target: a directory that is not there yet.
         license_: an SPDX URL or a sentence; RO-Crate demands that something is said.
 
@@ -73,7 +76,11 @@ def write(
         for file in _files(outputs)
     ]
     logs = [
-        crate.add_file(run / name, name, properties={"name": what, "encodingFormat": "text/plain"})
+        crate.add_file(
+            io.BytesIO(record_bytes) if name == "record.json" else run / name,
+            name,
+            properties={"name": what, "encodingFormat": "text/plain"},
+        )
         for name, what in _DOCUMENTS.items()
         if (run / name).is_file()
     ]

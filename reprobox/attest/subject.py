@@ -29,6 +29,8 @@ class Subject:
     outputs: tuple[OutputFile, ...]
     directory: Path
     """Of the run."""
+    record_bytes: bytes = b""
+    """The whole record, which `digest` names; on the disk it may be shorter."""
     judged: Judged | None = None
     """The newest verdict on it."""
     license: str = ""

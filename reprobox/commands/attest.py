@@ -108,6 +108,7 @@ def _subject(context: Context, run_id: str) -> Subject:
         digest=digest,
         outputs=context.runs.outputs(run_id),
         directory=context.runs.path(run_id),
+        record_bytes=context.runs.record_bytes(run_id),
         judged=_judged(context, record, digest),
     )
 

@@ -27,7 +27,7 @@ from reprobox.kit.text import shown
 from reprobox.kit.units import counted
 from reprobox.model import codec
 from reprobox.model.image import ARCHIVE_MEMO
-from reprobox.store import layout, run_ids
+from reprobox.store import layout, run_documents, run_ids
 from reprobox.store.objects import TOUCH_AFTER, ObjectStore
 from reprobox.store.project import NAME
 from reprobox.store.rundir import SCRATCH
@@ -288,16 +288,24 @@ def _digests_in(data: bytes) -> set[str]:
 
 def _parts(path: Path, locks: set[bytes]) -> Iterator[bytes]:
     """What a document says, less the lock in it that an earlier one had too: it is most of a
-    record, and the runs of a project have few.
+    record, and the runs of a project have few. A lock that it names as an object is in the store of
+    the run, which may not be the store that is cleared.
 
     Args:
         locks: the sha256 of each lock that was given; gets those of this document.
+
+    Raises:
+        StoreDamaged: it names an object that is not there, so what it needs is not known.
     """
     data = _bytes_of(path)
+    for digest in run_documents.named(path.name, data):
+        if (key := bytes.fromhex(digest[7:])) not in locks:
+            locks.add(key)
+            yield run_documents.member_of(path.parent.parent.parent, digest, str(path))
     record = codec.members(data) or {}
     intent = codec.members(record["intent"]) if "intent" in record else record
     lock = (intent or {}).get("lock")
-    if lock is None:
+    if lock is None or lock[:1] != b"{":
         yield data
         return
     start = data.find(lock)

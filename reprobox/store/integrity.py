@@ -30,6 +30,7 @@ from reprobox.store import (
     layout,
     output_manifest,
     output_tree,
+    run_documents,
     run_ids,
     verdict_files,
 )
@@ -330,7 +331,10 @@ def _vouched(runs: Runs, run_id: str, announced: str | None) -> str | None:
         return "its record was never announced in heads.log"
     if not announced:
         return "it was removed, and is here again"
-    found = canon.digest_bytes(path.read_bytes())
+    try:
+        found = canon.digest_bytes(run_documents.read(path.parent, run_documents.RECORD))
+    except StoreDamaged:
+        return None  # said already, by `_run`
     return (
         None
         if found == announced

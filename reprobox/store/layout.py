@@ -19,6 +19,8 @@ from reprobox.errors import NewerFormat, StoreError
 from reprobox.kit import files
 
 FORMAT = "reprobox.store/1"
+SHORT = "reprobox.store/2"
+"""Of a store whose runs name their locks as objects (run_documents), which 0.1 cannot read."""
 INPUTS = "inputs"
 """Below a project's store: input trees that came with runs, laid out to be mounted; each named by
 the hexadecimal of its digest.
@@ -87,11 +89,18 @@ def ensure(root: Path) -> None:
         except FileNotFoundError:
             _create(root)
             return
-    if found != FORMAT:
+    if found not in (FORMAT, SHORT):
         raise NewerFormat(
-            f"the store {root} has format {found[:60]!r}, this reprobox reads {FORMAT!r}",
+            f"the store {root} has format {found[:60]!r}, this reprobox reads {SHORT!r}",
             next_step="use the reprobox version that made it, or a newer one",
         )
+
+
+def raise_format(root: Path) -> None:
+    """Marks the store as SHORT, durably, before something is written that 0.1 cannot read."""
+    with trouble(f"opening the store {root}"):
+        if (root / "VERSION").read_text(encoding="ascii", errors="replace").strip() == FORMAT:
+            files.replace(root / "VERSION", f"{SHORT}\n".encode("ascii"), 0o644)
 
 
 def _create(root: Path) -> None:

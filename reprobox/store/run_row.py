@@ -15,7 +15,7 @@ from reprobox.kit import canon
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 from reprobox.model.outcome import TIME_LIMIT
-from reprobox.store import layout, run_ids, run_state, rundir
+from reprobox.store import layout, run_documents, run_ids, run_state, rundir
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +131,8 @@ def read(run: Path) -> RunRow | None:
         if record_bytes is None:
             wanted = codec.peek(_Intent, intent_bytes, where=f"the intent of {run.name}")
             return replace(_row(wanted, None, ""), arrival=rundir.arrival(run))
-        digest = canon.digest_bytes(record_bytes)
+        whole = run_documents.whole(run, run_documents.RECORD, record_bytes)
+        digest = canon.digest_bytes(whole)
         if seal is None or seal.decode("ascii", "replace").strip() != digest:
             return _damaged(run.name, "its bytes are not the ones that were written")
         record = codec.peek(_Record, record_bytes, where=f"the record of {run.name}")

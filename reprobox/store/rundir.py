@@ -23,7 +23,7 @@ from reprobox.kit.canon import Digest
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 from reprobox.model.record import Intent, Record
-from reprobox.store import heads, layout
+from reprobox.store import heads, layout, run_documents
 
 SCRATCH = ("work", "box", "out", "etc", "inputs", "git")
 """Directories for while the run goes: the commit, the injected runtime, what the shim writes,
@@ -143,7 +143,8 @@ class RunDir:
             files.sync_filesystem(self.path)
             heads.append(self._root, self.id, "record", digest)
             files.replace(self.path / "record.sha256", f"{digest}\n".encode("ascii"), 0o600)
-            files.publish(self.path / "record.json", data, 0o600)
+            short = run_documents.kept(self._root, run_documents.RECORD, data)
+            files.publish(self.path / "record.json", short, 0o600)
         return digest
 
 
@@ -187,7 +188,8 @@ def create(root: Path, intent: Intent, extra: Mapping[str, bytes], position: int
         (path / ARRIVAL).write_text(f"{position}\n")
         for name, data in extra.items():
             files.publish(path / name, data)
-        files.publish(path / "intent.json", codec.encode(intent))
+        short = run_documents.kept(root, run_documents.INTENT, codec.encode(intent))
+        files.publish(path / "intent.json", short)
     except BaseException:
         stack.close()
         # What went wrong first is what the user has to know; a directory without an intent is swept

@@ -21,6 +21,7 @@ from reprobox.store import (
     heads,
     layout,
     output_manifest,
+    run_documents,
     run_ids,
     run_list,
     run_state,
@@ -124,9 +125,8 @@ class Runs:
 
     def intent(self, run_id: str) -> Intent:
         """What the run wanted."""
-        return codec.decode(
-            Intent, self._read(run_id, "intent.json"), where=f"the intent of {run_id}"
-        )
+        data = self._document(run_id, run_documents.INTENT)
+        return codec.decode(Intent, data, where=f"the intent of {run_id}")
 
     def started(self, run_id: str) -> rundir.Started | None:
         """The container that was created for the run; None before that."""
@@ -167,7 +167,7 @@ class Runs:
         `record`.
         """
         try:
-            data = self._read(run_id, "record.json")
+            data = self._document(run_id, run_documents.RECORD)
         except FileNotFoundError as fault:
             raise RunBusy(
                 f"run {run_id} has no record yet",
@@ -453,7 +453,7 @@ class Runs:
             announced = heads.last(self.root, run_id)
             if announced is not None and announced.event == "removed":
                 # A deletion was cut off after it was announced.
-                digest = canon.digest_file(held.path / "record.json")
+                digest = run_documents.digest(held.path, run_documents.RECORD)
                 heads.append(self.root, run_id, "record", digest)
             trash.unmark(self.folder, run_id)
 
@@ -488,7 +488,7 @@ class Runs:
         """What a removed run wanted. Raises StoreDamaged when it cannot be read."""
         path = self.folder / run_id / "intent.json"
         with layout.trouble(f"reading {path}"):
-            data = path.read_bytes()
+            data = run_documents.read(path.parent, run_documents.INTENT)
         return codec.decode(Intent, data, where=f"the intent of {run_id}")
 
     def is_removed(self, run_id: str) -> bool:
@@ -551,6 +551,9 @@ class Runs:
         path = self._existing(run_id) / name
         with layout.trouble(f"reading {path}"):
             return path.read_bytes()
+
+    def _document(self, run_id: str, name: str) -> bytes:
+        return run_documents.whole(self._existing(run_id), name, self._read(run_id, name))
 
     def _seal(self, run_id: str) -> str:
         try:

@@ -221,6 +221,7 @@ def test_the_crate_is_valid_for_an_independent_validator(
         OUTPUTS,
         run_directory,
         tmp_path / "crate",
+        record_bytes=b"{}",
         title="A run",
         license_="https://spdx.org/licenses/MIT",
     )
@@ -250,7 +251,13 @@ def test_the_crate_is_valid_for_an_independent_validator(
 def test_the_same_run_gives_the_same_crate(run_directory: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         rocrate_export.write(
-            a_record(), OUTPUTS, run_directory, tmp_path / name, title="A run", license_="none"
+            a_record(),
+            OUTPUTS,
+            run_directory,
+            tmp_path / name,
+            title="A run",
+            license_="none",
+            record_bytes=b"{}",
         )
     one, two = (
         (tmp_path / name / "ro-crate-metadata.json").read_bytes() for name in ("one", "two")
@@ -262,5 +269,11 @@ def test_the_same_run_gives_the_same_crate(run_directory: Path, tmp_path: Path) 
 def test_a_crate_replaces_nothing(run_directory: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="already"):
         rocrate_export.write(
-            a_record(), OUTPUTS, run_directory, tmp_path, title="A run", license_="none"
+            a_record(),
+            OUTPUTS,
+            run_directory,
+            tmp_path,
+            title="A run",
+            license_="none",
+            record_bytes=b"{}",
         )

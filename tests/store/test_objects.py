@@ -148,7 +148,7 @@ def test_errors_of_the_stream_stay_its_own(objects: ObjectStore) -> None:
 
 def test_a_newer_store_is_left_alone(objects: ObjectStore) -> None:
     objects.root.mkdir()
-    (objects.root / "VERSION").write_text("reprobox.store/2\n")
+    (objects.root / "VERSION").write_text("reprobox.store/3\n")
     with pytest.raises(NewerFormat):
         objects.put_bytes(b"hello")
     assert os.listdir(objects.root) == ["VERSION"]

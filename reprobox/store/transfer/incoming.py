@@ -20,7 +20,7 @@ from typing import Self
 
 from reprobox.errors import HashMismatch, RunBusy, StoreError
 from reprobox.kit import canon, fd_trees, files
-from reprobox.store import heads, layout, output_tree
+from reprobox.store import heads, layout, output_tree, run_documents
 from reprobox.store.objects import ObjectStore
 from reprobox.store.rundir import ARRIVAL
 from reprobox.store.runs import Runs
@@ -256,7 +256,12 @@ class Project:
         try:
             for member in card.members:
                 files.make_dir((made / member.name).parent)
-                shutil.copyfile(self._own.partial(member.digest), made / member.name)
+                came = self._own.partial(member.digest)
+                if member.name in run_documents.NAMES:
+                    short = run_documents.kept(self._runs.root, member.name, came.read_bytes())
+                    (made / member.name).write_bytes(short)
+                else:
+                    shutil.copyfile(came, made / member.name)
                 os.chmod(made / member.name, 0o600)
             if checked.with_outputs:
                 output_tree.write(made / "outputs", checked.outputs, self._own.partial)

@@ -19,7 +19,7 @@ from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Intent, Record
-from reprobox.store import heads, layout, output_manifest, output_tree
+from reprobox.store import heads, layout, output_manifest, output_tree, run_documents
 from reprobox.store.numbered_files import add_numbered, numbered
 from reprobox.store.runs import Runs
 from reprobox.store.transfer import arrival_check, copy
@@ -121,7 +121,7 @@ class LocalCopy:
     def _outputs(self) -> tuple[OutputFile, ...] | None:
         """The outputs by the manifest here; None when record or manifest are not what they were."""
         try:
-            data = (self.folder / "record.json").read_bytes()
+            data = run_documents.read(self.folder, run_documents.RECORD)
             lines = (self.folder / "outputs.jsonl").read_bytes()
             if canon.digest_bytes(data) != self.card.record:
                 return None
@@ -170,7 +170,7 @@ class LocalCopy:
         return changed
 
     def _record(self) -> Record:
-        data = (self.folder / "record.json").read_bytes()
+        data = run_documents.read(self.folder, run_documents.RECORD)
         return codec.decode(Record, data, where=f"the record of {self.card.id}")
 
     def _restore_record(self, where: Where) -> bool:
@@ -182,7 +182,8 @@ class LocalCopy:
                     f"the record of {self.card.id} is damaged, and did not come again",
                     next_step="import or pull the run from a place that has it whole",
                 )
-            files.replace(self.folder / "record.json", data, 0o600)
+            short = run_documents.kept(self.runs.root, run_documents.RECORD, data)
+            files.replace(self.folder / "record.json", short, 0o600)
             restored = True
         seal = f"{self.card.record}\n".encode("ascii")
         if not (self.folder / "record.sha256").is_file() or (
@@ -211,14 +212,16 @@ class LocalCopy:
             data = _read(where, expected)
             if data is None or (member.name == "intent.json" and not _says(record, data)):
                 continue
+            if member.name == run_documents.INTENT:
+                data = run_documents.kept(self.runs.root, member.name, data)
             files.replace(self.folder / member.name, data, 0o600)
             restored = True
         return restored
 
     def _is_intent(self, record: Record) -> bool:
         try:
-            return _says(record, (self.folder / "intent.json").read_bytes())
-        except FileNotFoundError:
+            return _says(record, run_documents.read(self.folder, run_documents.INTENT))
+        except (FileNotFoundError, StoreDamaged):
             return False
 
     def _restore_outputs(self, record: Record, where: Where, outside_links: bool) -> bool:
@@ -294,9 +297,15 @@ def _says(record: Record, data: bytes) -> bool:
 
 
 def _digest(path: Path) -> str | None:
-    """The digest of a file; None when it is not there, or is no regular file."""
+    """The digest of a file, a document's as the whole that it is; None when it is not there, or is
+    no regular file.
+    """
     try:
-        return canon.digest_file(path) if stat.S_ISREG(os.lstat(path).st_mode) else None
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return None
+        if path.name in run_documents.NAMES:
+            return run_documents.digest(path.parent, path.name)
+        return canon.digest_file(path)
     except FileNotFoundError:
         return None
 

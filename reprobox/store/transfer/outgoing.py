@@ -15,7 +15,7 @@ from reprobox.kit import canon
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.ports import Objects
 from reprobox.model.runspec import RunSpec
-from reprobox.store import layout
+from reprobox.store import layout, run_documents
 from reprobox.store.rundir import ARRIVAL
 from reprobox.store.runs import Runs
 from reprobox.store.transfer import copy
@@ -57,10 +57,19 @@ class Packing:
         folder = self.runs.path(self.id)
         with layout.trouble(f"reading {folder}"):
             for name in sorted(names(folder)):
-                data = folder / name
-                digest = canon.digest_file(data)
+                digest = self._add_member(folder, name)
                 self.members.append(Member(name=name, digest=digest))
-                self.add_file("run", digest, data)
+
+    def _add_member(self, folder: Path, name: str) -> str:
+        """A file of the run's directory; a document whole, since what it names stays here."""
+        if name in run_documents.NAMES:
+            data = run_documents.read(folder, name)
+            digest = canon.digest_bytes(data)
+            self.add("run", digest, len(data), partial(io.BytesIO, data))
+        else:
+            digest = canon.digest_file(folder / name)
+            self.add_file("run", digest, folder / name)
+        return digest
 
     def add_spec(self, asked: RunSpec, objects: Objects) -> None:
         """Config, lock and injected runtime: small, and without them a record is only a story.

@@ -1,0 +1,171 @@
+"""Intent and record as they lie on the disk: small, because what many runs have in common is an
+object of the store.
+
+The lock is most of a record, and all runs of an environment have the same. On the disk its digest
+stands in its place, and so does that of the list of packages that the container had. A document's
+own bytes, its digest and what leaves the store are those of the whole document; a store of 0.1, and
+a run that came from elsewhere, have them whole on the disk too.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from reprobox.errors import StoreDamaged, StoreError
+from reprobox.kit import canon
+from reprobox.kit.canon import Digest
+from reprobox.model import codec
+from reprobox.store import layout
+from reprobox.store.objects import ObjectStore
+
+INTENT, RECORD = "intent.json", "record.json"
+NAMES = (INTENT, RECORD)
+_SHARED = {
+    INTENT: (("lock",),),
+    RECORD: (("intent", "lock"), ("met", "packages")),
+}
+"""The members of each document that are kept as objects."""
+_LEAST = 512
+"""Bytes of a member that is worth an object."""
+_PLAIN = len('"sha256:"') + 64
+_REMEMBERED = 16
+"""Objects that stay in memory: the runs of a project have few locks."""
+
+
+def kept(root: Path, name: str, data: bytes) -> bytes:
+    """What is written to the disk for a document; its shared members are in the store, durably,
+    when this returns.
+
+    Args:
+        root: of the store.
+        name: `intent.json` or `record.json`.
+        data: the whole document.
+    """
+    short = data
+    objects = ObjectStore(root)
+
+    def put(member: bytes) -> bytes:
+        if len(member) < _LEAST or member[:1] != b"{":
+            return member
+        return b'"%s"' % objects.put_bytes(member).encode("ascii")
+
+    try:
+        for keys in _SHARED[name]:
+            short = _changed(short, keys, put)
+        if short is not data and _whole(root, name, short, name) == data:
+            layout.raise_format(root)
+            return short
+    except StoreError:
+        pass  # a full disk, say: the document is whole then, and is what matters
+    return data
+
+
+def read(run: Path, name: str) -> bytes:
+    """A whole document of a run.
+
+    Raises:
+        FileNotFoundError: the run does not have it.
+        StoreDamaged: an object that it names is not here, or is damaged.
+    """
+    return whole(run, name, (run / name).read_bytes())
+
+
+def whole(run: Path, name: str, data: bytes) -> bytes:
+    """The whole document, from what is on the disk. Raises StoreDamaged as `read`."""
+    return _whole(run.parent.parent, name, data, f"{name} of run {run.name}")
+
+
+def digest(run: Path, name: str) -> Digest:
+    """The digest of a whole document; of what is on the disk where it cannot be made whole."""
+    data = (run / name).read_bytes()
+    try:
+        return canon.digest_bytes(whole(run, name, data))
+    except StoreDamaged:
+        return canon.digest_bytes(data)
+
+
+def forget() -> None:
+    """Reads objects anew; in a process that sees them change, as only a test does."""
+    _checked.cache_clear()
+
+
+def named(name: str, data: bytes) -> Iterator[Digest]:
+    """The objects that a document on the disk names in the place of its members."""
+    found: list[Digest] = []
+
+    def look(member: bytes) -> bytes:
+        if (named := _named(member)) is not None:
+            found.append(named)
+        return member
+
+    for keys in _SHARED.get(name, ()):
+        _changed(data, keys, look)
+    yield from found
+
+
+def _whole(root: Path, name: str, data: bytes, what: str) -> bytes:
+    def get(member: bytes) -> bytes:
+        found = _named(member)
+        return member if found is None else member_of(root, found, what)
+
+    for keys in _SHARED[name]:
+        data = _changed(data, keys, get)
+    return data
+
+
+def _named(member: bytes) -> Digest | None:
+    text = member[1:-1].decode("ascii", "replace")
+    return Digest(text) if len(member) == _PLAIN and canon.is_digest(text) else None
+
+
+def member_of(root: Path, digest: Digest, what: str) -> bytes:
+    """The bytes of a member that is an object. Raises StoreDamaged as `read`."""
+    found = _bytes_of(root, digest)
+    if found is None:
+        raise StoreDamaged(
+            f"{what} cannot be read: the object {digest} that it names is gone or damaged",
+            why=f"Looked in {root}.",
+            next_step="`reprobox fsck` names all damage; `reprobox pull --from PLACE` brings the "
+            "run from a store that has it",
+        )
+    return found
+
+
+def _bytes_of(root: Path, digest: Digest) -> bytes | None:
+    """An object's bytes, if they are what they were; None else."""
+    try:
+        return _checked(root, digest)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def _checked(root: Path, digest: Digest) -> bytes:
+    hexadecimal = canon.hex_of(digest)
+    path = root / "objects/sha256" / hexadecimal[:2] / hexadecimal[2:]
+    with layout.trouble(f"reading {path}"):
+        data = path.read_bytes()
+    if canon.digest_bytes(data) != digest:
+        raise ValueError(digest)
+    return data
+
+
+def _changed(data: bytes, keys: tuple[str, ...], change: Callable[[bytes], bytes]) -> bytes:
+    """A JSON object with one member changed, all other bytes as they were; the same bytes where
+    there is no such member.
+    """
+    members = codec.members(data)
+    key, *inner = keys
+    if members is None or key not in members:
+        return data
+    before = members[key]
+    after = _changed(before, tuple(inner), change) if inner else change(before)
+    if after is before:
+        return data
+    members[key] = after
+    return b"{%s}" % b",".join(
+        json.dumps(name).encode("ascii") + b":" + value for name, value in members.items()
+    )
