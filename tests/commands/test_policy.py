@@ -21,6 +21,7 @@ from reprobox.model.record import Record
 from reprobox.model.runspec import InputPin
 from reprobox.model.spec import Resources
 from reprobox.runtime import runtime_pack
+from reprobox.store import run_documents
 from reprobox.store.objects import ObjectStore
 
 pytestmark = pytest.mark.engine
@@ -31,7 +32,7 @@ def forged(project: Project, tmp_path: Path, **asked: Any) -> Project:
     ask for something else.
     """
     run = project.top / ".reprobox/runs" / project.run("--name", "theirs")["id"]
-    record = codec.decode(Record, (run / "record.json").read_bytes(), where="record")
+    record = codec.decode(Record, run_documents.read(run, "record.json"), where="record")
     runspec = replace(record.intent.runspec, **asked)
     record = replace(
         record, intent=replace(record.intent, runspec=runspec, identity=codec.digest(runspec))
