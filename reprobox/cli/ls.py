@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +17,9 @@ from reprobox.store.run_state import Name as State
 if TYPE_CHECKING:
     from reprobox.cli.messages import Talk
     from reprobox.commands.ls import Wanted
-    from reprobox.store.run_table import ValuedRow
+    from reprobox.kit.spread import Spread
+    from reprobox.store.run_table import Group, ValuedRow
+    from reprobox.views.run_list import Column
 
 _COLORS = {
     "state": {"failed": "31", "lost": "31", "damaged": "31", "interrupted": "33", "timeout": "31"}
@@ -112,69 +114,101 @@ def list_runs(
         columns=(*chosen, *extra),
         sort=sort,
     )
-    rows = ls.list_runs(context, wanted, limit=None if group else limit or None)
+    found: list[ValuedRow] | list[Group]
+    if group:
+        found = ls.list_groups(context, wanted, wanted.columns.index(group))
+    else:
+        found = ls.list_runs(context, wanted, limit=limit or None)
     if columns is not None:
         ls.remember(context, chosen)
-    if as_json:
-        data = _groups(rows, wanted, group) if group else [_as_data(row, wanted) for row in rows]
-        talk.data(data)
-    elif as_csv:
-        _csv(rows, wanted)
-    elif not rows:
+    if not found and not as_json and not as_csv:
         talk.note(
             "no runs yet; next: reprobox run config.yaml"
             if wanted.all
             else "no runs match these filters"
         )
+        return
+    shown = _Groups(wanted, group) if group else _Rows(wanted)
+    if as_json:
+        talk.data(shown.data(found))
+    elif as_csv:
+        shown.csv(found)
     else:
-        _show(talk, rows, wanted, group)
+        from reprobox.views import run_list
+
+        tables.fitted(talk, run_list.fitted(shown.table(found), tables.width()), _COLORS)
 
 
 def _split(text: str) -> list[str]:
     return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
 
 
-def _show(talk: Talk, rows: list[ValuedRow], wanted: Wanted, group: str | None) -> None:
-    from reprobox.views import run_list
+class _Rows:
+    """A row for each run."""
 
-    if group:
-        groups = run_list.grouped(rows, wanted.columns.index(group))
-        table = run_list.group_columns(groups, wanted.columns, group)
-    else:
-        table = run_list.columns(rows, wanted.columns, time.time())
-    tables.fitted(talk, run_list.fitted(table, tables.width()), _COLORS)
+    _EVERY = ("id", "name", "state", "exit_code", "created", "duration", "commit", "replay_of")
 
+    def __init__(self, wanted: Wanted) -> None:
+        self._columns = wanted.columns
 
-def _as_data(item: ValuedRow, wanted: Wanted) -> dict[str, Any]:
-    data: dict[str, Any] = {**asdict(item.row), "tags": list(item.row.tags)}
-    if wanted.columns:
-        data["values"] = dict(zip(wanted.columns, item.values, strict=True))
-    return data
+    def table(self, rows: Sequence[Any]) -> list[Column]:
+        from reprobox.views import run_list
 
+        return run_list.columns(rows, self._columns, time.time())
 
-def _groups(rows: list[ValuedRow], wanted: Wanted, group: str) -> list[dict[str, Any]]:
-    from reprobox.kit.spread import spread
-    from reprobox.views import run_list
+    def data(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
+        return [self._datum(item) for item in rows]
 
-    found = []
-    for one in run_list.grouped(rows, wanted.columns.index(group)):
-        values = {
-            name: spread(one.numbers(place))
-            for place, name in enumerate(wanted.columns)
-            if name != group
-        }
-        runs = [item.row.id for item in one.runs]
-        found.append({"group": one.value, "runs": runs, "values": values})
-    return found
+    def _datum(self, item: ValuedRow) -> dict[str, Any]:
+        data: dict[str, Any] = {**asdict(item.row), "tags": list(item.row.tags)}
+        if self._columns:
+            data["values"] = dict(zip(self._columns, item.values, strict=True))
+        return data
+
+    def csv(self, rows: Sequence[Any]) -> None:
+        import csv
+
+        writer = csv.writer(sys.stdout)
+        writer.writerow([*self._EVERY, *self._columns])
+        for item in rows:
+            writer.writerow([*(getattr(item.row, name) for name in self._EVERY), *item.values])
 
 
-def _csv(rows: list[ValuedRow], wanted: Wanted) -> None:
-    import csv
+class _Groups:
+    """A row for each group, with the spread of its numbers."""
 
-    every = ("id", "name", "state", "exit_code", "created", "duration", "commit", "replay_of")
-    writer = csv.writer(sys.stdout)
-    writer.writerow([*every, *wanted.columns])
-    writer.writerows([*(getattr(item.row, name) for name in every), *item.values] for item in rows)
+    def __init__(self, wanted: Wanted, group: str) -> None:
+        self._columns, self._group = wanted.columns, group
+
+    def table(self, groups: Sequence[Any]) -> list[Column]:
+        from reprobox.views import run_list
+
+        return run_list.group_columns(groups, self._columns, self._group)
+
+    def data(self, groups: Sequence[Any]) -> list[dict[str, Any]]:
+        return [
+            {"group": one.value, "runs": list(one.runs), "values": dict(self._spreads(one))}
+            for one in groups
+        ]
+
+    def csv(self, groups: Sequence[Any]) -> None:
+        import csv
+
+        names = [name for name in self._columns if name != self._group]
+        writer = csv.writer(sys.stdout)
+        measures = ("mean", "sd")
+        writer.writerow([self._group, "runs", *(f"{n} {m}" for n in names for m in measures)])
+        for one in groups:
+            spreads = [found for _, found in self._spreads(one)]
+            numbers = [getattr(found, measure, None) for found in spreads for measure in measures]
+            writer.writerow([one.value, len(one.runs), *numbers])
+
+    def _spreads(self, one: Group) -> Iterator[tuple[str, Spread | None]]:
+        from reprobox.kit.spread import spread
+
+        for place, name in enumerate(self._columns):
+            if name != self._group:
+                yield name, spread(one.numbers(place))
 
 
 def _names(talk: Talk, found: Sequence[tuple[str, str, int]], as_json: bool) -> None:

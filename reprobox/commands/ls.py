@@ -22,7 +22,7 @@ from reprobox.store.config_index import Setting
 from reprobox.store.run_expression import BadExpression
 from reprobox.store.run_list import Filter
 from reprobox.store.run_state import Containers, Elsewhere
-from reprobox.store.run_table import Query, UnknownColumn, ValuedRow
+from reprobox.store.run_table import Group, Query, UnknownColumn, ValuedRow
 
 _CONDITION = re.compile(r"[<>!]|==|[()]|\s(and|or)\s|^\s*not\s")
 """A condition on values; anything else is `key=value` on the config."""
@@ -74,6 +74,14 @@ def list_runs(context: Context, wanted: Wanted, *, limit: int | None) -> list[Va
             return [ValuedRow(row=row, values=()) for row in rows]
         with _explained():
             return list(context.runs.table(query, reader(context), **states))
+
+
+def list_groups(context: Context, wanted: Wanted, by: int) -> list[Group]:
+    """Runs grouped by the column with this number, in the order of `list_runs`; errors as there."""
+    query = _query(context, wanted, None)
+    with context.runs.index.session(), _explained():
+        states = _states(context)
+        return list(context.runs.groups(query, reader(context), by, **states))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import field, fields
 from typing import Any, TypeVar
 
@@ -66,6 +66,21 @@ class ValuedRow:
     values: tuple[Scalar, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Runs that have one value in common."""
+
+    value: Scalar
+    runs: tuple[str, ...]
+    """Ids."""
+    columns: tuple[tuple[Scalar, ...], ...]
+    """The values of each column of the query, run by run."""
+
+    def numbers(self, place: int) -> list[float]:
+        """The numbers of a column."""
+        return [value for value in self.columns[place] if isinstance(value, float)]
+
+
 class UnknownColumn(LookupError):
     """No run has a value of this name, or several values are called so.
 
@@ -89,18 +104,52 @@ def rows(
         BadExpression: the condition cannot be read.
         StoreError: a run or the index could not be read.
     """
-
-    found = _ask(index, read, query, lambda database: list(_rows(database, query)))
-    settled = ((run_list.settled(item.row, state_of), item.values) for item in found)
+    width = len(fields(RunRow))
+    found = _ask(index, read, query, lambda database: _select(database, query, _ROW))
+    settled = ((run_list.settled(row_of(one[:width]), state_of), one[width:]) for one in found)
     wanted = query.filter.state
     matching = [
-        ValuedRow(row=row, values=values)
+        ValuedRow(row=row, values=tuple(map(run_values.cell, values)))
         for row, values in settled
         if row is not None and wanted in (None, row.state)
     ]
     # A list by state is cut here, because an open run may drop out when its state is computed.
     skipped = 0 if wanted is None else query.offset
     return matching[skipped:][: query.limit]
+
+
+def groups(
+    index: Index, read: Reader, state_of: Callable[[RunRow], str], query: Query, by: int
+) -> list[Group]:
+    """The runs of a query, grouped by one of its columns, in the order of the rows. Only the values
+    are read of runs that have ended.
+
+    Raises: as `rows`.
+    """
+
+    def question(database: sqlite3.Connection) -> tuple[list[Sequence[Any]], dict[str, RunRow]]:
+        found = _select(database, query, "runs.id, runs.state")
+        sql = f"SELECT {_ROW} FROM runs WHERE state = ?"  # noqa: S608  (our own column names)
+        return found, {row[0]: row_of(row) for row in database.execute(sql, (OPEN,))}
+
+    found, opened = _ask(index, read, query, question)
+    wanted, members = query.filter.state, dict[Scalar, list[Sequence[Any]]]()
+    for one in found:
+        run_id, state = one[:2]
+        if run_id in opened:
+            row = run_list.settled(opened[run_id], state_of)
+            if row is None:
+                continue
+            state = row.state
+        if wanted in (None, state):
+            members.setdefault(run_values.cell(one[2 + by]), []).append(one)
+    return [_group(value, several) for value, several in members.items()]
+
+
+def _group(value: Scalar, members: Sequence[Sequence[Any]]) -> Group:
+    ids, _, *columns = zip(*members, strict=True)
+    cells = tuple(tuple(map(run_values.cell, column)) for column in columns)
+    return Group(value=value, runs=ids, columns=cells)
 
 
 def count(index: Index, read: Reader, state_of: Callable[[RunRow], str], query: Query) -> int:
@@ -153,7 +202,8 @@ def _condition(database: sqlite3.Connection, query: Query) -> tuple[str, list[An
     return where, values
 
 
-def _rows(database: sqlite3.Connection, query: Query) -> Iterator[ValuedRow]:
+def _select(database: sqlite3.Connection, query: Query, head: str) -> list[Sequence[Any]]:
+    """The named columns of `runs`, then the values of the query's columns."""
     column = _columns(database)
     where, values = _condition(database, query)
     order = NEWEST_FIRST
@@ -169,11 +219,8 @@ def _rows(database: sqlite3.Connection, query: Query) -> Iterator[ValuedRow]:
         limit += offset + int(database.execute(spare, [OPEN, *values]).fetchone()[0])
     if query.filter.state is not None:
         offset = 0
-    sql = f"SELECT {_ROW}{chosen} FROM runs WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
-    width = len(fields(RunRow))
-    for found in database.execute(sql, [*values, limit, offset]):
-        row = row_of(found[:width])
-        yield ValuedRow(row=row, values=tuple(map(run_values.cell, found[width:])))
+    sql = f"SELECT {head}{chosen} FROM runs WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
+    return list(database.execute(sql, [*values, limit, offset]))
 
 
 def _near(known: Sequence[tuple[int, str, str]], name: str) -> list[str]:

@@ -28,10 +28,19 @@ _TABLES = (
         id TEXT, name TEXT, source TEXT, points TEXT, PRIMARY KEY (id, name, source))
         WITHOUT ROWID""",
 )
-_UNREAD = (
-    "SELECT runs.id FROM runs LEFT JOIN values_read ON values_read.id = runs.id "
-    "WHERE values_read.id IS NULL AND runs.digest != '' AND runs.created >= 0"
+_TO_READ = (
+    "CREATE TABLE values_unread (id TEXT PRIMARY KEY) WITHOUT ROWID",
+    """INSERT INTO values_unread SELECT runs.id FROM runs LEFT JOIN values_read USING (id)
+        WHERE values_read.id IS NULL AND runs.digest != '' AND runs.created >= 0""",
+    """CREATE TRIGGER values_arrive AFTER INSERT ON runs
+        WHEN NEW.digest != '' AND NEW.created >= 0
+            AND NOT EXISTS (SELECT 1 FROM values_read WHERE id = NEW.id)
+        BEGIN INSERT OR IGNORE INTO values_unread VALUES (NEW.id); END""",
 )
+"""Runs whose values are still to be read: a trigger notes them, so that a listing does not look for
+them among all runs.
+"""
+_UNREAD = "SELECT id FROM values_unread JOIN runs USING (id)"
 _BATCH = 200
 """Runs whose values are read and stored in one transaction."""
 
@@ -54,6 +63,7 @@ def update(database: sqlite3.Connection, read: Reader) -> None:
     """Reads the runs that are not in the tables yet; what is read stays when this is cut off."""
     for statement in _TABLES:
         database.execute(statement)
+    _note_unread(database)
     unread = [name for (name,) in database.execute(_UNREAD)]
     for start in range(0, len(unread), _BATCH):
         found = list(read(unread[start : start + _BATCH]))
@@ -65,6 +75,21 @@ def update(database: sqlite3.Connection, read: Reader) -> None:
             database.execute("ROLLBACK")
             raise
         database.execute("COMMIT")
+
+
+def _note_unread(database: sqlite3.Connection) -> None:
+    known = "SELECT 1 FROM sqlite_master WHERE name = 'values_arrive'"
+    if database.execute(known).fetchone():
+        return
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        if database.execute(known).fetchone() is None:  # nor has another process made it by now
+            for statement in _TO_READ:
+                database.execute(statement)
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
 
 
 def _store(database: sqlite3.Connection, run_id: str, found: RunValues) -> None:
@@ -86,6 +111,7 @@ def _store(database: sqlite3.Connection, run_id: str, found: RunValues) -> None:
     )
     if found.complete:
         database.execute("INSERT OR IGNORE INTO values_read VALUES (?)", (run_id,))
+        database.execute("DELETE FROM values_unread WHERE id = ?", (run_id,))
 
 
 def _key(database: sqlite3.Connection, kind: str, name: str) -> int:

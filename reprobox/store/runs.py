@@ -372,6 +372,24 @@ class Runs:
         """Metrics of some runs by name, in the order of the names."""
         return self.index.ask_values(read, lambda database: run_values.chosen(database, ids, names))
 
+    def groups(
+        self,
+        query: run_table.Query,
+        read: run_values.Reader,
+        by: int,
+        *,
+        containers: Containers | None = None,
+        elsewhere: Elsewhere | None = None,
+    ) -> Sequence[run_table.Group]:
+        """Runs grouped by a column of the query; see `run_table`."""
+        return run_table.groups(
+            self.index,
+            read,
+            lambda row: self._state_name(row.id, containers, elsewhere),
+            query,
+            by,
+        )
+
     def value_names(self, read: run_values.Reader) -> Sequence[tuple[str, str, int]]:
         """(kind, name, number of runs) of every value that runs have."""
         return self.index.ask_values(read, run_values.counted_names)

@@ -10,7 +10,7 @@ from reprobox.kit.spread import spread
 from reprobox.kit.units import ago
 from reprobox.model.record import UNKNOWN
 from reprobox.store.run_row import RunRow
-from reprobox.store.run_table import BUILTIN, ValuedRow
+from reprobox.store.run_table import BUILTIN, Group, ValuedRow
 from reprobox.store.run_values import Scalar
 
 _GAP = 2
@@ -109,26 +109,6 @@ def _total(table: Sequence[Column]) -> int:
 
 def _shortened(text: str, longest: int) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Group:
-    """Runs that have one value in common."""
-
-    value: Scalar
-    runs: tuple[ValuedRow, ...]
-
-    def numbers(self, place: int) -> list[float]:
-        """The numbers of a column."""
-        return [value for item in self.runs if isinstance(value := item.values[place], float)]
-
-
-def grouped(rows: Sequence[ValuedRow], place: int) -> list[Group]:
-    """Groups by the values of a column, in the order of the rows."""
-    found: dict[Scalar, list[ValuedRow]] = {}
-    for item in rows:
-        found.setdefault(item.values[place], []).append(item)
-    return [Group(value=value, runs=tuple(runs)) for value, runs in found.items()]
 
 
 def group_columns(groups: Sequence[Group], wanted: Sequence[str], by: str) -> list[Column]:

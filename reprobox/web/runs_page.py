@@ -168,12 +168,11 @@ def _pages(asked: Asked, number: int, total: int) -> Mapping[str, Any]:
 def _grouped(asked: Asked, wanted: ls.Wanted, group: str, facts: dict[str, Any]) -> Page:
     """A row for each value of a column, with mean and spread of the others."""
     columns = tuple(dict.fromkeys((*wanted.columns, group)))
-    rows = ls.list_runs(asked.context, _replaced(wanted, columns), limit=None)
-    groups = run_list.grouped(rows, columns.index(group))
+    groups = ls.list_groups(asked.context, _replaced(wanted, columns), columns.index(group))
     table = run_list.group_columns(groups[: 4 * SIZE], columns, group)
     facts |= {
         "group": table,
-        "total": len(rows),
+        "total": sum(len(one.runs) for one in groups),
         "groups": len(groups),
         "cut": len(groups) > 4 * SIZE,
     }

@@ -126,7 +126,7 @@ def test_columns_are_remembered_and_forgotten(six: list[str], command: Command) 
     assert "values" not in json.loads(command("ls", "--json"))[0]
 
 
-def test_groups_have_mean_and_spread(six: list[str], command: Command) -> None:
+def test_groups_have_mean_and_spread(context: Context, six: list[str], command: Command) -> None:
     found = json.loads(
         command("ls", "--columns", "accuracy", "--group", "train.seed", "--json", "--sort", "lr")
     )
@@ -135,6 +135,11 @@ def test_groups_have_mean_and_spread(six: list[str], command: Command) -> None:
     assert by_seed[0]["mean"] == pytest.approx(2 / 3)
     assert by_seed[1]["sd"] == pytest.approx(0.1343, abs=1e-4)
     assert "±" in command("ls", "--columns", "accuracy", "--group", "train.seed")
+    text = command("ls", "--columns", "accuracy", "--group", "train.seed", "--sort", "lr", "--csv")
+    rows = list(csv.reader(io.StringIO(text)))
+    assert rows[0] == ["train.seed", "runs", "accuracy mean", "accuracy sd"]
+    assert rows[1][:2] == ["1.0", "3"]
+    assert ls.list_groups(context, ls.Wanted(columns=["lr"], state="failed"), 0) == []
 
 
 def test_csv_and_names(six: list[str], command: Command) -> None:
