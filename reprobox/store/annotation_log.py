@@ -1,24 +1,35 @@
 """annotations.log: names, tags and notes that were given to runs after they were recorded.
 
 A line is a JSON object: `run`, `at` (seconds since 1970), `by`, and one of `name`, `tag`, `untag`,
-`note`. Lines are only added; the record itself never changes.
+`note`. Lines are only added; the record itself never changes. Of several names, the one with the
+latest `at` is valid, wherever it stands: so the logs of two projects can be merged.
 """
 
 from __future__ import annotations
 
+import functools
 import json
+import math
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from reprobox.errors import ReproboxError, StoreDamaged
 from reprobox.kit import files
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.model.later import later
 from reprobox.store import layout
 from reprobox.store.run_row import RunRow
 
 LOG = "annotations.log"
+FOLDER = "annotations"
+"""As a part of a run that travels: a document for each line."""
+_WORDS = ("name", "tag", "untag", "note")
+_LONGEST = 100_000
+"""Characters of one entry that comes from elsewhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,19 +105,94 @@ def size(root: Path) -> int:
 
 def read(root: Path) -> dict[str, Annotation]:
     """Every run's annotation. A line that cannot be read (cut off by a crash) is left out."""
+    found: dict[str, Annotation] = {}
+    for run, entries in _entries(root, size(root)).items():
+        for entry in entries:
+            try:
+                found[run] = _after(found.get(run, Annotation()), entry)
+            except (KeyError, TypeError, ValueError):
+                continue
+    return found
+
+
+@functools.lru_cache(maxsize=2)
+def _entries(root: Path, _size: int) -> Mapping[str, list[Mapping[str, Any]]]:
+    """The entries of each run, the earliest first; read again when the log has grown."""
     try:
         data = (root / LOG).read_bytes()
     except FileNotFoundError:
         return {}
-    found: dict[str, Annotation] = {}
+    found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for line in data.splitlines():
         try:
             entry = json.loads(line)
-            run = str(entry["run"])
-            found[run] = _after(found.get(run, Annotation()), entry)
+            found[str(entry["run"])].append({**entry, "at": float(entry.get("at") or 0)})
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
+    return {run: sorted(entries, key=lambda one: one["at"]) for run, entries in found.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """A line of the log as a document of a run that travels."""
+
+    FORMAT: ClassVar[str] = "reprobox.annotation/1"
+
+    format: str = FORMAT
+    at: float
+    by: str
+    name: str | None = later(None)
+    tag: str | None = later(None)
+    untag: str | None = later(None)
+    note: str | None = later(None)
+
+
+def documents(root: Path, run_id: str) -> list[bytes]:
+    """The entries of a run, each as a document, the earliest first."""
+    from reprobox.model import codec
+
+    found = []
+    for entry in _entries(root, size(root)).get(run_id, ()):
+        said = {word: entry[word] for word in _WORDS if isinstance(entry.get(word), str)}
+        if len(said) == 1:
+            found.append(codec.encode(Entry(at=entry["at"], by=str(entry.get("by", "")), **said)))
     return found
+
+
+def decode(data: bytes, *, where: str, error: type[ReproboxError] = StoreDamaged) -> Entry:
+    """Reads a document.
+
+    Raises:
+        error: it is not one, or says what no command of reprobox writes.
+        NewerFormat: it was written by a newer reprobox.
+    """
+    from reprobox.model import codec
+
+    entry = codec.decode(Entry, data, where=where, error=error)
+    said = [text for word in _WORDS if (text := getattr(entry, word)) is not None]
+    breaks = any("\n" in (text or "") for text in (entry.name, entry.tag, entry.untag))
+    if len(said) != 1 or len(data) > _LONGEST or breaks or not math.isfinite(entry.at):
+        raise error(f"{where} is not a name, a tag or a note")
+    return entry
+
+
+def merge(root: Path, run_id: str, came: Iterable[bytes]) -> bool:
+    """Adds entries that came with a run and are not in the log; whether there were any.
+
+    Args:
+        came: documents that `decode` has accepted.
+    """
+    known = set(documents(root, run_id))
+    new = [data for data in dict.fromkeys(came) if data not in known]
+    entries = [decode(data, where="an annotation") for data in new]
+    if entries:
+        add(root, [{"run": run_id, **_said(entry)} for entry in entries])
+    return bool(entries)
+
+
+def _said(entry: Entry) -> dict[str, Any]:
+    said = {word: text for word in _WORDS if (text := getattr(entry, word)) is not None}
+    return {"at": entry.at, "by": entry.by, **said}
 
 
 def _after(before: Annotation, entry: Mapping[str, Any]) -> Annotation:

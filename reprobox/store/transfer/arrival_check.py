@@ -20,7 +20,7 @@ from reprobox.model.image import ARCHIVE_MEMO
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Intent, Record
 from reprobox.model.verdict import Verdict
-from reprobox.store import image_addresses, layout, output_manifest
+from reprobox.store import annotation_log, image_addresses, layout, output_manifest
 from reprobox.store.transfer import link_check
 from reprobox.store.transfer.copy import Card, refused
 
@@ -223,6 +223,9 @@ def check_numbered(card: Card, folder: str, data: bytes) -> None:
         return
     if folder == image_addresses.FOLDER:
         image_addresses.decode(data, where=where, error=BundleRefused)
+        return
+    if folder == annotation_log.FOLDER:
+        annotation_log.decode(data, where=where, error=BundleRefused)
         return
     try:
         canon.parse(data)

@@ -18,15 +18,17 @@ from reprobox.kit import canon
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.units import counted
 from reprobox.model.ports import Bar, Progress
-from reprobox.store import layout, run_ids
+from reprobox.store import annotation_log, layout, run_ids
 
 Role = Literal["run", "spec", "code", "inputs", "outputs", "lock", "image"]
 """What a blob is for. `run`: files of the run's directory; `spec`: config, lock and injected
 runtime; `code`: the commit.
 """
 ROLES: tuple[Role, ...] = get_args(Role)
-FOLDERS = ("verdicts", "statements", "addresses")
-"""Directories of a run whose numbered files grow after the record was written."""
+FOLDERS = ("verdicts", "statements", "addresses", annotation_log.FOLDER)
+"""Directories of a run whose numbered files grow after the record was written. Annotations have one
+only while they travel; in a store they are lines of its log.
+"""
 _OURS = (
     "lock",
     "record.sha256",

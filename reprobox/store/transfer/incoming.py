@@ -20,12 +20,12 @@ from typing import Self
 
 from reprobox.errors import HashMismatch, RunBusy, StoreError
 from reprobox.kit import canon, fd_trees, files
-from reprobox.store import heads, layout, output_tree, run_documents
+from reprobox.store import annotation_log, heads, layout, output_tree, run_documents
 from reprobox.store.objects import ObjectStore
 from reprobox.store.rundir import ARRIVAL
 from reprobox.store.runs import Runs
 from reprobox.store.transfer import arrival_check, copy
-from reprobox.store.transfer.copy import Blob, Card, Outcome, Readable
+from reprobox.store.transfer.copy import Blob, Card, Member, Outcome, Readable
 from reprobox.store.transfer.local_copy import LocalCopy
 
 _CHUNK = 1 << 20
@@ -248,13 +248,18 @@ class Project:
         if checked is not None:
             with layout.trouble(f"publishing run {card.id}"):
                 self._publish(card, checked)
+                said = [where(one.digest).read_bytes() for one in _annotations(card)]
+                annotation_log.merge(self._runs.root, card.id, said)
         return outcome
 
     def _publish(self, card: Card, checked: arrival_check.Checked) -> None:
         made = self._runs.root / "tmp" / f"{_MADE}{card.id}-{secrets.token_hex(4)}"
         made.mkdir(mode=0o700)
+        said = set(_annotations(card))
         try:
             for member in card.members:
+                if member in said:
+                    continue
                 files.make_dir((made / member.name).parent)
                 came = self._own.partial(member.digest)
                 if member.name in run_documents.NAMES:
@@ -289,6 +294,10 @@ class Project:
             for name in os.listdir(waiting):
                 if name.removeprefix("partial-") in self._all:
                     (waiting / name).unlink(missing_ok=True)
+
+
+def _annotations(card: Card) -> list[Member]:
+    return [one for one in card.members if one.name.startswith(f"{annotation_log.FOLDER}/")]
 
 
 def _digests(card: Card) -> set[str]:

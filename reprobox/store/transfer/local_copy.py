@@ -19,7 +19,14 @@ from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Intent, Record
-from reprobox.store import heads, layout, output_manifest, output_tree, run_documents
+from reprobox.store import (
+    annotation_log,
+    heads,
+    layout,
+    output_manifest,
+    output_tree,
+    run_documents,
+)
 from reprobox.store.numbered_files import add_numbered, numbered
 from reprobox.store.runs import Runs
 from reprobox.store.transfer import arrival_check, copy
@@ -99,7 +106,7 @@ class LocalCopy:
         return head.record if head is not None and head.event == "record" else None
 
     def _lacking_files(self) -> Iterator[str]:
-        here = {folder: set(_numbered(self.folder, folder)) for folder in copy.FOLDERS}
+        here = {folder: set(self._numbered(folder)) for folder in copy.FOLDERS}
         for member in self.card.members:
             folder = member.name.rpartition("/")[0]
             if (
@@ -252,12 +259,12 @@ class LocalCopy:
         return True
 
     def _add_numbered(self, where: Where) -> bool:
-        """Verdicts and statements that this project's copy of the run does not have, or has
-        damaged.
+        """Verdicts, statements and annotations that this project's copy of the run does not have,
+        or has damaged.
         """
         changed = False
         for folder in copy.FOLDERS:
-            there = set(_numbered(self.folder, folder))
+            there = set(self._numbered(folder))
             for member in self.card.members:
                 if not member.name.startswith(f"{folder}/") or member.digest in there:
                     continue
@@ -265,12 +272,22 @@ class LocalCopy:
                 if data is None:
                     continue
                 arrival_check.check_numbered(self.card, folder, data)
-                if self._is_damaged(folder, member.name):
+                if folder == annotation_log.FOLDER:
+                    annotation_log.merge(self.runs.root, self.card.id, [data])
+                elif self._is_damaged(folder, member.name):
                     files.replace(self.folder / member.name, data, 0o600)
                 else:
                     add_numbered(self.folder, folder, data)
                 changed = True
         return changed
+
+    def _numbered(self, folder: str) -> Iterator[str]:
+        if folder == annotation_log.FOLDER:
+            documents = annotation_log.documents(self.runs.root, self.card.id)
+            yield from map(canon.digest_bytes, documents)
+            return
+        for path in numbered(self.folder, folder):
+            yield canon.digest_file(path)
 
     def _is_damaged(self, folder: str, name: str) -> bool:
         """Whether a document of that name is here and cannot be read."""
@@ -281,11 +298,6 @@ class LocalCopy:
         except BundleRefused:
             return True
         return False
-
-
-def _numbered(run: Path, folder: str) -> Iterator[str]:
-    for path in numbered(run, folder):
-        yield canon.digest_file(path)
 
 
 def _says(record: Record, data: bytes) -> bool:

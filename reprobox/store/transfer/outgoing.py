@@ -15,7 +15,7 @@ from reprobox.kit import canon
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.ports import Objects
 from reprobox.model.runspec import RunSpec
-from reprobox.store import layout, run_documents
+from reprobox.store import annotation_log, layout, run_documents
 from reprobox.store.rundir import ARRIVAL
 from reprobox.store.runs import Runs
 from reprobox.store.transfer import copy
@@ -48,7 +48,7 @@ class Packing:
             self.add(role, digest, path.stat().st_size, partial(open_binary, path))
 
     def add_directory(self) -> None:
-        """The files of the run's directory.
+        """The files of the run's directory, and its names, tags and notes.
 
         Raises:
             RunNotFound, RunBusy, StoreDamaged: as `Runs.record`.
@@ -59,6 +59,11 @@ class Packing:
             for name in sorted(names(folder)):
                 digest = self._add_member(folder, name)
                 self.members.append(Member(name=name, digest=digest))
+        for number, data in enumerate(annotation_log.documents(self.runs.root, self.id), 1):
+            digest = canon.digest_bytes(data)
+            name = f"{annotation_log.FOLDER}/{number:04d}.json"
+            self.members.append(Member(name=name, digest=digest))
+            self.add("run", digest, len(data), partial(io.BytesIO, data))
 
     def _add_member(self, folder: Path, name: str) -> str:
         """A file of the run's directory; a document whole, since what it names stays here."""
