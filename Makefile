@@ -67,7 +67,7 @@ cuda:
 
 tools:
 	@scripts/setup
-	@PATH="$(CURDIR)/.tools/usr/bin:$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python scripts/tools --page docs/tools.md $(ARGS)
+	@PATH="$(CURDIR)/.tools/usr/bin:$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python scripts/tools --page docs/tools.md --remove-images $(ARGS)
 
 runtimes:
 	@scripts/runtimes

@@ -45,6 +45,7 @@ def _isolate(patch: pytest.MonkeyPatch, home: Path) -> None:
             if variable == "REPROBOX_TEST_STORE":
                 continue
             patch.delenv(variable)
+    patch.setenv("UV_PYTHON_DOWNLOADS", "never")  # a test that fetches an interpreter says so
     patch.setenv("HOME", str(home))
     for variable, place in (
         ("CONFIG", ".config"),

@@ -19,7 +19,7 @@ from reprobox.attest.model_signing import weights
 from reprobox.attest.statement import is_text
 from reprobox.errors import UsageError
 from reprobox.kit import canon
-from reprobox.model.lock import Conda, Deb, Wheel
+from reprobox.model.lock import Conda, Deb, Standalone, Wheel
 from reprobox.model.outcome import OutputFile
 
 if TYPE_CHECKING:
@@ -82,9 +82,14 @@ def cyclonedx(record: Record, outputs: Sequence[OutputFile] = ()) -> bytes:
         url = PackageURL("conda", None, package.name, package.version, place)
         return component(ComponentType.LIBRARY, package.name, package.version, package.sha256, url)
 
+    def of_interpreter(own: Standalone) -> Any:
+        url = PackageURL("generic", None, "cpython", own.version, {"file_name": own.filename})
+        return component(ComponentType.APPLICATION, "cpython", own.version, own.sha256, url)
+
     packages = [
         *map(of_wheel, lock.wheels),
         *map(of_conda, lock.conda),
+        *map(of_interpreter, filter(None, [lock.python.standalone])),
         *map(of_deb, {*lock.base.packages, *lock.debs}),
     ]
     data = [

@@ -138,6 +138,8 @@ def _dependencies(record: Record) -> Iterator[dict[str, Any]]:
             yield descriptor(made_of.filename, made_of.sha256, annotations={"kind": "source"})
     for conda in intent.lock.conda:
         yield descriptor(conda.filename, conda.sha256, annotations={"kind": "conda"})
+    if own := intent.lock.python.standalone:
+        yield descriptor(own.filename, own.sha256, annotations={"kind": "interpreter"})
     for package in (*intent.lock.base.packages, *intent.lock.debs):
         yield descriptor(
             package.filename.rpartition("/")[2], package.sha256, annotations={"kind": "deb"}

@@ -51,7 +51,8 @@ ENVIRONMENT = (
     Setting(
         key="python",
         kind=Text(grammar.python, r"^[23]\.[0-9]{1,2}$"),
-        about="The interpreter, `X.Y`. The base must have it (bookworm: 3.11, trixie: 3.13).",
+        about="The interpreter, `X.Y`: the base's own (bookworm: 3.11, trixie: 3.13), else that of "
+        "python-build-standalone, through uv.",
         sample='python: "3.11"',
     ),
     Setting(

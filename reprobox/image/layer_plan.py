@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reprobox.errors import ImageError
-from reprobox.image import apt_layer, bootstrap, bytecode, conda_link, layer, venv
+from reprobox.image import apt_layer, bootstrap, bytecode, conda_link, layer, standalone, venv
 from reprobox.image.layer import Inputs, Layer, Recipe, Sink
 from reprobox.image.oci_documents import Composition, of_lock
 from reprobox.image.paths import BIG_WHEEL, MAX_LAYERS
@@ -19,7 +19,7 @@ from reprobox.model.ports import ImageEngine, Objects, Progress
 def plan(
     lock: Lock, lock_digest: str, *, objects: Objects, engine: ImageEngine, progress: Progress
 ) -> Composition:
-    """Base, apt, venv, wheels (biggest first), bytecode.
+    """Base, apt, standalone interpreter, conda, venv, wheels (biggest first), bytecode.
 
     Engines key unpacked layers by the chain below them, so what changes least and weighs most is at
     the bottom.
@@ -80,6 +80,7 @@ def names(lock: Lock) -> list[str]:
     that.
     """
     below = [*_base_names(lock), *([apt_layer.name_of(lock)] if lock.debs else [])]
+    below += [standalone.name_of(lock.python.standalone)] if lock.python.standalone else []
     below += [conda_link.name_of(lock.conda)] if lock.conda else []
     wheels = [name for name, _ in _wheel_groups(lock, _room(len(below)))]
     return [*below, venv.NAME, *wheels, *([bytecode.NAME] if lock.bytecode else [])]
@@ -87,10 +88,12 @@ def names(lock: Lock) -> list[str]:
 
 def recipes(lock: Lock, below: int, objects: Inputs) -> list[Recipe]:
     """The layers that we write ourselves, on top of so many others: environment and wheels."""
-    conda = [conda_link.recipe(lock.conda, lock.python.version, objects)] if lock.conda else []
-    room = _room(below + len(conda))
+    own, version = lock.python.standalone, lock.python.version
+    first = [standalone.recipe(own, objects)] if own else []
+    first += [conda_link.recipe(lock.conda, version, objects)] if lock.conda else []
+    room = _room(below + len(first))
     wheels = [_recipe(name, group, lock, objects) for name, group in _wheel_groups(lock, room)]
-    return [*conda, venv.recipe(lock.python), *wheels]
+    return [*first, venv.recipe(lock.python), *wheels]
 
 
 def _room(below: int) -> int:

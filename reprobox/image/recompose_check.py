@@ -128,6 +128,7 @@ def _written(
                 for digest in (
                     *(wheel.sha256 for wheel in lock.wheels),
                     *(package.sha256 for package in lock.conda),
+                    *(own.sha256 for own in (lock.python.standalone,) if own),
                 )
             },
             "below": [_fact(one) for one in first.layers[:below]],

@@ -14,6 +14,7 @@ from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.lock import image_archive
 from reprobox.lock.image_archive import Unpacked
 from reprobox.lock.image_tree import Tree
+from reprobox.lock.standalone import NoPythonError
 from reprobox.model.image import VENV, EngineImage
 from reprobox.model.lock import BaseLock, Python
 from reprobox.model.platform import DEFAULT
@@ -208,7 +209,7 @@ def find_python(base: BaseLock, tree: Tree, version: str, packages: tuple[str, .
         packages: names of Debian packages that are installed on top; one of them may bring it.
 
     Raises:
-        ResolveError: there is none of that version; `why` lists what there is.
+        NoPythonError: there is none of that version; `why` lists what there is.
     """
     name = f"python{version}"
     for directory in _path_of(base):
@@ -226,7 +227,7 @@ def find_python(base: BaseLock, tree: Tree, version: str, packages: tuple[str, .
         return Python(
             version=version, executable=f"/{min(fitting, key=lambda path: (path.count('/'), path))}"
         )
-    raise ResolveError(
+    raise NoPythonError(
         f"the base {base.reference} has no Python {version}",
         why="It has " + (", ".join(f"/{path}" for path in found) or "no Python at all") + ".",
         next_step=f"set `python` to what the base has, or add `{name}` to `apt`",

@@ -15,6 +15,7 @@ from reprobox.kit import proc
 from reprobox.lock import host_apt
 from reprobox.lock.host_apt import Apt, Offer, Sources
 from reprobox.lock.image_tree import Tree
+from reprobox.lock.standalone import NoPythonError
 from reprobox.model.lock import BaseLock, Deb
 from reprobox.model.ports import Objects, Progress
 
@@ -26,8 +27,8 @@ _MIRROR, _SECURITY, _KEYS = (
 )
 _ROLLING = ("sid", "unstable", "experimental")
 """Suites without updates and security suites of their own."""
-_PYTHONS = {"bullseye": "3.9", "bookworm": "3.11", "trixie": "3.13"}
-"""The interpreter of each release (its package python3-minimal)."""
+_PYTHONS = {"bullseye": "3.9", "bookworm": "3.11", "trixie": "3.13", "forky": "3.14"}
+"""The interpreter of each suite (its package python3-minimal)."""
 _KEY_DIRECTORIES = ("etc/apt/trusted.gpg.d", "etc/apt/keyrings", "usr/share/keyrings")
 
 
@@ -181,36 +182,38 @@ def archive_of(
     )
 
 
-def debian_base(archive: Apt, suite: str, python: str | None) -> list[Offer]:
+def debian_base(archive: Apt, python: str | None) -> list[Offer]:
     """Packages of a base: Essential and required (Debian Policy 2.5, 3.8), and the interpreter with
     its standard library.
 
     Args:
         python: None where the interpreter comes from elsewhere.
-
-    Raises:
-        ResolveError: the suite has another Python.
     """
     needed = ["?essential", "?priority(required)"]
-    if python is None:
-        return archive.plan(needed)
-    package = f"python{python}"
-    if package not in archive.names("python3."):
-        offered = sorted(
-            {name for name in archive.names("python3.") if re.fullmatch(r"python3\.\d+", name)}
-        )
-        has = ", ".join(name.removeprefix("python") for name in offered) or "none"
-        other = [name for name, version in _PYTHONS.items() if version == python]
-        step = (
-            f"use the suite {other[0]!r}"
-            if other
-            else f"say `python: '{has.split(', ')[0]}'`, list conda's `python={python}` in an "
-            f"environment.yml under `requirements`, or use a registry base with {python}"
-        )
-        raise ResolveError(
-            f"Debian {suite} has no Python {python}", why=f"It has {has}.", next_step=step
-        )
-    return archive.plan([*needed, package])
+    return archive.plan(needed if python is None else [*needed, f"python{python}"])
+
+
+def check_python(archive: Apt, suite: str, python: str) -> None:
+    """Looks for a suite's package of the interpreter.
+
+    Raises:
+        NoPythonError: the suite has another Python.
+    """
+    names = archive.names("python3.")
+    if f"python{python}" in names:
+        return
+    offered = sorted(name for name in names if re.fullmatch(r"python3\.\d+", name))
+    has = ", ".join(name.removeprefix("python") for name in offered) or "none"
+    other = [name for name, version in _PYTHONS.items() if version == python]
+    step = (
+        f"use the suite {other[0]!r}"
+        if other
+        else f"say `python: '{has.split(', ')[0]}'`, list conda's `python={python}` in an "
+        f"environment.yml under `requirements`, or use a registry base with {python}"
+    )
+    raise NoPythonError(
+        f"Debian {suite} has no Python {python}", why=f"It has {has}.", next_step=step
+    )
 
 
 def on_top(archive: Apt, packages: Iterable[str], base: Iterable[Deb] = ()) -> list[Offer]:

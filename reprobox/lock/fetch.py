@@ -9,7 +9,7 @@ from typing import Literal
 
 from reprobox.errors import FetchError, HashMismatch
 from reprobox.kit.lazy_dataclass import dataclass
-from reprobox.lock import debs, download, pip_settings, sdists, wheel_index
+from reprobox.lock import debs, download, pip_settings, sdists, standalone, wheel_index
 from reprobox.lock.target import Target
 from reprobox.model.lock import Lock, Wheel
 from reprobox.model.ports import Objects, Progress, WheelMaker
@@ -24,7 +24,7 @@ _ELSEWHERE = (
 class Needed:
     """One piece of bytes that a lock names."""
 
-    kind: Literal["wheel", "deb", "conda", "layer"]
+    kind: Literal["wheel", "deb", "conda", "python", "layer"]
     name: str
     version: str
     filename: str
@@ -63,6 +63,15 @@ def needed(lock: Lock) -> Iterator[Needed]:
             filename=f"{package.subdir}/{package.filename}",
             digest=package.sha256,
             size=package.size,
+        )
+    if own := lock.python.standalone:
+        yield Needed(
+            kind="python",
+            name="python",
+            version=own.version,
+            filename=own.filename,
+            digest=own.sha256,
+            size=own.size,
         )
     for diff_id in lock.base.diff_ids:
         yield Needed(
@@ -114,6 +123,7 @@ def complete(
     here = root or Path.cwd()
     built = {wheel.sha256 for wheel in lock.wheels if wheel.built}
     fetched = [piece for piece in absent if piece.digest not in built]
+    standalone.complete(lock.python, objects, progress)
     _fetch_wheels(lock, fetched, objects, progress, here)
     _fetch_debs(lock, fetched, objects, progress)
     _build_again(lock, objects, progress, here, maker)

@@ -22,6 +22,7 @@ from reprobox.lock import (
     intent,
     pip_settings,
     sdists,
+    standalone,
     wheels,
 )
 from reprobox.lock.formats.conda import Environment as CondaFiles
@@ -30,6 +31,7 @@ from reprobox.lock.host_apt import Apt, Offer
 from reprobox.lock.image_tree import Tree
 from reprobox.lock.job import Job
 from reprobox.lock.places import Places
+from reprobox.lock.standalone import NoPythonError
 from reprobox.lock.target import Target
 from reprobox.model.lock import CONDA, BaseLock, Conda, Contested, Deb, Lock, Python, Wheel
 from reprobox.model.platform import DEFAULT
@@ -247,16 +249,16 @@ def _composed(request: _Request) -> _System:
     with debs.archive_of(
         bare, request.objects, request.progress, prefer=_preferred(request)
     ) as archive:
+        python, of_suite = _suite_python(request, archive)
         with request.progress.task("resolving Debian packages"):
-            base = debs.debian_base(archive, suite, None if request.conda else env.python)
+            base = debs.debian_base(archive, of_suite)
             packages = tuple(offer.deb for offer in base)
             extra = debs.on_top(archive, env.apt, packages)
         _fetch_debs([*base, *extra], archive, request)
     return _System(
         base=replace(bare, packages=packages),
         debs=tuple(offer.deb for offer in extra),
-        python=_python(request)
-        or Python(version=env.python, executable=f"/usr/bin/python{env.python}"),
+        python=python,
         target=Target(python=env.python, minor=debs.glibc_minor(None, packages) or _OLD_GLIBC),
     )
 
@@ -267,6 +269,31 @@ def _python(request: _Request) -> Python | None:
         return None
     version = request.env.python
     return Python(version=version, executable=f"/{CONDA}/bin/python{version}")
+
+
+def _suite_python(request: _Request, archive: Apt) -> tuple[Python, str | None]:
+    """The interpreter, and the version of the suite's own package where that brings it."""
+    env = request.env
+    if given := _python(request):
+        return given, None
+    try:
+        debs.check_python(archive, env.base.reference, env.python)
+    except NoPythonError as refusal:
+        return _standalone(refusal, request), None
+    return Python(version=env.python, executable=f"/usr/bin/python{env.python}"), env.python
+
+
+def _standalone(refusal: NoPythonError, request: _Request, libc: str = "gnu") -> Python:
+    previous, version = request.previous, request.env.python
+    kept = previous.python if previous and "python" not in request.released else None
+    return standalone.instead(
+        refusal,
+        version,
+        objects=request.objects,
+        progress=request.progress,
+        libc=libc,
+        previous=kept,
+    )
 
 
 def _existing(request: _Request) -> _System:
@@ -282,12 +309,14 @@ def _existing(request: _Request) -> _System:
                 extra = debs.on_top(archive, env.apt)
             _fetch_debs(extra, archive, request)
     names = tuple(offer.deb.name for offer in extra)
-    python = _python(request) or bases.find_python(base, tree, env.python, names)
+    target = _target(env.python, tree, extra)
+    try:
+        python = _python(request) or bases.find_python(base, tree, env.python, names)
+    except NoPythonError as refusal:
+        libc = "musl" if target.libc == "musl" else "gnu"
+        python = _standalone(refusal, request, libc)
     return _System(
-        base=base,
-        debs=tuple(offer.deb for offer in extra),
-        python=python,
-        target=_target(env.python, tree, extra),
+        base=base, debs=tuple(offer.deb for offer in extra), python=python, target=target
     )
 
 

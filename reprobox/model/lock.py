@@ -138,14 +138,31 @@ class BaseLock:
     """sha256 of the Dockerfile's bytes."""
 
 
+STANDALONE = "opt/python"
+"""The prefix of a standalone interpreter, relative to the root of the image."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standalone:
+    """An interpreter of python-build-standalone (`install_only`), as its archive."""
+
+    version: str
+    """`X.Y.Z`"""
+    filename: str
+    sha256: str
+    size: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Python:
-    """The interpreter in the base."""
+    """The image's interpreter."""
 
     version: str
     """`X.Y`"""
     executable: str
     """Absolute path in the image, such as `/usr/bin/python3.11`."""
+    standalone: Standalone | None = later(None)
+    """Where neither the base nor a package brings it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,6 +46,7 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Monk
         if name.startswith(("PIP_", "UV_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
     return monkeypatch
 

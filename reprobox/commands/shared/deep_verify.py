@@ -170,6 +170,8 @@ def _needed(record: Record, objects: Objects) -> Iterator[tuple[str, str]]:
     )
     yield from ((wheel.filename, _digest(wheel.sha256)) for wheel in lock.wheels)
     yield from ((package.filename, _digest(package.sha256)) for package in lock.conda)
+    if own := lock.python.standalone:
+        yield own.filename, _digest(own.sha256)
 
 
 def _digest(sha256: str) -> str:

@@ -139,6 +139,7 @@ def _named(lock: Lock) -> set[str]:
     return (
         {wheel.sha256 for wheel in lock.wheels}
         | {package.sha256 for package in lock.conda}
+        | {own.sha256 for own in (lock.python.standalone,) if own}
         | made_of
         | {package.sha256 for package in (*lock.debs, *lock.base.packages)}
     )
