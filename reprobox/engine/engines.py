@@ -5,6 +5,7 @@ alone; one that speaks another is a module with `open` (see `apptainer.engine`),
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -148,6 +149,15 @@ def connect(address: str | None = None, progress: Progress | None = None) -> Eng
         found = _of_address(address)
         return found.open(address if found.scheme else None, progress)
     return _of_address(address).open(address, progress)
+
+
+def choosing(address: str) -> str:
+    """The variables that choose the engine at an address, as a shell takes them."""
+    kind = _of_address(address)
+    if kind.scheme:
+        place = shlex.quote(address.removeprefix(kind.scheme))
+        return f"{CHOICE}={kind.name} REPROBOX_{kind.name.upper()}={place}"
+    return f"DOCKER_HOST={shlex.quote(address)}"
 
 
 def _of_address(address: str) -> EngineKind:

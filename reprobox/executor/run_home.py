@@ -11,7 +11,6 @@ import contextlib
 import getpass
 import hashlib
 import os
-import shlex
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from reprobox.context import Context
+from reprobox.engine import engines
 from reprobox.errors import RunElsewhere, RunNotFound
 from reprobox.executor import shim_report
 from reprobox.model.home import Home
@@ -133,5 +133,5 @@ def _go_there(intent: Intent, run_id: str) -> str:
     address = intent.engine.get("address")
     command = f"reprobox show {run_id}"
     if ours and address:
-        return f"DOCKER_HOST={shlex.quote(str(address))} {command}"
+        return f"{engines.choosing(str(address))} {command}"
     return f"on {intent.host.get('name') or 'its own host'}: {command}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -111,3 +112,12 @@ def test_an_address_says_which_engine_it_is(tmp_path: Path) -> None:
     assert engines.connect(f"apptainer://{tmp_path}").address == f"apptainer://{tmp_path}"
     assert type(engines.connect("unix:///x")).__name__ == "DockerEngine"
     assert engines.connect("unix:///x").address == "unix:///x"
+
+
+def test_an_engine_is_chosen_again_by_its_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "apptainer").touch(0o755)
+    for address in ("unix:///my dir/x", f"apptainer://{tmp_path}/my dir"):
+        chosen = dict(word.split("=", 1) for word in shlex.split(engines.choosing(address)))
+        assert engines.find({"PATH": str(tmp_path), **chosen}).address == address

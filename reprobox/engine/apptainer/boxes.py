@@ -7,8 +7,9 @@
                     ended.json      exit code and time
                     log             what Apptainer and the container's first process wrote
 
-Whatever dies, the directory says what became of the container: a held lock is a live one, and one
-that has neither lock nor end lost its supervisor and was killed with it.
+Whatever dies, the directory says what became of the container: one whose lock is held is alive, and
+so is one without a supervisor whose processes are there. Where they are gone too and nobody wrote
+an end, only the exit code is not known.
 """
 
 from __future__ import annotations
@@ -167,9 +168,15 @@ class Boxes:
                 time.sleep(_POLL)
 
     def _await(self, place: Path, left: float | None) -> bool:
-        """Sleeps until the supervisor ends; False where it cannot be awaited."""
+        """Sleeps until the supervisor ends, or the container that has none any more; False where
+        there is nothing to wait for.
+        """
         processes = _processes(place)
-        if processes is None or (fd := _opened(processes.keeper)) is None:
+        if processes is None:
+            return False
+        those = filter(None, (processes.keeper, processes.starter, processes.init))
+        fd = next((fd for one in those if (fd := _opened(one)) is not None), None)
+        if fd is None:
             return False
         try:
             select.select([fd], [], [], left)
@@ -265,9 +272,7 @@ class Boxes:
             return False
 
     def _alive(self, place: Path) -> bool:
-        """Whether a process of the container is there without its supervisor: one that was killed a
-        moment ago, or a setuid Apptainer, which outlives its parent.
-        """
+        """Whether a process of the container is there, whose supervisor may be gone."""
         processes = _processes(place)
         if processes is None:
             return False

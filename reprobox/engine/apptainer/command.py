@@ -2,13 +2,14 @@
 
 The program gets its environment and nothing else: Apptainer would add a dozen variables, and
 evaluates `$(...)` in those that it is given (`--env`). So the container's first process is a small
-launcher that reads the environment from its stdin, answers with one byte, and becomes the program.
-The answer also tells the supervisor that the container has begun, and which process is its first.
+launcher that reads the environment from its stdin, answers with one byte, waits until the
+supervisor has noted which process answered (`keeper`), and becomes the program.
 """
 
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,26 +24,28 @@ _PYTHON = ("-I", "-S")
 """The first arguments of an interpreter that runs our shim."""
 _FROM_PYTHON = """\
 import posix as p,sys
-d=b""
-while 1:
- c=p.read(0,65536)
- if not c:break
+n,d=int(sys.argv[1]),b""
+while len(d)<n:
+ c=p.read(0,n-len(d))
+ if not c:p._exit(125)
  d+=c
 s,_,e=d.partition(b"\\0\\0")
 for t in s.split(b"\\0"):
  try:p.chmod(t,0o1777)
  except OSError:pass
 p.write(0,b"1")
+if not p.read(0,3):p._exit(125)
 p.dup2(p.open("/dev/null",0),0)
 p.closerange(3,4096)
-p.execve(sys.argv[1],sys.argv[1:],dict(x.partition(b"=")[::2]for x in e.split(b"\\0")if x))
+p.execve(sys.argv[2],sys.argv[2:],dict(x.partition(b"=")[::2]for x in e.split(b"\\0")if x))
 """
 _FROM_SHELL = (
-    "while IFS= read -r _; do :; done; printf 1 >&0; "
-    'exec 3>&- 4>&- 5>&- 6>&- </dev/null; exec env -i "$@"'
+    'printf 1 >&0; read -r go || exit 125; exec 3>&- 4>&- 5>&- 6>&- </dev/null; exec env -i "$@"'
 )
 _SIZE = re.compile(r"(?:^|,)size=([^,]+)")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_ROOTS_ALONE = ("/proc/sys", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/sysrq-trigger")
+"""What root could write to without any capability; engines mount it read-only."""
 _NET = "none"
 _OWN = 16 << 20
 """Bytes that Apptainer itself needs in the memory that it calls its session."""
@@ -81,7 +84,7 @@ def arguments(container: Container, sandbox: Path, own: Path, means: Means) -> l
         "exec",
         *_isolation(container, means),
         *_limits(container, means),
-        *_mounts(container, own),
+        *_mounts(container, own, means),
         "--cwd",
         _text(container.workdir),
         str(sandbox),
@@ -112,7 +115,9 @@ def environment(container: Container) -> bytes:
 
 
 def settings(container: Container, *, systemd: bool) -> str:
-    """apptainer.conf for one container: nothing of the host's is mounted unasked."""
+    """apptainer.conf for one container: nothing of the host's is mounted unasked. (/sys is the
+    host's in any case, so it is mounted by us, read-only.)
+    """
     session = _OWN + sum(_size(options) for options in container.tmpfs.values())
     values = {
         "allow setuid": "no",
@@ -199,9 +204,9 @@ def _limits(container: Container, means: Means) -> list[str]:
     return flags
 
 
-def _mounts(container: Container, own: Path) -> list[str]:
-    """/sys is the host's, read-only: programs count processors there."""
-    binds = [Mount(source="/sys", target="/sys")]
+def _mounts(container: Container, own: Path, means: Means) -> list[str]:
+    places = ["/sys", *(path for path in _ROOTS_ALONE if means.root and os.path.exists(path))]
+    binds = [Mount(source=path, target=path) for path in places]
     if container.network == _NET:
         binds.append(Mount(source=str(own / "hosts"), target="/etc/hosts"))
     else:
@@ -227,7 +232,8 @@ def _quoted(field: str) -> str:
 def _launched(container: Container) -> list[str]:
     argv = [_text(part) for part in container.argv]
     if _is_python(container):
-        return [argv[0], *_PYTHON, "-c", _FROM_PYTHON, *argv]
+        length = str(len(environment(container)))
+        return [argv[0], *_PYTHON, "-c", _FROM_PYTHON, length, *argv]
     pairs = [f"{_name(name)}={_text(value)}" for name, value in sorted(container.env.items())]
     return ["/bin/sh", "-c", _FROM_SHELL, "sh", *pairs, *argv]
 

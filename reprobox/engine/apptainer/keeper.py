@@ -9,14 +9,14 @@ prints `began` (or why not) and closes its stdout once the container runs, and w
     started.json    its own process, Apptainer's and the container's first one, and when
     ended.json      how Apptainer ended, and when
 
-The container cannot outlive it: Apptainer's process gets SIGKILL when its parent dies
-(PR_SET_PDEATHSIG, prctl(2)), and the container's first process when Apptainer's does.
+The container's first process waits until `started.json` names it, so a container whose supervisor
+is killed is found again by that number, or has never begun. (SIGKILL at the parent's death is no
+way: the kernel forgets it, prctl(2), when Apptainer changes its credentials.)
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import fcntl
 import json
@@ -30,11 +30,11 @@ import sys
 import time
 from typing import Any
 
-_SET_PDEATHSIG = 1
 _IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
 """A scheduler sends these to all processes of a job; the container gets them, and we write its end.
 """
 _LAST_WORDS = 4000
+_GO = b"go\n"
 _CREDENTIALS = struct.Struct("iII")
 
 
@@ -61,12 +61,12 @@ def main(folder: str) -> None:
     child, door = _launch(wanted, folder)
     init = _first_process(child, door, wanted["environment"].encode("latin-1"))
     if init is not None:
-        _write(
-            folder,
-            "started.json",
-            {**began, "starter": _identity(child), "init": _identity(init)},
-        )
+        began |= {"starter": _identity(child), "init": _identity(init)}
+        _write(folder, "started.json", began)
+        with contextlib.suppress(OSError):
+            door.send(_GO)
         _say("began")
+    door.close()
     _, status = os.waitpid(child, 0)
     ended: dict[str, Any] = {"code": _code(status), "at": time.time(), "began": init is not None}
     if init is None:
@@ -90,17 +90,12 @@ def _locked(lock: int) -> bool:
 
 def _launch(wanted: dict[str, Any], folder: str) -> tuple[int, socket.socket]:
     """Starts Apptainer; its process, and our end of what is its stdin."""
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
     ours, theirs = socket.socketpair()
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
     log = os.open(f"{folder}/log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    parent = os.getpid()
     child = os.fork()
     if child == 0:
         try:
-            prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-            if os.getppid() != parent:
-                os._exit(125)
             for number in _IGNORED:
                 signal.signal(number, signal.SIG_DFL)
             for source, target in ((theirs.fileno(), 0), (log, 1), (log, 2)):
@@ -138,7 +133,6 @@ def _first_process(child: int, door: socket.socket, environment: bytes) -> int |
         raise
     finally:
         os.close(ended)
-        door.close()
 
 
 def _feed(door: socket.socket, environment: bytes, ended: int) -> None:
@@ -149,7 +143,6 @@ def _feed(door: socket.socket, environment: bytes, ended: int) -> None:
         if not writable:
             return
         left = left[door.send(left[: 1 << 14]) :]
-    door.shutdown(socket.SHUT_WR)
 
 
 def _sender(extra: list[tuple[int, int, bytes]]) -> int | None:

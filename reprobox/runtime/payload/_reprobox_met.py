@@ -81,14 +81,15 @@ def cpu():
 
 def cgroup_file(old, new):
     """The text of this container's own cgroup file, by its name in version 1 (controller/file) or
-    version 2.
+    version 2. Where all groups of the host are mounted, as with Apptainer, the top has files too,
+    so its own group is looked for first.
     """
     if os.path.exists(CGROUP + "/cgroup.controllers"):
-        return text_of(CGROUP + "/" + new) or text_of(CGROUP + own_group("") + "/" + new)
+        return text_of(CGROUP + own_group("") + "/" + new) or text_of(CGROUP + "/" + new)
     controller = old.partition("/")[0]
-    return text_of(CGROUP + "/" + old) or text_of(
+    return text_of(
         CGROUP + "/" + controller + own_group(controller) + "/" + old.partition("/")[2]
-    )
+    ) or text_of(CGROUP + "/" + old)
 
 
 def own_group(controller):

@@ -88,6 +88,7 @@ def test_directories_in_memory_have_their_size() -> None:
     lines = command.settings(RUN, systemd=False).splitlines()
     assert f"sessiondir max size = {1024 + 512 + 16}" in lines
     assert "systemd cgroups = no" in lines
+    assert "systemd cgroups = yes" in command.settings(RUN, systemd=True).splitlines()
     assert not [line for line in lines if line.startswith("bind path")]
 
 
