@@ -47,7 +47,7 @@ class _Quiet:
 class _NoBar:
     """A bar that is not drawn."""
 
-    def update(self, advance: int) -> None:
+    def update(self, advance: int, note: str = "") -> None:
         """Nothing."""
 
 

@@ -36,17 +36,18 @@ class Bar:
         self._what, self._total, self._mode = shown(what), total, mode
         self._done, self._begun, self._drawn = 0, time.monotonic(), 0.0
         self._rich: tuple[Progress, TaskID] | None = None
-        self._spun = False
+        self._spun, self._note = False, ""
         self._ended = threading.Event()
         if mode == "live":
             with self._lock:
                 self._open.append(self)
             threading.Thread(target=self._spin, daemon=True).start()
 
-    def update(self, advance: int) -> None:
+    def update(self, advance: int, note: str = "") -> None:
         """Adds to the bytes that are done."""
         with self._lock:
             self._done += advance
+            self._note = f" {note}" if note else self._note
             now = time.monotonic()
             quick = now - self._begun <= QUICK or now - self._drawn <= _EVERY
             if not quick and self._may_draw():
@@ -66,7 +67,7 @@ class Bar:
             took = time.monotonic() - self._begun
             if self._mode == "lines" and took >= LONG:
                 size = f"{human(self._done)} in " if self._done else ""
-                _write(f"{self._what}: {size}{took:.1f} s\n")
+                _write(f"{self._what}{self._note}: {size}{took:.1f} s\n")
 
     def _may_draw(self) -> bool:
         return self._mode == "live" and self._open[-1:] == [self] and not self._ended.is_set()
@@ -81,7 +82,7 @@ class Bar:
                     self._spun = True
                     seconds = time.monotonic() - self._begun
                     dots = _FRAMES[frame % len(_FRAMES)] if _unicode() else "-"
-                    _write(f"\r\033[K{dots} {self._what}  {seconds:.0f} s")
+                    _write(f"\r\033[K{dots} {self._what}{self._note}  {seconds:.0f} s")
             frame += 1
 
     def _draw(self) -> None:
@@ -90,7 +91,7 @@ class Bar:
                 _write("\r\033[K")
             self._rich = self._started()
         progress, task = self._rich
-        progress.update(task, completed=self._done)
+        progress.update(task, completed=self._done, description=self._what + self._note)
         progress.refresh()
 
     def _started(self) -> tuple[Progress, TaskID]:

@@ -226,7 +226,7 @@ def leads_out(where: str, top: str) -> bool:
 class Silent:
     """A bar that nobody watches."""
 
-    def update(self, advance: int) -> None:
+    def update(self, advance: int, note: str = "") -> None:
         """Shows nothing."""
 
 

@@ -61,7 +61,7 @@ class Silence:
         """No bar."""
         yield self
 
-    def update(self, advance: int) -> None:
+    def update(self, advance: int, note: str = "") -> None:
         """Nothing."""
 
     def note(self, text: str) -> None:

@@ -7,6 +7,7 @@ requests, because proxies, certificates, netrc and redirects then behave as user
 from __future__ import annotations
 
 import hashlib
+import itertools
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -92,12 +93,17 @@ def fetch(
         return
     sizes = [item.size for item in wanted]
     total = sum(size for size in sizes if size is not None) if None not in sizes else None
-    stop = threading.Event()
+    stop, done = threading.Event(), itertools.count(1)
     with progress.task(what, total) as bar, ThreadPoolExecutor(_PARALLEL) as pool:
+
+        def fetched(item: Item) -> ReproboxError | None:
+            failure = _Download(item, objects, transport, bar, stop).run()
+            if failure is None:
+                bar.update(0, f"{next(done)} of {len(wanted)}")
+            return failure
+
         try:
-            failures = list(
-                pool.map(lambda item: _Download(item, objects, transport, bar, stop).run(), wanted)
-            )
+            failures = list(pool.map(fetched, wanted))
         except BaseException:
             stop.set()
             pool.shutdown(wait=True, cancel_futures=True)

@@ -17,8 +17,12 @@ from reprobox.model.outcome import Container, ContainerState
 class Bar(Protocol):
     """One piece of long work."""
 
-    def update(self, advance: int) -> None:
-        """So many bytes (or items) more are done."""
+    def update(self, advance: int, note: str = "") -> None:
+        """So many bytes (or items) more are done.
+
+        Args:
+            note: what is shown after the step's name from now on, such as `3 of 12`.
+        """
 
 
 class Progress(Protocol):

@@ -61,5 +61,5 @@ class Silence:
 
 
 class _NoBar:
-    def update(self, advance: int) -> None:
+    def update(self, advance: int, note: str = "") -> None:
         """Shows nothing."""

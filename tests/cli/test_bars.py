@@ -17,13 +17,13 @@ def test_in_a_pipe_a_long_step_is_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bars, "LONG", 0)
-    with Talk().task("fetching 3 wheels", 10) as bar:
-        for _ in range(5):
-            bar.update(2000)
+    with Talk().task("fetching wheels", 10) as bar:
+        for number in range(5):
+            bar.update(2000, f"{number + 1} of 5" if number % 2 else "")
     with Talk().task("resolving\nwheels"):
         pass
     first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith("fetching 3 wheels: 10.0 kB in ")
+    assert first.startswith("fetching wheels 4 of 5: 10.0 kB in ")
     assert second.startswith("resolving")
     assert second.endswith(" s")
 

@@ -230,7 +230,7 @@ class Talk:
     @contextmanager
     def _bar(self) -> Iterator[Bar]:
         class Silent:
-            def update(self, advance: int) -> None:
+            def update(self, advance: int, note: str = "") -> None:
                 assert advance > 0
 
         yield Silent()

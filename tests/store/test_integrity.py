@@ -89,7 +89,7 @@ class Told:
         self.total += total or 0
         yield self
 
-    def update(self, advance: int) -> None:
+    def update(self, advance: int, note: str = "") -> None:
         self.done += advance
 
     def note(self, text: str) -> None:

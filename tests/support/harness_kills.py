@@ -139,7 +139,7 @@ class _Silent:
     def task(self, what: str, total: int | None = None):  # type: ignore[no-untyped-def]
         yield self
 
-    def update(self, advance: int) -> None:
+    def update(self, advance: int, note: str = "") -> None:
         pass
 
     def note(self, text: str) -> None:

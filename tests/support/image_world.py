@@ -40,7 +40,7 @@ class Talk:
         talk = self
 
         class Bar:
-            def update(self, advance: int) -> None:
+            def update(self, advance: int, note: str = "") -> None:
                 if what == "send image layers":
                     talk.sent += advance
 

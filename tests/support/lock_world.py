@@ -36,7 +36,7 @@ class Talk:
         self.bars[what] = 0
 
         class Counter:
-            def update(_, advance: int) -> None:  # noqa: N805
+            def update(_, advance: int, note: str = "") -> None:  # noqa: N805
                 self.bars[what] += advance
 
         yield Counter()

@@ -56,7 +56,7 @@ class Silent:
     def task(self, what: str, total: int | None = None) -> Iterator[Silent]:
         yield self
 
-    def update(self, advance: int) -> None:
+    def update(self, advance: int, note: str = "") -> None:
         self.done += advance
 
     def note(self, text: str) -> None:
