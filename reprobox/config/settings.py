@@ -133,6 +133,7 @@ TRAIL = (
             ("buffers", "The buffers of the modules too, such as running means."),
             ("loss", "The loss too."),
             ("generators", "The states of the random generators too."),
+            ("collectives", "What the ranks of a distributed training exchange too."),
         )
     ),
 )
@@ -268,7 +269,7 @@ SETTINGS = (
         field=("trail", "trail_also"),
         about="Fingerprints of the parameters while training, to name the first step that "
         "differs. `true`, or `{every: k, gradients: true, buffers: true, loss: true, generators: "
-        "true}`.",
+        "true, collectives: true}`.",
         absent="off",
         sample="# trail: {every: 10}               # fingerprints, to find the first step that "
         "differs\n",

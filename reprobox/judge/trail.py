@@ -7,7 +7,7 @@ there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -18,7 +18,7 @@ from reprobox.kit import canon
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.units import counted
 from reprobox.model import codec
-from reprobox.model.verdict import TrailComparison
+from reprobox.model.verdict import Exchange, TrailComparison
 
 State = Literal["equal", "different", "not-checked"]
 _SHOWN = 8
@@ -36,6 +36,8 @@ class Trail:
     """Per optimizer: names of the buffers of its modules, where the trail holds them."""
     steps: dict[tuple[str, int], Mapping[str, Any]]
     """(optimizer, step) to its line, in the order written."""
+    rank: int | None = None
+    """In a distributed training."""
     cut: bool = False
     """Whether the last line was cut off."""
 
@@ -47,8 +49,15 @@ def read(path: Path) -> Trail:
         NotComparable: not a trail of a version that this reprobox reads.
     """
     lines, cut = _lines(path, "reprobox.trail/1", _Line)
+    rank = lines[0].get("rank")
     found = Trail(
-        process=str(lines[0].get("process", "")), every={}, names={}, buffers={}, steps={}, cut=cut
+        process=str(lines[0].get("process", "")),
+        rank=rank if type(rank) is int else None,
+        every={},
+        names={},
+        buffers={},
+        steps={},
+        cut=cut,
     )
     asked = int(lines[0].get("every") or 0)
     for line in lines[1:]:
@@ -78,6 +87,8 @@ class _Line:
     b: list[Any] | None = None
     l: list[Any] | None = None  # noqa: E741 - the format's own key
     r: dict[str, Any] | None = None
+    c: list[tuple[str, str, str | None]] | None = None
+    d: list[tuple[str, str]] | None = None
 
     def __post_init__(self) -> None:
         if (self.p is not None and self.s is None) or (
@@ -123,6 +134,7 @@ def compare(left: Trail, right: Trail) -> TrailComparison:
             return replace(
                 found,
                 process=left.process,
+                rank=left.rank,
                 compared=len(common),
                 optimizer=optimizer,
                 step=step,
@@ -207,6 +219,9 @@ def _generators(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]
 def compare_runs(left: Path, right: Path) -> TrailComparison | None:
     """Compares the trails in two run directories, process by process; the earliest difference
     counts. None when neither has one.
+
+    In a distributed training a difference reaches every rank in the same step, so of the ranks that
+    differ first, the one counts that differs in what it made by itself.
     """
     ours, theirs = (
         {path.name: path for path in sorted(side.glob("trail*.jsonl"))} for side in (left, right)
@@ -214,18 +229,71 @@ def compare_runs(left: Path, right: Path) -> TrailComparison | None:
     if not ours and not theirs:
         return None
     alone = tuple(sorted(ours.keys() ^ theirs.keys()))
-    found = [compare(read(ours[name]), read(theirs[name])) for name in ours if name in theirs]
-    different = sorted(
-        (one for one in found if one.state == "different"), key=lambda one: one.step or 0
-    )
+    pairs = [(read(ours[name]), read(theirs[name])) for name in ours if name in theirs]
+    found = [(compare(*pair), pair) for pair in pairs]
+    different = [(one, pair) for one, pair in found if one.state == "different"]
     if different:
-        return replace(different[0], only_on_one_side=alone)
-    whole = not alone and found and all(one.state == "equal" for one in found)
+        return replace(_first(different), only_on_one_side=alone)
+    whole = not alone and found and all(one.state == "equal" for one, _ in found)
     return TrailComparison(
         state="equal" if whole else "not-checked",
-        compared=sum(one.compared for one in found),
+        compared=sum(one.compared for one, _ in found),
         only_on_one_side=alone,
     )
+
+
+def _first(different: Sequence[tuple[TrailComparison, tuple[Trail, Trail]]]) -> TrailComparison:
+    earliest = min(one.step or 0 for one, _ in different)
+    at_once = [
+        (one, *(side.steps.get((one.optimizer or "", earliest), {}) for side in pair))
+        for one, pair in different
+        if (one.step or 0) == earliest
+    ]
+    ranked = sorted(at_once, key=lambda one: not _own(*one[1:]))
+    first, ours, theirs = ranked[0]
+    if len(ranked) == 1 and first.rank is None:
+        return first
+    others = tuple(sorted(one.process or "" for one, *_ in ranked[1:]))
+    return replace(first, also=others or None, exchange=_exchange(ours, theirs))
+
+
+def _own(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
+    """Whether a rank differs in what it made by itself: draws, loss, its gradients before they are
+    averaged, or what it gave to the first collective that differs.
+    """
+    call = _call(ours, theirs)
+    return (
+        bool(_generators(ours, theirs))
+        or any(ours.get(key) != theirs.get(key) for key in ("l", "d"))
+        or (call is not None and call[1])
+    )
+
+
+def _call(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[int, bool] | None:
+    """The first collective that differs, and whether already its input does."""
+    left, right = ours.get("c") or [], theirs.get("c") or []
+    for number, (one, other) in enumerate(zip_longest(left, right)):
+        if one != other:
+            return number, one is None or other is None or one[:2] != other[:2]
+    return None
+
+
+def _exchange(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Exchange | None:
+    """The first exchange that differs, seen from the rank that counts; None where the trails do not
+    hold it. DistributedDataParallel's averages come first, because nothing is seen inside them.
+    """
+    began: Literal["this rank", "the exchange"]
+    began = "this rank" if _own(ours, theirs) else "the exchange"
+    mine = dict(ours.get("d") or ())
+    differ = [name for name, value in (theirs.get("d") or ()) if mine.get(name) != value]
+    call = _call(ours, theirs)
+    if differ:
+        return Exchange(name="gradient", what=differ[0], began=began)
+    if call is not None:
+        number, _ = call
+        calls = next(side for side in (ours.get("c") or [], theirs.get("c") or []) if side[number:])
+        return Exchange(name=calls[number][0], what=f"call {number + 1}", began=began)
+    return Exchange(name="gradient", what="average", began=began) if mine else None
 
 
 @dataclass(frozen=True, kw_only=True)

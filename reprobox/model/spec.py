@@ -106,7 +106,7 @@ THREADS = (
 """The variables that a run's `threads` sets."""
 OWN_VARIABLES = "REPROBOX_"
 """What the names of the variables begin with by which reprobox talks to what it injects."""
-TRAIL_ALSO = ("buffers", "loss", "generators")
+TRAIL_ALSO = ("buffers", "loss", "generators", "collectives")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -199,6 +199,22 @@ class Cause:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """The first exchange between ranks that differs, in the step that differs."""
+
+    name: str
+    """Function of torch.distributed, or `gradient` of DistributedDataParallel."""
+    what: str
+    """Which call in the step (`call 2`), or the parameter's name; `average` where no parameter's
+    gradient differs before it.
+    """
+    began: Literal["this rank", "the exchange"]
+    """Who made the difference: this rank made something else before; or no rank did, as far as its
+    trail holds that, and the result differs.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrailComparison:
     """Two trails, compared: the first step and tensor that differ, or that there is none."""
 
@@ -226,6 +242,12 @@ class TrailComparison:
     differ: int | None = None
     of: int | None = None
     random_state_differs: bool | None = None
+    rank: int | None = None
+    """Of the process in a distributed training."""
+    also: tuple[str, ...] | None = None
+    """Other processes whose trails differ at this step too."""
+    exchange: Exchange | None = None
+    """Where the ranks exchanged tensors, as far as the trails hold that."""
 
     def left_out(self) -> Iterable[str]:
         """`position` may be null where a difference was found."""

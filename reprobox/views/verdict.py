@@ -194,10 +194,31 @@ def trail(found: TrailComparison | None) -> Iterator[str]:
             filter(None, (found.kind or "parameters", ", ".join(found.tensors or ())))
         )
         many = f" ({share(found.differ or 0, found.of, 'tensor')})" if found.of else ""
-        yield f"first divergence: {where}, {tensors}{many}"
+        rank = f", on rank {found.rank}" if found.rank is not None else ""
+        yield f"first divergence: {where}, {tensors}{many}{rank}"
+        yield from _ranks(found)
     elif found and found.state == "equal":
         steps = "the one step" if found.compared == 1 else f"all {found.compared:,} steps"
         yield f"the trails agree at {steps} they name"
+
+
+def _ranks(found: TrailComparison) -> Iterator[str]:
+    """Which rank of a distributed training began it, and which others differ at once."""
+    exchange = found.exchange
+    if exchange is not None:
+        gradient = exchange.name == "gradient"
+        given = "the gradients" if gradient else f"{exchange.name} ({exchange.what} of the step)"
+        if exchange.began == "the exchange":
+            yield f"no rank began it: each gave the same to {given}, and the result differs"
+        elif gradient and exchange.what != "average":
+            yield (
+                f"rank {found.rank} began it: its own gradient of {exchange.what} differs before "
+                "the ranks average theirs"
+            )
+        elif not gradient:
+            yield f"rank {found.rank} began it: what it gave to {given} differs"
+    if found.also:
+        yield f"at this step too: {', '.join(found.also)}"
 
 
 def share(differ: int, total: int, what: str) -> str:

@@ -4,20 +4,25 @@ without touching the script.
 `$REPROBOX_OUT/trail.jsonl` is the main process's; ranks and workers have `trail-<name>.jsonl`. The
 lines, format reprobox.trail/1:
 
-    {"format", "process", "every"}             first line; every 0 means that k is being measured
-    {"o", "class", "names", "shapes"}          one per optimizer, when it first steps {"o", "every",
-    "after", "cost", "step"}    k as measured after so many steps, from two medians in seconds {"o",
-    "s", "p", "g", "rng"}                step s: fingerprints of parameters (and gradients), in the
-    order of names {"o", "s", ..., "b", "l", "r"}             on request: buffers, what backward()
-    began with (the loss), generators by name {"o", "buffers"}                           names of
-    the buffers, before the step that first has them {"o", "s", "sha256"}                       at
-    steps 1, 2, 4, 8, ...: a cryptographic digest over all parameters
+    {"format", "process", "every", "rank"}     first line; every 0 means that k is being measured;
+                                               rank in a distributed training
+    {"o", "class", "names", "shapes"}          one per optimizer, when it first steps
+    {"o", "every", "after", "cost", "step"}    k as measured after so many steps, from two medians
+                                               in seconds
+    {"o", "s", "p", "g", "rng"}                step s: fingerprints of parameters (and gradients),
+                                               in the order of names
+    {"o", "s", ..., "b", "l", "r", "c", "d"}   on request: buffers, what backward() began with (the
+                                               loss), generators by name, what ranks exchanged (see
+                                               reprobox_collectives.py)
+    {"o", "buffers"}                           names of the buffers, before the step that first has
+                                               them
+    {"o", "s", "sha256"}                       at steps 1, 2, 4, 8, ...: a cryptographic digest over
+                                               all parameters
 
 The fingerprint of a tensor over 64 KiB is mix64 (below), which is exact integer arithmetic: the
 order of summation cannot matter, so it is the same on any CPU or GPU; smaller ones on the CPU take
-64 bits of BLAKE2b. Other
-frameworks: `import reprobox_trail; reprobox_trail.log(step, {"name": array})`, which does nothing
-    outside a run.
+64 bits of BLAKE2b. Other frameworks: `import reprobox_trail; reprobox_trail.log(step, {"name":
+array})`, which does nothing outside a run.
 """
 
 import hashlib
@@ -198,6 +203,7 @@ class Trail:
             state,
         )
         self._also, self._roots = also, []
+        self._collectives = None
         self._hasher = Hasher(torch) if torch is not None else None
         self._known = weakref.WeakKeyDictionary()
         self._fd, self._pid, self._alive = None, 0, True
@@ -221,6 +227,7 @@ class Trail:
         known.step += 1
         measuring = len(known.costs) < _MEASURED
         roots, self._roots = self._roots, []
+        exchanged = self._collectives.taken() if self._collectives is not None else {}
         if not (
             measuring if known.every == 0 else known.step == 1 or known.step % known.every == 0
         ):
@@ -230,9 +237,9 @@ class Trail:
             self._introduce(optimizer, known, tensors)
         if measuring and any(tensor.is_cuda for tensor in tensors):
             self._torch.cuda.synchronize()  # so that the step's own work is not counted as ours
-        self._log(known, tensors, roots, measuring)
+        self._log(known, tensors, roots, measuring, exchanged)
 
-    def _log(self, known, tensors, roots, measuring):
+    def _log(self, known, tensors, roots, measuring, exchanged):
         began = time.perf_counter()
         line = {"o": known.ordinal, "s": known.step, "p": self._hasher.many(tensors)}
         if self._gradients:
@@ -240,6 +247,7 @@ class Trail:
         line["rng"] = self._rng()
         if self._also:
             line.update(self._asked(known, roots))
+        line.update(exchanged)
         self.write(line)
         cost = time.perf_counter() - began
         if known.step & (known.step - 1) == 0:
@@ -379,10 +387,24 @@ class Trail:
             self._open()
         os.write(self._fd, (json.dumps(line) + "\n").encode())
 
+    def watch_collectives(self):
+        """Notes what the ranks exchange, from now on."""
+        import reprobox_collectives
+
+        def fault(where, error):
+            self._state.fault(where, error)
+            self._state.write()
+
+        self._collectives = reprobox_collectives.Collectives(self._torch, self._hasher, fault)
+        self._collectives.install()
+
     def _open(self):
         self._pid = os.getpid()
-        self._fd, used = create(self._out, process_name(self._state), "trail")
+        self._fd, used = create(self._out, process_name(self._state, self._torch), "trail")
         header = {"format": "reprobox.trail/1", "process": used, "every": self._every}
+        rank = rank_of(self._torch)
+        if rank is not None:
+            header["rank"] = rank
         os.write(self._fd, (json.dumps(header) + "\n").encode())
 
 
@@ -408,10 +430,26 @@ def generators(torch):
             yield f"cuda:{number}", bytes(state.tolist())
 
 
-def process_name(state):
-    """What the files of this process are named for; empty for the main process."""
-    rank = os.environ.get("RANK")
+def process_name(state, torch=None):
+    """What the files of this process are named for; empty for the main process. Ranks that were
+    forked have no other name of their own.
+    """
+    rank = rank_of(torch)
     return state.role or (f"rank{rank}" if rank is not None else "")
+
+
+def rank_of(torch):
+    """The rank of this process in a distributed training: the launcher's variable, else what the
+    program gave to init_process_group; None where there is none.
+    """
+    rank = os.environ.get("RANK", "")
+    if rank.isdigit():
+        return int(rank)
+    if torch is not None:
+        dist = torch.distributed
+        if dist.is_available() and dist.is_initialized():
+            return dist.get_rank()
+    return None
 
 
 def create(out, name, kind):
@@ -456,8 +494,11 @@ def install(torch, state):
 
     trail = _get(torch, state)
     register_optimizer_step_post_hook(trail.after_step)
-    if "loss" in os.environ.get("REPROBOX_TRAIL_ALSO", "").split(","):
+    also = os.environ.get("REPROBOX_TRAIL_ALSO", "").split(",")
+    if "loss" in also:
         _watch_backward(torch, trail)
+    if "collectives" in also:
+        trail.watch_collectives()
 
 
 def _watch_backward(torch, trail):
