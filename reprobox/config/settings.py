@@ -281,7 +281,7 @@ SETTINGS = (
         "directory: `{command: [...]}`, or `{arguments: [...]}` that are appended to `command`. "
         "Only `reprobox check --resume K` uses it.",
         absent="the same command again",
-        sample="# resume: {arguments: [--resume]}   # for `reprobox check --resume K`\n",
+        sample="# resume: {arguments: [--resume]}  # for `reprobox check --resume K`\n",
     ),
     Setting(
         key="gpus",

@@ -70,6 +70,7 @@ def _lines(settings: Sequence[Setting], indent: str) -> list[str]:
     lines: list[str] = []
     for setting in settings:
         lines += [f"{indent}{line}\n" if line else "\n" for line in setting.sample.split("\n")]
-        if isinstance(setting.kind, Mapping):
+        shown_whole = setting.sample.rstrip("\n").rpartition("\n")[2].startswith("#")
+        if isinstance(setting.kind, Mapping) and not shown_whole:
             lines += [*_lines(setting.kind.settings, indent + "  "), "\n"]
     return lines
