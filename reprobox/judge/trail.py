@@ -245,16 +245,19 @@ def compare_runs(left: Path, right: Path) -> TrailComparison | None:
 def _first(different: Sequence[tuple[TrailComparison, tuple[Trail, Trail]]]) -> TrailComparison:
     earliest = min(one.step or 0 for one, _ in different)
     at_once = [
-        (one, *(side.steps.get((one.optimizer or "", earliest), {}) for side in pair))
+        (one, _line(pair[0], one), _line(pair[1], one))
         for one, pair in different
         if (one.step or 0) == earliest
     ]
-    ranked = sorted(at_once, key=lambda one: not _own(*one[1:]))
-    first, ours, theirs = ranked[0]
-    if len(ranked) == 1 and first.rank is None:
+    first, ours, theirs = min(at_once, key=lambda one: not _own(one[1], one[2]))
+    if len(at_once) == 1 and first.rank is None:
         return first
-    others = tuple(sorted(one.process or "" for one, *_ in ranked[1:]))
-    return replace(first, also=others or None, exchange=_exchange(ours, theirs))
+    others = sorted(one.process or "" for one, *_ in at_once if one is not first)
+    return replace(first, also=tuple(others) or None, exchange=_exchange(ours, theirs))
+
+
+def _line(side: Trail, found: TrailComparison) -> Mapping[str, Any]:
+    return side.steps[found.optimizer or "", found.step or 0]
 
 
 def _own(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
