@@ -44,6 +44,11 @@ def table(
     right: Sequence[str] = (),
 ) -> None:
     """A borderless table on stdout. A cell is one line whatever is in it; a tuple is several."""
+    rows = list(rows)
+    lines = None if talk.color or sys.stdout.isatty() else _unwatched(columns, rows, right)
+    if lines is not None:
+        sys.stdout.writelines(lines)
+        return
     from rich.console import Console
     from rich.table import Table
 
@@ -59,6 +64,37 @@ def table(
     with console.capture() as caught:
         console.print(drawn)
     sys.stdout.writelines(f"{line.rstrip()}\n" for line in caught.get().splitlines())
+
+
+def _unwatched(
+    columns: Sequence[str], rows: Sequence[Sequence[Cell]], right: Sequence[str]
+) -> list[str] | None:
+    """The lines of a table without colours that fits; None where it may have to be folded, or a
+    letter may be wider than one column. rich takes 2 ms a row for the same.
+    """
+    texts: list[list[tuple[str, ...]]] = [[(shortened(shown(title)),) for title in columns]]
+    texts += [[_lines(cell) for cell in row] for row in rows]
+    if not all(line.isascii() for row in texts for cell in row for line in cell):
+        return None
+    widths = [
+        max(len(line) for cell in column for line in cell) for column in zip(*texts, strict=True)
+    ]
+    if sum(widths) + 2 * len(widths) > _UNWATCHED:
+        return None
+    pads = [str.rjust if title in right else str.ljust for title in columns]
+    found = []
+    for row in texts:
+        for number in range(max(map(len, row))):
+            cells = (cell[number] if number < len(cell) else "" for cell in row)
+            padded = (pad(cell, wide) for pad, cell, wide in zip(pads, cells, widths, strict=True))
+            found.append("  ".join(padded).rstrip() + "\n")
+    return found
+
+
+def _lines(cell: Cell) -> tuple[str, ...]:
+    if isinstance(cell, tuple):
+        return tuple(shortened(shown(line)) for line in cell) or ("",)
+    return (shortened(shown(cell if isinstance(cell, str) else cell.text)),)
 
 
 def width() -> int | None:

@@ -174,7 +174,7 @@ def _comparison(cls: type[Any]) -> dict[str, Callable[..., Any]]:
     def equal(self: Any, other: object) -> Any:
         if other.__class__ is not self.__class__:
             return NotImplemented
-        return compared(self) == compared(other)
+        return self is other or compared(self) == compared(other)
 
     def hashed_value(self: Any) -> int:
         return hash(hashed(self))

@@ -21,7 +21,7 @@ _last: list[tuple[Lock, str]] = []
 
 def _digest_of(lock: Lock) -> str:
     for known, digest in _last:
-        if known == lock:
+        if known is lock or known == lock:
             return digest
     found = codec.digest(lock.without_image())
     _last[:] = [(lock, found)]

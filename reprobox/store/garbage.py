@@ -18,6 +18,7 @@ import secrets
 import stat
 import time
 from collections.abc import Container, Iterator, Sequence
+from dataclasses import field
 from pathlib import Path
 
 from reprobox.errors import StoreError
@@ -43,6 +44,8 @@ _ABANDONED = 3600.0
 _RESUMABLE = 7 * 24 * 3600.0
 """Seconds that an unfinished download is kept."""
 _HEX = re.compile(rb"[0-9a-f]{64}")
+_NAMED = re.compile(rb'"(?:lock|packages)":"sha256:([0-9a-f]{64})"')
+"""Where a document may name an object in the place of a member."""
 _SCAN_LIMIT = 64 << 20
 """Bytes: a JSON object above this is no manifest of ours."""
 
@@ -182,62 +185,71 @@ def _needed(
         store,
         *(ObjectStore(Path(os.readlink(link))) for link in _links(root) if _is_project(link)),
     ]
-    locks: set[bytes] = set()
-    for path in _documents(root, unreadable):
-        if path.parent not in without:
-            for part in _parts(path, locks):
-                found.update(_digests_in(part))
+    locks = Locks()
+    mentioned: set[bytes] = set()
+    for path, data in _documents(root, unreadable, without):
+        for part in _parts(path, data, locks):
+            mentioned.update(_HEX.findall(part))
+    found.update(match.decode("ascii") for match in mentioned)
+    here = {digest[7:] for digest in store.iterate()}
+    facts = [(place, frozenset(_names(place.root / "memo"))) for place in knowing]
     waiting, seen = list(found), found
     while waiting:
         hexadecimal = waiting.pop()
         seen.add(hexadecimal)
         path = store.root / "objects" / "sha256" / hexadecimal[:2] / hexadecimal[2:]
-        more = _digests_in(_bytes_of(path)) if _is_json(path) else set()
-        for place in knowing:
-            if isinstance(archive := place.memo(ARCHIVE_MEMO + hexadecimal), str):
-                more.add(archive.removeprefix("sha256:"))
+        more = _digests_in(_bytes_of(path)) if hexadecimal in here and _is_json(path) else set()
+        for place, names in facts:
+            key = ARCHIVE_MEMO + hexadecimal
+            if names and place.memo_name(key) in names:
+                archive = place.memo(key)
+                more |= {archive.removeprefix("sha256:")} if isinstance(archive, str) else set()
         waiting += more - seen
         seen |= more
     return seen
 
 
-def _documents(root: Path, unreadable: list[Path]) -> Iterator[Path]:
-    """Every file that says what is needed: of this store's runs, and of all projects and locks that
-    are registered.
+def _documents(
+    root: Path, unreadable: list[Path], without: Container[Path]
+) -> Iterator[tuple[Path, bytes]]:
+    """Every file that says what is needed, with its bytes: of this store's runs, and of all
+    projects and locks that are registered.
     """
-    yield from _of_runs(root, unreadable)
+    yield from _of_runs(root, unreadable, without)
     for link in _links(root):
         target = Path(os.readlink(link))
         if _is_project(link):
-            yield from _of_runs(target, unreadable)
-            yield from sorted(path for path in target.parent.glob("*.lock") if path.is_file())
+            yield from _of_runs(target, unreadable, without)
+            for path in sorted(target.parent.glob("*.lock")):
+                if path.is_file():
+                    yield path, _bytes_of(path)
         elif _there(link):
-            yield target
+            yield target, _bytes_of(target)
 
 
-def _of_runs(root: Path, unreadable: list[Path]) -> Iterator[Path]:
+def _of_runs(
+    root: Path, unreadable: list[Path], without: Container[Path]
+) -> Iterator[tuple[Path, bytes]]:
+    """The documents of a store's runs; an intent whose very bytes are in the record is given as
+    that.
+    """
     for name in _names(root / "runs"):
         run = root / "runs" / name
-        if not run_ids.is_id(name):
+        if not run_ids.is_id(name) or run in without:
             continue
         try:
-            with os.scandir(run) as entries:
-                here = {entry.name for entry in entries}
+            here = os.listdir(run)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except PermissionError:
             unreadable.append(run)
             continue
-        intent, record = run / "intent.json", run / "record.json"
-        if "record.json" in here:
-            yield record
-        if "intent.json" in here and not ("record.json" in here and _holds(record, intent)):
-            yield intent
-
-
-def _holds(record: Path, intent: Path) -> bool:
-    """Whether a record has the very bytes of an intent in it."""
-    return _bytes_of(intent) in _bytes_of(record)
+        record = _bytes_of(f"{run}/record.json") if "record.json" in here else b""
+        intent = _bytes_of(f"{run}/intent.json") if "intent.json" in here else b""
+        if record:
+            yield run / "record.json", record
+        if intent and intent not in record:
+            yield run / "intent.json", intent
 
 
 def _links(root: Path) -> list[Path]:
@@ -275,9 +287,10 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _bytes_of(path: Path) -> bytes:
+def _bytes_of(path: Path | str) -> bytes:
     try:
-        return path.read_bytes()
+        with open(path, "rb", buffering=0) as file:
+            return file.readall()
     except FileNotFoundError:
         return b""  # a run that was removed since it was listed
 
@@ -286,22 +299,37 @@ def _digests_in(data: bytes) -> set[str]:
     return {match.decode("ascii") for match in set(_HEX.findall(data))}
 
 
-def _parts(path: Path, locks: set[bytes]) -> Iterator[bytes]:
+@dataclass
+class Locks:
+    """The locks that were read already: the runs of a project have few."""
+
+    digests: set[bytes] = field(default_factory=set)
+    mentions: set[frozenset[bytes]] = field(default_factory=set)
+    """Of documents whose objects were all read: what they say in the places of such objects."""
+
+
+def _parts(path: Path, data: bytes, locks: Locks) -> Iterator[bytes]:
     """What a document says, less the lock in it that an earlier one had too: it is most of a
     record, and the runs of a project have few. A lock that it names as an object is in the store of
     the run, which may not be the store that is cleared.
 
     Args:
-        locks: the sha256 of each lock that was given; gets those of this document.
+        locks: gets those of this document.
 
     Raises:
         StoreDamaged: it names an object that is not there, so what it needs is not known.
     """
-    data = _bytes_of(path)
-    for digest in run_documents.named(path.name, data):
-        if (key := bytes.fromhex(digest[7:])) not in locks:
-            locks.add(key)
+    mentions = frozenset(_NAMED.findall(data))
+    if mentions in locks.mentions:
+        yield data
+        return
+    named = list(run_documents.named(path.name, data))
+    for digest in named:
+        if (key := bytes.fromhex(digest[7:])) not in locks.digests:
             yield run_documents.member_of(path.parent.parent.parent, digest, str(path))
+            locks.digests.add(key)
+    if named:
+        locks.mentions.add(mentions)
     record = codec.members(data) or {}
     intent = codec.members(record["intent"]) if "intent" in record else record
     lock = (intent or {}).get("lock")
@@ -311,8 +339,8 @@ def _parts(path: Path, locks: set[bytes]) -> Iterator[bytes]:
     start = data.find(lock)
     yield from (data[:start], data[start + len(lock) :])
     key = hashlib.sha256(lock).digest()
-    if key not in locks:
-        locks.add(key)
+    if key not in locks.digests:
+        locks.digests.add(key)
         yield lock
 
 
@@ -365,12 +393,14 @@ def _dead(path: Path, now: float) -> bool:
 
 
 def _of_run(run: Path, now: float) -> Iterator[Path]:
-    finished = layout.exists(run / "record.json")
-    for name in _names(run):
+    finished = layout.exists(f"{run}/record.json")
+    names = _names(run)
+    for name in names:
         if finished and name in SCRATCH:
             yield run / name
-    for folder in (run, *(run / name for name in FOLDERS)):
-        for name in _names(folder):
+    inside = [(run / name, _names(run / name)) for name in FOLDERS if name in names]
+    for folder, held in ((run, names), *inside):
+        for name in held:
             if name.startswith(".tmp-") and _age(folder / name, now) > _ABANDONED:
                 yield folder / name
 

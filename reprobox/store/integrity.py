@@ -82,13 +82,14 @@ def check(root: Path, progress: Progress | None = None) -> Report:
         Fault(what=f"run {name}, intent.json", kind="corrupted", why="it is gone")
         for name in runs.headless()
     ]
+    seen: dict[str, str] = {}
     looks = [
         # Not `store.path`, which counts as a look-up.
         *(
             (partial(_kept, store, digest), root / "objects/sha256" / digest[7:9] / digest[9:])
             for digest in digests
         ),
-        *((partial(_run, runs, name), runs.folder / name) for name in names),
+        *((partial(_run, runs, name, seen), runs.folder / name) for name in names),
     ]
     with layout.trouble(f"looking into {root}"):
         sizes = [0 if layout.closed(place) else fd_trees.bytes_of(place) for _, place in looks]
@@ -101,7 +102,7 @@ def check(root: Path, progress: Progress | None = None) -> Report:
         for (look, _), size in zip(looks, sizes, strict=True):
             faults += look()
             bar.update(size) if bar else None
-    faults += _guarded("heads.log", _chain, runs, set(names))
+    faults += _guarded("heads.log", _chain, runs, set(names), seen)
     return Report(objects=len(digests), runs=len(names), faults=tuple(faults))
 
 
@@ -141,7 +142,8 @@ def _object(store: ObjectStore, digest: str) -> Iterator[Fault]:
         yield Fault(what=f"object {digest}", kind="corrupted", why="its bytes have another digest")
 
 
-def _run(runs: Runs, run_id: str) -> list[Fault]:
+def _run(runs: Runs, run_id: str, seen: dict[str, str]) -> list[Fault]:
+    """Args: `seen` gets the digest of the run's record."""
     what = f"run {run_id}"
     if layout.closed(runs.folder / run_id):
         why = "it belongs to another user"
@@ -149,7 +151,7 @@ def _run(runs: Runs, run_id: str) -> list[Fault]:
     recorded = layout.exists(runs.folder / run_id / "record.json")
     faults = _guarded(f"{what}, intent.json", _intent, runs, run_id, recorded)
     if recorded:
-        faults += _guarded(f"{what}, record.json", _record, runs, run_id)
+        faults += _guarded(f"{what}, record.json", _record, runs, run_id, seen)
     for path in verdict_files.paths(runs.folder / run_id):
         faults += _guarded(f"{what}, verdicts/{path.name}", _verdict, path)
     for path in numbered(runs.folder / run_id, image_addresses.FOLDER):
@@ -202,8 +204,8 @@ def _statement(path: Path) -> Iterator[Fault]:
     yield from ()
 
 
-def _record(runs: Runs, run_id: str) -> Iterator[Fault]:
-    record, _ = runs.record(run_id)
+def _record(runs: Runs, run_id: str, seen: dict[str, str]) -> Iterator[Fault]:
+    record, seen[run_id] = runs.record(run_id)
     folder, what = runs.folder / run_id, f"run {run_id}"
     if _is_in_record(runs, run_id):
         yield from _consistent(run_id, record.intent)
@@ -305,12 +307,14 @@ def vouched(runs: Runs, run_id: str, log: Log) -> str | None:
     return log.broken or _vouched(runs, run_id, log.last.get(run_id))
 
 
-def _chain(runs: Runs, here: set[str]) -> Iterator[Fault]:
+def _chain(runs: Runs, here: set[str], seen: dict[str, str]) -> Iterator[Fault]:
     """Whether every record is the last one that was announced for its run, and none is missing."""
     log = read_log(runs)
     if log.broken:
         yield Fault(what="heads.log", kind="untrusted", why=log.broken)
     for run_id in sorted((here | log.last.keys()) - runs.removed().keys()):
+        if run_ids.is_id(run_id) and run_id in seen and log.last.get(run_id) == seen[run_id]:
+            continue
         if run_ids.is_id(run_id) and (why := _vouched(runs, run_id, log.last.get(run_id))):
             yield Fault(what=f"run {run_id}", kind="untrusted", why=why)
 

@@ -136,7 +136,7 @@ def store_lock(root: Path, *, shared: bool) -> Iterator[None]:
         yield
 
 
-def exists(path: Path) -> bool:
+def exists(path: Path | str) -> bool:
     """Whether the name is taken. `Path.exists` takes some errors for absence and follows links;
     this raises them.
     """

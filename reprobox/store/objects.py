@@ -234,12 +234,12 @@ class ObjectStore:
         hexadecimal = canon.hex_of(digest)
         return self._base / hexadecimal[:2] / hexadecimal[2:]
 
+    def memo_name(self, key: str) -> str:
+        """The file in `memo/` that has a derived fact."""
+        return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest() + ".json"
+
     def _memo_path(self, key: str) -> Path:
-        return (
-            self.root
-            / "memo"
-            / (hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest() + ".json")
-        )
+        return self.root / "memo" / self.memo_name(key)
 
     def _touch(self, path: Path, status: os.stat_result) -> None:
         """Refreshes the time of an object somebody is about to use; a store that we may only read

@@ -148,9 +148,8 @@ class Runs:
         seen = self._stamp(run_id)
         known = self._records.get(run_id)
         if known is None or seen is None or known[0] != seen:
-            data = self.record_bytes(run_id)
-            record = codec.decode_known(Record, data, where=f"the record of {run_id}")
-            known = (seen, record, canon.digest_bytes(data))
+            short, _, digest = self._record_bytes(run_id)
+            known = (seen, run_documents.record_of(self.folder / run_id, short), digest)
             while len(self._records) >= _REMEMBERED:
                 self._records.pop(next(iter(self._records)))
             self._records[run_id] = known
@@ -163,26 +162,29 @@ class Runs:
         return None if None in found else found
 
     def record_bytes(self, run_id: str) -> bytes:
-        """The stored bytes of a record, checked against the checksum beside them; errors as
-        `record`.
-        """
+        """The bytes of a record, checked against the checksum beside them; errors as `record`."""
+        return self._record_bytes(run_id)[1]
+
+    def _record_bytes(self, run_id: str) -> tuple[bytes, bytes, Digest]:
+        """As they lie on the disk, and whole; with the digest of the whole."""
         try:
-            data = self._document(run_id, run_documents.RECORD)
+            short = self._read(run_id, run_documents.RECORD)
+            data = run_documents.whole(self.folder / run_id, run_documents.RECORD, short)
         except FileNotFoundError as fault:
             raise RunBusy(
                 f"run {run_id} has no record yet",
                 why="It is still going, or its end has not been collected.",
                 next_step=f"reprobox show {run_id}",
             ) from fault
-        expected = self._seal(run_id)
-        if canon.digest_bytes(data) != expected:
+        expected, found = self._seal(run_id), canon.digest_bytes(data)
+        if found != expected:
             raise StoreDamaged(
                 f"the record of {run_id} is damaged",
-                why=f"It was written as {expected}, its bytes are {canon.digest_bytes(data)}.",
+                why=f"It was written as {expected}, its bytes are {found}.",
                 next_step="`reprobox fsck` names all damage; where a good copy is, fetch it after "
                 f"`reprobox rm {run_id}`",
             )
-        return data
+        return short, data, found
 
     def outputs(self, run_id: str) -> tuple[OutputFile, ...]:
         """The output manifest, checked against the record."""
@@ -559,7 +561,7 @@ class Runs:
         with layout.trouble(f"looking for run {run_id}"):
             if (
                 run_ids.is_id(run_id)
-                and layout.exists(path / "intent.json")
+                and layout.exists(f"{path}/intent.json")
                 and not trash.is_removed(self.folder, run_id)
             ):
                 return path

@@ -40,7 +40,7 @@ def mark_of(folder: Path, run_id: str) -> Path:
 
 def is_removed(folder: Path, run_id: str) -> bool:
     """Whether the run is marked as removed."""
-    return layout.exists(mark_of(folder, run_id))
+    return layout.exists(f"{folder}/{run_id}{_SUFFIX}")
 
 
 def living(names: Iterable[str]) -> set[str]:
