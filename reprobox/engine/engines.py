@@ -114,7 +114,6 @@ ENGINES: dict[str, EngineKind] = {
         find=_apptainer,
         start="install Apptainer (apptainer.org)",
         gpu_hook=False,
-        cdi_directories=("/etc/cdi", "/var/run/cdi"),
         scheme=APPTAINER,
         open=_open_apptainer,
     ),

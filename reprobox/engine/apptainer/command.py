@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,15 +92,23 @@ def arguments(container: Container, sandbox: Path, own: Path, means: Means) -> l
     ]
 
 
-def merged(container: Container, settings: Mapping[str, Any]) -> dict[str, str]:
-    """The container's environment over the image's, with what Docker adds of its own."""
-    image = (str(pair).partition("=") for pair in settings.get("Env") or ())
+def merged(
+    container: Container, settings: Mapping[str, Any], devices: Sequence[str] = ()
+) -> dict[str, str]:
+    """The container's environment over the image's, with what Docker adds of its own, and over both
+    what devices need.
+    """
     return {
         "PATH": _PATH,
         "HOSTNAME": container.hostname,
-        **{name: value for name, _, value in image},
+        **_pairs(settings.get("Env") or ()),
         **container.env,
+        **_pairs(devices),
     }
+
+
+def _pairs(texts: Sequence[str]) -> dict[str, str]:
+    return {name: value for name, _, value in (text.partition("=") for text in texts)}
 
 
 def environment(container: Container) -> bytes:

@@ -28,6 +28,8 @@ from reprobox.engine.apptainer.command import Means
 from reprobox.engine.apptainer.program import Program
 from reprobox.engine.apptainer.sandboxes import Sandboxes
 from reprobox.engine.caller import Caller
+from reprobox.engine.gpu import cdi
+from reprobox.engine.gpu.vendors import DEFAULT
 from reprobox.errors import EngineError, EngineUnavailable, GpuUnavailable, ImageMissing
 from reprobox.kit import files
 from reprobox.model.home import EngineHome
@@ -37,6 +39,7 @@ from reprobox.model.ports import Step
 
 SCHEME = "apptainer://"
 """Of the address of an engine: its directory follows."""
+CDI_DIRECTORIES = ("/etc/cdi", "/var/run/cdi")
 _ELSEWHERE = (
     "make it where Docker or Podman is: the layers are then in the store ($REPROBOX_HOME), and a "
     "bundle of `reprobox export --with-image` carries the image"
@@ -49,8 +52,8 @@ class ApptainerEngine:
     Implements `ImageEngine` and `RunEngine`. Safe to use from several threads.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, root: Path, cdi_directories: Sequence[str] = CDI_DIRECTORIES) -> None:
+        self._root, self._cdi_directories = root, tuple(cdi_directories)
         self._images = Sandboxes(root)
         self._boxes = Boxes(root / "containers")
 
@@ -95,7 +98,7 @@ class ApptainerEngine:
             },
             "runtimes": [],
             "default_runtime": "",
-            "cdi": [],
+            "cdi": list(self._cdi_directories),
             "security": ["no-new-privileges", "no seccomp filter"],
             "id": self.home().id,
             "kernel": machine.release,
@@ -195,8 +198,13 @@ class ApptainerEngine:
             EngineError: it asks for what Apptainer does not have, or the name is another's.
         """
         self._refuse(container)
+        devices = self._devices(container.gpus)
         sandbox, settings = self._images.to_start(container.image)
-        container = replace(container, env=command.merged(container, settings))
+        container = replace(
+            container,
+            env=command.merged(container, settings, devices.env),
+            mounts=(*devices.nodes, *devices.mounts, *container.mounts),
+        )
         root = os.geteuid() == 0
         own, place = self._boxes.fresh(container.name), self._boxes.place(container.name)
         means = Means(
@@ -216,8 +224,6 @@ class ApptainerEngine:
     def _refuse(self, container: Container) -> None:
         if not container_state.is_name(container.name):
             raise EngineError(f"no container can be named {container.name!r}")
-        if container.gpus is not None:
-            raise GpuUnavailable(f"`gpus: {container.gpus}` was asked for", why="Not yet.")
         own = f"{os.getuid()}:{os.getgid()}"
         if container.user not in (None, "", own):
             raise EngineError(
@@ -291,12 +297,38 @@ class ApptainerEngine:
     # --- GPUs
 
     def gpus_offered(self) -> str | None:
-        """How GPUs can be handed over here."""
-        return None
+        """How GPUs can be handed over here: `cdi` where a specification describes some, or a driver
+        is there that we describe ourselves.
+        """
+        ours = f"{DEFAULT.cdi_kind}="
+        return "cdi" if any(name.startswith(ours) for name in self._known_devices) else None
 
     def gpu_devices(self) -> tuple[str, ...]:
         """The CDI devices that are described on this host."""
-        return ()
+        return tuple(sorted(self._known_devices))
+
+    @cached_property
+    def _known_devices(self) -> dict[str, cdi.Edits]:
+        return {**cdi.described(), **cdi.devices(self._cdi_directories)}
+
+    def _devices(self, asked: str | None) -> cdi.Edits:
+        if asked is None:
+            return cdi.Edits()
+        found = cdi.edits(asked, self._known_devices)
+        for mount in (*found.nodes, *found.mounts):
+            if not os.path.exists(mount.source):
+                raise GpuUnavailable(
+                    f"`gpus: {asked}` was asked for, and {mount.source} is not there",
+                    why="A CDI specification names it.",
+                    next_step="make the specification again, such as by `nvidia-ctk cdi generate`",
+                )
+        for node in found.nodes:
+            if node.source != node.target:
+                raise GpuUnavailable(
+                    f"Apptainer cannot show {node.source} as {node.target}",
+                    why="It shows a device by its own name alone.",
+                )
+        return found
 
 
 def _not_here(what: str) -> EngineError:

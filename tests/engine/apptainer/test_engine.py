@@ -20,7 +20,7 @@ from images_of_our_own import PythonImage
 from reprobox.engine import create_body
 from reprobox.engine.apptainer import boxes
 from reprobox.engine.apptainer.engine import ApptainerEngine
-from reprobox.errors import EngineError, ImageMissing
+from reprobox.errors import EngineError, GpuUnavailable, ImageMissing
 from reprobox.model.outcome import Container, Mount
 
 LABELS = {"dev.reprobox.test": secrets.token_hex(4)}
@@ -69,7 +69,7 @@ def make(
     """Creates a container with a Python program; its ID."""
     made: list[str] = []
 
-    def create(program: str, **more: Any) -> str:
+    def create(program: str, on: ApptainerEngine = apptainer, **more: Any) -> str:
         (tmp_path / "prog.py").write_text(program)
         container = Container(
             image=image.tag,
@@ -81,7 +81,7 @@ def make(
             mounts=(Mount(source=str(tmp_path), target="/work", read_only=False),),
             tmpfs=TMP,
         )
-        made.append(apptainer.create(replace(container, **more)))
+        made.append(on.create(replace(container, **more)))
         return made[-1]
 
     yield create
@@ -369,6 +369,56 @@ def test_limits_that_are_held_are_felt(
     apptainer.start(box)
     assert apptainer.wait(box, 60).exit_code == 1
     assert b"Resource temporarily unavailable" in apptainer.logs(box)
+
+
+NODE = "/dev/full"
+"""Stands for a GPU: a device that Apptainer does not show by itself, and that says what it is."""
+DEVICE = """\
+import os
+try:
+    os.write(os.open("/dev/full", os.O_WRONLY), b"x")
+except OSError as fault:
+    print(fault.strerror, os.environ.get("GIVEN"), open("/opt/lib.so").read())
+"""
+
+
+def test_devices_are_handed_over_by_their_specification(
+    apptainer: ApptainerEngine, make: Callable[..., str], tmp_path: Path
+) -> None:
+    edits = {
+        "env": ["GIVEN=yes"],
+        "deviceNodes": [{"path": NODE}],
+        "mounts": [{"hostPath": str(tmp_path / "lib"), "containerPath": "/opt/lib.so"}],
+    }
+    gone = {"deviceNodes": [{"path": "/dev/no-such-gpu"}]}
+    devices = [
+        {"name": "0", "containerEdits": edits},
+        {"name": "1", "containerEdits": gone},
+        {"name": "2", "containerEdits": {"deviceNodes": [{"path": "/dev/y", "hostPath": NODE}]}},
+    ]
+    (tmp_path / "lib").write_text("library")
+    (tmp_path / "cdi").mkdir()
+    described = {"cdiVersion": "0.6.0", "kind": "nvidia.com/gpu", "devices": devices}
+    (tmp_path / "cdi/x.json").write_text(json.dumps(described))
+    assert apptainer.gpus_offered() is None
+    root = Path(apptainer.address.removeprefix("apptainer://"))
+    there = ApptainerEngine(root, (str(tmp_path / "cdi"),))
+    assert there.gpus_offered() == "cdi"
+    assert there.gpu_devices() == tuple(f"nvidia.com/gpu={name}" for name in "012")
+    for index, words in (
+        ("1", "/dev/no-such-gpu is not there"),
+        ("2", "cannot show"),
+        ("3", "no device"),
+    ):
+        with pytest.raises(GpuUnavailable, match=words):
+            make(DEVICE, on=there, gpus=f"device={index}")
+    box = make(DEVICE, on=there, gpus="device=0")
+    there.start(box)
+    assert there.wait(box, 60).exit_code == 0
+    assert there.logs(box) == b"No space left on device yes library\n"
+    without = make(DEVICE)
+    apptainer.start(without)
+    assert apptainer.wait(without, 60).exit_code == 1
 
 
 USER = """\
