@@ -146,7 +146,7 @@ def decode_known(kind: type[T], data: bytes, *, where: str) -> T:
     """Reads bytes that were held against their digest: as `decode`, in a tenth of its time."""
     try:
         found = msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeEncodeError):
+    except (msgspec.DecodeError, UnicodeError):
         return decode(kind, data, where=where)  # names what is wrong, or reads lone surrogates
     if getattr(found, "format", None) != getattr(kind, "FORMAT", None):
         return decode(kind, data, where=where)
@@ -159,7 +159,7 @@ def members(data: bytes) -> dict[str, bytes] | None:
     """
     try:
         found = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return {name: bytes(raw) for name, raw in found.items()}
 
@@ -172,7 +172,7 @@ def peek(kind: type[T], data: bytes, *, where: str, error: type[ReproboxError] =
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as fault:
         raise error(f"{where} is not as expected", why=str(fault)) from fault
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeError):
         # The C reader refuses lone surrogates, which stand for bytes of a path; the strict reader
         # knows them.
         return decode(kind, data, where=where, error=error)
