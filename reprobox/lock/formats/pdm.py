@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from reprobox.errors import LockInvalid, ResolveError
 from reprobox.lock.asked import Asked
 from reprobox.lock.candidate import Candidate, filename_of, offered
+from reprobox.lock.formats import manifest_hash, pyproject
 from reprobox.lock.formats.package import Package, Repository
 from reprobox.lock.job import Job
 from reprobox.lock.target import Target
@@ -25,7 +26,8 @@ def read(path: Path, job: Job, asked: Asked) -> list[Candidate]:
 
     Raises:
         LockInvalid: it is not a pdm.lock.
-        ResolveError: it does not say which package belongs to which group; or no file fits.
+        ResolveError: it does not say which package belongs to which group, it is older than its
+            pyproject.toml, or no file fits.
     """
     try:
         document = tomllib.loads(path.read_text("utf-8"))
@@ -33,6 +35,8 @@ def read(path: Path, job: Job, asked: Asked) -> list[Candidate]:
         known = set(metadata.get("groups", ["default"]))
         wanted = {"default", *asked.extras, *asked.groups}
         _check(metadata, known, wanted, path.name)
+        project = pyproject.read(path.with_name("pyproject.toml"))
+        manifest_hash.check_pdm(path, metadata.get("content_hash"), project)
         job.left_out(path.name, "groups", known - wanted)
         packages = [
             _package(entry, wanted, job.target, path.parent)

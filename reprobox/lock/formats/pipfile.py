@@ -13,6 +13,7 @@ from reprobox.errors import LockInvalid, ResolveError
 from reprobox.lock import wheel_index
 from reprobox.lock.asked import Asked
 from reprobox.lock.candidate import Candidate
+from reprobox.lock.formats import manifest_hash
 from reprobox.lock.formats.package import Package, Repository
 from reprobox.lock.job import Job
 
@@ -27,13 +28,14 @@ def read(path: Path, job: Job, asked: Asked) -> list[Candidate]:
 
     Raises:
         LockInvalid: it is not a Pipfile.lock.
-        ResolveError: a category or a file is missing.
+        ResolveError: a category or a file is missing, or it is older than its Pipfile.
     """
     try:
         document = json.loads(path.read_text("utf-8"))
         known = {key: rows for key, rows in document.items() if key != "_meta"}
         wanted = [_MAIN, *(_OWN.get(name, name) for name in asked.groups)]
         _check(document["_meta"], known, wanted, job, path.name)
+        manifest_hash.check_pipfile(path, document["_meta"])
         entries: dict[str, dict[str, Any]] = {
             canonicalize_name(name): entry
             for key in reversed(wanted)

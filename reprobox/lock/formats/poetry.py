@@ -22,7 +22,7 @@ from reprobox.errors import LockInvalid
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.lock.asked import Asked
 from reprobox.lock.candidate import Candidate, offered
-from reprobox.lock.formats import pyproject
+from reprobox.lock.formats import manifest_hash, pyproject
 from reprobox.lock.formats.package import Package, Repository
 from reprobox.lock.job import Job
 from reprobox.lock.target import Target
@@ -35,17 +35,27 @@ def read(path: Path, job: Job, asked: Asked) -> list[Candidate]:
 
     Raises:
         LockInvalid: it is not a poetry.lock.
-        ResolveError: an extra or group is not there, or a package has no file that fits.
+        ResolveError: an extra or group is not there, a package has no file that fits, or the lock
+            is older than its pyproject.toml.
     """
     project = pyproject.read(path.with_name("pyproject.toml"))
     if project:
         pyproject.check_asked(asked, project, where=path.name)
+        _check_fresh(path, project)
         job.left_out(path.name, "extras", pyproject.extras(project) - set(asked.extras))
         job.left_out(path.name, "groups", pyproject.groups(project) - set(asked.groups))
     packages = parse(
         path.read_text("utf-8"), path=path, target=job.target, project=project, asked=asked
     )
     return job.select(packages, where=path.name)
+
+
+def _check_fresh(path: Path, project: dict[str, Any]) -> None:
+    try:
+        metadata = tomllib.loads(path.read_text("utf-8"))["metadata"]
+    except (ValueError, KeyError):
+        return  # `parse` says what is wrong with it
+    manifest_hash.check_poetry(path, metadata.get("content-hash"), project)
 
 
 def parse(
