@@ -165,6 +165,12 @@ class ProfileUnavailable(ReproboxError):
     code = 43
 
 
+class SchedulerError(ReproboxError):
+    """A scheduler cannot be reached, or refuses what it was asked."""
+
+    code = 44
+
+
 class RunNotFound(ReproboxError):
     """No run has this id, name or prefix."""
 

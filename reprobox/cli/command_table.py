@@ -94,6 +94,7 @@ COMMANDS = (
         "Print the JSON Schema of a config, for editors and other programs.",
     ),
     Row("image", "image", "images", "Look at images."),
+    Row("worker", "worker", "worker", "Execute submitted runs, as a job of a scheduler."),
 )
 
 

@@ -115,6 +115,24 @@ def config_first(config: Path, overrides: list[str]) -> tuple[Path, list[str]]:
     return config, overrides
 
 
+ON = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        help="Where it runs: local, or slurm, as jobs of a cluster. Options of sbatch follow `--`.",
+        metavar="EXECUTOR",
+    ),
+]
+
+
+def for_the_scheduler(words: list[str]) -> tuple[list[str], list[str]]:
+    """What is ours, and the options after `--`, which click has taken away: ours do not begin with
+    a dash.
+    """
+    first = next((at for at, word in enumerate(words) if word.startswith("-")), len(words))
+    return words[:first], words[first:]
+
+
 def talk_of(ctx: typer.Context) -> Talk:
     """The talker that the top-level options made."""
     return cast("Talk", ctx.obj)

@@ -12,6 +12,7 @@ from reprobox.cli.options import (
     GPUS,
     JSON,
     NAME,
+    ON,
     RULE,
     RULES,
     RUN,
@@ -19,10 +20,12 @@ from reprobox.cli.options import (
     TRUST,
     TRUST_RUNTIME,
     Format,
+    for_the_scheduler,
     open_context,
     talk_of,
 )
 from reprobox.cli.run import Streams
+from reprobox.errors import UsageError
 
 if TYPE_CHECKING:
     from reprobox.model.spec import OutputRule
@@ -31,6 +34,10 @@ if TYPE_CHECKING:
 def replay(
     ctx: typer.Context,
     run: RUN = "latest",
+    options: Annotated[
+        list[str] | None,
+        typer.Argument(help="Options of sbatch, after --.", metavar="[-- OPTION ...]"),
+    ] = None,
     gpus: GPUS = None,
     name: NAME = None,
     secrets: Annotated[
@@ -49,6 +56,7 @@ def replay(
     rules: RULES = None,
     strict: STRICT = False,
     form: FORMAT = Format.TEXT,
+    on: ON = "local",
     as_json: JSON = False,
 ) -> None:
     """Run a past run again and compare every bit.
@@ -65,6 +73,13 @@ def replay(
     from reprobox.executor.attach import Watcher
 
     talk = talk_of(ctx)
+    words, more = for_the_scheduler([run, *(options or [])])
+    if len(words) > 1:
+        raise UsageError(
+            f"replay takes one run, and {words[1]!r} is another word",
+            next_step="reprobox replay --help",
+        )
+    run = words[0] if words else "latest"
     given: tuple[OutputRule, ...] = ()
     if rule or rules:
         from reprobox.config import rule_text
@@ -84,6 +99,8 @@ def replay(
         trust_runtime=trust_runtime,
         as_recorded=as_recorded,
         rules=given,
+        on=on,
+        options=more,
     )
     from reprobox.views import verdict as view
 

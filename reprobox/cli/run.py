@@ -14,7 +14,9 @@ from reprobox.cli.options import (
     GPUS,
     JSON,
     NAME,
+    ON,
     config_first,
+    for_the_scheduler,
     open_context,
     talk_of,
 )
@@ -79,6 +81,7 @@ def run(
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Print the id and leave the run alone.")
     ] = False,
+    on: ON = "local",
     as_json: JSON = False,
 ) -> None:
     """Run the commit in the image, and record it.
@@ -97,7 +100,8 @@ def run(
     from reprobox.model.record import Intent
 
     talk = talk_of(ctx)
-    config, overrides = config_first(config, overrides or [])
+    words, options = for_the_scheduler([str(config), *(overrides or [])])
+    config, overrides = config_first(Path(words[0] if words else "config.yaml"), words[1:])
     if notebook is not None:
         overrides = [flow.notebook_override(notebook, config), *overrides]
     context = open_context(ctx, None if commit else config)
@@ -113,6 +117,8 @@ def run(
         tags=tag or (),
         choice=Choice(snapshot=snapshot, commit=commit),
         preflight=preflight,
+        on=on,
+        options=options,
     )
     if isinstance(record, Intent):
         talk.data(

@@ -12,7 +12,8 @@ from reprobox.executor import executors, reconcile
 
 def logs(context: Context, reference: str, *, follow: bool) -> Iterator[tuple[str, bytes]]:
     """What a run wrote: (`stdout` or `stderr`, bytes); with `follow`, until it has ended."""
-    return executors.of(context).logs(reconcile.find(context, reference), follow=follow)
+    run_id = reconcile.find(context, reference)
+    return executors.of_run(context, run_id).logs(run_id, follow=follow)
 
 
 def logs_json(context: Context, reference: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import TypedDict
 from reprobox.commands.shared.read_values import reader
 from reprobox.context import Context
 from reprobox.errors import UsageError
-from reprobox.executor import reconcile, run_home
+from reprobox.executor import reconcile, scheduled_runs
 from reprobox.kit import files, units
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.store.config_index import Setting
@@ -124,7 +124,7 @@ def _states(context: Context) -> _States:
     answers = reconcile.settle(context)
     return {
         "containers": reconcile.container_state(context) if answers else None,
-        "elsewhere": run_home.elsewhere(context) if answers else None,
+        "elsewhere": scheduled_runs.elsewhere(context) if answers else None,
     }
 
 

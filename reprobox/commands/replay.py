@@ -64,6 +64,8 @@ def replay(
     trust_runtime: bool = False,
     as_recorded: bool = False,
     rules: Sequence[OutputRule] = (),
+    on: str = executors.LOCAL,
+    options: Sequence[str] = (),
 ) -> Replayed:
     """Runs a recorded run again and compares.
 
@@ -79,6 +81,8 @@ def replay(
             of the environment, so the replay has another identity than the original, which the
             verdict says.
         rules: of the comparison; they go before the recorded ones, which do not change.
+        on: the executor. A scheduler is asked for the GPU model that was recorded.
+        options: of its scheduler.
 
     Raises:
         RunNotFound, RunAmbiguous: for the reference.
@@ -91,6 +95,7 @@ def replay(
     """
     run_id = reconcile.find(context, reference)
     original, digest = context.runs.record(run_id)
+    executor = executors.of(context, on, options, gpu_model=_gpu_model(original))
     knobs = forecast_.knobs(original) if as_recorded else {}
     made = ready(
         context,
@@ -110,7 +115,7 @@ def replay(
     context.soon += ("reprobox.commands.shared.comparison", "reprobox.judge.trail")
     expected = forecast_.forecast(original, as_recorded=as_recorded, gpus=gpus)
     context.progress.note(forecast_.sentence(expected))
-    record = executors.of(context).follow(made.intent, made.job, watcher)
+    record = executor.follow(made.intent, made.job, watcher)
     from reprobox.commands.shared import comparison
 
     verdict = comparison.compare(context, run_id, record.id, rules=rules)
@@ -118,6 +123,13 @@ def replay(
     context.runs.add_verdict(record.id, verdict)
     _keep_once(context, run_id, record.id)
     return Replayed(original=original, record=record, verdict=verdict, image_tier=made.image_tier)
+
+
+def _gpu_model(original: Record) -> str:
+    """The model of the GPUs that a run had; empty where it had none, or several."""
+    met = original.met.get("gpus")
+    found = {str(one.get("name", "")) for one in met or () if isinstance(one, dict)}
+    return found.pop() if len(found) == 1 and original.intent.runspec.gpus else ""
 
 
 def _keep_once(context: Context, original: str, replay: str) -> None:
@@ -176,16 +188,16 @@ def ready(
     _require_whole(original)
     trust_.require(context, original, trusted=trust, runtime=trust_runtime)
     refusals.refuse_impossible(context, asked.profile, gpus or asked.gpus, original.intent.lock)
-    given = run_secrets.again(context, original, trusted=secrets)
+    given = run_secrets.again(context, original.intent, trusted=secrets)
     inputs = find_inputs(context, original)
-    image, tier = restore_image(context, original)
+    image, tier = restore_image(context, original.intent)
     intent = _again(context, original, digest, replace(asked, env={**asked.env, **env}))
-    config = _config(context, asked.config_digest)
+    config = config_again(context, asked.config_digest)
     job = Job(config=config, inputs=inputs, image=image, secrets=given, gpus=gpus)
     return Ready(intent=replace(intent, name=name, tags=tags), job=job, image_tier=tier)
 
 
-def _config(context: Context, digest: str) -> bytes:
+def config_again(context: Context, digest: str) -> bytes:
     """The bytes of the config file as the recorded run saw it. Raises StoreDamaged where they are
     others by now.
     """
@@ -243,16 +255,16 @@ def _again(context: Context, original: Record, digest: str, asked: RunSpec) -> I
     )
 
 
-def restore_image(context: Context, original: Record) -> tuple[str, str]:
+def restore_image(context: Context, intent: Intent) -> tuple[str, str]:
     """The recorded image, by its digest, from wherever it can be had. Its ID in the engine, so that
     no moved tag can slip in, and where it came from.
     """
     from reprobox.image import restore
     from reprobox.store import image_addresses
 
-    lock = original.intent.lock
+    lock = intent.lock
     there, tier = restore.restore(
-        original.intent.image,
+        intent.image,
         lock,
         objects=context.things,
         engine=context.engine,
@@ -260,7 +272,7 @@ def restore_image(context: Context, original: Record) -> tuple[str, str]:
         # Bytes that left the store may still be had by hash from the user's own indexes.
         complete=lambda: _complete(context, lock),
         # Images are pushed after their runs, so the record cannot know where to.
-        known=lambda: image_addresses.known(context.runs, original.intent.image.config),
+        known=lambda: image_addresses.known(context.runs, intent.image.config),
     )
     return there.id, tier
 
@@ -281,10 +293,17 @@ def find_inputs(context: Context, original: Record) -> tuple[Input, ...]:
     Raises:
         InputError: listing every input that is missing or changed.
     """
+    here = trust_.was_made_here(context, original)
+    return inputs_again(context, original.intent.runspec.inputs, here=here)
+
+
+def inputs_again(context: Context, pins: Sequence[InputPin], *, here: bool) -> tuple[Input, ...]:
+    """Each pinned input where it is now; `here`: its recorded place is one of this machine. Raises
+    as `find_inputs`.
+    """
     found: list[Input] = []
     wrong: list[str] = []
-    here = trust_.was_made_here(context, original)
-    for pin in original.intent.runspec.inputs:
+    for pin in pins:
         try:
             found.append(_find_input(context, pin, here=here))
         except InputError as reason:

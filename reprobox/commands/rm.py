@@ -14,7 +14,7 @@ from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.text import shown
 from reprobox.kit.units import counted
 from reprobox.model.runspec import InputPin
-from reprobox.store import input_sources
+from reprobox.store import attempts, input_sources
 
 _SHOWN = 10
 """How many readers or candidates a message names."""
@@ -148,10 +148,17 @@ def remove(context: Context, candidates: Sequence[Candidate]) -> Iterator[str]:
 
 def _refuse_running(context: Context, run_id: str, *, abandon: bool) -> None:
     """What has ended and could not be collected may be removed; what may still do something not."""
+    if attempts.is_scheduled(context.runs.path(run_id)):
+        if not abandon and not context.runs.finished(run_id):
+            raise RunBusy(
+                f"run {run_id} has no record, and its job may still run",
+                next_step=f"stop it first: reprobox stop {run_id}",
+            )
+        return
     if not abandon:
         run_home.require_here(context, run_id)
     if not context.runs.finished(run_id):
-        state = executors.of(context).state(run_id)
+        state = executors.of_run(context, run_id).state(run_id)
         if state.supervised or (state.container and state.container.status in LIVE):
             raise RunBusy(
                 f"run {run_id} is {state.name}", next_step=f"stop it first: reprobox stop {run_id}"

@@ -30,6 +30,8 @@ def run(
     choice: Choice = WORK_TREE,
     preflight: int | None = None,
     run_id: str | None = None,
+    on: str = executors.LOCAL,
+    options: Sequence[str] = (),
 ) -> Record | Intent:
     """Runs the commit's command in the lock's image and records everything.
 
@@ -38,6 +40,8 @@ def run(
         choice: which code is run.
         preflight: so many first steps are run twice and compared before.
         run_id: a new id that the caller has noted; None makes one.
+        on: the executor.
+        options: of its scheduler.
 
     Returns:
         the record; the intent where nobody watches.
@@ -48,6 +52,7 @@ def run(
         ReproboxError: whatever else kept the experiment from starting. A failed experiment is no
             error: see the record.
     """
+    executor = executors.of(context, on, options)
     reconcile.settle(context)
     intent, job = intents.resolve(
         context,
@@ -63,9 +68,9 @@ def run(
         with intents.leaving_nothing(context, intent.id, choice.snapshot):
             _preflight(context, intent, job, preflight)
     if watcher is None:
-        executors.of(context).submit(intent, job)
+        executor.submit(intent, job)
         return intent
-    return executors.of(context).follow(intent, job, watcher)
+    return executor.follow(intent, job, watcher)
 
 
 def notebook_override(notebook: Path, config: Path) -> str:

@@ -92,7 +92,7 @@ def show(context: Context, reference: str) -> Shown:
 def _shown(context: Context, reference: str) -> Shown:
     reconcile.settle(context)
     run_id = context.runs.find(reference)
-    state = executors.of(context).state(run_id)
+    state = executors.of_run(context, run_id).state(run_id)
     if not state.recorded:
         return Shown(
             id=run_id,

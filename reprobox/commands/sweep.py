@@ -279,7 +279,7 @@ def _status(context: Context, trial: Trial) -> TrialStatus:
     if row is None:
         return TrialStatus(trial=trial, state="not started", row=None, metrics={})
     if not row.digest:
-        state = executors.of(context).state(trial.run).name
+        state = executors.of_run(context, trial.run).state(trial.run).name
         return TrialStatus(trial=trial, state=state, row=row, metrics={})
     metrics = metrics_of(context, trial.run)
     return TrialStatus(trial=trial, state=row.state, row=row, metrics=metrics)

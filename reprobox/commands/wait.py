@@ -17,6 +17,5 @@ def wait(context: Context, references: Sequence[str]) -> Iterator[Record]:
         RunNotFound, RunAmbiguous: for a reference, before any run is waited for.
         RunBusy: a run has ended and cannot be recorded; what is in the way was shown.
     """
-    executor = executors.of(context)
     for run_id in reconcile.find_all(context, references):
-        yield executor.collect(run_id)
+        yield executors.of_run(context, run_id).collect(run_id)

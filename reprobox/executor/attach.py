@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -84,6 +84,24 @@ class Watcher:
             raise failure[0]
         return result[0]
 
+    def follow(self, pump: Callable[[Sink], bool], stop: Callable[[bool], None]) -> None:
+        """Shows the output of a run that something else supervises.
+
+        Args:
+            pump: passes on what is new, and waits a little; whether more may come.
+            stop: asks for the run's end; at once where its argument is true.
+        """
+        sink = _Lasting(self._sink, self._note, "this run")
+
+        def pressed(_number: int, _frame: FrameType | None) -> None:
+            self._presses += 1
+            self._note("stopping the run" if self._presses == 1 else "killing the run")
+            self._begin("user", stop, self._presses > 1)
+
+        with self._handled({signal.SIGINT: pressed, signal.SIGTERM: pressed}):
+            while pump(sink):
+                pass
+
     def _stop(self, engine: RunEngine, container: str, why: str) -> None:
         self._begin(why, engine.stop, container, self._grace)
 
@@ -122,13 +140,17 @@ class Watcher:
             self._note(f"stopping: SIGTERM, SIGKILL after {self._grace:g} s")
             self._stop(engine, container, "user")
 
+        with self._handled({signal.SIGINT: pressed, signal.SIGTERM: told}):
+            yield
+
+    @contextmanager
+    def _handled(
+        self, handlers: Mapping[signal.Signals, Callable[[int, FrameType | None], None]]
+    ) -> Iterator[None]:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {
-            number: signal.signal(number, handler)
-            for number, handler in ((signal.SIGINT, pressed), (signal.SIGTERM, told))
-        }
+        before = {number: signal.signal(number, one) for number, one in handlers.items()}
         try:
             yield
         finally:

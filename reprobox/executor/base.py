@@ -8,9 +8,24 @@ from typing import Protocol
 
 from reprobox.data.pins import Input
 from reprobox.executor.attach import Watcher
+from reprobox.executor.lifeline import Lifeline
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.record import Intent, Record
 from reprobox.store.run_state import RunState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One try to execute a run, under a job of a scheduler."""
+
+    name: str
+    """Of the try: part of its container's name, since two tries may share an engine."""
+    project: str
+    """The store that the run belongs to; a label of the container."""
+    lifeline: Lifeline
+    cpus: float | None = None
+    memory: int | None = None
+    """What the job was given: the container gets no more. Bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +43,8 @@ class Job:
     """Devices of this host that stand for those that were asked for."""
     left_by: str | None = None
     """A run whose outputs are laid over the commit: what a preemption left in its work tree."""
+    attempt: Attempt | None = None
+    """Set where a scheduler runs it: the container then ends with this process."""
 
 
 class Executor(Protocol):

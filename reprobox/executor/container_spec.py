@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from reprobox.engine import create_body, passwd
 from reprobox.engine.caller import Caller
+from reprobox.executor.base import Attempt
 from reprobox.kit import units
 from reprobox.model import presets
 from reprobox.model.claims import Claim
@@ -19,6 +21,8 @@ from reprobox.runtime import profiles
 
 LABEL_RUN = "dev.reprobox.run"
 LABEL_STORE = "dev.reprobox.store"
+LABEL_PROJECT = "dev.reprobox.project"
+"""Of an attempt's container: the store that its run belongs to; LABEL_STORE is the attempt's."""
 SECRETS = "/run/secrets"
 REPOSITORY = "git"
 """In the run's directory: the repository that answers which commit this is."""
@@ -75,6 +79,19 @@ def _merge(base: Mapping[str, str], own: Mapping[str, str]) -> dict[str, str]:
     return merged
 
 
+def on_this_host(spec: RunSpec, gpus: str | None, attempt: Attempt | None) -> RunSpec:
+    """What the container gets where it is not what was asked for: other devices, and no more than
+    the job of a scheduler was given. The identity of the run is over what was asked for.
+    """
+    limits = spec.resources
+    if attempt and attempt.cpus is not None:
+        limits = replace(limits, cpus=min(attempt.cpus, limits.cpus or attempt.cpus))
+    if attempt and attempt.memory is not None:
+        asked = units.bytes_of(limits.memory) if limits.memory else attempt.memory
+        limits = replace(limits, memory=str(min(attempt.memory, asked)))
+    return replace(spec, gpus=gpus or spec.gpus, resources=limits)
+
+
 def container(
     spec: RunSpec,
     *,
@@ -86,6 +103,7 @@ def container(
     inputs: Mapping[str, str],
     caller: Caller | None = None,
     secrets: Path | None = None,
+    attempt: Attempt | None = None,
 ) -> Container:
     """The container of a run.
 
@@ -111,7 +129,11 @@ def container(
             *spec.argv,
         ),
         name=name,
-        labels={LABEL_RUN: name.removeprefix("reprobox-"), LABEL_STORE: store},
+        labels={
+            LABEL_RUN: name.removeprefix("reprobox-").partition(".")[0],
+            LABEL_STORE: store,
+            **({LABEL_PROJECT: attempt.project} if attempt else {}),
+        },
         env=dict(sorted(spec.env.items())),
         workdir=os.path.normpath(f"{WORK}/{spec.workdir}"),
         user=caller.user,

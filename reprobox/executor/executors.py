@@ -2,22 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from reprobox.context import Context
 from reprobox.errors import UsageError
 from reprobox.executor.base import Executor
 from reprobox.executor.local_executor import LocalExecutor
+from reprobox.store import attempts
 
 LOCAL = "local"
-EXECUTORS: dict[str, Callable[[Context], Executor]] = {LOCAL: LocalExecutor}
 
 
-def of(context: Context, name: str = LOCAL) -> Executor:
-    """An executor by its name. Raises UsageError for a name that none has."""
+def _local(context: Context, options: Sequence[str], _gpu_model: str) -> Executor:
+    if options:
+        raise UsageError(
+            f"options of a scheduler were given, and the run stays on this host: {options[0]}",
+            next_step="add --on slurm, or leave them out",
+        )
+    return LocalExecutor(context)
+
+
+def _slurm(context: Context, options: Sequence[str], gpu_model: str) -> Executor:
+    from reprobox.executor.scheduled_executor import ClusterOptions, ScheduledExecutor
+
+    return ScheduledExecutor(
+        context, "slurm", ClusterOptions(raw=tuple(options), gpu_model=gpu_model)
+    )
+
+
+EXECUTORS: dict[str, Callable[[Context, Sequence[str], str], Executor]] = {
+    LOCAL: _local,
+    "slurm": _slurm,
+}
+
+
+def of(
+    context: Context, name: str = LOCAL, options: Sequence[str] = (), gpu_model: str = ""
+) -> Executor:
+    """An executor by its name.
+
+    Args:
+        options: go to the scheduler as they are.
+        gpu_model: what its GPUs must be; empty for any.
+
+    Raises:
+        UsageError: no executor has the name, or it takes no options.
+    """
     made = EXECUTORS.get(name)
     if made is None:
         raise UsageError(
             f"there is no executor {name!r}", next_step=f"one of: {', '.join(sorted(EXECUTORS))}"
         )
-    return made(context)
+    return made(context, options, gpu_model)
+
+
+def of_run(context: Context, run_id: str) -> Executor:
+    """The executor that a run was given to."""
+    submitted = attempts.scheduled(context.runs.path(run_id))
+    return of(context, submitted.executor if submitted else LOCAL)

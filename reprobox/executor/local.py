@@ -68,6 +68,25 @@ def execute(context: Context, intent: Intent, job: Job, watcher: Watcher) -> Rec
         SourceError, StoreError: as the rooms say.
     """
     run, container_id, exported = launch(context, intent, job)
+    return _watched(context, intent, run, container_id, exported, watcher)
+
+
+def attempt(context: Context, intent: Intent, job: Job, watcher: Watcher) -> Record:
+    """As `execute`, for a run that is noted and whose commit is kept already: the store of the
+    context is that of the attempt alone.
+    """
+    run, container_id, exported = _launch(context, intent, job)
+    return _watched(context, intent, run, container_id, exported, watcher)
+
+
+def _watched(
+    context: Context,
+    intent: Intent,
+    run: RunDir,
+    container_id: str,
+    exported: tuple[Exported, ...],
+    watcher: Watcher,
+) -> Record:
     with run:
         try:
             state = watcher.watch(
@@ -108,8 +127,8 @@ def _launch(context: Context, intent: Intent, job: Job) -> tuple[RunDir, str, tu
     try:
         exported, inputs = lay_out(context, run, intent, job, caller)
         container = container_spec.container(
-            replace(intent.runspec, gpus=job.gpus or intent.runspec.gpus),
-            name=intent.container,
+            container_spec.on_this_host(intent.runspec, job.gpus, job.attempt),
+            name=f"{intent.container}.{job.attempt.name}" if job.attempt else intent.container,
             store=str(context.runs.root),
             image=job.image,
             python=intent.lock.python.executable,
@@ -117,6 +136,7 @@ def _launch(context: Context, intent: Intent, job: Job) -> tuple[RunDir, str, tu
             inputs=inputs,
             caller=caller,
             secrets=secrets_.folder(run.path) if job.secrets else None,
+            attempt=job.attempt,
         )
         container_id = context.engine.create(container)
         run.started(container_id)
@@ -172,6 +192,8 @@ def lay_out(
     (run.path / "etc" / "passwd").write_text(passwd.passwd(caller.uid, caller.gid))
     (run.path / "etc" / "group").write_text(passwd.group(caller.gid))
     outside.ask(run.path / "out", intent.runspec.outputs)
+    if job.attempt:
+        job.attempt.lifeline.tie(run.path / "out")
     if intent.runspec.resources.timeout:
         (run.path / "out" / "timeout").write_text(
             f"{intent.runspec.resources.timeout}\n"
@@ -343,8 +365,14 @@ def tidy(context: Context, run: RunDir, intent: Intent) -> None:
     """Removes what nobody needs once the record is there: the container and, while the engine does
     that, the scratch; the container has ended, so nothing of it is in use.
     """
-    with meanwhile(lambda: context.engine.remove(intent.container)):
+    with meanwhile(lambda: context.engine.remove(container_of(context, intent))):
         clean(run)
+
+
+def container_of(context: Context, intent: Intent) -> str:
+    """The container of a run: by its ID where one was noted, else by its name."""
+    noted = context.runs.started(intent.id)
+    return noted.container if noted else intent.container
 
 
 def _keep(run: RunDir, report: bool, met: bool, bar: Bar) -> list[str]:
@@ -473,8 +501,9 @@ def unmake(context: Context, run: RunDir, intent: Intent) -> None:
     """Removes the container of a run that is to be forgotten; whoever dies in here leaves one that
     never began, not a lost one.
     """
+    container = container_of(context, intent)
     run.not_started()
-    context.engine.remove(intent.container)
+    context.engine.remove(container)
 
 
 def discard(context: Context, run: RunDir) -> None:

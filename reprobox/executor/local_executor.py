@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Collection, Iterator
-from pathlib import Path
-from typing import IO
+from collections.abc import Iterator
 
 from reprobox.context import Context
 from reprobox.errors import RunBusy, UsageError
 from reprobox.executor import local, reconcile, run_home
 from reprobox.executor.attach import GRACE, Follow, Watcher
 from reprobox.executor.base import Job
+from reprobox.executor.kept_streams import Lines, kept
 from reprobox.model.record import Intent, Record
 from reprobox.store.run_state import RunState
 
-_CHUNK = 1 << 16
 _COLLECTING = 0.1
 """Seconds between two looks at a run whose supervisor is writing the record."""
 
@@ -48,12 +45,12 @@ class LocalExecutor:
         """What a run wrote, from its files; of a run of another host as far as it came."""
         context = self._context
         if context.runs.finished(run_id):
-            yield from _kept(context.runs.path(run_id))
+            yield from kept(context.runs.path(run_id))
             return
         where = run_home.elsewhere(context)(context.runs.intent(run_id))
         if where:
             context.progress.note(f"run {run_id} was started {where}; this is what it wrote so far")
-        lines = _Lines()
+        lines = Lines()
         with Follow(context.runs.path(run_id) / "out", lines) as live:
             while True:
                 live.pump()
@@ -64,7 +61,7 @@ class LocalExecutor:
             yield from lines.take()
             seen = live.opened
         if context.runs.finished(run_id):
-            yield from _kept(context.runs.path(run_id), but=seen)
+            yield from kept(context.runs.path(run_id), but=seen)
 
     def collect(self, run_id: str) -> Record:
         """Waits for a run's record, and writes it where no supervisor does."""
@@ -100,29 +97,3 @@ class LocalExecutor:
         else:
             context.engine.stop(state.container.id, GRACE)
         reconcile.settle(context)
-
-
-def _kept(path: Path, but: Collection[str] = ()) -> Iterator[tuple[str, bytes]]:
-    """The streams of a run that has its record."""
-    for name in sorted({"stdout", "stderr"} - set(but), reverse=True):
-        with contextlib.suppress(FileNotFoundError), (path / name).open("rb") as file:
-            yield from ((name, chunk) for chunk in _chunks(file))
-
-
-def _chunks(file: IO[bytes]) -> Iterator[bytes]:
-    while chunk := file.read(_CHUNK):
-        yield chunk
-
-
-class _Lines:
-    """A sink that keeps what comes until it is taken."""
-
-    def __init__(self) -> None:
-        self._kept: list[tuple[str, bytes]] = []
-
-    def write(self, stream: str, data: bytes) -> None:
-        self._kept.append((stream, data))
-
-    def take(self) -> list[tuple[str, bytes]]:
-        kept, self._kept = self._kept, []
-        return kept

@@ -27,6 +27,7 @@ from reprobox.kit.text import in_a_line
 from reprobox.model.outcome import ContainerState
 from reprobox.model.record import Intent
 from reprobox.model.source import Exported
+from reprobox.store import attempts
 from reprobox.store.rundir import RunDir
 
 _POLL = 0.2
@@ -43,7 +44,7 @@ def settle(context: Context) -> bool:
     is.
     """
     elsewhere = run_home.elsewhere(context)
-    for run_id in context.runs.unfinished():
+    for run_id in _of_engines(context):
         try:
             if elsewhere(context.runs.intent(run_id)):
                 continue
@@ -71,6 +72,17 @@ def settle(context: Context) -> bool:
     except (ReproboxError, OSError) as fault:
         context.progress.note(f"what runs have left could not be cleared: {in_a_line(fault)}")
     return True
+
+
+def _of_engines(context: Context) -> list[str]:
+    """The unfinished runs that no scheduler has; those that one has are settled by what it says."""
+    unfinished = context.runs.unfinished()
+    mine = [one for one in unfinished if not attempts.is_scheduled(context.runs.folder / one)]
+    if len(mine) < len(unfinished):
+        from reprobox.executor import scheduled_runs
+
+        scheduled_runs.settle(context)
+    return mine
 
 
 def _tell(

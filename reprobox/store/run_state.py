@@ -25,8 +25,10 @@ Name = Literal[
 ]
 Containers = Callable[[str], ContainerState | None]
 """Gives the container of a name or ID, or None. May raise EngineUnavailable."""
-Elsewhere = Callable[["Intent"], str | None]
-"""Where a run was started, as text; None for one that was started on this host and engine."""
+Elsewhere = Callable[["Intent"], "str | RunState | None"]
+"""Where a run was started, as text, or its state, where something else than an engine knows that;
+None for one that was started on this host and engine.
+"""
 
 _ALIVE = ("running", "paused", "restarting")
 
@@ -72,8 +74,10 @@ def name_of(code: int, reason: str) -> Name:
     return names.get(reason, "finished" if code == 0 else "failed")
 
 
-def of_another(where: str) -> RunState:
+def of_another(where: str | RunState) -> RunState:
     """The state of a run without a record that another host or engine has."""
+    if isinstance(where, RunState):
+        return where
     return RunState(name="unknown-here", why=f"started {where}")
 
 

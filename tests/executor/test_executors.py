@@ -38,7 +38,7 @@ def test_each_has_what_the_protocol_asks(context: Context, name: str) -> None:
 def test_an_unknown_executor_is_refused_with_those_that_there_are(context: Context) -> None:
     with pytest.raises(UsageError, match="no executor 'cloud'") as caught:
         executors.of(context, "cloud")
-    assert caught.value.next_step == "one of: local"
+    assert caught.value.next_step == "one of: local, slurm"
 
 
 @pytest.mark.parametrize("name", ["stop", "logs", "wait", "replay", "show", "ls"])

@@ -62,4 +62,4 @@ def test_a_record_whose_config_asks_for_other_secrets_is_refused(
     context = Context(start=tmp_path, progress=Talk(quiet=True, color=False, debug=False))
     record = a_record(an_intent(runspec=a_runspec(secrets=("A",)), config=config))
     with pytest.raises(StoreDamaged, match="contradicts itself"):
-        run_secrets.again(context, record, trusted=True)
+        run_secrets.again(context, record.intent, trusted=True)

@@ -84,7 +84,7 @@ def name(target: str, image: Image) -> str:
 
 def _send(context: Context, record: Record, tag: str) -> str:
     """Pushes under a name that the engine has only meanwhile."""
-    reference, _ = restore_image(context, record)
+    reference, _ = restore_image(context, record.intent)
     before = context.engine.inspect(tag)
     if before is not None and before.id != reference:
         raise UsageError(

@@ -9,7 +9,7 @@ from reprobox.context import Context
 from reprobox.errors import ConfigError, StoreDamaged
 from reprobox.executor import secrets
 from reprobox.kit.text import shown
-from reprobox.model.record import Record
+from reprobox.model.record import Intent
 from reprobox.model.runspec import RunSpec
 from reprobox.model.source import Source
 from reprobox.model.spec import Spec
@@ -40,7 +40,7 @@ def of_config(context: Context, spec: Spec, source: Source, runspec: RunSpec) ->
     return secrets.read(spec.secrets, directory)
 
 
-def again(context: Context, original: Record, *, trusted: bool) -> dict[str, bytes]:
+def again(context: Context, original: Intent, *, trusted: bool) -> dict[str, bytes]:
     """The secrets of a recorded run, read again from where its config says; only their places were
     recorded.
 
@@ -61,21 +61,21 @@ def again(context: Context, original: Record, *, trusted: bool) -> dict[str, byt
             next_step="look at what it runs (`reprobox show`); if you trust it: reprobox replay "
             "--secrets",
         )
-    return secrets.read(wanted, context.top / Path(original.intent.runspec.config_path).parent)
+    return secrets.read(wanted, context.top / Path(original.runspec.config_path).parent)
 
 
-def _recorded(original: Record) -> dict[str, str]:
+def _recorded(original: Intent) -> dict[str, str]:
     """Name to place. The record may be somebody else's, so its config may have any shape."""
-    section = original.intent.config.get("reprobox")
+    section = original.config.get("reprobox")
     said = section.get("secrets") if isinstance(section, dict) else None
     wanted = (
         {str(name): str(origin) for name, origin in said.items()} if isinstance(said, dict) else {}
     )
-    if sorted(wanted) != sorted(original.intent.runspec.secrets):
+    if sorted(wanted) != sorted(original.runspec.secrets):
         raise StoreDamaged(
             f"the record of {original.id} contradicts itself, so it is not replayed",
             why=f"Its config asks for the secrets {sorted(wanted)}, its identity for "
-            f"{sorted(original.intent.runspec.secrets)}.",
+            f"{sorted(original.runspec.secrets)}.",
             next_step="ask whoever made it",
         )
     return wanted

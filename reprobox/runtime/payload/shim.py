@@ -6,11 +6,14 @@ Into <outdir> go `stdout` and `stderr` (the files are the program's own descript
 is there whatever happens to the engine; where there are secrets, pipes, and the values are masked
 on the way), `met.json` (what this container is, before the start) and `exit.json` (how the program
 ended). A number of seconds in `<outdir>/timeout` is how long the program may take: then it gets
-TERM, and KILL after a grace; so the limit holds without a supervisor too. Signals from outside are
-passed on to the program, INT to its whole process group, as a terminal does. Where the program was
-a launcher (`sh -c`) that ends at once, the processes that it leaves get TERM and the rest of the
-grace. The program gets the working directory and the environment unchanged, and the secrets as
-variables. Exits with the program's code, or 128 + its signal; 125 when the shim itself fails.
+TERM, and KILL after a grace; so the limit holds without a supervisor too. A pipe
+`<outdir>/lifeline` is held open by a supervisor that the program must not outlive, such as a job of
+a cluster: where no process holds it any more, the program is ended in the same way. Signals from
+outside are passed on to the program, INT to its whole process group, as a terminal does. Where the
+program was a launcher (`sh -c`) that ends at once, the processes that it leaves get TERM and the
+rest of the grace. The program gets the working directory and the environment unchanged, and the
+secrets as variables. Exits with the program's code, or 128 + its signal; 125 when the shim itself
+fails.
 
 Python 3.8 or newer, built-in modules only: an image may have no byte code for the library, and
 compiling `json`, `re` and `enum` at each start costs more than everything that is done here.
@@ -56,6 +59,10 @@ executor/attach.py has the same.
 """
 REPORT_SECONDS = 1.0
 """Of a grace that the engine gives, kept for the report."""
+PULSE = 0.25
+"""Seconds between two looks at the lifeline."""
+ORPHAN_SECONDS = 5.0
+"""From TERM to KILL where the supervisor is gone: what it was given may be another's by now."""
 OWN_BYTES = 16 << 20
 """More than the shim holds."""
 PROGRAM = 64
@@ -84,7 +91,9 @@ def main(argv):
     write_whole(os.path.join(out, "met.json"), encode(met))
     kills = inside.oom_kills() or 0
     there = {path for path, _ in outside.walk(outside.places())}
-    limit = Limit(inside.text_of(os.path.join(out, "timeout")))
+    limit = Limit(
+        inside.text_of(os.path.join(out, "timeout")), Lifeline(os.path.join(out, "lifeline"))
+    )
 
     started, clock = time.time(), time.clock_gettime(time.CLOCK_BOOTTIME)
     environment = {**own_environment(), **secrets.environment()}
@@ -111,7 +120,11 @@ def main(argv):
         facts.update(
             could_not_start(program, fault) if fault else how_it_ended(status, facts["oom_kills"])
         )
-        if limit.over:
+        if limit.orphaned:
+            facts.update(
+                reason="interrupted", message="The process that supervised it ended before it did."
+            )
+        elif limit.over:
             facts.update(reason="timeout", message="It took longer than its time limit.")
 
     ending()
@@ -274,10 +287,33 @@ def own_environment():
     return {name: value for name, _, value in pairs}
 
 
-class Limit:
-    """How long the program may take, in seconds; what is no positive number is no limit."""
+class Lifeline:
+    """A pipe that the supervisor holds open; without the file, the program may outlive it."""
 
-    def __init__(self, text):
+    def __init__(self, path):
+        try:
+            self.file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            self.file = None
+
+    def cut(self):
+        """Whether no process holds the other end."""
+        if self.file is None:
+            return False
+        try:
+            return os.read(self.file, 1) == b""
+        except OSError:
+            return False  # EAGAIN: it is held
+
+
+class Limit:
+    """How long the program may take, in seconds (what is no positive number is no limit), and
+    whether it may go on without its supervisor.
+    """
+
+    def __init__(self, text, lifeline):
+        self.lifeline = lifeline
+        self.orphaned = False
         try:
             seconds = float(text)
         except ValueError:
@@ -296,12 +332,22 @@ class Limit:
         """The next signal; None when the time is over. An hour at most, since the kernel's clocks
         may be set under a long wait.
         """
-        if self.until is None:
+        if self.until is None and self.lifeline.file is None:
             return signal.sigwaitinfo(watched)
-        return signal.sigtimedwait(watched, min(max(self.until - time.monotonic(), 0.0), 3600.0))
+        longest = 3600.0 if self.lifeline.file is None or self.orphaned else PULSE
+        left = longest if self.until is None else max(self.until - time.monotonic(), 0.0)
+        return signal.sigtimedwait(watched, min(left, longest))
 
     def passed(self, child):
-        """Ends the program where its time is over: TERM first, KILL after the grace."""
+        """Ends the program where its time is over, or its supervisor is: TERM first, KILL after the
+        grace.
+        """
+        if not self.over and self.lifeline.cut():
+            self.orphaned = self.over = True
+            send(child, signal.SIGTERM)
+            self.asked(signal.SIGTERM)
+            self.until = time.monotonic() + ORPHAN_SECONDS
+            return
         if self.until is None or time.monotonic() < self.until:
             return
         send(child, signal.SIGKILL if self.over else signal.SIGTERM)
@@ -337,10 +383,7 @@ def wait_for(child, watched, forwarded, limit):
     """
     while True:
         seen = limit.wait(watched)
-        if seen is None:
-            limit.passed(child)
-            continue
-        number = seen.si_signo
+        number = signal.SIGCHLD if seen is None else seen.si_signo
         if number != signal.SIGCHLD:
             # The program leads its own process group (`become`).
             send(-child if number == signal.SIGINT else child, number)
@@ -351,6 +394,7 @@ def wait_for(child, watched, forwarded, limit):
         for pid, status, usage in reaped():
             if pid == child:
                 return status, usage.ru_maxrss * 1024
+        limit.passed(child)
 
 
 def reaped():

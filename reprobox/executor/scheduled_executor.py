@@ -1,0 +1,277 @@
+"""The executor of a cluster: a run is written down here, and a job of a scheduler executes it
+(`reprobox worker`). Nothing of ours stays running on the host that submits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from reprobox.context import Context
+from reprobox.errors import RunBusy, UsageError
+from reprobox.executor import journal, local, reconcile, scheduled_runs, schedulers
+from reprobox.executor.attach import Follow, Sink, Watcher
+from reprobox.executor.base import Job
+from reprobox.executor.commits import holder
+from reprobox.executor.kept_streams import Lines, kept
+from reprobox.executor.run_home import host_facts
+from reprobox.executor.scheduler import Batch, Scheduler
+from reprobox.kit import files
+from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.model import codec
+from reprobox.model.record import Intent, Record
+from reprobox.model.scheduled import Scheduled
+from reprobox.source import refs
+from reprobox.store import attempts, layout
+from reprobox.store.run_state import RunState
+from reprobox.store.rundir import RunDir
+
+BATCHES = "batches"
+"""Below the store: what each task of a batch executes, and what its workers wrote."""
+_LOOK, _ASK = 0.2, 2.0
+"""Seconds between two looks for the record, and between two questions to the scheduler."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterOptions:
+    """What a command adds for the scheduler."""
+
+    raw: tuple[str, ...] = ()
+    gpu_model: str = ""
+
+
+class ScheduledExecutor:
+    """Runs on a cluster. Implements `base.Executor`."""
+
+    def __init__(self, context: Context, name: str, options: ClusterOptions | None = None) -> None:
+        self._context, self._name = context, name
+        self._options = options or ClusterOptions()
+
+    def submit(self, intent: Intent, job: Job) -> None:
+        """Writes the run down and gives it to the scheduler."""
+        self.submit_all([(intent, job)])
+
+    def submit_all(self, works: Sequence[tuple[Intent, Job]]) -> None:
+        """Gives runs to the scheduler in one batch, several to a task where there are more than it
+        takes.
+
+        Raises:
+            SchedulerError: it refuses; nothing is left of the runs.
+        """
+        scheduler = schedulers.of(self._name, self._options.raw)
+        tasks = min(len(works), scheduler.most_tasks())
+        submission = _Submission(self._context, self._name, scheduler, works, tasks)
+        try:
+            submission.write()
+            batch = scheduler.submit(submission.batch(self._options.gpu_model))
+        except BaseException:
+            submission.take_back()
+            raise
+        submission.note(batch)
+
+    def follow(self, intent: Intent, job: Job, watcher: Watcher) -> Record:
+        """Submits, and shows the run's output until its record is there."""
+        self.submit(intent, job)
+        progress = self._context.progress
+        progress.note(f"run {intent.id} is {self.state(intent.id).why}")
+        view = _View(self._context, intent.id)
+        watcher.follow(view.pump, lambda kill: self.cancel(intent.id, kill=kill))
+        return self._context.runs.record(intent.id)[0]
+
+    def state(self, run_id: str) -> RunState:
+        """What became of a run: by its record, else by the scheduler."""
+        return scheduled_runs.state(self._context, run_id)
+
+    def logs(self, run_id: str, *, follow: bool) -> Iterator[tuple[str, bytes]]:
+        """What a run wrote; of several tries the newest."""
+        if self._context.runs.finished(run_id):
+            yield from kept(self._context.runs.path(run_id))
+            return
+        lines = Lines()
+        view = _View(self._context, run_id)
+        while view.pump(lines) and follow:
+            yield from lines.take()
+        yield from lines.take()
+
+    def collect(self, run_id: str) -> Record:
+        """Waits for a run's record."""
+        view = _View(self._context, run_id)
+        while view.wait():
+            pass
+        return self._context.runs.record(run_id)[0]
+
+    def cancel(self, run_id: str, *, kill: bool) -> None:
+        """Ends a run's job, or its part of a job that executes several runs."""
+        context = self._context
+        run = context.runs.path(run_id)
+        submitted = attempts.scheduled(run)
+        if submitted is None or context.runs.finished(run_id):
+            state = self.state(run_id).name
+            raise UsageError(
+                f"run {run_id} is not running ({state})", next_step=f"reprobox show {run_id}"
+            )
+        (run / local.STOPPED).touch()
+        if submitted.alone:
+            schedulers.of(submitted.executor).cancel(submitted.job, kill=kill)
+
+
+@dataclass(frozen=True)
+class _Submission:
+    """Runs on their way to a scheduler."""
+
+    context: Context
+    executor: str
+    scheduler: Scheduler
+    works: Sequence[tuple[Intent, Job]]
+    tasks: int
+
+    @property
+    def _name(self) -> str:
+        return f"reprobox-{self.works[0][0].id}"
+
+    @property
+    def _folder(self) -> Path:
+        return self.context.runs.root / BATCHES / self.works[0][0].id
+
+    def _task_of(self, number: int) -> int:
+        return number * self.tasks // len(self.works)
+
+    def write(self) -> None:
+        """The runs, held until they are submitted, and which task executes which."""
+        cluster, grace = self.scheduler.cluster(), self.scheduler.grace()
+        host = {"name": f"{self.executor} cluster {cluster}", "user": host_facts()["user"]}
+        lines = []
+        for number, (made, job) in enumerate(self.works):
+            # Which host and engine execute it, the worker writes into the record.
+            intent = replace(made, host=host, engine={})
+            submitted = Scheduled(
+                executor=self.executor,
+                cluster=cluster,
+                name=self._name,
+                task=self._task_of(number),
+                tasks=self.tasks,
+                grace=grace,
+                alone=len(self.works) == self.tasks,
+                submitted=self.context.clock(),
+            )
+            extra = {"config.yaml": job.config, attempts.SCHEDULED: codec.encode(submitted)}
+            _HELD[intent.id] = self.context.runs.begin(intent, extra)
+            commit = intent.source.commit
+            refs.keep(holder(self.context, commit), intent.id, commit)
+            lines.append({"task": submitted.task, "run": intent.id, "intent": codec.digest(intent)})
+        layout.ensure(self.context.runs.root)
+        with layout.trouble("writing a batch"):
+            files.make_dir(self._folder)
+            text = "".join(json.dumps(line) + "\n" for line in lines)
+            files.publish(self._folder / "tasks.jsonl", text.encode())
+
+    def batch(self, gpu_model: str) -> Batch:
+        """What the scheduler is asked for."""
+        words = [*worker_command(), str(self.context.runs.root)]
+        tasks = shlex.quote(str(self._folder / "tasks.jsonl"))
+        return Batch(
+            name=self._name,
+            tasks=self.tasks,
+            script="#!/bin/sh\n"
+            f'exec {shlex.join(words)} --tasks {tasks} --task "{self.scheduler.task()}"\n',
+            log=self._folder / "worker-{task}.log",
+            directory=self.context.top,
+            asked=[intent.runspec for intent, _ in self.works],
+            gpu_model=gpu_model,
+        )
+
+    def note(self, batch: str) -> None:
+        """The job of each run; from here on they go on without us."""
+        for intent, _ in self.works:
+            run = self.context.runs.path(intent.id)
+            submitted = attempts.scheduled(run)
+            if submitted is not None:
+                job = self.scheduler.job_of(batch, submitted.task, submitted.tasks)
+                attempts.note_job(run, replace(submitted, job=job))
+            _HELD.pop(intent.id).release()
+            journal.end(self.context, intent.id)
+
+    def take_back(self) -> None:
+        """Forgets runs that the scheduler did not take."""
+        for intent, _ in self.works:
+            if held := _HELD.pop(intent.id, None):
+                held.release()
+                with contextlib.suppress(RunBusy):
+                    scheduled_runs.forget(self.context, intent.id)
+
+
+_HELD: dict[str, RunDir] = {}
+"""Runs that this process is submitting: while their lock is held, no other concludes anything."""
+
+
+def worker_command() -> list[str]:
+    """How a node starts a worker; before the store."""
+    from reprobox.config import cluster
+
+    python = cluster.read().python or sys.executable
+    return [python, "-m", "reprobox.cli.main", "worker"]
+
+
+class _View:
+    """A run elsewhere, seen through the store: its record first, the scheduler now and then."""
+
+    def __init__(self, context: Context, run_id: str) -> None:
+        self._context, self._run = context, run_id
+        self._asked = time.monotonic()
+        self._follow: tuple[str, Follow] | None = None
+        self._seen: set[str] = set()
+
+    def pump(self, sink: Sink) -> bool:
+        """Passes on what is new; whether more may come."""
+        more = self.wait()
+        if more:
+            self._live(sink)
+        else:
+            self._rest(sink)
+        return more
+
+    def _live(self, sink: Sink) -> None:
+        run = self._context.runs.path(self._run)
+        every = attempts.tries(run)
+        if not every:
+            return
+        newest = every[-1].name
+        if self._follow is None or self._follow[0] != newest:
+            if self._follow is not None:
+                self._context.progress.note(f"run {self._run} was started again: {newest}")
+                self._follow[1].__exit__()
+            self._follow = newest, Follow(attempts.place(run, newest) / "out", sink)
+        self._follow[1].pump()
+
+    def _rest(self, sink: Sink) -> None:
+        """What came after the last look: the streams have moved, and open files follow them."""
+        run = self._context.runs.path(self._run)
+        opened: tuple[str, ...] = ()
+        if self._follow is not None:
+            name, follow = self._follow
+            if attempts.winner(run) in (None, name):
+                follow.pump()
+                opened = follow.opened
+            follow.__exit__()
+            self._follow = None
+        for name, chunk in kept(run, but=opened):
+            sink.write(name, chunk)
+
+    def wait(self) -> bool:
+        """Waits a little; whether the record is still to come. It is written here where no worker
+        will.
+        """
+        if self._context.runs.finished(self._run):
+            return False
+        if time.monotonic() - self._asked > _ASK:
+            reconcile.settle(self._context)
+            self._asked = time.monotonic()
+        else:
+            time.sleep(_LOOK)
+        return not self._context.runs.finished(self._run)

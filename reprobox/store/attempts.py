@@ -1,0 +1,179 @@
+"""Tries to execute a run that a scheduler was given: `runs/<id>/attempts/<name>/`, a small store
+with the try as its only run.
+
+A scheduler may start a run twice: after a preemption, or while a node that it calls dead goes on.
+So a try writes into its own directory alone, and what it made becomes the run's in one step that
+only one try can make: a link to `winner`, which a network file system decides on its server. A
+winner that dies while its files are moved is completed by any other process. Nothing here relies on
+locks between hosts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from reprobox.errors import StoreDamaged
+from reprobox.kit import canon, files
+from reprobox.model import codec
+from reprobox.model.record import Intent, Record
+from reprobox.model.scheduled import Scheduled, Try
+from reprobox.store import heads, layout, run_documents, rundir
+from reprobox.store.rundir import RunDir
+from reprobox.store.runs import Runs
+
+FOLDER, NOTE, WINNER, SCHEDULED = "attempts", "attempt.json", "winner", "scheduled.json"
+_FINAL = "final.json"
+"""In a try's run directory: its record as it becomes the run's."""
+_STAY = frozenset({"record.json", "record.sha256", "lock", rundir.ARRIVAL, "intent.json", _FINAL})
+"""Of a try's run directory: what is not moved into the run as it is."""
+
+
+class AttemptRuns(Runs):
+    """The store of one try. It has no index, which several hosts could not share."""
+
+    def begin(self, intent: Intent, extra: Mapping[str, bytes]) -> RunDir:
+        """As `Runs.begin`."""
+        with layout.trouble(f"beginning an attempt of run {intent.id}"):
+            return rundir.create(self.root, intent, extra, 1)
+
+
+def scheduled(run: Path) -> Scheduled | None:
+    """What was given to a scheduler; None for a run of this host."""
+    try:
+        data = (run / SCHEDULED).read_bytes()
+    except FileNotFoundError:
+        return None
+    return codec.decode(Scheduled, data, where=f"the submission of {run.name}")
+
+
+def is_scheduled(run: Path) -> bool:
+    """Whether a run was given to a scheduler."""
+    return layout.exists(run / SCHEDULED)
+
+
+def note_job(run: Path, what: Scheduled) -> None:
+    """Writes or replaces what was given to a scheduler."""
+    with layout.trouble(f"writing to {run}"):
+        files.replace(run / SCHEDULED, codec.encode(what), 0o600)
+
+
+def begin(run: Path, what: Try) -> AttemptRuns:
+    """Makes the store of a new try. Raises FileExistsError for a name that is taken."""
+    root = run / FOLDER / what.name
+    with layout.trouble(f"beginning an attempt of run {run.name}"):
+        (run / FOLDER).mkdir(mode=0o700, exist_ok=True)
+        root.mkdir(mode=0o700)
+        for name in ("runs", "tmp"):
+            (root / name).mkdir(mode=0o700)
+        # What many runs have in common lies in the project's store once.
+        (root / "objects").symlink_to(run.parent.parent / "objects")
+        (root / "VERSION").write_bytes((run.parent.parent / "VERSION").read_bytes())
+        note(run, what)
+    return AttemptRuns(root)
+
+
+def note(run: Path, what: Try) -> None:
+    """Writes what is known of a try."""
+    with layout.trouble(f"writing to {run}"):
+        files.replace(run / FOLDER / what.name / NOTE, codec.encode(what), 0o600)
+
+
+def tries(run: Path) -> list[Try]:
+    """Every try, oldest first."""
+    found = []
+    for path in sorted((run / FOLDER).glob(f"*/{NOTE}")):
+        with contextlib.suppress(FileNotFoundError):
+            found.append(codec.decode(Try, path.read_bytes(), where=f"an attempt of {run.name}"))
+    return sorted(found, key=lambda one: (one.began, one.name))
+
+
+def runs_of(run: Path, name: str) -> AttemptRuns:
+    """The store of a try."""
+    return AttemptRuns(run / FOLDER / name)
+
+
+def place(run: Path, name: str) -> Path:
+    """The run directory of a try; `run` itself has the files of the winner."""
+    return run / FOLDER / name / "runs" / run.name
+
+
+def winner(run: Path) -> str | None:
+    """The try whose result is, or becomes, the run's."""
+    with contextlib.suppress(FileNotFoundError):
+        return (run / WINNER).read_text().strip()
+    return None
+
+
+def publish(
+    root: Path, run_id: str, name: str, change: Callable[[Record], Record] = lambda one: one
+) -> str:
+    """Makes a try's record and files the run's, unless another try was first; the name of the try
+    whose they are.
+
+    Args:
+        change: what is added to the record in the moment in which it becomes the run's.
+
+    Raises:
+        StoreDamaged: the try's record is not what was written.
+    """
+    run = root / "runs" / run_id
+    with layout.trouble(f"publishing run {run_id}"):
+        with contextlib.suppress(FileExistsError):
+            files.publish(run / WINNER, f"{name}\n".encode())
+        first = winner(run) or name
+        if not layout.exists(run / "record.json"):
+            _complete(root, run, place(run, first), change)
+    return first
+
+
+def _complete(root: Path, run: Path, source: Path, change: Callable[[Record], Record]) -> None:
+    """Moves the winner's files; each step may have been done already, by whoever died in here."""
+    with contextlib.suppress(FileExistsError):  # who completes it again adds nothing else
+        files.publish(source / _FINAL, codec.encode(change(_record(source))))
+    data = (source / _FINAL).read_bytes()
+    short = run_documents.kept(root, run_documents.RECORD, data)
+    record = codec.decode_known(Record, data, where=f"the record at {source}")
+    _move(source, run)
+    intent = run_documents.kept(root, run_documents.INTENT, codec.encode(record.intent))
+    files.replace(run / "intent.json", intent, 0o600)
+    files.sync_filesystem(run)
+    digest = canon.digest_bytes(data)
+    heads.append(root, run.name, "record", digest)
+    files.replace(run / "record.sha256", f"{digest}\n".encode("ascii"), 0o600)
+    with contextlib.suppress(FileExistsError):
+        files.publish(run / "record.json", short, 0o600)
+
+
+def _record(source: Path) -> Record:
+    data = run_documents.read(source, run_documents.RECORD)
+    if canon.digest_bytes(data) != (source / "record.sha256").read_text().strip():
+        raise StoreDamaged(f"the record of the attempt at {source} is damaged")
+    return codec.decode_known(Record, data, where=f"the record at {source}")
+
+
+def _move(source: Path, run: Path) -> None:
+    """The try's files to where a run has them."""
+    for path in sorted(source.iterdir()):
+        if path.name in _STAY or path.name in rundir.SCRATCH:
+            continue
+        if path.is_dir() and layout.exists(run / path.name):
+            continue
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(path, run / path.name)
+
+
+def ended(run: Path, what: Try, outcome: str, *, now: float, why: str = "") -> None:
+    """Notes how a try ended."""
+    note(run, replace(what, outcome=outcome, ended=now, why=why))
+
+
+def record(run: Path, name: str) -> Record | None:
+    """The record that a try made, also when it is not the run's; None where it made none."""
+    try:
+        return _record(place(run, name))
+    except FileNotFoundError:
+        return None

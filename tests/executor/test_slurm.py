@@ -1,0 +1,284 @@
+"""Runs on a real Slurm: three nodes on this host, real jobs, a real engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cluster import ROOT, Cluster, until
+from flow_project import Project
+from waiting_runs import containers_alive
+
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.skipif(not ROOT.is_dir(), reason="scripts/setup --tests unpacks Slurm"),
+]
+
+PROGRAM = """\
+import os, signal, sys, time
+text = dict(line.strip().split(": ") for line in open(sys.argv[1]) if line[:4] in ("mode", "scal"))
+print("begun", text["scale"], flush=True)
+open("made", "w").write(text["scale"])
+def leave(*_):
+    sys.exit(0)
+signal.signal(signal.SIGTERM, signal.SIG_IGN if text["mode"] == "deaf" else leave)
+if text["mode"] == "fail":
+    sys.exit(3)
+if text["mode"] in ("wait", "deaf"):
+    time.sleep(60)
+"""
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    made = Cluster(tmp_path_factory.mktemp("slurm") / "cluster")
+    try:
+        yield made.start()
+    finally:
+        made.stop()
+        shutil.rmtree(made.top, ignore_errors=True)
+
+
+@pytest.fixture
+def on(cluster: Cluster, project: Project) -> Project:
+    """The project, with the cluster's commands in its path."""
+    project.env.update(cluster.env)
+    project.write("train.py", PROGRAM)
+    text = (project.top / "config.yaml").read_text()
+    project.write("config.yaml", f"mode: end\n{text}")
+    project.commit("a program that waits")
+    return project
+
+
+def submitted(project: Project, *words: str) -> str:
+    said = project("run", "config.yaml", "--on", "slurm", "--detach", *words)
+    assert said.code == 0, said.err
+    return said.out.strip()
+
+
+def of(project: Project, run: str) -> Path:
+    return project.top / ".reprobox" / "runs" / run
+
+
+def tries(project: Project, run: str) -> list[dict[str, Any]]:
+    found = [
+        json.loads(path.read_bytes()) for path in of(project, run).glob("attempts/*/attempt.json")
+    ]
+    return sorted(found, key=lambda one: one["began"])
+
+
+def job(project: Project, run: str) -> str:
+    return str(json.loads((of(project, run) / "scheduled.json").read_bytes())["job"])
+
+
+def begun(project: Project, run: str, attempts: int = 1) -> None:
+    """The program of the newest attempt has written its first line."""
+
+    def ready() -> bool:
+        made = tries(project, run)
+        if len(made) < attempts:
+            return False
+        place = of(project, run) / "attempts" / made[-1]["name"] / "runs" / run / "out" / "stdout"
+        return place.exists() and b"begun" in place.read_bytes()
+
+    until(ready, 60)
+
+
+def waited(project: Project, run: str) -> tuple[int, dict[str, Any]]:
+    """`wait`, and the record that is there then."""
+    said = project("wait", run)
+    return said.code, project("show", run, "--json").json["record"]
+
+
+def test_a_run_on_slurm_is_the_run_on_this_host(on: Project, cluster: Cluster) -> None:
+    here = on("show", on.run()["id"], "--json").json
+    said = on("run", "config.yaml", "--on", "slurm", "--json")
+    assert said.code == 0, said.err
+    there = on("show", said.json["id"], "--json").json
+    assert there["record"]["intent"]["identity"] == here["record"]["intent"]["identity"]
+    assert there["record"]["intent"]["runspec"] == here["record"]["intent"]["runspec"]
+    assert "begun 3" in said.err  # the program's output, as it came
+    assert on("diff", here["id"], there["id"]).code == 0
+    scheduler = there["record"]["intent"]["host"]["scheduler"]
+    assert scheduler["name"] == "slurm"
+    assert scheduler["node"] in cluster.nodes
+    assert scheduler["job"] == job(on, there["id"])
+    assert [one["outcome"] for one in tries(on, there["id"])] == ["published"]
+    assert not containers_alive(there["id"])
+    assert on("fsck").code == 0
+    # And a local run again from that record, and on the cluster from the local one.
+    assert on("replay", there["id"]).code == 0
+    again = on("replay", here["id"], "--on", "slurm")
+    assert again.code == 0, again.err
+    assert on("verify", there["id"]).code == 0
+
+
+def test_what_was_submitted_runs_whatever_is_checked_out_later(
+    on: Project, cluster: Cluster
+) -> None:
+    commit = on.git("rev-parse", "HEAD")
+    run = submitted(on, "mode=fail", "--", "--hold")
+    assert on("show", run, "--json").json["state"] == "queued"
+    on.write("train.py", "raise SystemExit(9)\n")
+    on.git("commit", "-q", "--amend", "-a", "-m", "another program")
+    on.git("reflog", "expire", "--expire=now", "--all")
+    on.git("gc", "-q", "--prune=now")
+    cluster.ask("scontrol", "release", job(on, run))
+    code, record = waited(on, run)
+    assert code == 3
+    assert record["intent"]["source"]["commit"] == commit
+    assert on("logs", run).out == "begun 3\n"
+
+
+def test_logs_follow_and_stop_end_it(on: Project) -> None:
+    run = submitted(on, "mode=wait")
+    begun(on, run)
+    assert on("show", run, "--json").json["state"] == "running"
+    assert on("rm", run, "--force").code == 54
+    assert on("logs", run).out == "begun 3\n"
+    following = subprocess.Popen(
+        [sys.executable, "-m", "reprobox.cli.main", "logs", "-f", run],
+        cwd=on.top,
+        env=on.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert on("stop", run).code == 0
+    out, err = following.communicate(timeout=60)
+    assert out == b"begun 3\n"
+    assert b"interrupted" in err, err
+    code, record = waited(on, run)
+    assert code == 130
+    assert record["exit"]["reason"] == "interrupted"
+    assert not containers_alive(run)
+    assert on("stop", run).code == 2
+
+
+def test_scancel_ends_the_container_and_the_record_says_so(on: Project, cluster: Cluster) -> None:
+    run = submitted(on, "mode=deaf")
+    begun(on, run)
+    cluster.ask("scancel", job(on, run))
+    code, record = waited(on, run)
+    assert code == 137
+    assert record["exit"]["reason"] == "interrupted"
+    assert "CANCELLED" in record["exit"]["message"]
+    assert not containers_alive(run)
+    pending = submitted(on, "--", "--hold")
+    cluster.ask("scancel", job(on, pending))
+    code, record = waited(on, pending)
+    assert code == 130
+    assert "It had not started" in record["exit"]["message"]
+
+
+def test_a_worker_that_is_killed_takes_its_container_along(on: Project) -> None:
+    run = submitted(on, "mode=wait")
+    begun(on, run)
+    (worker,) = workers(on, run)
+    os.kill(worker, signal.SIGKILL)
+    until(lambda: not containers_alive(run), 20)
+    code, record = waited(on, run)
+    assert code == 130
+    assert record["exit"]["reason"] == "interrupted"
+    assert "The process that supervised it ended" in record["exit"]["message"]
+    assert "FAILED" in record["exit"]["message"]
+    assert [one["path"] for one in on("show", run, "--json").json["outputs"]] == ["made"]
+
+
+def workers(project: Project, run: str) -> list[int]:
+    """Processes that execute a run, by their list of tasks."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"worker" in words and any(run.encode() in word for word in words):
+                found.append(int(entry.name))
+    return found
+
+
+def test_a_requeued_job_runs_again_and_both_attempts_are_kept(
+    on: Project, cluster: Cluster
+) -> None:
+    run = submitted(on, "mode=wait")
+    begun(on, run)
+    cluster.ask("scontrol", "requeue", job(on, run))
+    until(lambda: tries(on, run)[0]["outcome"] == "interrupted")
+    assert on("show", run, "--json").json["state"] in ("queued", "running")
+    begun(on, run, 2)
+    assert not on("stop", run).code
+    code, _ = waited(on, run)
+    assert code == 130
+    assert [one["outcome"] for one in tries(on, run)] == ["interrupted", "published"]
+    assert not containers_alive(run)
+
+
+def test_a_node_that_dies_loses_nothing(on: Project, cluster: Cluster) -> None:
+    run = submitted(on, "mode=wait")
+    begun(on, run)
+    node = tries(on, run)[0]["node"]
+    cluster.kill(node, with_jobs=True)
+    until(lambda: not containers_alive(run), 20)
+    # As the controller does by itself after its timeout; `make cluster` waits for that.
+    cluster.ask("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=killed")
+    try:
+        begun(on, run, 2)
+        assert tries(on, run)[1]["node"] != node
+        assert on("stop", run).code == 0
+        assert waited(on, run)[0] == 130
+        assert [one["outcome"] for one in tries(on, run)] == ["", "published"]
+    finally:
+        cluster.start_node(node)
+        cluster.ask("scontrol", "update", f"NodeName={node}", "State=RESUME")
+
+
+def test_the_submitter_may_die(on: Project) -> None:
+    submitter = subprocess.Popen(
+        [sys.executable, "-m", "reprobox.cli.main", "run", "config.yaml", "--on", "slurm"],
+        cwd=on.top,
+        env=on.env,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    runs = on.top / ".reprobox" / "runs"
+    until(
+        lambda: any(json.loads(path.read_bytes())["job"] for path in runs.glob("*/scheduled.json"))
+    )
+    submitter.kill()
+    submitter.wait()
+    (run,) = (path.name for path in runs.iterdir())
+    assert waited(on, run)[0] == 0
+
+
+def test_two_workers_of_one_run_publish_once(on: Project, cluster: Cluster) -> None:
+    """As after a split of the network: the second is a replay that nobody asked for."""
+    run = submitted(on, "--", "--hold")
+    batch = on.top / ".reprobox" / "batches" / run / "tasks.jsonl"
+    task = json.loads(batch.read_text())
+    word = f"{run}@{task['intent']}"
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-m", "reprobox.cli.main", "worker", ".reprobox", word],
+            cwd=on.top,
+            env=on.env,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]
+    said = [one.communicate(timeout=60)[1].decode() for one in both]
+    assert [one.returncode for one in both] == [0, 0], said
+    assert sorted(one["outcome"] for one in tries(on, run)) == ["published", "same"]
+    cluster.ask("scancel", job(on, run))
+    assert on("worker", ".reprobox", word).code == 0
+    assert len(tries(on, run)) == 2  # it had its record
+    assert on("worker", ".reprobox", f"{run}@sha256:{'0' * 64}").code == 0
+    assert on("fsck").code == 0
