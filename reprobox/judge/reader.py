@@ -152,6 +152,15 @@ class Reader:
         }
         return self._request(request, path.stat().st_size)
 
+    def preview(self, path: Path, *, name: str) -> dict[str, Any]:
+        """What is in one file, read under the same limits; see `previews`.
+
+        Returns:
+            `format`, and either `columns` and `rows`, or `tensors` and `values`; or only `why`.
+        """
+        request = {"want": "preview", "path": os.fspath(path.absolute()), "name": name}
+        return self._request(request, path.stat().st_size)
+
     def _request(self, request: dict[str, Any], size: int) -> dict[str, Any]:
         limits = asdict(self._limits) | {
             "memory": self._limits.memory + 4 * size,

@@ -9,6 +9,7 @@ A request names what is wanted:
 
     compare     two files: `left`, `right`, `name`, `only_numbers`, `tolerance`, `treatments`
     leaves      one file: `path`, `name`, `patterns` of leaves, `most` numbers of one array
+    preview     one file: `path`, `name`; what is in it, for people
 """
 
 from __future__ import annotations
@@ -279,7 +280,7 @@ def _contents(request: dict[str, Any]) -> dict[str, Any]:
         return said | ({"reader": ", ".join(sides[0].readers)} if sides else {})
 
 
-def _read(request: dict[str, Any], path: str, scratch: str) -> Any:
+def _read(request: dict[str, Any], path: str | Path, scratch: str) -> Any:
     from reprobox.judge.formats import archives
 
     directory = Path(request["scratch"]) / scratch
@@ -314,9 +315,20 @@ def _leaves(request: dict[str, Any]) -> dict[str, Any]:
         return {"why": str(error)}
 
 
+def _preview(request: dict[str, Any]) -> dict[str, Any]:
+    from reprobox.judge import leaves, previews
+
+    try:
+        path = Path(request["path"])
+        return previews.preview(path, request["name"], lambda: _read(request, path, "one"))
+    except leaves.Unreadable as error:
+        return {"why": str(error)}
+
+
 _WANTED: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "compare": _compare,
     "leaves": _leaves,
+    "preview": _preview,
 }
 
 

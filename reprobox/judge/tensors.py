@@ -134,6 +134,11 @@ def _measure(found: Distance, ours: Array, theirs: Array, dtype: str, tolerance:
     found.rel = _largest(found.rel, rel)
 
 
+def decoded(tensor: Tensor) -> Array:
+    """The flat array, with the values of types that NumPy lacks."""
+    return _value(tensor.load().reshape(-1), tensor.dtype)
+
+
 def ulps(left: Array, right: Array, dtype: str) -> npt.NDArray[np.uint64]:
     """Representable numbers between two arrays of a float type, element by element."""
     kind, top = _FLOATS[dtype]

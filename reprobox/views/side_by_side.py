@@ -29,7 +29,7 @@ def sections(found: SideBySide) -> list[Section]:
     left = 0
     for section in dict.fromkeys(row.section for row in found.rows):
         rows = [row for row in found.rows if row.section == section]
-        shown += [_cells(row) for row in rows[:_MANY]]
+        shown += [cells(row) for row in rows[:_MANY]]
         left += len(rows[_MANY:])
     if shown:
         table = Table(columns=("", "what differs", *letters), rows=tuple(shown))
@@ -42,7 +42,8 @@ def sections(found: SideBySide) -> list[Section]:
     return [*blocks, Section(title="verdicts", blocks=verdicts)]
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def cells(row: Row) -> tuple[str, ...]:
+    """The section, the name, and a text for each run."""
     return (row.section, row.name, *(_text(row, value) for value in row.values))
 
 

@@ -25,7 +25,20 @@ from reprobox.context import Context
 from reprobox.errors import ReproboxError, RunAmbiguous, RunNotFound, SweepNotFound, UsageError
 from reprobox.executor import reconcile
 from reprobox.version import __version__
-from reprobox.web import guard, log_events, outputs, run_page, runs_page, templates
+from reprobox.web import (
+    compare_page,
+    divergence_page,
+    guard,
+    history_page,
+    log_events,
+    output_page,
+    outputs,
+    run_page,
+    runs_page,
+    sweep_page,
+    templates,
+    verdicts_page,
+)
 from reprobox.web.asked import Asked, Page, Silence
 from reprobox.web.guard import Access
 from reprobox.web.links import ServerLinks
@@ -42,10 +55,22 @@ _FORM = 64 << 10
 _CHUNK = 1 << 18
 _SETTLED = 3.0
 """Seconds between two tries to complete a run that no process supervises."""
-TABS = (("runs", "Runs"),)
+TABS = (
+    ("runs", "Runs"),
+    ("verdicts", "Verdicts"),
+    ("sweeps", "Sweeps"),
+    ("history", "History"),
+)
 PAGES: Mapping[str, Callable[[Asked], Page]] = {
     "/runs": runs_page.page,
     "/run/{run}": run_page.page,
+    "/run/{run}/output/{digest}": output_page.page,
+    "/verdicts": verdicts_page.page,
+    "/divergence": divergence_page.page,
+    "/compare": compare_page.page,
+    "/sweeps": sweep_page.every,
+    "/sweep/{sweep}": sweep_page.page,
+    "/history": history_page.page,
 }
 
 

@@ -21,8 +21,10 @@ COLOURS = 8
 """Classes `c0` to `c7` of the style sheet."""
 _POINTS = 400
 """Of one line; more are thinned out, extremes kept."""
-_WIDTH, _HEIGHT = 640, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 12, 40
+_FEW = 6
+"""Values of an axis that are written out instead of round ones."""
+_WIDTH, _HEIGHT = 460, 230
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 12, 40
 _number = itertools.count(1)
 
 
@@ -157,7 +159,7 @@ def parallel(title: str, axes: Sequence[Axis], labels: Sequence[str], best: int 
         labels: one for each row.
         best: the row that is drawn strong.
     """
-    width, bottom, top = max(_WIDTH, 130 * len(axes)), _HEIGHT - 24, 34
+    width, bottom, top = max(760, 130 * len(axes)), _HEIGHT + 20, 34
     places = [60 + number * (width - 120) / max(1, len(axes) - 1) for number in range(len(axes))]
     scaled = [_positions(axis, bottom, top) for axis in axes]
     drawn: list[Markup] = []
@@ -178,7 +180,7 @@ def parallel(title: str, axes: Sequence[Axis], labels: Sequence[str], best: int 
             element("polyline", {"points": path, "class": kind}, element("title", {}, labels[row]))
         )
     about = f"{len(labels):,} rows over {', '.join(axis.name for axis in axes)}"
-    return _chart(title, about, drawn, width=width)
+    return _chart(title, about, drawn, width=width, height=bottom + 24)
 
 
 def _positions(
@@ -193,7 +195,9 @@ def _positions(
             scale.place(value) if isinstance(value, float) and math.isfinite(value) else None
             for value in axis.values
         ]
-        return at, [(scale.place(tick), tick_text(tick)) for tick in scale.ticks()]
+        few = sorted(set(numbers))
+        ticks = few if len(few) <= _FEW else scale.ticks()
+        return at, [(scale.place(tick), tick_text(tick)) for tick in ticks]
     words = sorted({str(value) for value in known})
     step = (bottom - top) / max(1, len(words) - 1)
     where = {word: bottom - number * step for number, word in enumerate(words)}
@@ -259,7 +263,7 @@ def heat(chart: HeatMap) -> Markup:
             _field(cell, left + column * wide, y, wide, tall) for column, cell in enumerate(cells)
         ]
     bottom = top + len(chart.rows) * tall
-    every = max(1, math.ceil(len(chart.columns) * 34 / (wide * max(1, len(chart.columns))) / 1))
+    every = math.ceil(34 / wide)
     for number, name in enumerate(chart.columns):
         if number % every == 0:
             place = {"x": left + (number + 0.5) * wide, "y": bottom + 16, "text-anchor": "middle"}
@@ -293,6 +297,60 @@ def bars(title: str, edges: Sequence[float], counts: Sequence[int]) -> Markup:
     return _chart(title, about, drawn, width=width, height=height, kind="chart small")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A box of a tree."""
+
+    label: str
+    about: str = ""
+    link: str = ""
+    colour: str = ""
+    here: bool = False
+    children: Sequence[Node] = ()
+
+
+_BOX, _TALL, _GAP, _STEP = 210, 40, 10, 270
+
+
+def tree(title: str, top: Node) -> Markup:
+    """Boxes from left to right, each joined to those that came from it."""
+    drawn: list[Markup] = []
+    height, depth, count = _branch(drawn, top, 0, 0.0)
+    width = depth * _STEP + _BOX + 4
+    return _chart(title, f"{count} boxes", drawn, width=width, height=height, kind="chart tree")
+
+
+def _branch(drawn: list[Markup], node: Node, depth: int, y: float) -> tuple[float, int, int]:
+    """Draws a node and all below it from a height on; the height after it, depth and count."""
+    below, deepest, count = y, depth, 1
+    middles = []
+    for child in node.children:
+        middles.append(below + _TALL / 2)
+        below, deep, many = _branch(drawn, child, depth + 1, below)
+        deepest, count = max(deepest, deep), count + many
+    x, middle = 2 + depth * _STEP, y + _TALL / 2
+    for other in middles:
+        start, end = x + _BOX, x + _STEP
+        half = (start + end) / 2
+        path = f"M{start:g} {middle:g}C{half:g} {middle:g} {half:g} {other:g} {end:g} {other:g}"
+        drawn.append(element("path", {"d": path, "class": "edge"}))
+    drawn.append(_box(node, x, y))
+    return max(below, y + _TALL + _GAP), deepest, count
+
+
+def _box(node: Node, x: float, y: float) -> Markup:
+    kind = " ".join(filter(None, ("node", node.colour, "here" if node.here else "")))
+    frame = {"x": x, "y": y + 2, "width": _BOX, "height": _TALL - 4, "rx": 5, "class": kind}
+    parts = Markup("").join(
+        [
+            element("rect", frame),
+            element("text", {"x": x + 10, "y": y + 17, "class": "name"}, _short(node.label, 30)),
+            element("text", {"x": x + 10, "y": y + 31, "class": "tick"}, _short(node.about, 34)),
+        ]
+    )
+    return _linked(parts, node.link, f"{node.label}, {node.about}")
+
+
 def _axes(across: Scale, up: Scale, x: str, y: str) -> Iterator[Markup]:
     for tick in up.ticks():
         at = up.place(tick)
@@ -319,12 +377,15 @@ def _chart(
     kind: str = "chart",
 ) -> Markup:
     name = f"chart{next(_number)}"
+    own = {"width": round(width), "height": round(height)} if "tree" in kind else {}
     return element(
         "svg",
         {
+            **own,
             "viewBox": f"0 0 {width:g} {height:g}",
             "class": kind,
-            "role": "img",
+            # An image has no parts that can be reached, so one with links is a group.
+            "role": "group" if any("<a " in part for part in inside) else "img",
             "aria-labelledby": f"{name}t {name}d",
         },
         element("title", {"id": f"{name}t"}, title),

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _TICKS = 5
+_FAR = 1e300
+"""Beyond, the width of an axis would be no number."""
 _DECADES = 100.0
 """From this ratio of largest to smallest positive value on, an axis is logarithmic."""
 
@@ -24,7 +26,7 @@ class Scale:
     def place(self, value: float) -> float:
         """Where a value is drawn."""
         low, high, at = (self._linear(one) for one in (self.low, self.high, value))
-        share = 0.5 if high == low else (at - low) / (high - low)
+        share = 0.5 if high == low else min(1.0, max(0.0, (at - low) / (high - low)))
         return round(self.start + share * (self.end - self.start), 2)
 
     def _linear(self, value: float) -> float:
@@ -41,7 +43,7 @@ def numeric(values: Sequence[float], start: float, end: float, *, log: bool | No
     Args:
         log: None: decided by the values.
     """
-    finite = [value for value in values if math.isfinite(value)]
+    finite = [max(-_FAR, min(_FAR, value)) for value in values if math.isfinite(value)]
     low, high = min(finite, default=0.0), max(finite, default=1.0)
     if log is None:
         log = low > 0 and high / low >= _DECADES
@@ -59,7 +61,7 @@ def _widened(low: float, high: float) -> tuple[float, float]:
 
 
 def _round(low: float, high: float) -> list[float]:
-    step = _step((high - low) / _TICKS)
+    step = _step(0.85 * (high - low) / _TICKS)
     first = math.ceil(low / step)
     count = math.floor(high / step) - first + 1
     return [(first + number) * step for number in range(max(0, min(count, 4 * _TICKS)))]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
+from web_demo import SWEEP, digest, laboratory, outputs
 from web_world import HOSTILE, Served, World, png, served
 
 from reprobox.kit import canon
@@ -69,6 +70,12 @@ def address(site: Served, path: str) -> str:
 def accessible(page: Page) -> None:
     found = Axe().run(page).response["violations"]
     assert [(one["id"], one["nodes"][0]["html"]) for one in found if one["impact"] in SERIOUS] == []
+
+
+def contrast(page: Page) -> None:
+    """The rule of axe that depends on the colours."""
+    found = Axe().run(page, options={"runOnly": ["color-contrast"]}).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
 
 
 def ids(page: Page) -> list[str]:
@@ -231,39 +238,98 @@ def widths(page: Page) -> tuple[int, int]:
     return int(found[0]), int(found[1])
 
 
-def everywhere(world: World) -> list[str]:
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return laboratory(tmp_path_factory.mktemp("laboratory") / "digits")
+
+
+@pytest.fixture(scope="module")
+def lab_site(lab: World) -> Iterator[Served]:
+    with served(lab.context) as made:
+        yield made
+
+
+def everywhere(lab: World) -> list[str]:
     """The address of each kind of page."""
-    return ["/runs", f"/run/{world.runs.ids()[0]}", "/nothing"]
+    base, candidate = (
+        next(row.id for row in lab.runs.list(name=name) if row.replay_of is None)
+        for name in ("baseline", "candidate")
+    )
+    data = outputs(0.01, 0, 60)
+    return [
+        "/runs",
+        "/runs?group=lr&columns=accuracy",
+        f"/run/{base}",
+        f"/run/{base}/output/{digest(data['results/weights.npy'])}",
+        f"/run/{base}/output/{digest(data['results/predictions.csv'])}",
+        "/verdicts",
+        f"/divergence?run={base}&run={candidate}",
+        f"/compare?run={base}&run={candidate}",
+        "/sweeps",
+        f"/sweep/{SWEEP}",
+        "/history",
+        "/nothing",
+    ]
 
 
-def test_enlarged_to_200_percent_nothing_scrolls_sideways(
-    browser: Browser, world: World, site: Served
+@pytest.fixture(scope="module")
+def opened(browser: Browser, lab_site: Served) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.goto(lab_site.start)
+    page.wait_for_url("**/runs")
+    yield page
+    context.close()
+
+
+def test_enlarged_nothing_scrolls_sideways_and_axe_finds_nothing_serious(
+    opened: Page, lab: World, lab_site: Served
 ) -> None:
     """200 % of a window of 1280 is a layout of 640 (WCAG 2.2, 1.4.4); 320 is 1.4.10."""
-    for width in (640, 320):
-        context = browser.new_context(viewport={"width": width, "height": 500})
-        page = context.new_page()
-        page.goto(site.start)
-        page.wait_for_url("**/runs")
-        for path in everywhere(world):
-            page.goto(address(site, path))
-            content, window = widths(page)
+    for path in everywhere(lab):
+        opened.set_viewport_size({"width": 1280, "height": 800})
+        opened.emulate_media(color_scheme="light")
+        opened.goto(address(lab_site, path))
+        accessible(opened)
+        if path in ("/runs", "/verdicts", f"/sweep/{SWEEP}"):
+            opened.emulate_media(color_scheme="dark")
+            contrast(opened)
+        for width in (640, 320):
+            opened.set_viewport_size({"width": width, "height": 500})
+            content, window = widths(opened)
             assert content <= window, (path, width)
-        context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(
-    browser: Browser, world: World, site: Served, scheme: str
+def test_matrix_divergence_compare_sweep_and_history_are_reached(
+    opened: Page, lab: World, lab_site: Served
 ) -> None:
-    context = browser.new_context(color_scheme=scheme)  # type: ignore[arg-type]
-    page = context.new_page()
-    page.goto(site.start)
-    page.wait_for_url("**/runs")
-    for path in everywhere(world):
-        page.goto(address(site, path))
-        accessible(page)
-    context.close()
+    opened.set_viewport_size({"width": 1280, "height": 800})
+    opened.goto(address(lab_site, "/runs?name=baseline&since=2026-01-01"))
+    rows = opened.locator("table.runs tbody tr")
+    expect(rows).to_have_count(5)
+    rows.nth(4).get_by_role("checkbox").check()
+    rows.nth(1).get_by_role("checkbox").check()
+    opened.get_by_role("button", name="Where do two diverge?").click()
+    expect(opened.get_by_role("img", name="Steps and tensors")).to_be_visible()
+    assert opened.locator("rect.first").count() == 2  # one in the map, one in its key
+    opened.get_by_role("link", name="Compare the two").click()
+    expect(opened.get_by_role("heading", name="Verdicts")).to_be_visible()
+    opened.wait_for_function("document.images.length === 2")
+    opened.locator("img").first.scroll_into_view_if_needed()
+    opened.wait_for_function("[...document.images].every((one) => one.naturalWidth === 220)")
+    opened.get_by_role("link", name="Verdicts").click()
+    opened.get_by_role("link", name="by GPU").click()
+    expect(opened.get_by_role("columnheader", name="NVIDIA H100")).to_be_visible()
+    opened.get_by_role("link", name="different").click()
+    expect(opened.get_by_role("heading", level=1)).to_have_text("Compare 2 runs")
+    opened.get_by_role("link", name="Sweeps").click()
+    opened.get_by_role("link", name=SWEEP).click()
+    opened.get_by_label("Metric").select_option("loss")
+    opened.get_by_role("button", name="Show").click()
+    expect(opened.get_by_role("heading", name="by the smallest loss")).to_be_visible()
+    opened.get_by_role("link", name="History").click()
+    opened.get_by_text("As a list").first.click()
+    expect(opened.get_by_role("listitem").first).to_be_visible()
 
 
 def test_a_download_by_another_page_is_not_possible(site: Served, world: World) -> None:
