@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reprobox.commands import replay
 from reprobox.commands.shared import forecast, gpu_check, refusals
 from reprobox.context import Context, shared_home
+from reprobox.engine import engines
 from reprobox.errors import EngineError, EngineUnavailable, ReproboxError
 from reprobox.executor import reconcile
 from reprobox.model.record import Record
 from reprobox.runtime import host, profiles
 from reprobox.version import __version__
+
+if TYPE_CHECKING:
+    from reprobox.engine.engine import Engine
 
 
 def doctor(context: Context) -> dict[str, Any]:
@@ -39,11 +43,35 @@ def doctor(context: Context) -> dict[str, Any]:
     except EngineUnavailable as error:
         found["engine"] = f"none answers: {error.what}"
         found["gpus"] = "unknown"
+    found["engines"] = dict(_engines())
     found["cpu_code"] = profiles.dispatch_class(host.met(gpus=False))
     found["profiles"] = {
         name: profiles.refuse(name, flags, machine) or "ok" for name in profiles.PROFILES
     }
     return found
+
+
+def _engines() -> Iterator[tuple[str, dict[str, Any] | str]]:
+    """What each kind of engine offers here, whichever is chosen."""
+    for name, kind in sorted(engines.ENGINES.items()):
+        try:
+            place = kind.find(os.environ)
+            yield name, _offers(kind.open(place.address, None)) if place else "not here"
+        except ReproboxError as error:
+            yield name, f"cannot be used: {error.what}"
+
+
+def _offers(engine: Engine) -> dict[str, Any]:
+    info = engine.info()
+    limits = info["limits"].items()
+    return {
+        "version": info["version"],
+        "address": engine.address,
+        "users": info["users"],
+        "limits held": ", ".join(name for name, held in limits if held) or "none",
+        "limits not held": ", ".join(name for name, held in limits if not held) or "none",
+        "gpus": engine.gpus_offered() or "none can be handed over",
+    }
 
 
 def doctor_gpu(context: Context) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reprobox.engine import endpoint
+from reprobox.engine import endpoint, user_settings
 from reprobox.engine.endpoint import Endpoint
 from reprobox.errors import EngineUnavailable
 from reprobox.kit.lazy_dataclass import dataclass
@@ -63,11 +63,14 @@ def _apptainer(environment: Mapping[str, str]) -> Endpoint | None:
 
 
 def _directory(environment: Mapping[str, str]) -> Path:
-    """Where Apptainer's images are unpacked: REPROBOX_APPTAINER (such as a local disk of a node
-    whose home is on a network), else in the user's shared store.
+    """Where Apptainer's images are unpacked: REPROBOX_APPTAINER or `apptainer:` of settings.yaml
+    (such as a local disk of a node whose home is on a network), else in the user's shared store.
     """
-    if place := environment.get("REPROBOX_APPTAINER"):
-        return Path(place).absolute()
+    place = environment.get("REPROBOX_APPTAINER") or user_settings.read(environment).get(
+        "apptainer"
+    )
+    if place:
+        return Path(os.path.expandvars(place)).expanduser().absolute()
     if home := environment.get("REPROBOX_HOME"):
         return Path(home).absolute() / "apptainer"
     data = environment.get("XDG_DATA_HOME") or Path.home() / ".local/share"
@@ -121,15 +124,18 @@ ENGINES: dict[str, EngineKind] = {
 
 
 def find(environment: Mapping[str, str] = os.environ) -> Endpoint:
-    """Where the engine is: the one that REPROBOX_ENGINE names, else what `docker` would use; where
-    Docker's usual socket does not exist, Podman's or Apptainer.
+    """Where the engine is: the one that REPROBOX_ENGINE names; DOCKER_HOST or a docker context;
+    `engine:` of the user's settings.yaml; Docker's usual socket; where that does not exist,
+    Podman's, or Apptainer.
 
     Raises:
         EngineUnavailable: an engine or a docker context is named that is not there.
     """
     if name := environment.get(CHOICE):
-        return _named(name, environment)
+        return _named(name, CHOICE, environment)
     docker = endpoint.find(environment)
+    if not docker.said_by and (name := user_settings.read(environment).get("engine")):
+        return _named(name, f"`engine:` in {user_settings.place(environment)}", environment)
     if docker.said_by or Path(docker.address.removeprefix("unix://")).exists():
         return docker
     others = (ENGINES[name].find(environment) for name in ("podman", "apptainer"))
@@ -164,18 +170,18 @@ def _of_address(address: str) -> EngineKind:
     return next(others, ENGINES["docker"])
 
 
-def _named(name: str, environment: Mapping[str, str]) -> Endpoint:
+def _named(name: str, by: str, environment: Mapping[str, str]) -> Endpoint:
     kind = ENGINES.get(name)
     if kind is None:
         raise EngineUnavailable(
-            f"{CHOICE} names the engine {name!r}, which is not known",
+            f"{by} names the engine {name!r}, which is not known",
             next_step=f"set it to one of: {', '.join(sorted(ENGINES))}",
         )
     found = kind.find(environment)
     if found is None:
         raise EngineUnavailable(
-            f"{CHOICE} names {name}, and it is not here",
-            next_step=f"{kind.start}, or unset {CHOICE}",
+            f"{by} names {name}, and it is not here",
+            next_step=f"{kind.start}, or name another one there",
         )
     return found
 

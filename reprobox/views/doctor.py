@@ -19,8 +19,14 @@ def sections(found: Mapping[str, object]) -> tuple[Section, ...]:
 
 def _lines(value: object) -> list[str]:
     if isinstance(value, dict):
-        return [f"{name}: {text}" for name, text in value.items()]
+        return [f"{name}: {_in_a_line(text)}" for name, text in value.items()]
     # What prevents a replay comes with its reasons, in several lines.
     if isinstance(value, list):
         return [line for item in value for line in str(item).split("\n")] or ["nothing"]
     return [str(value)]
+
+
+def _in_a_line(value: object) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{name} {text}" for name, text in value.items())
+    return str(value)

@@ -42,7 +42,7 @@ SCHEME = "apptainer://"
 CDI_DIRECTORIES = ("/etc/cdi", "/var/run/cdi")
 _ELSEWHERE = (
     "make it where Docker or Podman is: the layers are then in the store ($REPROBOX_HOME), and a "
-    "bundle of `reprobox export --with-image` carries the image"
+    "bundle of `reprobox export --with all` carries the image"
 )
 
 
