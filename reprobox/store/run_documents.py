@@ -134,6 +134,31 @@ def forget() -> None:
     _lock.cache_clear()
 
 
+def seal(digest: str, short: bytes) -> bytes:
+    """What is written next to a record: the digest of the whole, and below it that of a document
+    that is shorter on the disk, so that a list need not make each whole.
+    """
+    own = canon.digest_bytes(short)
+    lines = (digest,) if own == digest else (digest, own)
+    return "".join(f"{line}\n" for line in lines).encode("ascii")
+
+
+def sealed(written: bytes) -> str:
+    """The digest of the whole record, as its seal says it."""
+    return written.decode("ascii", "replace").strip().partition("\n")[0]
+
+
+def unbroken(written: bytes, run: Path, short: bytes) -> str | None:
+    """The digest of the whole record, where the seal next to it is of what is on the disk; None
+    else. Raises StoreDamaged as `read`.
+    """
+    whole_digest = sealed(written)
+    if seal(whole_digest, short) == written:
+        return whole_digest
+    found = canon.digest_bytes(whole(run, RECORD, short))
+    return found if found == whole_digest else None
+
+
 def named(name: str, data: bytes) -> Iterator[Digest]:
     """The objects that a document on the disk names in the place of its members."""
     found: list[Digest] = []

@@ -7,11 +7,11 @@ takes a tenth of that and checks the record's bytes against their checksum all t
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+import os
+from dataclasses import field
 from pathlib import Path
 
 from reprobox.errors import NewerFormat, StoreDamaged
-from reprobox.kit import canon
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 from reprobox.model.outcome import TIME_LIMIT
@@ -121,7 +121,7 @@ def read(run: Path) -> RunRow | None:
         )
     with layout.trouble(f"reading {run}"):
         try:
-            intent_bytes = (run / "intent.json").read_bytes()
+            os.lstat(f"{run}/intent.json")
         except FileNotFoundError:
             return None if rundir.unborn(run) else _damaged(run.name, "its intent is gone")
         except NotADirectoryError:
@@ -129,14 +129,14 @@ def read(run: Path) -> RunRow | None:
         record_bytes, seal = _read(run / "record.json"), _read(run / "record.sha256")
     try:
         if record_bytes is None:
-            wanted = codec.peek(_Intent, intent_bytes, where=f"the intent of {run.name}")
-            return replace(_row(wanted, None, ""), arrival=rundir.arrival(run))
-        whole = run_documents.whole(run, run_documents.RECORD, record_bytes)
-        digest = canon.digest_bytes(whole)
-        if seal is None or seal.decode("ascii", "replace").strip() != digest:
+            data = _read(run / "intent.json") or b""
+            wanted = codec.peek(_Intent, data, where=f"the intent of {run.name}")
+            return _row(wanted, None, "", rundir.arrival(run))
+        digest = run_documents.unbroken(seal or b"", run, record_bytes)
+        if digest is None:
             return _damaged(run.name, "its bytes are not the ones that were written")
         record = codec.peek(_Record, record_bytes, where=f"the record of {run.name}")
-        return replace(_row(record.intent, record, digest), arrival=rundir.arrival(run))
+        return _row(record.intent, record, digest, rundir.arrival(run))
     except (StoreDamaged, NewerFormat) as fault:
         return _damaged(run.name, fault.what)
 
@@ -157,7 +157,7 @@ def _status(exit_: _Exit) -> int:
     return TIME_LIMIT if exit_.reason == "timeout" and exit_.code == 0 else exit_.code
 
 
-def _row(intent: _Intent, record: _Record | None, digest: str) -> RunRow:
+def _row(intent: _Intent, record: _Record | None, digest: str, arrival: int) -> RunRow:
     return RunRow(
         id=intent.id,
         name=intent.name,
@@ -177,4 +177,5 @@ def _row(intent: _Intent, record: _Record | None, digest: str) -> RunRow:
         size=record.outputs.size if record else None,
         digest=digest,
         snapshot=intent.source.snapshot,
+        arrival=arrival,
     )

@@ -577,7 +577,7 @@ class Runs:
 
     def _seal(self, run_id: str) -> str:
         try:
-            return self._read(run_id, "record.sha256").decode("ascii", "replace").strip()
+            return run_documents.sealed(self._read(run_id, "record.sha256"))
         except FileNotFoundError:
             return "unknown (record.sha256 is gone)"
 

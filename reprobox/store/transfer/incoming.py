@@ -270,7 +270,8 @@ class Project:
                 os.chmod(made / member.name, 0o600)
             if checked.with_outputs:
                 output_tree.write(made / "outputs", checked.outputs, self._own.partial)
-            (made / "record.sha256").write_text(f"{card.record}\n", "ascii")
+            record = (made / run_documents.RECORD).read_bytes()
+            (made / "record.sha256").write_bytes(run_documents.seal(card.record, record))
             self._arrived = (self._arrived or self._runs.index.last_arrival()) + 1
             (made / ARRIVAL).write_text(f"{self._arrived}\n")
             files.sync_filesystem(made)

@@ -97,7 +97,7 @@ class LocalCopy:
         """
         with layout.trouble(f"looking for run {self.card.id}"):
             try:
-                text = (self.folder / "record.sha256").read_text("ascii", "replace").strip()
+                text = run_documents.sealed((self.folder / "record.sha256").read_bytes())
             except FileNotFoundError:
                 text = ""
         if canon.is_digest(text) or found is None:
@@ -192,7 +192,8 @@ class LocalCopy:
             short = run_documents.kept(self.runs.root, run_documents.RECORD, data)
             files.replace(self.folder / "record.json", short, 0o600)
             restored = True
-        seal = f"{self.card.record}\n".encode("ascii")
+        record = (self.folder / run_documents.RECORD).read_bytes()
+        seal = run_documents.seal(self.card.record, record)
         if not (self.folder / "record.sha256").is_file() or (
             (self.folder / "record.sha256").read_bytes() != seal
         ):
