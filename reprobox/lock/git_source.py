@@ -6,8 +6,9 @@ import io
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 from reprobox.errors import FetchError
@@ -19,6 +20,8 @@ from reprobox.lock.formats.package import Repository
 from reprobox.model.ports import Objects, Progress
 
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+ARCHIVAL = ".git_archival.txt"
+_FROM_GIT = re.compile(rb"setuptools[-_]scm|hatch-vcs|source *= *[\"']scm[\"']")
 _PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
 
 
@@ -55,11 +58,38 @@ def fetch(
     ):
         commit = _checkout(repository, Path(folder))
         when = int(_git(Path(folder), "show", "-s", "--format=%ct", "HEAD").strip())
+        more = {}
+        if reads_git(Path(folder, repository.subdirectory or "")):
+            more[ARCHIVAL] = archival(commit, _describe(Path(folder), repository))
         buffer = io.BytesIO()
-        pack(Path(folder), f"{name}-{commit[:12]}", _files(Path(folder)), when, buffer)
+        pack(Path(folder), f"{name}-{commit[:12]}", _files(Path(folder)), when, buffer, more)
     digest = objects.put_bytes(buffer.getvalue())
     objects.remember(f"lock/git/1/{hex_of(digest_of([where, commit]))}", digest)
     return _candidate(name, version, repository, commit, digest, objects)
+
+
+def reads_git(project: Path) -> bool:
+    """Whether the version of a project is what git says of its commit."""
+    texts = (project / name for name in ("pyproject.toml", "setup.cfg", "setup.py"))
+    return any(path.is_file() and _FROM_GIT.search(path.read_bytes()) for path in texts)
+
+
+def archival(commit: str, described: str) -> bytes:
+    """What `git archive` leaves for builds without a repository (setuptools-scm's
+    documentation, "Git archives"; hatch-vcs and pdm-backend read it too).
+    """
+    name = f"describe-name: {described}\n" if described else ""
+    return f"node: {commit}\n{name}".encode()
+
+
+def _describe(folder: Path, repository: Repository) -> str:
+    """The commit by the tag before it, which takes the history; empty where there is no tag."""
+    if (folder / ".git/shallow").is_file():
+        _git(folder, "fetch", "--quiet", "--unshallow", "--tags", repository.url)
+    else:
+        _git(folder, "fetch", "--quiet", "--tags", repository.url)
+    done = _run(folder, "describe", "--tags", "--long", "--match", "*[0-9]*", "HEAD")
+    return done.out.decode("utf-8", "replace").strip() if done.ok else ""
 
 
 def _candidate(
@@ -122,16 +152,29 @@ def _files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def pack(folder: Path, top: str, files: Iterator[Path], when: int, target: IO[bytes]) -> None:
+def pack(
+    folder: Path,
+    top: str,
+    files: Iterator[Path],
+    when: int,
+    target: IO[bytes],
+    more: Mapping[str, bytes] = MappingProxyType({}),
+) -> None:
     """A tar of some files of a directory, the same bytes each time.
 
     Args:
         top: the directory that they are in there.
         when: the time of every file, seconds since 1970.
+        more: files to add, or to have instead of the directory's.
     """
     stream = TarStream(target)
+    for place, data in sorted(more.items()):
+        stream.stream(entry(f"{top}/{place}", size=len(data), mtime=when), io.BytesIO(data))
     for path in files:
-        name = f"{top}/{path.relative_to(folder).as_posix()}"
+        place = path.relative_to(folder).as_posix()
+        name = f"{top}/{place}"
+        if place in more:
+            continue
         if path.is_symlink():
             stream.symlink(name, os.readlink(path))
             continue

@@ -135,7 +135,9 @@ class Places:
         """A project that only its build backend knows: built in the container, for its metadata."""
         objects = self.sources.objects
         buffer = io.BytesIO()
-        git_source.pack(folder, "project", _files(folder), EPOCH_1980, buffer)
+        more = {git_source.ARCHIVAL: git_source.archival("0" * 40, "")}
+        own = more if git_source.reads_git(folder) else {}
+        git_source.pack(folder, "project", _files(folder), EPOCH_1980, buffer, own)
         candidate = Candidate(
             name=canonicalize_name(folder.name) or "project",
             version="0",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -192,6 +193,34 @@ def test_a_commit_is_kept_by_its_bytes(
     repository.rename(repository.with_name("gone"))
     kept = git_source.fetch("library", "0", found, objects=objects, progress=talk)
     assert kept.digest == first.digest, "a commit that was fetched needs no network"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('[build-system]\nrequires = ["setuptools-scm"]\n', "v1.0-1-g"),
+        ('[build-system]\nrequires = ["hatchling", "hatch-vcs"]\n', "v1.0-1-g"),
+        ('[build-system]\nrequires = ["setuptools"]\n', None),
+    ],
+)
+def test_a_version_that_git_gives_goes_along(
+    text: str, expected: str | None, repository: Path, objects: ObjectStore, talk: Talk
+) -> None:
+    git(repository, "tag", "v1.0")
+    (repository / "pyproject.toml").write_text(text)
+    git(repository, "add", "-A")
+    git(repository, "commit", "--quiet", "-m", "three")
+    asked = git_source.parse(f"git+{repository.as_uri()}")
+    found = git_source.fetch("library", "0", asked, objects=objects, progress=talk)
+    with tarfile.open(objects.path(found.digest)) as packed:
+        names = [name for name in packed.getnames() if name.endswith("/.git_archival.txt")]
+        assert len(names) == (expected is not None)
+        if names:
+            member = packed.extractfile(names[0])
+            assert member is not None
+            node, described = member.read().decode().splitlines()
+            assert node == f"node: {found.commit}"
+            assert described == f"describe-name: {expected}{str(found.commit)[:7]}"
 
 
 def test_a_revision_that_is_not_there(repository: Path, objects: ObjectStore, talk: Talk) -> None:
