@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reprobox.attest import cyclonedx_export, model_signing, predicates, rocrate_export, statement
 from reprobox.attest.subject import Subject
 from reprobox.kit import canon
+from reprobox.kit.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)

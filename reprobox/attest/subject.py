@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from reprobox.errors import UsageError
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
 from reprobox.model.verdict import Verdict

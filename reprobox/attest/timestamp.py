@@ -11,12 +11,12 @@ import re
 import tempfile
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from reprobox.errors import ServerFailed, SignatureRefused, UsageError
 from reprobox.kit import proc
+from reprobox.kit.lazy_dataclass import dataclass
 
 _TYPES = ("application/timestamp-query", "application/timestamp-reply")
 _SECONDS = 30.0

@@ -57,6 +57,20 @@ def check(
         float,
         typer.Option("--grace", help="With --resume: seconds between TERM and KILL.", min=0),
     ] = 30,
+    hardware: Annotated[
+        bool,
+        typer.Option(
+            "--hardware", help="Run the first steps on each CPU in turn, or on each GPU named."
+        ),
+    ] = False,
+    devices: Annotated[
+        str | None,
+        typer.Option(
+            "--devices",
+            help="With --hardware: numbers of CPUs, as 0,2-5; or of GPUs, as gpu:0,1.",
+            metavar="LIST",
+        ),
+    ] = None,
     as_json: JSON = False,
 ) -> None:
     """Run the first steps twice and compare, before the long job.
@@ -73,6 +87,9 @@ def check(
     continued by the setting `resume`, in the work directory with the program's own checkpoint. The
     state that was not restored is named: parameters, optimizer state, scheduler, scaler,
     generator, loader position.
+
+    With --hardware it makes one run on each device instead, and names the one that gives other bits
+    than its equals.
 
     Exit code 0: the same. 1: different. 60: nothing could be compared, or not all.
 
@@ -91,6 +108,8 @@ def check(
         gpus=gpus,
         choice=Choice(snapshot=snapshot, commit=commit),
     )
+    if hardware:
+        raise typer.Exit(_hardware(talk, asked, steps, devices, as_json))
     if resume is not None:
         raise typer.Exit(_resume(talk, asked, resume, grace, as_json))
     raise typer.Exit(_preflight(talk, asked, steps, as_json))
@@ -150,3 +169,43 @@ def _resume(talk: Talk, asked: _Asked, step: int, grace: float, as_json: bool) -
     else:
         tables.draw(talk, view.sections(found))
     return found.result.code
+
+
+def _hardware(talk: Talk, asked: _Asked, steps: int, devices: str | None, as_json: bool) -> int:
+    from reprobox.commands import check_hardware as command
+    from reprobox.views import check_hardware as view
+
+    gpus, cpus = _devices(devices or "")
+    found = command.check_hardware(
+        asked.context,
+        asked.config,
+        asked.overrides,
+        steps=steps,
+        limit=asked.limit,
+        gpus=gpus,
+        cpus=cpus,
+        choice=asked.choice,
+    )
+    if as_json:
+        talk.data(view.as_json(found))
+    else:
+        tables.draw(talk, view.sections(found))
+    return found.result.code
+
+
+def _devices(text: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """GPUs and CPUs of a list such as `0,2-5` or `gpu:0,1`; GPUs may be UUIDs."""
+    from reprobox.errors import UsageError
+
+    if text.startswith("gpu:"):
+        return tuple(filter(None, text.removeprefix("gpu:").split(","))), ()
+    found: list[int] = []
+    try:
+        for part in filter(None, text.split(",")):
+            first, _, last = part.partition("-")
+            found += range(int(first), int(last or first) + 1)
+    except ValueError as fault:
+        raise UsageError(
+            f"{text!r} is not a list of devices", next_step="write --devices 0,2-5, or gpu:0,1"
+        ) from fault
+    return (), tuple(dict.fromkeys(found))

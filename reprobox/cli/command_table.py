@@ -85,6 +85,12 @@ COMMANDS = (
     Row("push", "push", "push", "Send runs to a remote store, or images to a registry."),
     Row("pull", "pull", "pull", "Take runs from a remote store."),
     Row("attest", "attest", "attest", "Sign a statement of what a run was made from."),
+    Row(
+        "artifact",
+        "artifact",
+        "artifact",
+        "Write a package for the reviewers of a paper's artifact.",
+    ),
     Row("fsck", "fsck", "fsck", "Read and hash what is stored, and name each damaged thing."),
     Row("gc", "gc", "gc", "List what no run and no lock needs, and remove it with --yes."),
     Row(

@@ -19,6 +19,13 @@ def export(
     ],
     parts: WITH = _DEFAULT,
     force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+    anonymous: Annotated[
+        bool,
+        typer.Option(
+            "--anonymous",
+            help="Without author, host, paths and remotes; prints where a name is still left.",
+        ),
+    ] = False,
     dry: DRY = False,
     as_json: JSON = False,
 ) -> None:
@@ -40,7 +47,13 @@ def export(
     context, wanted = open_context(ctx), transfer.parts_of(parts)
     _do(
         lambda: command.export(
-            context, runs, output, wanted, _look(talk, "exporting", dry), force=force
+            context,
+            runs,
+            output,
+            wanted,
+            _look(talk, "exporting", dry),
+            force=force,
+            anonymous=anonymous,
         ),
         talk,
         as_json,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reprobox.cli import verdict_output
+from reprobox.cli import tables, verdict_output
 from reprobox.cli.options import (
     FORMAT,
     GPUS,
@@ -57,6 +57,15 @@ def replay(
     strict: STRICT = False,
     form: FORMAT = Format.TEXT,
     on: ON = "local",
+    budget: Annotated[
+        int | None,
+        typer.Option(
+            "--budget-steps",
+            help="Only so many first steps, held against the run's trail; nothing is kept.",
+            metavar="N",
+            min=1,
+        ),
+    ] = None,
     as_json: JSON = False,
 ) -> None:
     """Run a past run again and compare every bit.
@@ -80,6 +89,24 @@ def replay(
             next_step="reprobox replay --help",
         )
     run = words[0] if words else "latest"
+    if budget is not None:
+        from reprobox.commands import replay_steps
+        from reprobox.views import replay_steps as steps_view
+
+        found = replay_steps.replay_steps(
+            open_context(ctx),
+            run,
+            steps=budget,
+            gpus=gpus,
+            secrets=secrets,
+            trust=trust,
+            trust_runtime=trust_runtime,
+        )
+        if as_json:
+            talk.data(steps_view.as_json(found))
+        else:
+            tables.draw(talk, steps_view.sections(found))
+        raise typer.Exit(found.result.code)
     given: tuple[OutputRule, ...] = ()
     if rule or rules:
         from reprobox.config import rule_text

@@ -8,7 +8,7 @@ The third is compared with the first, state by state before each step, and file 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from reprobox.commands import check
@@ -20,6 +20,7 @@ from reprobox.executor.base import Job
 from reprobox.executor.trial_runs import RESUMED_FROM, Trials, restart_env
 from reprobox.judge import restart, trail
 from reprobox.judge.restart import Unrestored
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.text import shown
 from reprobox.kit.units import counted
 from reprobox.model.record import Intent, Record

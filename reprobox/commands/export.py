@@ -23,19 +23,43 @@ def export(
     look: Look,
     *,
     force: bool = False,
+    anonymous: bool = False,
 ) -> Shared:
     """Writes runs into one file, `-` for stdout; the file appears when it is whole.
+
+    Args:
+        anonymous: without who made the runs and where; what could not be taken out is noted.
 
     Raises:
         UsageError: the file is there already, and `force` was not said.
         StoreDamaged: bytes are not what was recorded.
     """
-    from reprobox.store.transfer.bundle import Writer
-
     if target != "-" and not force:
         whole_file.refuse_taken(Path(target))
+    run_ids = chosen(context, references)
+    if not anonymous:
+        return _write(context, run_ids, target, parts, look, force=force)
+    from reprobox.commands.shared import anonymous as anonymous_
+
+    with anonymous_.anonymous(context, run_ids, parts) as (inner, left):
+        for one in left:
+            context.progress.note(one.sentence)
+        return _write(inner, run_ids, target, parts, look, force=force)
+
+
+def _write(
+    context: Context,
+    run_ids: Sequence[str],
+    target: str,
+    parts: Sequence[Role],
+    look: Look,
+    *,
+    force: bool,
+) -> Shared:
+    from reprobox.store.transfer.bundle import Writer
+
     with (
-        packing.packed(context, chosen(context, references), parts) as supply,
+        packing.packed(context, run_ids, parts) as supply,
         _target(target, force=force) as file,
         Writer(file) as writer,
     ):

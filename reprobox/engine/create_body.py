@@ -111,6 +111,8 @@ def _limits(container: Container) -> dict[str, Any]:
     limits: dict[str, Any] = {}
     if container.cpus is not None:
         limits["NanoCpus"] = round(container.cpus * 1e9)
+    if container.cpuset is not None:
+        limits["CpusetCpus"] = container.cpuset
     if container.memory is not None:
         # The same for memory and memory with swap: a run that swaps is neither reproducible in time
         # nor killed honestly.

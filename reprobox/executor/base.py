@@ -41,6 +41,8 @@ class Job:
     secrets: Mapping[str, bytes] = field(default_factory=dict)
     gpus: str | None = None
     """Devices of this host that stand for those that were asked for."""
+    cpuset: str | None = None
+    """CPUs of this host that the run may use, as `0-3,8`; for `check --hardware`."""
     left_by: str | None = None
     """A run whose outputs are laid over the commit: what a preemption left in its work tree."""
     attempt: Attempt | None = None

@@ -104,6 +104,7 @@ def container(
     caller: Caller | None = None,
     secrets: Path | None = None,
     attempt: Attempt | None = None,
+    cpuset: str | None = None,
 ) -> Container:
     """The container of a run.
 
@@ -147,6 +148,7 @@ def container(
         network=spec.network,
         gpus=spec.gpus,
         cpus=limits.cpus,
+        cpuset=cpuset,
         memory=units.bytes_of(limits.memory) if limits.memory else None,
         shm_size=units.bytes_of(limits.shm_size),
         pids=limits.pids,

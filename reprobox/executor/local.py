@@ -7,6 +7,7 @@ finds a run half-way (`reconcile`) finishes it with the same functions.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from dataclasses import replace
@@ -17,11 +18,12 @@ from reprobox.context import Context
 from reprobox.engine import container_state as state_
 from reprobox.engine import passwd
 from reprobox.engine.caller import Caller
-from reprobox.errors import EngineError, EngineUnavailable, StoreError
+from reprobox.errors import EngineError, EngineUnavailable, ReproboxError, StoreError
 from reprobox.executor import (
     container_spec,
     export_manifest,
     journal,
+    missing_file,
     missing_library,
     outside,
     run_inputs,
@@ -137,6 +139,7 @@ def _launch(context: Context, intent: Intent, job: Job) -> tuple[RunDir, str, tu
             caller=caller,
             secrets=secrets_.folder(run.path) if job.secrets else None,
             attempt=job.attempt,
+            cpuset=job.cpuset,
         )
         container_id = context.engine.create(container)
         run.started(container_id)
@@ -327,7 +330,7 @@ def finish(
     )
     run.finish(record, lines)
     outside.report(context.progress, left)
-    if record.exit.code and (said := missing_library.advice(run.path / "stderr")):
+    if record.exit.code and (said := _advice(context, run, intent)):
         context.progress.note(said)
     try:
         tidy(context, run, intent)
@@ -342,6 +345,16 @@ def finish(
     else:
         journal.end(context, run.id)
     return record
+
+
+def _advice(context: Context, run: RunDir, intent: Intent) -> str:
+    """What a program's last words ask for."""
+    stderr = run.path / "stderr"
+    if said := missing_library.advice(stderr):
+        return said
+    with contextlib.suppress(ReproboxError):
+        return missing_file.advice(stderr, context.repo, context.top, intent.runspec)
+    return ""
 
 
 def _times(

@@ -242,6 +242,7 @@ def causes(
         *_packages(left, right),
         *_markers(left, right),
         *_entropy(left, right),
+        *_threads(left, right),
         *seeds.differ(left.processes(), right.processes()),
         *_unfixed(left, right),
     ]
@@ -430,6 +431,47 @@ def _entropy(left: Run, right: Run) -> Iterable[Cause]:
             advice=advice,
             weight=6 if harmless else 78,
         )
+
+
+_SEVERAL = 2
+"""So many workers at once can overtake each other."""
+
+
+def _threads(left: Run, right: Run) -> Iterable[Cause]:
+    """Threads, and worker processes, that ran at once: what they write or add up together is in the
+    order of the moment.
+    """
+    ours, theirs = (_at_once(run) for run in (left, right))
+    for place in sorted(ours.keys() | theirs.keys()):
+        counts = [side.get(place, 0) for side in (ours, theirs)]
+        if max(counts) >= _SEVERAL:
+            yield Cause(
+                what=f"threads that race: {max(counts)} at once, started at {place}",
+                ours=str(counts[0]),
+                theirs=str(counts[1]),
+                advice="they finish in the order of the moment: use one worker, or take results "
+                "in a fixed order",
+                weight=77,
+            )
+    workers = [sum(bool(one.get("forked")) for one in run.processes()) for run in (left, right)]
+    if max(workers) >= _SEVERAL:
+        yield Cause(
+            what=f"worker processes: {max(workers)}",
+            ours=str(workers[0]),
+            theirs=str(workers[1]),
+            advice="results that are taken as they come (imap_unordered, as_completed) are in the "
+            "order of the moment: take them in a fixed order",
+            weight=9,
+        )
+
+
+def _at_once(run: Run) -> dict[str, int]:
+    """Threads by the line that started them: the most at one time, in any process."""
+    found: dict[str, int] = {}
+    for process in run.processes():
+        for one in process.get("threads") or ():
+            found[one["place"]] = max(found.get(one["place"], 0), one["at_once"])
+    return found
 
 
 _RANDOM = {"00000000"}

@@ -7,11 +7,12 @@ format is described there.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from reprobox.errors import NotComparable
 from reprobox.kit import canon
+from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 from reprobox.model.verdict import Scalar
 

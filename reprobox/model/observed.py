@@ -45,10 +45,17 @@ class _Seed:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Threads:
+    place: str
+    at_once: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Process:
     errors: list[Any] | None = None
     entropy: list[_Draw] | None = None
     seeds: list[_Seed] | None = None
+    threads: list[_Threads] | None = None
     torch: dict[str, Any] | None = None
 
 

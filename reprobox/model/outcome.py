@@ -48,6 +48,8 @@ class Container:
     network: str = "none"
     gpus: str | None = None
     cpus: float | None = None
+    cpuset: str | None = None
+    """The CPUs that it may run on, as `0-3,8`."""
     memory: int | None = None
     """Bytes; also the limit with swap."""
     shm_size: int | None = None

@@ -398,3 +398,28 @@ def test_one_byte_is_nobodys_disk_where_the_runs_were_asked_for_differently(tmp_
     assert [cause.what for cause in between(spec=changed(SPEC, "seed", 2), files=[file])] == [
         "seed"
     ]
+
+
+def test_threads_that_ran_at_once_are_named_with_the_line_that_started_them() -> None:
+    def at_once(*counts: int) -> dict[str, Any]:
+        noted = [
+            {"place": f"/work/train.py:{line}", "at_once": count}
+            for line, count in enumerate(counts, 7)
+        ]
+        return changed(MET, "processes/0/threads", noted)
+
+    def found(ours: dict[str, Any], theirs: dict[str, Any]) -> list[Cause]:
+        made = causes(Run(runspec=SPEC, met=ours), Run(runspec=SPEC, met=theirs))
+        return [cause for cause in made if "threads that race" in cause.what]
+
+    [cause] = found(at_once(1, 4), at_once(1, 3))
+    assert cause.what == "threads that race: 4 at once, started at /work/train.py:8"
+    assert (cause.ours, cause.theirs) == ("4", "3")
+    assert found(at_once(1, 1), at_once(1)) == []
+    workers = [{"pid": pid, "ppid": 9, "forked": True} for pid in (17, 18)]
+    forked = changed(MET, "processes", [*MET["processes"], *workers])
+    made = causes(Run(runspec=SPEC, met=forked), Run(runspec=SPEC, met=forked))
+    assert [cause.what for cause in made] == [
+        "nothing that was recorded differs",
+        "worker processes: 2",
+    ]

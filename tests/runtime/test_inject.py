@@ -511,3 +511,44 @@ def test_no_approximate_instruction_is_executed(tmp_path: Path) -> None:
     assert (done.code, said["approximate"]) == (0, {}), done.error_text
     assert said["translated"] > 100_000
     assert said["ieee_roots"] > 0
+
+
+THREADS = """
+import threading, concurrent.futures
+def wait(gate):
+    gate.wait()
+gate = threading.Event()
+workers = [threading.Thread(target=wait, args=(gate,)) for _ in range(3)]
+for worker in workers:
+    worker.start()
+gate.set()
+for worker in workers:
+    worker.join()
+for _ in range(4):
+    alone = threading.Thread(target=int)
+    alone.start()
+    alone.join()
+with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    gate = threading.Event()
+    done = [pool.submit(wait, gate) for _ in range(2)]
+    gate.set()
+"""
+
+
+def test_threads_that_run_at_once_are_noted_with_the_line_that_started_them(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "many.py").write_text(THREADS)
+    ran = under(tmp_path, "many.py", python=Path(sys.executable))
+    assert ran.code == 0, ran.err
+    noted = {one["place"].rpartition(":")[2]: one["at_once"] for one in ran.marker()["threads"]}
+    lines = THREADS.splitlines()
+    started = {
+        str(number): line.strip() for number, line in enumerate(lines, 1) if str(number) in noted
+    }
+    assert {started[number]: count for number, count in noted.items()} == {
+        "worker.start()": 3,
+        "alone.start()": 1,
+        "done = [pool.submit(wait, gate) for _ in range(2)]": 2,
+    }
+    assert ran.marker()["errors"] == []

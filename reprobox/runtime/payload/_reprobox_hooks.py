@@ -364,6 +364,50 @@ def _note_child(state, pid, args):
         state.write()
 
 
+def _threading(state, module):
+    """Notes which threads run at once: what they share, they change in the order of the moment."""
+    before = module.Thread.start
+
+    def start(self):
+        try:
+            _note_thread(state, self, sys._getframe(1))
+        except Exception as error:
+            state.fault("threading", error)
+        return before(self)
+
+    module.Thread.start = start
+
+
+def _note_thread(state, thread, frame):
+    while frame is not None and not _starts_threads(frame.f_code.co_filename):
+        frame = frame.f_back
+    if frame is None or type(thread).__name__ in _HARMLESS:
+        return
+    place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    alive = [one for one in _threads.get(place, ()) if one.is_alive()]
+    _threads[place] = [*alive, thread]
+    listed = state.marker.setdefault("threads", [])
+    note = next((one for one in listed if one["place"] == place), None)
+    if note is None and len(listed) < _MOST:
+        note = {"place": place, "at_once": 0}
+        listed.append(note)
+    if note is not None and note["at_once"] < len(alive) + 1:
+        note["at_once"] = len(alive) + 1
+        state.write()
+
+
+_threads = {}
+_HARMLESS = ("TMonitor",)
+"""Classes of threads that only watch: tqdm's."""
+
+
+def _starts_threads(name):
+    """Whether a line is the program's or a package's, not the library's nor ours."""
+    if name.startswith((_HERE, "<frozen")):
+        return False
+    return "-packages" in name or not name.startswith(_LIBRARY)
+
+
 def _own_line(frame):
     """The nearest line of the program."""
     while frame is not None and not _reprobox_seeds.own(frame.f_code.co_filename):
@@ -467,6 +511,7 @@ _AFTER = {
     "tensorflow": _tensorflow,
     "jax": _jax,
     "subprocess": _subprocess,
+    "threading": _threading,
     "multiprocessing.spawn": _spawn,
     "joblib.externals.loky.backend.spawn": _spawn,
     "loky.backend.spawn": _spawn,

@@ -22,6 +22,7 @@ _WATCHED = {
     "tensorflow",
     "jax",
     "subprocess",
+    "threading",
     "multiprocessing.spawn",
     "joblib.externals.loky.backend.spawn",
     "loky.backend.spawn",
