@@ -256,7 +256,7 @@ def _judge(context: Context, first: Record, second: Record) -> Verdict:
 
 def _stopped(record: Record) -> bool:
     cut = record.exit.reason == "timeout"
-    return cut or any(one.get("stopped") for one in record.met.get("processes") or ())
+    return cut or any(one.stopped for one in record.observed.processes)
 
 
 def _operation(two: _Two, seen: TrailComparison) -> Operation | None:

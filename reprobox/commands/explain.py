@@ -70,9 +70,8 @@ def explain(
 
 def _trains(context: Context, run_id: str) -> bool:
     """Whether the run used torch, whose optimizer steps are what a trail is made of."""
-    return any(
-        one.get("torch") for one in context.runs.record(run_id)[0].met.get("processes") or ()
-    )
+    record, _ = context.runs.record(run_id)
+    return any(one.torch for one in record.observed.processes)
 
 
 def _exact(seen: TrailComparison) -> bool:

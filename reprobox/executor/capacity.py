@@ -42,10 +42,10 @@ def fit(asked: Sequence[RunSpec], known: Sequence[Record | None]) -> bool:
 def _memory(spec: RunSpec, record: Record | None) -> int | None:
     """Bytes that such a run may take; None where nothing is known."""
     limit = bytes_of(spec.resources.memory) if spec.resources.memory else None
-    peak = record.met.get("peak_memory") if record else None
+    peak = record.observed.peak_memory if record else None
     bounds = [
         bound
-        for bound in (limit, int(peak * _MARGIN) if isinstance(peak, int) else None)
+        for bound in (limit, int(peak * _MARGIN) if peak is not None else None)
         if bound is not None
     ]
     return min(bounds, default=None)

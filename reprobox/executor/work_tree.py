@@ -34,7 +34,7 @@ def lay_over(runs: Runs, run_id: str, work: Path) -> None:
     deleted.
     """
     kept = runs.path(run_id) / "outputs"
-    for path in runs.record(run_id)[0].met.get("deleted") or ():
+    for path in runs.record(run_id)[0].observed.deleted:
         _remove(inside(work, str(PurePosixPath(path).parent)) / PurePosixPath(path).name)
     for file in runs.outputs(run_id):
         if not file.path.startswith(f"{OUTSIDE}/"):

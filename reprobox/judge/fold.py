@@ -8,7 +8,6 @@ from dataclasses import replace
 from reprobox.kit import canon
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.units import counted
-from reprobox.model import observed
 from reprobox.model.claims import Checked
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
@@ -61,7 +60,7 @@ def fold(
     moved = [
         f"run {record.id}: {change.sentence}"
         for record in (ours, theirs)
-        for change in observed.inputs_changed(record.met)
+        for change in record.observed.inputs_changed
     ]
     counts = _rule(rules) == "bytes" or by_stdout(rules, found)
     stderr_equal = ours.stderr == theirs.stderr if ours.stderr and theirs.stderr else None
@@ -157,7 +156,7 @@ def _rule(rules: Sequence[OutputRule], stream: str = STDOUT) -> str | None:
 def _unlooked(both: tuple[Record, Record]) -> Iterable[str]:
     """What the programs left and nobody looked at: it is no part of what is called the same."""
     for record in both:
-        found = observed.outside(record.met)
+        found = record.observed.outside
         if found is None:
             yield f"run {record.id}: files outside of its work tree were not looked at"
         elif found.files or found.failed:
@@ -186,7 +185,7 @@ def _end(record: Record) -> str:
     code, reason, signal = record.exit.shown, record.exit.reason, record.exit.signal
     if reason in _ENDS:
         return f"{_ENDS[reason].format(signal=signal)} (exit {code})"
-    kills = record.met.get("oom_kills")
+    kills = record.observed.oom_kills
     lost = (
         f" after {counted(kills, 'process', 'processes')} of it had been killed for want of memory"
         if kills

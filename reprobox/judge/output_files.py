@@ -153,7 +153,7 @@ def _deleted(side: Side) -> set[str]:
     looked for.
     """
     mounted = {pin.path.removeprefix(f"{WORK}/") for pin in side.record.intent.runspec.inputs}
-    gone = {str(path) for path in side.record.met.get("deleted") or ()}
+    gone = set(side.record.observed.deleted)
     return {path for path in gone if not any(above in mounted for above in fd_trees.upwards(path))}
 
 

@@ -1,7 +1,8 @@
-"""The shape of `met`: what a container said of itself. Programs and strangers can write anything
-there, so it is held to this.
+"""What was observed of a run: the shape of `met` in a record. Programs and other users can write
+anything there, so it is held to this.
 
-Only what is read somewhere is typed; the rest is kept as it is.
+`Record.observed` has it as typed values. Only what is read somewhere is typed; the document keeps
+the rest as it is, so that the bytes of a record stay.
 """
 
 from __future__ import annotations
@@ -19,44 +20,63 @@ _NAMED = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Cpu:
+class Cpu:
+    """The first processor."""
+
     vendor: str | None = None
     model_name: str | None = None
     flags: list[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Kernel:
+class Kernel:
     machine: str | None = None
     release: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Draw:
+class Draw:
     what: str
     place: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Seed:
+class Seed:
     what: str
     place: str
     value: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Threads:
+class Threads:
     place: str
     at_once: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Process:
+class Process:
     errors: list[Any] | None = None
-    entropy: list[_Draw] | None = None
-    seeds: list[_Seed] | None = None
-    threads: list[_Threads] | None = None
+    entropy: list[Draw] | None = None
+    seeds: list[Seed] | None = None
+    threads: list[Threads] | None = None
     torch: dict[str, Any] | None = None
+    """What torch said of itself; None where the process did not use it."""
+    stopped: int | None = None
+    """The optimizer step after which a preflight ended it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """Of the machine."""
+
+    total: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gpu:
+    """One GPU, as the driver names it."""
+
+    name: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,18 +137,20 @@ class Outside:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Met:
+class Observed:
+    """What the container, its processes and the look at its end said."""
+
     outside: Outside | None = None
     inputs_changed: list[InputChange] = field(default_factory=list)
-    cpu: _Cpu | None = None
-    kernel: _Kernel | None = None
+    cpu: Cpu | None = None
+    kernel: Kernel | None = None
     cgroup: dict[str, Any] | None = None
-    memory: dict[str, Any] | None = None
+    memory: Memory | None = None
     security: dict[str, Any] | None = None
     python: dict[str, Any] | None = None
     packages: dict[str, dict[str, str]] | None = None
-    gpus: list[dict[str, Any]] | None = None
-    processes: list[_Process] = field(default_factory=list)
+    gpus: list[Gpu] | None = None
+    processes: list[Process] = field(default_factory=list)
     peak_memory: int | None = None
     oom_kills: int | None = None
     deleted: list[str] = field(default_factory=list)
@@ -152,14 +174,15 @@ def outside(met: Any) -> Outside | None:
         return None
 
 
-def check(met: Any) -> None:
-    """Whether a value has the shape.
+def read(met: Any) -> Observed:
+    """The typed values.
 
     Raises:
-        ValueError: it has not; says where. So a document that holds a `met` is refused as a whole.
+        ValueError: it has not the shape; says where. So a document that holds a `met` is refused as
+            a whole.
     """
     try:
-        codec.from_json(_Met, met, where="met")
+        return codec.from_json(Observed, met, where="met")
     except StoreDamaged as fault:
         raise ValueError(f"{fault.what}: {fault.why}") from fault
 
@@ -167,7 +190,7 @@ def check(met: Any) -> None:
 def fits(met: Any) -> bool:
     """Whether a value has the shape."""
     try:
-        check(met)
+        read(met)
     except ValueError:
         return False
     return True

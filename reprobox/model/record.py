@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import field
+from functools import cached_property
 from typing import Any, ClassVar
 
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import observed
 from reprobox.model.image import Image
 from reprobox.model.lock import Lock
+from reprobox.model.observed import Observed
 from reprobox.model.outcome import Exit
 from reprobox.model.runspec import RunSpec
 from reprobox.model.source import Source
@@ -85,12 +87,17 @@ class Record:
     met: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        observed.check(self.met)
+        self.observed  # noqa: B018 - refuses what has not the shape
         if not all(
             0 <= one < LATEST
             for one in (self.intent.created, self.started, self.finished, self.duration)
         ):
             raise ValueError("no clock shows that")
+
+    @cached_property
+    def observed(self) -> Observed:
+        """`met`, typed."""
+        return observed.read(self.met)
 
     @property
     def id(self) -> str:

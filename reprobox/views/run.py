@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reprobox.commands.shared import forecast, policy
 from reprobox.kit.text import shortened
 from reprobox.kit.units import counted, human
-from reprobox.model import observed
 from reprobox.model.outcome import OutputFile
 from reprobox.model.record import Record
 from reprobox.model.source import Source
@@ -88,12 +87,8 @@ def _facts(record: Record) -> list[tuple[str, str]]:
         ("profile", f"{asked.profile}, seed {asked.seed}, {counted(asked.threads, 'thread')}"),
         *_isolation(record),
         ("inputs", ", ".join(f"{pin.path} ({human(pin.size)})" for pin in asked.inputs) or "none"),
-        *(("", change.sentence) for change in observed.inputs_changed(record.met)),
-        *(
-            ("left", seen.sentence)
-            for seen in [observed.outside(record.met)]
-            if seen and seen.files
-        ),
+        *(("", change.sentence) for change in record.observed.inputs_changed),
+        *(("left", seen.sentence) for seen in [record.observed.outside] if seen and seen.files),
         *_machine(record),
     ]
 
@@ -116,11 +111,10 @@ def _runtime(digest: str) -> str:
 
 
 def _machine(record: Record) -> Iterator[tuple[str, str]]:
-    intent, met = record.intent, record.met
-    cpu: dict[str, Any] = met.get("cpu") or {}
-    gpus = ", ".join(str(gpu.get("name")) for gpu in met.get("gpus") or ()) or "none"
+    intent, seen = record.intent, record.observed
+    gpus = ", ".join(str(gpu.name) for gpu in seen.gpus or ()) or "none"
     yield "gpus", f"asked {intent.runspec.gpus or 'none'}, observed {gpus}"
-    yield "cpu", str(cpu.get("model_name", "unknown"))
+    yield "cpu", (seen.cpu and seen.cpu.model_name) or "unknown"
     host = f"{intent.host.get('user', '')}@{intent.host.get('name', '')}"
     yield "host", f"{host}, engine {intent.engine.get('version', 'unknown')}"
 
@@ -169,7 +163,7 @@ def _out_of_memory(record: Record) -> Iterator[str]:
     """A program may continue without a process that was killed, and end well with less than it
     was meant to do.
     """
-    kills, limit = record.met.get("oom_kills") or 0, record.intent.runspec.resources.memory
+    kills, limit = record.observed.oom_kills or 0, record.intent.runspec.resources.memory
     if kills and record.exit.reason != "oom":
         told = f"its memory limit is {limit}" if limit else "the machine had no more"
         processes = counted(kills, "process", "processes")

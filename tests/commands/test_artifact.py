@@ -76,8 +76,10 @@ def test_an_anonymous_export_names_nobody_and_replays(
     assert there("import", str(tmp_path / "b.rbx")).code == 0
     arrived = there.top / ".reprobox" / "runs" / run
     texts = b"".join(path.read_bytes() for path in arrived.rglob("*") if path.is_file())
-    told = [before["source"]["author"], before["host"]["name"], str(project.top), "a@example"]
+    told = [before["source"]["author"], str(project.top), "a@example", before["host"]["machine"]]
     assert [one for one in told if one.encode() in texts] == []
+    after = json.loads((arrived / "record.json").read_text())["intent"]
+    assert (after["host"], after["command"]) == ({}, [])
     log = there.git("log", "--all", "--format=%an %ae")
     assert set(log.splitlines()) == {"Anonymous anonymous@example.invalid"}
     replayed = there("replay", run, "--json")

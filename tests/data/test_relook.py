@@ -110,7 +110,7 @@ def test_what_happened_meanwhile_is_named(data: Path, what: str) -> None:
         assert kinds["missing"] == [""]
     else:
         assert kinds == expected
-    observed.check({"inputs_changed": found})
+    observed.read({"inputs_changed": found})
     assert len(observed.inputs_changed({"inputs_changed": found})) == bool(expected)
 
 

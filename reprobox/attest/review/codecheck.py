@@ -14,17 +14,18 @@ from typing import Any
 
 from reprobox.attest.review.facts import Facts, Replayed
 from reprobox.attest.statement import is_text
+from reprobox.model.verdict import Class
 
 VERSION = "https://codecheck.org.uk/spec/config/1.0/"
 REPORT = "codecheck/certificate.md"
 _WORDS = {
-    "identical": "every output was the same, bit for bit",
-    "same-bytes-renamed": "every output had the same bytes, some under another name",
-    "equal-under-rule": "every output was the same under the rules that the authors declared",
-    "claims-hold": "outputs differed, and every claim held",
-    "not-checked": "not everything could be compared",
-    "different": "outputs differed",
-    "claims-fail": "a claim did not hold",
+    Class.IDENTICAL: "every output was the same, bit for bit",
+    Class.RENAMED: "every output had the same bytes, some under another name",
+    Class.EQUAL_UNDER_RULE: "every output was the same under the rules that the authors declared",
+    Class.CLAIMS_HOLD: "outputs differed, and every claim held",
+    Class.NOT_CHECKED: "not everything could be compared",
+    Class.DIFFERENT: "outputs differed",
+    Class.CLAIMS_FAIL: "a claim did not hold",
 }
 
 

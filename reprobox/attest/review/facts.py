@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import field
-from typing import Any
 
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.units import counted, human, lasting
@@ -91,7 +90,7 @@ def of(
         claims: as they were checked on it.
     """
     asked, lock = record.intent.runspec, record.intent.lock
-    memory: Any = record.met.get("memory") or {}
+    seen = record.observed
     return Facts(
         run=record.id,
         title=record.intent.name or record.id,
@@ -99,14 +98,14 @@ def of(
         commit=asked.commit,
         exit=record.exit.status,
         seconds=None if record.duration == UNKNOWN else record.duration,
-        memory=record.met.get("peak_memory"),
+        memory=seen.peak_memory,
         disk=record.outputs.size,
         inputs=sum(pin.size for pin in asked.inputs),
         outputs=outputs,
         cpu=cpu(record),
         threads=asked.threads,
-        gpus=tuple(str(one.get("name", "GPU")) for one in record.met.get("gpus") or ()),
-        total_memory=memory.get("total") if isinstance(memory.get("total"), int) else None,
+        gpus=tuple(one.name or "GPU" for one in seen.gpus or ()),
+        total_memory=seen.memory.total if seen.memory else None,
         python=lock.python.version,
         packages=len(lock.wheels) + len(lock.conda),
         base=lock.base.reference,
@@ -120,8 +119,8 @@ def of(
 
 def cpu(record: Record) -> str:
     """The processor's name."""
-    seen: Any = record.met.get("cpu") or {}
-    return str(seen.get("model_name") or "unknown CPU")
+    seen = record.observed.cpu
+    return (seen and seen.model_name) or "unknown CPU"
 
 
 def replayed(verdict: Verdict, replay: Record) -> Replayed:

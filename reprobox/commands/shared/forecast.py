@@ -67,10 +67,10 @@ def knobs(original: Record) -> dict[str, str]:
 def _doubts(original: Record) -> tuple[str, ...]:
     """What the record itself says against equal bits, on whatever machine."""
     draws = {
-        f"the run drew without a seed: {note['what']} at {note['place']}"
-        for one in original.met.get("processes") or ()
-        for note in one.get("entropy") or ()
-        if "-packages/" not in note["place"]
+        f"the run drew without a seed: {note.what} at {note.place}"
+        for one in original.observed.processes
+        for note in one.entropy or ()
+        if "-packages/" not in note.place
     }
     cut = original.exit.by_the_moment
     moment = (
@@ -89,14 +89,14 @@ def gpus_unseen(record: Record) -> Iterator[str]:
     """GPUs that were asked for and not observed: devices can be handed over without the driver's
     files and programs, by a CDI specification that was written by hand.
     """
-    asked, met = record.intent.runspec.gpus, record.met.get("gpus") or ()
-    if asked and not met:
+    asked, seen = record.intent.runspec.gpus, record.observed.gpus or ()
+    if asked and not seen:
         yield (
             f"GPUs were asked for ({asked}) and none was observed in the container, so the record "
             "does not say which hardware was used"
         )
-    elif asked and asked.isdigit() and len(met) < int(asked):
-        yield f"{asked} GPUs were asked for and {len(met)} observed in the container"
+    elif asked and asked.isdigit() and len(seen) < int(asked):
+        yield f"{asked} GPUs were asked for and {len(seen)} observed in the container"
 
 
 def outside(record: Record) -> tuple[str, ...]:
