@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from reprobox.attest import rocrate_export
 from reprobox.attest.review import facts, package
 from reprobox.attest.review.facts import Facts
-from reprobox.commands import export
+from reprobox.commands import attest, export
 from reprobox.commands.shared import claim_check, transfer
 from reprobox.context import Context
 from reprobox.errors import UsageError
@@ -91,8 +90,10 @@ def _write(
     steps = _smoke_steps(context, package.shortest(runs))
     texts = package.files(runs, about, smoke_steps=steps)
     files.make_dir(target)
-    for record in records:
-        _crate(context, record, target / "runs" / record.id, license_)
+    files.make_dir(target / "runs")
+    for run_id in run_ids:
+        place = target / "runs" / run_id
+        attest.export_format(context, run_id, "crate", place, license_=license_)
     replays = [replay.run for run in runs for replay in run.replays]
     bundle = target / package.BUNDLE
     export.export(context, [*run_ids, *replays], str(bundle), parts, lambda _plan: None)
@@ -104,18 +105,6 @@ def _write(
         runs=tuple(run_ids),
         files=(*texts, package.BUNDLE),
         notes=tuple(_missing(runs, about)),
-    )
-
-
-def _crate(context: Context, record: Record, target: Path, license_: str) -> None:
-    target.parent.mkdir(exist_ok=True)
-    rocrate_export.write(
-        record,
-        context.runs.outputs(record.id),
-        context.runs.path(record.id),
-        target,
-        title=record.intent.name or f"reprobox run {record.id}",
-        license_=license_ or "No licence was given.",
     )
 
 
