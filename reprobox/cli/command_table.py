@@ -46,6 +46,12 @@ COMMANDS = (
     Row("ls", "ls", "list_runs", "List runs, newest first."),
     Row("show", "show", "show", "Show one run."),
     Row("ui", "ui", "ui", "Show the project's runs as pages in a web browser."),
+    Row(
+        "report",
+        "report",
+        "report",
+        "Write runs as pages in one HTML file, which opens without a server and without a network.",
+    ),
     Row("logs", "logs", "logs", "Print what a run wrote."),
     Row("get", "get", "get", "Copy outputs of a run out of the store."),
     Row("shell", "shell", "shell", "Open a shell in a run's own environment."),

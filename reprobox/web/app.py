@@ -163,6 +163,7 @@ def _page(site: Site, page: Page, status: int = 200) -> Response:
         tabs=TABS,
         project=site.project,
         links=ServerLinks(),
+        prefix="",
         version=__version__,
         read_only=site.access.read_only,
         form_token="" if site.access.read_only else site.access.form,

@@ -19,7 +19,7 @@ from reprobox.web.scales import Scale, tick_text
 
 COLOURS = 8
 """Classes `c0` to `c7` of the style sheet."""
-_POINTS = 400
+POINTS = 400
 """Of one line; more are thinned out, extremes kept."""
 _FEW = 6
 """Values of an axis that are written out instead of round ones."""
@@ -48,11 +48,18 @@ class Dot:
 
 
 def lines(
-    title: str, series: Sequence[Line], *, x: str = "step", y: str = "", mark: float | None = None
+    title: str,
+    series: Sequence[Line],
+    *,
+    x: str = "step",
+    y: str = "",
+    mark: float | None = None,
+    most: int = POINTS,
 ) -> Markup:
     """Curves over one axis.
 
     Args:
+        most: points that are drawn of one curve.
         mark: an x at which a vertical line is drawn, such as the first step that differs.
     """
     series = [Line(label=one.label, points=_finite(one.points)) for one in series]
@@ -62,7 +69,7 @@ def lines(
         _LEFT, _WIDTH - _RIGHT, log=False,
     )  # fmt: skip
     up = scales.numeric([point[1] for point in every], _HEIGHT - _BOTTOM, _TOP, log=None)
-    drawn = [_curve(one, number, across, up) for number, one in enumerate(series)]
+    drawn = [_curve(one, number, across, up, most) for number, one in enumerate(series)]
     return _chart(
         title,
         _described(series, x),
@@ -74,9 +81,7 @@ def _finite(points: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
     return [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
 
 
-def thinned(
-    points: Sequence[tuple[float, float]], most: int = _POINTS
-) -> list[tuple[float, float]]:
+def thinned(points: Sequence[tuple[float, float]], most: int = POINTS) -> list[tuple[float, float]]:
     """At most about `most` points: of each stretch the lowest and the highest."""
     if len(points) <= most:
         return list(points)
@@ -89,8 +94,8 @@ def thinned(
     return found
 
 
-def _curve(line: Line, number: int, across: Scale, up: Scale) -> Markup:
-    points = [(across.place(x), up.place(y)) for x, y in thinned(line.points)]
+def _curve(line: Line, number: int, across: Scale, up: Scale, most: int) -> Markup:
+    points = [(across.place(x), up.place(y)) for x, y in thinned(line.points, most)]
     named = element("title", {}, line.label)
     if len(points) == 1:
         x, y = points[0]

@@ -18,7 +18,7 @@ LONGEST = 2000
 """Letters of a line that are shown."""
 _COLOUR = re.compile("\x1b\\[[0-9;:]*m")
 _TAIL = 256 << 10
-_LINES = 500
+LINES = 500
 _CHUNK = 1 << 16
 
 
@@ -110,10 +110,11 @@ class Log:
                 continue
         return 0
 
-    def tail(self, *, live: bool = False) -> Tail:
+    def tail(self, *, live: bool = False, lines: int = LINES) -> Tail:
         """Its last lines.
 
         Args:
+            lines: how many at most.
             live: leave out a last line that has no end yet, because more will come.
         """
         size = self.size()
@@ -125,8 +126,8 @@ class Log:
         found = [*cutter.feed(data), *cutter.rest()]
         return Tail(
             stream=self._stream,
-            lines=tuple(found[-_LINES:]),
+            lines=tuple(found[-lines:]),
             size=size,
             end=start + len(data),
-            cut=start > 0 or len(found) > _LINES,
+            cut=start > 0 or len(found) > lines,
         )

@@ -21,11 +21,23 @@ from reprobox.views.run_list import value_text
 from reprobox.web import charts, outputs
 from reprobox.web.asked import Asked, Page
 from reprobox.web.links import Links
-from reprobox.web.log_text import STREAMS, Log, Tail
+from reprobox.web.log_text import LINES, STREAMS, Log, Tail
 
-OUTPUTS = 200
-CURVES = 12
-PICTURES = 12
+
+@dataclass(frozen=True, kw_only=True)
+class Detail:
+    """How much of a run is shown: one has a page of its own, two hundred share a file."""
+
+    outputs: int = 200
+    curves: int = 12
+    points: int = charts.POINTS
+    pictures: int = 12
+    lines: int = LINES
+    config: int = 1000
+    environment: bool = True
+
+
+FULL = Detail()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +53,7 @@ class RunPage:
     config: Sequence[tuple[str, str]]
     packages: Sequence[tuple[str, str, str]]
     pictures: Sequence[tuple[OutputFile, str]]
+    detail: Detail
     events: str
     """Where more of the log comes from; empty for a run that has ended."""
 
@@ -59,7 +72,7 @@ def page(asked: Asked) -> Page:
     return Page(title=f"Run {made.found.id}", template="run.html", facts={"page": made}, tab="runs")
 
 
-def gather(context: Context, run_id: str, links: Links) -> RunPage:
+def gather(context: Context, run_id: str, links: Links, detail: Detail = FULL) -> RunPage:
     """All of one run.
 
     Raises:
@@ -79,11 +92,12 @@ def gather(context: Context, run_id: str, links: Links) -> RunPage:
         intent=intent,
         facts=view.facts(found, signed),
         values=values,
-        logs=[Log(found.path, name).tail(live=live) for name in STREAMS],
-        curves=list(_curves(values)),
-        config=[(name, str(value)) for name, value in flat(intent.config)],
+        logs=[Log(found.path, name).tail(live=live, lines=detail.lines) for name in STREAMS],
+        curves=list(_curves(values, detail)),
+        config=[(name, str(value)) for name, value in flat(intent.config)][: detail.config],
         packages=list(packages(intent)),
-        pictures=list(_pictures(found, links)),
+        detail=detail,
+        pictures=list(_pictures(found, links, detail)),
         events=links.events(found.id) if live else "",
     )
 
@@ -100,10 +114,11 @@ def _found(context: Context, run_id: str) -> Shown:
         )
 
 
-def _curves(values: RunValues) -> Iterator[Markup]:
-    for name, _, points in values.series[:CURVES]:
+def _curves(values: RunValues, detail: Detail) -> Iterator[Markup]:
+    for name, _, points in values.series[: detail.curves]:
         if len(points) > 1:
-            yield charts.lines(name, [charts.Line(label=name, points=points)], y=name)
+            line = charts.Line(label=name, points=points)
+            yield charts.lines(name, [line], y=name, most=detail.points)
 
 
 def packages(intent: Intent) -> Iterator[tuple[str, str, str]]:
@@ -114,8 +129,8 @@ def packages(intent: Intent) -> Iterator[tuple[str, str, str]]:
     yield from (("Debian", deb.name, deb.version) for deb in (*lock.base.packages, *lock.debs))
 
 
-def _pictures(found: Shown, links: Links) -> Iterator[tuple[OutputFile, str]]:
+def _pictures(found: Shown, links: Links, detail: Detail) -> Iterator[tuple[OutputFile, str]]:
     shown = [file for file in found.outputs if outputs.may_be_picture(file)]
-    for file in shown[:PICTURES]:
+    for file in shown[: detail.pictures]:
         if source := links.image(found.id, file):
             yield file, source

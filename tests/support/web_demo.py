@@ -149,6 +149,7 @@ def laboratory(top: Path) -> World:
         "lr = 0.1\nepochs = 3\nshuffle = True\nprint('training')\n"
     )
     git(world.context.top, "commit", "-q", "-am", "Shuffle")
+    world.commit = world.head
     base = world.run(
         30,
         outputs(0.01, 0, 60),
@@ -179,6 +180,29 @@ def laboratory(top: Path) -> World:
     replayed(world, 45, candidate, "lab-2", Class.NOT_CHECKED, files=outputs(0.03, 1, 200))
     replayed(world, 46, best, "lab-2", Class.IDENTICAL, files=outputs(0.01, 1, 140))
     return world
+
+
+def large_sweep(world: World, runs: int) -> str:
+    """A sweep with a history of 200 steps, a picture and a log for each trial; its id."""
+    trials = []
+    for number in range(runs):
+        lr, seed = 10 ** -(1 + number // 5 % 40 / 20), number % 5
+        history, accuracy = training(lr, seed, 200)
+        run = world.run(
+            number,
+            {
+                "metrics.json": json.dumps({"accuracy": accuracy}).encode(),
+                "history.csv": history.encode(),
+                "curve.png": png(220, 150, number % 250),
+            },
+            config={"train": {"lr": lr, "seed": seed, "depth": number % 7}},
+            tags=(f"sweep:{SWEEP}",),
+            stdout=b"".join(b"epoch %d: loss 0.%d\n" % (n, n) for n in range(500)),
+            met=observed("lab-1"),
+        )
+        trials.append((run, (f"train.lr={lr:.5f}", f"train.seed={seed}")))
+    world.sweep(SWEEP, ("train.lr=0.1,0.01", "train.seed=range(5)"), trials)
+    return SWEEP
 
 
 def digest(data: bytes) -> str:

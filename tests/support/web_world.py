@@ -104,6 +104,7 @@ class World:
     """A project with its runs."""
 
     context: Context
+    commit: str = ""
 
     @classmethod
     def at(cls, top: Path) -> World:
@@ -123,7 +124,8 @@ class World:
         return git(self.context.top, "rev-parse", "HEAD")
 
     def intent(self, number: int = 0, *, config: Any = None, **changes: Any) -> Intent:
-        commit = changes.pop("commit", self.head)
+        self.commit = self.commit or self.head
+        commit = changes.pop("commit", self.commit)
         spec = a_runspec(commit=commit, seed=number, **changes.pop("runspec", {}))
         source = Source(commit=commit, tree="d" * 40, commit_time=1, branch="main")
         host = {"name": "lab-1", "user": "ada"}
