@@ -99,7 +99,7 @@ class Context:
         return open_project(self.home, shared=shared_home())
 
     @cached_property
-    def things(self) -> ChainObjects:
+    def all_objects(self) -> ChainObjects:
         """Objects that belong to the project's runs, then the shared ones."""
         from reprobox.store.object_chain import ChainObjects
         from reprobox.store.objects import ObjectStore

@@ -83,7 +83,7 @@ def read(data: bytes) -> Envelope:
             raise TypeError("the payload's type is not text")
     except (ValueError, KeyError, TypeError, AttributeError) as fault:
         raise SignatureRefused(
-            "this is no signed statement (a DSSE envelope)", why=str(fault)
+            "this is not a signed statement (a DSSE envelope)", why=str(fault)
         ) from fault
     return Envelope(payload_type=kind, payload=payload, signatures=signatures, timestamps=stamps)
 

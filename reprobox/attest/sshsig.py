@@ -106,7 +106,7 @@ def public_key(raw: bytes) -> bytes:
         if magic != b"SSHSIG" or version != 1 or len(key) != length:
             raise ValueError("another format")
     except (struct.error, ValueError) as fault:
-        raise SignatureRefused("this is no SSH signature", why=str(fault)) from fault
+        raise SignatureRefused("this is not an SSH signature", why=str(fault)) from fault
     return bytes(key)
 
 

@@ -101,9 +101,7 @@ def _payload(data: bytes) -> dict[str, Any]:
         if not isinstance(value["predicate"], dict):
             raise ValueError("it has no predicate")
     except (ValueError, KeyError, TypeError) as fault:
-        raise SignatureRefused(
-            "this is no statement that is understood here", why=str(fault)
-        ) from fault
+        raise SignatureRefused("this kind of statement is not supported", why=str(fault)) from fault
     return dict(value)
 
 

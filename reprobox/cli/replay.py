@@ -49,7 +49,7 @@ def replay(
         bool,
         typer.Option(
             "--as-recorded",
-            help="Take the CPU code that the record met, on another CPU that has it too.",
+            help="Use the CPU code that the record observed, on another CPU that supports it.",
         ),
     ] = False,
     rule: RULE = None,

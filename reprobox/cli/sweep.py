@@ -133,7 +133,7 @@ def _drive(
         command.drive(context, begun, jobs=jobs, report=report)
     except KeyboardInterrupt:
         talk.note(
-            "interrupted: trials that are running go on; "
+            "interrupted: running trials continue; "
             f"next: reprobox sweep resume {begun.id}, or reprobox sweep stop {begun.id}"
         )
         raise

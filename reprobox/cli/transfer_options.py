@@ -20,7 +20,7 @@ WITH = Annotated[
     str,
     typer.Option(
         "--with",
-        help="What goes along: code, inputs, outputs, lock, image; all, or none.",
+        help="What to include: code, inputs, outputs, lock, image; all, or none.",
         metavar="PARTS",
     ),
 ]

@@ -155,7 +155,7 @@ def reasons(found: Checked) -> Iterator[str]:
 
 def _announced(steps: int, known: Record | None, at_once: bool) -> str:
     """How many runs there will be, and how long they may take."""
-    how = "beside each other" if at_once else "one after the other"
+    how = "at the same time" if at_once else "one after the other"
     whole = capacity.duration((known, known), at_once=at_once)
     long = (
         f"; the whole program, twice, would take about {whole}"

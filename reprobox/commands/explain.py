@@ -181,7 +181,7 @@ class _Search:
 
     def _announced(self, rounds: int) -> str:
         """How many runs there will be, and how long they may take."""
-        how = "two beside each other" if self._at_once else "one after the other"
+        how = "two at the same time" if self._at_once else "one after the other"
         whole = capacity.duration(self._records, at_once=self._at_once)
         long = f"; whole, two take about {whole}" if whole else ""
         return f"explain: {'up to ' if rounds > 1 else ''}{2 * rounds} runs, {how}{long}"

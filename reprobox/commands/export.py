@@ -59,13 +59,13 @@ def _write(
     from reprobox.store.transfer.bundle import Writer
 
     with (
-        packing.packed(context, run_ids, parts) as supply,
+        packing.packed(context, run_ids, parts) as origin,
         _target(target, force=force) as file,
         Writer(file) as writer,
     ):
-        planned = copy.plan(supply, writer)
+        planned = copy.plan(origin, writer)
         look(planned)
-        copied = copy.copy(planned, supply, writer, context.progress)
+        copied = copy.copy(planned, origin, writer, context.progress)
         return Shared(copied=copied, where=target, size=writer.size)
 
 

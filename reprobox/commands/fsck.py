@@ -89,7 +89,7 @@ def _trees(context: Context) -> Iterator[store_fsck.Fault]:
     for path in sorted(folder.iterdir()) if layout.exists(folder) else ():
         what = f"{layout.INPUTS}/{path.name}"
         if not canon.is_digest(f"sha256:{path.name}"):
-            yield store_fsck.Fault(what=what, kind="untrusted", why="it is no input tree")
+            yield store_fsck.Fault(what=what, kind="untrusted", why="it is not an input tree")
             continue
         pin = InputPin(
             path=what, source=str(path), kind="tree", digest=f"sha256:{path.name}", size=0

@@ -37,7 +37,7 @@ def take(context: Context, reference: str, patterns: Sequence[str], directory: P
     outputs = _meant(run_id, context.runs.outputs(run_id), patterns)
     if outputs and context.runs.outputs_stayed(run_id):
         raise StoreError(
-            f"the outputs of {run_id} did not come along with it",
+            f"the outputs of {run_id} were not included with it",
             next_step=f"make them again: reprobox replay {run_id}; or ask for a bundle with "
             "outputs",
         )

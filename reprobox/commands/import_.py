@@ -24,8 +24,8 @@ def import_(context: Context, source: str, look: Look, *, outside_links: bool = 
     from reprobox.store.transfer.bundle import Reader
 
     with _source(source) as file:
-        supply = Reader(file)
-        return receive(context, supply, source, look, outside_links=outside_links)
+        origin = Reader(file)
+        return receive(context, origin, source, look, outside_links=outside_links)
 
 
 @contextlib.contextmanager

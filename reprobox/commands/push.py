@@ -32,11 +32,11 @@ def push(
     from reprobox.store.remotes.registry import open_remote
 
     with (
-        open_remote(url) as stock,
-        packing.packed(context, chosen(context, references), parts) as supply,
+        open_remote(url) as destination,
+        packing.packed(context, chosen(context, references), parts) as origin,
     ):
         if check:
-            stock.read_again()
-        planned = copy.plan(supply, stock)
+            destination.read_again()
+        planned = copy.plan(origin, destination)
         look(planned)
-        return Shared(copied=copy.copy(planned, supply, stock, context.progress), where=url)
+        return Shared(copied=copy.copy(planned, origin, destination, context.progress), where=url)

@@ -201,7 +201,7 @@ def config_again(context: Context, digest: str) -> bytes:
     """The bytes of the config file as the recorded run saw it. Raises StoreDamaged where they are
     others by now.
     """
-    data = context.things.path(digest).read_bytes()
+    data = context.all_objects.path(digest).read_bytes()
     if canon.digest_bytes(data) != digest:
         raise StoreDamaged(
             f"the stored config {digest} is not what was recorded, so the replay was not started",
@@ -219,10 +219,10 @@ def _require_agreement(original: Record) -> None:
         raise StoreDamaged(
             f"the record of {original.id} contradicts itself, so it is not replayed",
             why="\n".join(
-                f"  the {what} is said to be {said!r} and is {found!r}"
+                f"  the {what} should be {said!r} and is {found!r}"
                 for what, (said, found) in wrong.items()
             ),
-            next_step="ask whoever made it",
+            next_step="ask its author",
         )
 
 
@@ -266,7 +266,7 @@ def restore_image(context: Context, intent: Intent) -> tuple[str, str]:
     there, tier = restore.restore(
         intent.image,
         lock,
-        objects=context.things,
+        objects=context.all_objects,
         engine=context.engine,
         progress=context.progress,
         # Bytes that left the store may still be had by hash from the user's own indexes.
@@ -281,8 +281,8 @@ def _complete(context: Context, lock: Lock) -> None:
     from reprobox.commands.shared.wheel_maker import wheel_maker
     from reprobox.lock import fetch
 
-    maker = wheel_maker(context, context.things)
-    fetch.complete(lock, context.things, context.progress, maker=maker)
+    maker = wheel_maker(context, context.all_objects)
+    fetch.complete(lock, context.all_objects, context.progress, maker=maker)
 
 
 def find_inputs(context: Context, original: Record) -> tuple[Input, ...]:
@@ -327,4 +327,4 @@ def _find_input(context: Context, pin: InputPin, *, here: bool) -> Input:
     kept = None if at_its_place else input_transfer.find(context, pin)
     if kept is None:
         return moved_inputs.again(context, pin)
-    return pins_.again(pin, kept, context.objects, context.progress, kept=context.things)
+    return pins_.again(pin, kept, context.objects, context.progress, kept=context.all_objects)

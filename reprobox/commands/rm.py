@@ -99,7 +99,7 @@ def _inputs_from(context: Context, reader: str, source: str) -> Iterator[Reader]
     from reprobox.commands.shared import input_transfer
 
     for pin in context.runs.intent(reader).runspec.inputs:
-        if _lies_in(pin, source) and not input_transfer.kept(context.things, pin):
+        if _lies_in(pin, source) and not input_transfer.kept(context.all_objects, pin):
             yield Reader(id=reader, input=pin.path, source=source)
 
 

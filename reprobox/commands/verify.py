@@ -103,7 +103,7 @@ def _verify(context: Context, run_id: str) -> Checked:
     path = context.runs.path(run_id)
     damage = list(_streams(path, record.stdout, record.stderr))
     if outputs and context.runs.outputs_stayed(run_id):
-        stayed = (f"{counted(len(outputs), 'output')}: they did not come along with the run",)
+        stayed = (f"{counted(len(outputs), 'output')}: they were not included with the run",)
         return Checked(
             id=run_id, checked="record, 2 streams", damage=tuple(damage), unchecked=stayed
         )

@@ -79,7 +79,7 @@ def pair(text: str) -> tuple[tuple[str, ...], Any, str]:
             raise _Refused("it must look like a.b=1")
     except _Refused as refusal:
         raise UsageError(
-            f"{shown(text)} is no setting of a config",
+            f"{shown(text)} is not a setting of a config",
             why=str(refusal),
             next_step="write KEY=VALUE, as in lr=0.1",
         ) from None

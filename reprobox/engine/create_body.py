@@ -170,12 +170,12 @@ def _only_utf8(value: Any, where: str) -> None:
             value.encode("utf-8")
         except UnicodeEncodeError as fault:
             raise ConfigError(
-                f"The container engine cannot be told {value!r}",
+                f"The container engine cannot be given {value!r}",
                 why=f"It is not UTF-8 ({where.strip('/')}).",
                 next_step="rename the file or directory",
             ) from fault
         if "\0" in value:
             raise ConfigError(
-                f"The container engine cannot be told {value!r}",
+                f"The container engine cannot be given {value!r}",
                 why=f"It holds a NUL ({where.strip('/')}).",
             )

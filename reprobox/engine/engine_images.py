@@ -164,7 +164,7 @@ class Images:
             _heed(what, self._link.patient().push(repository, name, stream=True, decode=True), each)
         if not digests:
             raise EngineError(
-                f"Could not {what}: the registry did not say under which digest it has it",
+                f"Could not {what}: the registry did not report the digest",
                 next_step=_AGAIN,
             )
         return f"{repository}@{digests[-1]}"

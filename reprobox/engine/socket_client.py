@@ -106,7 +106,7 @@ def _parsed(body: bytes) -> Any:
     try:
         return json.loads(body)
     except ValueError as fault:
-        raise BrokenAnswerError("the engine's answer was cut off, or is no JSON") from fault
+        raise BrokenAnswerError("the engine's answer was cut off, or is not JSON") from fault
 
 
 def _explanation(body: bytes) -> str:

@@ -190,7 +190,7 @@ def lay_out(
         )
         (run.path / "work" / ".git").mkdir()
     export_manifest.write(run.path, exported)
-    runtime_pack.materialise(intent.runspec.runtime, context.things, run.path / "box")
+    runtime_pack.materialise(intent.runspec.runtime, context.all_objects, run.path / "box")
     _take_place(run.path / BALLAST)
     (run.path / "etc" / "passwd").write_text(passwd.passwd(caller.uid, caller.gid))
     (run.path / "etc" / "group").write_text(passwd.group(caller.gid))

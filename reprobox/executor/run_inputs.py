@@ -60,8 +60,7 @@ def _of_commit(context: Context, pin: InputPin, work: Path, exported: Sequence[E
     place = (top / (pin.place or pin.path.removeprefix(f"{WORK}/"))).resolve()
     if not (pin.place or pin.path.startswith(f"{WORK}/")) or not place.is_relative_to(top):
         raise SourceError(
-            f"the input {shown(pin.path)} is said to be part of the commit, and that leads out of "
-            "it",
+            f"the input {shown(pin.path)} should be part of the commit, and leads out of it",
             why="A link of the commit is on the way, or the path itself leaves the tree.",
         )
     if pins.disagrees(pin, exported):

@@ -204,7 +204,7 @@ def inside(context: Context, store: AttemptRuns) -> Context:
     """A context in which the try is the only run; everything else is the project's."""
     made = replace(context)
     made.__dict__.update(
-        runs=store, things=context.things, objects=context.objects, home=context.home
+        runs=store, all_objects=context.all_objects, objects=context.objects, home=context.home
     )
     return made
 

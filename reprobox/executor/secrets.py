@@ -55,7 +55,7 @@ def read(wanted: Mapping[str, str], directory: Path) -> dict[str, bytes]:
                 f"secret {name} has fewer than {SHORTEST} bytes",
                 why="So short a value stands in ordinary output too, and could not be kept out of "
                 "the log.",
-                next_step=f"look at {origin}: it may be empty; what is no secret belongs into "
+                next_step=f"look at {origin}: it may be empty; what is not a secret belongs into "
                 "`reprobox.env`",
             )
         found[name] = value
@@ -151,7 +151,7 @@ def _require_ours(directory: Path) -> None:
     status = directory.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
         raise ConfigError(
-            f"{directory} is not a directory of ours alone, so no secret is put there",
+            f"{directory} is not private to this user, so no secret is put there",
             next_step="look who made it, and remove it",
         )
 

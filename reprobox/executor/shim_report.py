@@ -163,7 +163,7 @@ def opened(path: Path, folder: int | None = None) -> Iterator[int]:
     fd = os.open(path, _OPEN, dir_fd=folder)
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(f"{path} is no regular file")
+            raise OSError(f"{path} is not a regular file")
         yield fd
     finally:
         os.close(fd)

@@ -91,7 +91,7 @@ def _document(path: Path, places: dict[str, tuple[int, int]], digest: str) -> by
         file.seek(offset)
         data = file.read(size)
     if canon.digest_bytes(data) != digest:
-        raise ValueError(f"the bytes of {digest} are others")
+        raise ValueError(f"digest mismatch for {digest}")
     return data
 
 

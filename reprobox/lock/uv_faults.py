@@ -108,7 +108,7 @@ _KINDS = (
     _Kind(
         sign=r"network (?:was disabled|connectivity is disabled)",
         error=FetchError,
-        what="uv was told to work without the network, and its cache lacks a package",
+        what="uv was set to work without the network, and its cache lacks a package",
         next_step="unset UV_OFFLINE (or `offline` in uv.toml), and lock again",
     ),
     _Kind(

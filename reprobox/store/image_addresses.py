@@ -53,7 +53,7 @@ def decode(data: bytes, *, where: str, error: type[ReproboxError] = StoreDamaged
         or not _ADDRESS.fullmatch(found.address)
         or ".." in found.address
     ):
-        raise error(f"{where} is no address of an image", why=f"{found.address[:200]!r}")
+        raise error(f"{where} is not the address of an image", why=f"{found.address[:200]!r}")
     return found
 
 

@@ -129,7 +129,9 @@ def _foreign(root: Path) -> Iterator[Fault]:
         for name in inside:
             if not _SHARD.fullmatch(folder) or not canon.is_digest(f"sha256:{folder}{name}"):
                 yield Fault(
-                    what=f"objects/sha256/{folder}/{name}", kind="untrusted", why="it is no object"
+                    what=f"objects/sha256/{folder}/{name}",
+                    kind="untrusted",
+                    why="it is not an object",
                 )
 
 
@@ -179,7 +181,7 @@ def _consistent(run_id: str, intent: Intent) -> Iterator[Fault]:
         yield Fault(what=what, kind="corrupted", why=f"it is of {intent.id}")
     for name, (said, found) in contradictions(intent).items():
         yield Fault(
-            what=what, kind="corrupted", why=f"its {name} is said to be {said!r} and is {found!r}"
+            what=what, kind="corrupted", why=f"its {name} should be {said!r} and is {found!r}"
         )
 
 

@@ -93,10 +93,10 @@ def of_open(*, supervised: bool, started: bool, container: ContainerState | None
         return answer("running" if started else "queued", "")
     if container is None:
         if started:
-            return answer("lost", "its container is gone, and nobody saw the end")
+            return answer("lost", "its container is gone, and its end was not observed")
         return answer("interrupted", "reprobox died before the container was created")
     if container.status == "created":
         return answer("interrupted", "reprobox died before the container was started")
     if container.status == "removing":
-        return answer("lost", "its container is being removed, and nobody saw the end")
+        return answer("lost", "its container is being removed, and its end was not observed")
     return answer("running", "it has ended; its outcome is still to be collected")

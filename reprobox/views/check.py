@@ -39,7 +39,7 @@ def _lines(found: Checked) -> Iterator[str]:
         yield from operation(found.operation)
     if found.verdict.stdout_equal is False and (found.same or not _different(found)):
         yield "stdout differs" + (
-            ", and does not count beside what was compared" if found.same else ""
+            ", and does not count next to what was compared" if found.same else ""
         )
     if found.verdict.ended:
         yield f"how the program ended: {found.verdict.ended}"

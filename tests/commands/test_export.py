@@ -165,7 +165,7 @@ def test_outputs_that_did_not_come_along_are_not_damage_and_not_whole(
     assert there("fsck", "--project", "--json").json[0]["faults"] == []
     said = there("verify", run, "--json")
     assert (said.code, said.json[0]["damage"]) == (4, [])
-    assert "did not come along" in said.json[0]["unchecked"][0]
+    assert "were not included" in said.json[0]["unchecked"][0]
     (there.top / ".reprobox/runs" / run / "outputs").mkdir()
     assert "outputs/model.bin: missing" in there("verify", run, "--json").json[0]["damage"]
 
@@ -245,10 +245,7 @@ def test_a_bundle_without_code_belongs_into_the_repository_that_has_it(
     there = elsewhere(project, tmp_path)
     said = there("import", str(bundle))
     assert said.code == 10
-    assert (
-        "the code did not come along, and there is no repository here that could have it"
-        in said.err
-    )
+    assert "the code was not included, and no repository here could have it" in said.err
     assert f"run {run['id']}: commit {run['record']['intent']['source']['commit']}" in said.err
     assert "next: import it in a clone" in said.err
     assert list(there.top.iterdir()) == []

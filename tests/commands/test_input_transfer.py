@@ -208,15 +208,15 @@ def test_a_tree_whose_list_is_too_long_is_not_listed(
             workdir=".",
             objects=context.objects,
             progress=TALK,
-            keep=context.things,
+            keep=context.all_objects,
         ).pin
 
     monkeypatch.setattr(pins, "_LISTED", 150)
-    assert not context.things.has(pinned().digest)
+    assert not context.all_objects.has(pinned().digest)
     (source / "d").touch()
     monkeypatch.setattr(pins, "_LISTED", 1 << 20)
     pin = pinned()
-    assert context.things.has(pin.digest)
+    assert context.all_objects.has(pin.digest)
     (source / "c").unlink()
-    why = pins.check(pin, source, context.objects, TALK, kept=context.things)
+    why = pins.check(pin, source, context.objects, TALK, kept=context.all_objects)
     assert str(why).endswith("has changed: 1 missing (c)")

@@ -157,7 +157,7 @@ def test_a_workdir_that_the_commit_does_not_have_is_refused_and_the_nearest_is_n
             "run", "config.yaml", f"reprobox.workdir={wrong}", where, "reprobox.inputs=[]"
         )
         assert said.code == 125
-        assert f"the workdir {wrong} is no directory of the commit" in said.err
+        assert f"the workdir {wrong} is not a directory of the commit" in said.err
         assert told in said.err
     assert project.runs() == []
     for right in ("source/deep", "data"):

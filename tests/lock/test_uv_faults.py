@@ -69,7 +69,7 @@ KINDS: dict[str, tuple[type[ReproboxError], str]] = {
     "tls": (FetchError, "no secure connection to a package index could be made"),
     "offline": (
         FetchError,
-        "uv was told to work without the network, and its cache lacks a package",
+        "uv was set to work without the network, and its cache lacks a package",
     ),
     "no find-links dir": (FetchError, "the find-links place /nowhere/at/all cannot be read"),
     "url not there": (

@@ -50,7 +50,7 @@ class Other(There):
     count.
     """
 
-    def stock(self) -> AbstractContextManager[Project]:
+    def destination(self) -> AbstractContextManager[Project]:
         kept = self.top / "commits"
 
         def take(card: Card, found: Mapping[str, Path]) -> None:
@@ -103,9 +103,9 @@ def prepare(root: Path) -> None:
 def export(root: Path) -> None:
     """Two runs into one file; then the same with `--force`."""
     for replace in (False, True):
-        supply = parcels(root)
+        origin = parcels(root)
         with whole_file.written(root / "out.rbx", replace=replace) as file, Writer(file) as writer:
-            copy.copy(copy.plan(supply, writer), supply, writer, Silent())
+            copy.copy(copy.plan(origin, writer), origin, writer, Silent())
         say("exported")
 
 
@@ -131,8 +131,8 @@ def pull(root: Path) -> None:
 
 
 def send(root: Path, name: str = "far") -> None:
-    supply, stock = parcels(root), RemoteStore(Directory(root / name))
-    told(copy.copy(copy.plan(supply, stock), supply, stock, Silent()))
+    origin, destination = parcels(root), RemoteStore(Directory(root / name))
+    told(copy.copy(copy.plan(origin, destination), origin, destination, Silent()))
 
 
 def push(root: Path) -> None:

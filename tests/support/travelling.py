@@ -159,11 +159,11 @@ def packed(
     return Parcels(parcels)
 
 
-def bundle_of(supply: copy.Supply) -> bytes:
+def bundle_of(origin: copy.Origin) -> bytes:
     """The bytes of a bundle."""
     target = io.BytesIO()
     with Writer(target) as writer:
-        copy.copy(copy.plan(supply, writer), supply, writer, Silent())
+        copy.copy(copy.plan(origin, writer), origin, writer, Silent())
     return target.getvalue()
 
 
@@ -183,7 +183,7 @@ class There:
     def shared(self) -> ObjectStore:
         return ObjectStore(self.top.parent / f"{self.top.name}-home")
 
-    def stock(self) -> AbstractContextManager[Project]:
+    def destination(self) -> AbstractContextManager[Project]:
         def take(card: Card, found: Mapping[str, Path]) -> None:
             assert card.pack is not None
             self.commits[card.commit] = found[card.pack].read_bytes()
@@ -197,9 +197,9 @@ class There:
             outside_links=self.outside_links,
         )
 
-    def take(self, supply: copy.Supply) -> Copied:
-        with self.stock() as stock:
-            return copy.copy(copy.plan(supply, stock), supply, stock, Silent())
+    def take(self, origin: copy.Origin) -> Copied:
+        with self.destination() as destination:
+            return copy.copy(copy.plan(origin, destination), origin, destination, Silent())
 
     def import_(self, data: bytes | IO[bytes]) -> Copied:
         return self.take(Reader(io.BytesIO(data) if isinstance(data, bytes) else data))

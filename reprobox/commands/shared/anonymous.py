@@ -73,11 +73,11 @@ def anonymous(
     with tempfile.TemporaryDirectory(prefix="anonymous-", dir=place) as folder:
         file, top = Path(folder) / "runs", Path(folder) / "project"
         with (
-            packing.packed(context, run_ids, parts) as supply,
+            packing.packed(context, run_ids, parts) as origin,
             file.open("wb") as target,
             bundle.Writer(target) as writer,
         ):
-            copy.copy(copy.plan(supply, writer), supply, writer, context.progress)
+            copy.copy(copy.plan(origin, writer), origin, writer, context.progress)
         top.mkdir()
         _repository(top, context.runs.record(run_ids[0])[0].intent.source.commit)
         inner = Context(start=top, progress=context.progress, clock=context.clock, _top=top)

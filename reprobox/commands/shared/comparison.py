@@ -123,7 +123,7 @@ def _no_trail(context: Context, left: Record, right: Record) -> Iterator[str]:
         asked = record.intent.runspec.trail.enabled
         if asked and not any(context.runs.path(record.id).glob("trail*.jsonl")):
             yield (
-                f"run {record.id} has no trail, though `trail` was asked for: it took no optimizer "
+                f"run {record.id} has no trail, though `trail` is set: it took no optimizer "
                 "step of torch; `reprobox_trail.log(step, tensors)` writes one by hand"
             )
 

@@ -119,7 +119,7 @@ class Deep:
         )
 
     def _kept(self, record: Record) -> Found:
-        names = list(dict.fromkeys(_needed(record, self.context.things)))
+        names = list(dict.fromkeys(_needed(record, self.context.all_objects)))
         states = {name: self._state(digest) for name, digest in names}
         return Found(
             checked=counted(len(names), "object"),
@@ -137,8 +137,8 @@ class Deep:
 
     def _state(self, digest: str) -> bool | None:
         if digest not in self._objects:
-            things = self.context.things
-            self._objects[digest] = things.verify(digest) if things.has(digest) else None
+            objects = self.context.all_objects
+            self._objects[digest] = objects.verify(digest) if objects.has(digest) else None
         return self._objects[digest]
 
     def _loose(self, record: Record) -> Iterator[InputPin]:
@@ -152,7 +152,7 @@ class Deep:
             Path(pin.source),
             NoMemo(self.context.objects),
             self.context.progress,
-            kept=self.context.things,
+            kept=self.context.all_objects,
         )
         if why is None or (pin.kind == "file" and self._state(pin.digest)):
             return Found(checked=checked)

@@ -43,7 +43,7 @@ def add_inputs(context: Context, packing: Packing, record: Record) -> None:
     ]
     if wrong:
         raise InputError(
-            f"inputs of {packing.id} cannot go along",
+            f"inputs of {packing.id} cannot be exported",
             why="\n".join(wrong),
             next_step="put the recorded bytes back, or leave inputs out: --with code,outputs,lock "
             "sends their hashes only",
@@ -52,11 +52,11 @@ def add_inputs(context: Context, packing: Packing, record: Record) -> None:
 
 def _add(context: Context, packing: Packing, pin: InputPin) -> str | None:
     """One input, from the store or from where it was; why it cannot be had."""
-    if kept(context.things, pin):
-        _add_kept(context.things, packing, pin)
+    if kept(context.all_objects, pin):
+        _add_kept(context.all_objects, packing, pin)
         return None
     source = Path(pin.source)
-    if why := pins.check(pin, source, context.objects, context.progress, kept=context.things):
+    if why := pins.check(pin, source, context.objects, context.progress, kept=context.all_objects):
         return f"  {shown(pin.path)}: {shown(why)}"
     if pin.kind == "file":
         packing.add("inputs", pin.digest, pin.size, partial(open_binary, source))
@@ -109,20 +109,20 @@ def find(context: Context, pin: InputPin) -> Path | None:
     Raises:
         StoreDamaged: the stored bytes are not what their digest says.
     """
-    if not context.things.has(pin.digest):
+    if not context.all_objects.has(pin.digest):
         return None
     if pin.kind == "file":
-        return _checked(context.things, pin.digest)
+        return _checked(context.all_objects, pin.digest)
     target = context.runs.root / layout.INPUTS / canon.hex_of(pin.digest)
     if _whole(context, pin, target):
         return target
     try:
-        listed = _read(context.things, pin.digest)
+        listed = _read(context.all_objects, pin.digest)
     except StoreDamaged:
         if pins.check(pin, Path(pin.source), context.objects, context.progress) is None:
             return None  # pinned here, and the tree itself is what it was
         raise
-    if not all(context.things.has(digest) for digest in _contents(listed)):
+    if not all(context.all_objects.has(digest) for digest in _contents(listed)):
         return None
     with layout.trouble(f"laying out the input {pin.path}"):
         _lay_out(context, pin, listed, target)
@@ -147,7 +147,7 @@ def _lay_out(context: Context, pin: InputPin, listed: Listed, target: Path) -> N
     """
     made = Path(tempfile.mkdtemp(prefix="inputs-", dir=context.runs.root / "tmp"))
     try:
-        _write_tree(context.things, listed, made)
+        _write_tree(context.all_objects, listed, made)
         made.chmod(0o755)
         files.sync_filesystem(made)
         files.make_dir(target.parent)

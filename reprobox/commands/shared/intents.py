@@ -101,7 +101,7 @@ def prepare(
     context: Context, spec: Spec, source: Source, lock: Lock, built: build.Built, run_id: str
 ) -> tuple[Intent, Job]:
     """Pins what is left (inputs, runtime, config) and folds all into an intent."""
-    objects, image = context.things, built.image
+    objects, image = context.all_objects, built.image
     config = _config_bytes(context, spec, source)
     inputs = tuple(pinned_inputs.pin(context, spec, source, item) for item in spec.inputs)
     runspec = container_spec.runspec(

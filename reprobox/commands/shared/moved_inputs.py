@@ -36,7 +36,7 @@ def again(context: Context, pin: InputPin) -> Input:
 
 
 def _at(context: Context, pin: InputPin, place: Path) -> Input:
-    return pins.again(pin, place, context.objects, context.progress, kept=context.things)
+    return pins.again(pin, place, context.objects, context.progress, kept=context.all_objects)
 
 
 def candidates(top: Path, pin: InputPin) -> Iterator[Path]:

@@ -51,7 +51,7 @@ def _pack(
     packing = Packing(context.runs, run_id)
     packing.add_directory()
     record, _ = context.runs.record(run_id)
-    packing.add_spec(record.intent.runspec, context.things)
+    packing.add_spec(record.intent.runspec, context.all_objects)
     if "outputs" in parts:
         packing.add_outputs()
     if "code" in parts:
@@ -104,7 +104,7 @@ def _add_image(context: Context, packing: Packing, record: Record, parts: Sequen
     from reprobox.image import compose, load_archive
 
     lock, image = record.intent.lock, record.intent.image
-    noting = Noting(context.things)
+    noting = Noting(context.all_objects)
     drawn = compose.draw(
         lock, image.lock, objects=noting, engine=context.engine, progress=context.progress
     )
@@ -113,21 +113,21 @@ def _add_image(context: Context, packing: Packing, record: Record, parts: Sequen
             packing,
             "lock",
             {digest for layer in drawn.layers for digest in layer.needs},
-            context.things,
+            context.all_objects,
         )
         _add_objects(
             packing,
             "lock",
-            (digest for digest in _named(lock) if context.things.has(digest)),
-            context.things,
+            (digest for digest in _named(lock) if context.all_objects.has(digest)),
+            context.all_objects,
         )
         packing.memos.update(noting.memos)
     if "image" in parts:
         key = load_archive.archive_key(image.config)
-        digest = context.things.memo(key)
-        if not isinstance(digest, str) or not context.things.has(digest):
+        digest = context.all_objects.memo(key)
+        if not isinstance(digest, str) or not context.all_objects.has(digest):
             digest = load_archive.keep(drawn, context.objects, context.progress)
-        _add_objects(packing, "image", (digest,), context.things)
+        _add_objects(packing, "image", (digest,), context.all_objects)
         packing.memos[key] = digest
 
 

@@ -26,7 +26,7 @@ def pin(context: Context, spec: Spec, source: Source, intent: InputIntent) -> In
             workdir=spec.workdir,
             objects=context.objects,
             progress=context.progress,
-            keep=context.things,
+            keep=context.all_objects,
         )
         if place is None
         else pins.of_commit(

@@ -34,8 +34,8 @@ def require(context: Context, original: Record, *, trusted: bool, runtime: bool 
             "not started",
             why=f"  {original.intent.runspec.runtime}: no release of reprobox had it. It runs "
             "before the program does, and can change all that the program computes.",
-            next_step="if you trust whoever made it: --trust-runtime; what it computes is no "
-            "confirmation of the original even then",
+            next_step="if you trust its author: --trust-runtime; even then its results "
+            "do not confirm the original",
         )
     if context.runs.started(original.id) is not None:
         return

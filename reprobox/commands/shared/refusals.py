@@ -65,8 +65,8 @@ def require_workdir(context: Context, spec: Spec, source: Source) -> None:
             spec.workdir, directories(context.repo, source.commit), n=1, cutoff=0.5
         )
         raise ConfigError(
-            f"the workdir {shown(spec.workdir)} is no directory of the commit {source.commit[:12]}"
-            + (f" (did you mean {shown(near[0])}?)" if near else ""),
+            f"the workdir {shown(spec.workdir)} is not a directory of the commit "
+            f"{source.commit[:12]}" + (f" (did you mean {shown(near[0])}?)" if near else ""),
             why="It is relative to the config's directory, and shown here relative to the top of "
             "the repository.",
             next_step="name a directory of the commit; git keeps none that is empty, so put a "

@@ -29,7 +29,7 @@ def of_config(context: Context, spec: Spec, source: Source, runspec: RunSpec) ->
         if not inside.startswith("../") and tracked(context.repo, source.commit, inside):
             raise ConfigError(
                 f"secret {name} is part of the commit: {inside}",
-                why="Whoever has the repository or the record has it too.",
+                why="Anyone with the repository or the record has it too.",
                 next_step="move it out of the repository, and consider it known",
             )
     if taken := sorted(spec.secrets.keys() & runspec.env.keys()):
@@ -76,6 +76,6 @@ def _recorded(original: Intent) -> dict[str, str]:
             f"the record of {original.id} contradicts itself, so it is not replayed",
             why=f"Its config asks for the secrets {sorted(wanted)}, its identity for "
             f"{sorted(original.runspec.secrets)}.",
-            next_step="ask whoever made it",
+            next_step="ask its author",
         )
     return wanted

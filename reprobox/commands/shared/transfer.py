@@ -63,7 +63,7 @@ def chosen(context: Context, references: Sequence[str]) -> list[str]:
 
 def receive(
     context: Context,
-    supply: copy.Supply,
+    origin: copy.Origin,
     where: str,
     look: Look,
     *,
@@ -75,13 +75,13 @@ def receive(
     Args:
         thorough: hash what is here of these runs, and put right what is damaged.
     """
-    with _project(context, supply.cards(), outside_links=outside_links, thorough=thorough) as (
+    with _project(context, origin.cards(), outside_links=outside_links, thorough=thorough) as (
         commits,
-        stock,
+        destination,
     ):
-        planned = copy.plan(supply, stock)
+        planned = copy.plan(origin, destination)
         look(planned)
-        copied = copy.copy(planned, supply, stock, context.progress)
+        copied = copy.copy(planned, origin, destination, context.progress)
         for card in planned.cards:
             commits.keep(card)
         if commits.fresh:
@@ -107,7 +107,7 @@ def _homeless(cards: Sequence[Card], error: NotARepository) -> NotARepository:
     some = "\n".join(f"  run {card.id}: commit {card.commit}" for card in cards[:5])
     more = f"\n  and {len(cards) - 5} more" if len(cards) > 5 else ""
     return NotARepository(
-        "the code did not come along, and there is no repository here that could have it",
+        "the code was not included, and no repository here could have it",
         why=f"{some}{more}\n{error.what}",
         next_step="import it in a clone of the repository that has the commit, or have it sent "
         "with its code: `reprobox export RUN -o FILE` has it by default",
@@ -143,5 +143,5 @@ def _project(
         take_code=commits.take,
         outside_links=outside_links,
         thorough=thorough,
-    ) as stock:
-        yield commits, stock
+    ) as destination:
+        yield commits, destination

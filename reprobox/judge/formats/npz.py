@@ -15,7 +15,9 @@ def _read(file: File) -> Content:
         file.inside.take(info.file_size)
         data = archive.read(info.filename)
         if not data.startswith(npy.MAGIC):
-            raise Unreadable(f"an npz file with a member that is no array: {info.filename[:200]}")
+            raise Unreadable(
+                f"an npz file with a member that is not an array: {info.filename[:200]}"
+            )
         if npy.add(file, info.filename.removesuffix(".npy"), data, 0) != len(data):
             raise Unreadable(f"a member with something behind its array: {info.filename[:200]}")
     return file.content("npz")

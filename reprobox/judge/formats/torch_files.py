@@ -190,7 +190,7 @@ def _tensor(store: Any, offset: Any, shape: Any, strides: Any) -> Tensor:
     if not isinstance(store, Store):
         raise Unreadable("a tensor without a storage")
     if store.dtype == "bytes":
-        raise Unreadable("a tensor whose type is not said")
+        raise Unreadable("a tensor without a type")
     size, steps = tuple(int(length) for length in shape), tuple(int(step) for step in strides)
     if min(size, default=0) < 0 or math.prod(size) > _MAX_ELEMENTS or len(size) != len(steps):
         raise Unreadable(

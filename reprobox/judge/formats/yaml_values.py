@@ -78,7 +78,7 @@ class _Walk:
 
 def _key(node: Any) -> str:
     if node.id != "scalar":
-        raise Unreadable("YAML with a key that is no plain value")
+        raise Unreadable("YAML with a key that is not a plain value")
     if node.tag == f"{_PLAIN}str":
         return json_values.key(node.value)
     return f"[{node.tag.removeprefix(_PLAIN)} {node.value}]"

@@ -78,7 +78,7 @@ def _check_fresh(lock: dict[str, Any], document: dict[str, Any], path: Path) -> 
             {fact[0] for group in changed for fact in asked[group] ^ noted.get(group, frozenset())}
         )
         raise ResolveError(
-            f"{path.name} is older than the pyproject.toml beside it",
+            f"{path.name} is older than the pyproject.toml next to it",
             why=f"They differ in {', '.join(names)}.",
             next_step="run `uv lock` in its project, then lock again",
         )

@@ -103,7 +103,7 @@ def _check_record(card: Card, record: Record) -> None:
         intent
     )
     for what, (said, found) in wrong.items():
-        raise refused(f"the {what} of run {card.id} is said to be {said!r} and is {found!r}")
+        raise refused(f"the {what} of run {card.id} should be {said!r} and is {found!r}")
     if faults := record_fields.faults(intent):
         listed = "\n".join(f"  {name}: {fault}" for name, fault in sorted(faults.items()))
         raise refused(f"run {card.id} has fields that no run of reprobox has\n{listed}")
@@ -112,7 +112,7 @@ def _check_record(card: Card, record: Record) -> None:
         # Every directory without files, and every empty file, of this host would match it.
         if not pin.tracked and pin.digest == _NOTHING and _NOTHING not in travelling:
             raise refused(
-                f"the input {shown(pin.path)} of run {card.id} is empty and did not come along"
+                f"the input {shown(pin.path)} of run {card.id} is empty and was not included"
             )
 
 
@@ -182,7 +182,7 @@ def check_outputs(card: Card, record: Record, outputs: Sequence[OutputFile]) -> 
         parts = leaf.split(b"/")
         if any(b"/".join(parts[:end]) in leaves for end in range(1, len(parts))):
             raise refused(
-                f"run {card.id} has an output inside of something that is no directory: {leaf!r}"
+                f"run {card.id} has an output inside of something that is not a directory: {leaf!r}"
             )
     sizes = {file.sha256: file.size for file in contents}
     travelling = {blob.digest: blob.size for blob in card.of("outputs")}

@@ -61,7 +61,7 @@ class Index:
 
 
 class Writer:
-    """A bundle that is being written (`reprobox.store.copy.Stock`); a context manager, which ends
+    """A bundle that is being written (a `copy.Destination`); a context manager, which ends
     the compressing threads.
     """
 
@@ -113,7 +113,7 @@ class Writer:
             self._add(chunk)
             left -= len(chunk)
         if left or stream.read(1) or f"sha256:{hasher.hexdigest()}" != digest:
-            raise HashMismatch(f"the bytes of {digest} are others")
+            raise HashMismatch(f"digest mismatch for {digest}")
 
     def publish(self, card: Card) -> Outcome:
         """A run in a bundle is visible once the bundle is."""
@@ -212,7 +212,7 @@ class _Plain:
             raise damaged(f"it cannot be decompressed: {fault}") from fault
         self._count += len(data)
         if self._count > RATIO * self._body.count + _SLACK:
-            raise refused(f"it expands more than {RATIO} times, which no bundle of ours does")
+            raise refused(f"it expands more than {RATIO} times, which no bundle does")
         return data
 
     def exactly(self, size: int) -> bytes:
@@ -255,11 +255,11 @@ def unreadable(fault: OSError) -> BundleRefused:
 def damaged(why: str) -> BundleRefused:
     """The bundle's bytes are not a whole bundle."""
     return BundleRefused(
-        "this is no whole bundle: it is cut off, damaged, or something else, and nothing of it "
+        "this is not a whole bundle: it is cut off, damaged, or another file, and nothing of it "
         "was published",
         why=why,
-        next_step="get the file again; what has arrived whole is kept, and a second import goes "
-        "on from there",
+        next_step="get the file again; what has arrived whole is kept, and a second import "
+        "continues there",
     )
 
 
@@ -287,7 +287,7 @@ class _Part:
 
 
 class Reader:
-    """A bundle as a supply, read once from the front; never seeks, so it may be a pipe.
+    """A bundle as an origin, read once from the front; never seeks, so it may be a pipe.
 
     Args:
         largest: bytes that its blobs may have together.
@@ -329,7 +329,7 @@ class Reader:
 
     def mismatch(self, digest: str) -> ReproboxError:
         """The bundle lies, or was damaged."""
-        return damaged(f"the bytes of {digest} are others")
+        return damaged(f"digest mismatch for {digest}")
 
 
 def _check_version(line: bytes) -> None:

@@ -104,7 +104,7 @@ class Readable(Protocol):
         """So many bytes, or fewer; empty at the end."""
 
 
-class Supply(Protocol):
+class Origin(Protocol):
     """Where runs come from."""
 
     again: bool
@@ -137,7 +137,7 @@ was there and got what it lacked, or what was damaged.
 """
 
 
-class Stock(Protocol):
+class Destination(Protocol):
     """Where runs go."""
 
     def missing(self, cards: Sequence[Card]) -> Mapping[str, int]:
@@ -205,18 +205,18 @@ class Plan:
         return {role: size for role, size in found.items() if size}
 
 
-def plan(supply: Supply, stock: Stock) -> Plan:
+def plan(origin: Origin, destination: Destination) -> Plan:
     """What a copy would send.
 
     Raises:
-        BundleRefused: the supply cannot be trusted, or a run is at the other end and differs.
+        BundleRefused: the origin cannot be trusted, or a run is at the other end and differs.
     """
-    cards = tuple(supply.cards())
+    cards = tuple(origin.cards())
     check_cards(cards)
-    return Plan(cards=cards, wanted=stock.missing(cards))
+    return Plan(cards=cards, wanted=destination.missing(cards))
 
 
-def copy(planned: Plan, supply: Supply, stock: Stock, progress: Progress) -> Copied:
+def copy(planned: Plan, origin: Origin, destination: Destination, progress: Progress) -> Copied:
     """Sends what is missing and publishes the runs.
 
     Raises:
@@ -224,13 +224,13 @@ def copy(planned: Plan, supply: Supply, stock: Stock, progress: Progress) -> Cop
         StoreDamaged: our own bytes are not what they were; likewise.
         StoreError: one of the ends failed; a second copy goes on from there.
     """
-    there = stock.begin(planned.cards, planned.wanted)
-    offsets = {digest: there.get(digest, 0) if supply.again else 0 for digest in planned.wanted}
+    there = destination.begin(planned.cards, planned.wanted)
+    offsets = {digest: there.get(digest, 0) if origin.again else 0 for digest in planned.wanted}
     with progress.task(f"copying {counted(len(planned.cards), 'run')}", planned.size) as bar:
-        if rotten := _send(planned, supply, stock, offsets, bar):
-            _send(planned, supply, stock, dict.fromkeys(rotten, 0), bar)
-    states = {card.id: stock.publish(card) for card in _parents_first(planned.cards)}
-    stock.finish()
+        if rotten := _send(planned, origin, destination, offsets, bar):
+            _send(planned, origin, destination, dict.fromkeys(rotten, 0), bar)
+    states = {card.id: destination.publish(card) for card in _parents_first(planned.cards)}
+    destination.finish()
     return Copied(
         published=tuple(run for run, state in states.items() if state == "new"),
         known=tuple(run for run, state in states.items() if state != "new"),
@@ -241,19 +241,19 @@ def copy(planned: Plan, supply: Supply, stock: Stock, progress: Progress) -> Cop
 
 
 def _send(
-    planned: Plan, supply: Supply, stock: Stock, offsets: Mapping[str, int], bar: Bar
+    planned: Plan, origin: Origin, destination: Destination, offsets: Mapping[str, int], bar: Bar
 ) -> list[str]:
     """Sends blobs, each from its offset on; gives those whose beginning, which was at the other
     end, is not good.
     """
     left, rotten = set(offsets), []
-    for digest, stream in supply.blobs(offsets):
+    for digest, stream in origin.blobs(offsets):
         left.remove(digest)
         try:
-            stock.put(digest, planned.wanted[digest], _Watched(stream, bar), offsets[digest])
+            destination.put(digest, planned.wanted[digest], _Watched(stream, bar), offsets[digest])
         except HashMismatch as fault:
             if not offsets[digest]:
-                raise supply.mismatch(digest) from fault
+                raise origin.mismatch(digest) from fault
             rotten.append(digest)
     if left:
         raise BundleRefused(
@@ -308,7 +308,7 @@ def check_cards(cards: Sequence[Card]) -> None:
 
 def _check_names(card: Card) -> None:
     if not run_ids.is_id(card.id) or not canon.is_digest(card.record):
-        raise refused(f"it names a run {card.id[:80]!r}, which is no run id")
+        raise refused(f"it names a run {card.id[:80]!r}, which is not a run id")
     names = [member.name for member in card.members]
     for name in names:
         if not (_FILE.fullmatch(name) or _NUMBERED.fullmatch(name)):
@@ -320,7 +320,7 @@ def _check_names(card: Card) -> None:
 def _check_blobs(card: Card, sizes: dict[str, int]) -> None:
     for blob in card.blobs:
         if not canon.is_digest(blob.digest) or blob.size < 0:
-            raise refused(f"run {card.id} names a blob {blob.digest[:80]!r}, which is no digest")
+            raise refused(f"run {card.id} names a blob {blob.digest[:80]!r}, which is not a digest")
         if sizes.setdefault(blob.digest, blob.size) != blob.size:
             raise refused(f"the blob {blob.digest} is named with two sizes")
     if card.blobs != in_order(card.blobs):
@@ -369,7 +369,7 @@ class Told:
 
 
 class Parcels:
-    """Parcels as a supply."""
+    """Parcels as an origin."""
 
     again = True
 
@@ -405,7 +405,7 @@ class Parcels:
     def mismatch(self, digest: str) -> ReproboxError:
         """Our own bytes have changed."""
         return StoreDamaged(
-            f"the bytes of {digest} have changed since they were recorded, so they were not sent",
+            f"{digest} has changed since it was recorded, so it was not sent",
             next_step="`reprobox verify --all` and `reprobox fsck` name what has changed",
         )
 

@@ -41,8 +41,8 @@ TakeCode = Callable[[Card, Mapping[str, Path]], None]
 
 
 class Project:
-    """A project's store (`reprobox.store.copy.Stock`); a context manager, because one import at a
-    time goes on in a project.
+    """A project's store as a `copy.Destination`; a context manager, because a project takes one
+    import at a time.
 
     Args:
         has_commit: whether git has a commit already.
@@ -82,7 +82,7 @@ class Project:
                 stack.enter_context(files.locked(self._runs.root / "incoming.lock", wait=False))
             except BlockingIOError as fault:
                 raise RunBusy(
-                    "another import or pull into this project is going on",
+                    "another import or pull into this project is running",
                     next_step="wait for it, then try again",
                 ) from fault
             self._clear()
@@ -311,7 +311,7 @@ def _write(path: Path, size: int, stream: Readable, offset: int) -> None:
     """
     with path.open("r+b") as target:
         if target.seek(0, os.SEEK_END) < offset:
-            raise HashMismatch("what a copy before had left is gone")
+            raise HashMismatch("the part that an earlier copy left is gone")
         target.truncate(offset)
         target.seek(offset)
         left = size - offset

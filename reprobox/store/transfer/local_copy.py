@@ -186,7 +186,7 @@ class LocalCopy:
             data = _read(where, self.card.record)
             if data is None:
                 raise StoreDamaged(
-                    f"the record of {self.card.id} is damaged, and did not come again",
+                    f"the record of {self.card.id} is damaged, and was not sent again",
                     next_step="import or pull the run from a place that has it whole",
                 )
             short = run_documents.kept(self.runs.root, run_documents.RECORD, data)
@@ -236,7 +236,7 @@ class LocalCopy:
         outputs = self._outputs()
         if outputs is None:
             raise StoreDamaged(
-                f"the output manifest of {self.card.id} is damaged, and did not come again",
+                f"the output manifest of {self.card.id} is damaged, and was not sent again",
                 next_step="import or pull the run from a place that has it whole",
             )
         arrival_check.check_outputs(self.card, record, outputs)

@@ -60,8 +60,8 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 def push(address: str, parcels: copy.Parcels) -> copy.Copied:
-    stock = RemoteStore(FsspecPlace(address))
-    return copy.copy(copy.plan(parcels, stock), parcels, stock, Silent())
+    destination = RemoteStore(FsspecPlace(address))
+    return copy.copy(copy.plan(parcels, destination), parcels, destination, Silent())
 
 
 def pull(address: str, there: There, *runs: str) -> copy.Copied:

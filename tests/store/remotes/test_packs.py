@@ -32,10 +32,10 @@ def there(tmp_path: Path) -> There:
 
 
 def push(far: Path, parcels: Parcels, *, check: bool = False) -> Copied:
-    stock = RemoteStore(Directory(far))
+    destination = RemoteStore(Directory(far))
     if check:
-        stock.read_again()
-    return copy.copy(copy.plan(parcels, stock), parcels, stock, Silent())
+        destination.read_again()
+    return copy.copy(copy.plan(parcels, destination), parcels, destination, Silent())
 
 
 def pull(far: Path, there: There, *runs: str) -> Copied:

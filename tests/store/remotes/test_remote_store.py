@@ -51,8 +51,8 @@ class Far:
     names: Callable[[], list[str]]
 
     def push(self, parcels: Parcels, url: str | None = None) -> Copied:
-        with open_remote(url or self.url) as stock:
-            return copy.copy(copy.plan(parcels, stock), parcels, stock, Silent())
+        with open_remote(url or self.url) as destination:
+            return copy.copy(copy.plan(parcels, destination), parcels, destination, Silent())
 
     def pull(self, there: There, *references: str, url: str | None = None) -> Copied:
         with open_remote(url or self.url) as remote:

@@ -18,8 +18,8 @@ from reprobox.store.transfer.copy import Copied, Parcels
 
 
 def push(url: str, parcels: Parcels) -> Copied:
-    with open_remote(url) as stock:
-        return copy.copy(copy.plan(parcels, stock), parcels, stock, Silent())
+    with open_remote(url) as destination:
+        return copy.copy(copy.plan(parcels, destination), parcels, destination, Silent())
 
 
 def configure(home: Path, text: str) -> None:

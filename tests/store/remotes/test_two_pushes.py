@@ -79,8 +79,10 @@ def pushed(places: list[Place], parcels: list[Parcels], seed: int) -> list[Copie
 
     def push(me: int) -> None:
         try:
-            stock = RemoteStore(InTurns(places[me], turns, me))  # type: ignore[arg-type]
-            answers[me] = copy.copy(copy.plan(parcels[me], stock), parcels[me], stock, Silent())
+            destination = RemoteStore(InTurns(places[me], turns, me))  # type: ignore[arg-type]
+            answers[me] = copy.copy(
+                copy.plan(parcels[me], destination), parcels[me], destination, Silent()
+            )
         finally:
             turns.leave()
 
@@ -145,8 +147,8 @@ def test_both_verdicts_of_two_pushes_at_once_are_there(
         shutil.copytree(runs.path(run), other.folder / run)
         if order % 2:
             # Every other time the run itself is there before both of them.
-            stock, first = RemoteStore(places[2]), packed(runs, run, parts=())
-            copy.copy(copy.plan(first, stock), first, stock, Silent())
+            destination, first = RemoteStore(places[2]), packed(runs, run, parts=())
+            copy.copy(copy.plan(first, destination), first, destination, Silent())
         for number, store in enumerate((runs, other)):
             store.add_verdict(run, a_verdict(run, run, checked=float(number)))
         both = [packed(store, run, parts=()) for store in (runs, other)]

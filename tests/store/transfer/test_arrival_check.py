@@ -73,7 +73,7 @@ def test_a_record_that_contradicts_itself_is_refused(runs: Runs, there: There, w
         there.take(packed(runs, run))
     assert f"the {what} of run" in caught.value.why
     assert there.published() == []
-    assert any(f"its {what} is said" in fault.why for fault in integrity.check(runs.root).faults)
+    assert any(f"its {what} should be" in fault.why for fault in integrity.check(runs.root).faults)
 
 
 def test_a_record_that_says_the_same_twice_comes_through(runs: Runs, there: There) -> None:

@@ -1,4 +1,4 @@
-"""Bundles: deterministic, readable by stock tools, and refused when a single byte is other than it
+"""Bundles: deterministic, readable by destination tools, and refused when a single byte is other than it
 was written.
 """
 
@@ -43,13 +43,13 @@ def there(tmp_path: Path) -> There:
 
 def read_all(data: bytes) -> None:
     """Reads a bundle as an import does, and checks each blob, without writing anything."""
-    supply = Reader(io.BytesIO(data))
-    for digest, part in supply.blobs(dict.fromkeys(dict(supply.index.order), 0)):
+    origin = Reader(io.BytesIO(data))
+    for digest, part in origin.blobs(dict.fromkeys(dict(origin.index.order), 0)):
         hasher = hashlib.sha256()
         while chunk := part.read(1 << 20):
             hasher.update(chunk)
         if f"sha256:{hasher.hexdigest()}" != digest:
-            raise supply.mismatch(digest)
+            raise origin.mismatch(digest)
 
 
 def packed_file(*plain: bytes) -> bytes:
@@ -83,8 +83,8 @@ def _reads(data: bytes, fails: int) -> int:
     """Reads a whole bundle from a file whose read number `fails` fails; how often it was read."""
     file = Failing(data)
     file.left = fails
-    supply = Reader(file)
-    for _, part in supply.blobs(dict.fromkeys(dict(supply.index.order), 0)):
+    origin = Reader(file)
+    for _, part in origin.blobs(dict.fromkeys(dict(origin.index.order), 0)):
         while part.read(1 << 20):
             pass
     return fails - file.left
@@ -214,10 +214,10 @@ def test_a_cut_bundle_publishes_nothing_and_a_second_try_goes_on(
         there.import_(data[: int(len(data) * share)])
     assert there.published() == []
     silent = Silent()
-    supply = Reader(io.BytesIO(data))
-    with there.stock() as stock:
-        planned = copy.plan(supply, stock)
-        copy.copy(planned, supply, stock, silent)
+    origin = Reader(io.BytesIO(data))
+    with there.destination() as destination:
+        planned = copy.plan(origin, destination)
+        copy.copy(planned, origin, destination, silent)
     assert share < 0.5 or silent.done < 12_000_000 * (1.1 - share) + 1_000_000
     assert snapshot(there.runs.path(run)) == snapshot(runs.path(run))
     assert there.waiting() == []
@@ -454,8 +454,8 @@ from reprobox.store.runs import Runs
 runs = Runs(Path({str(runs.root)!r}))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with open({str(tmp_path / "b")!r}, "wb") as file, Writer(file) as writer:
-    supply = packed(runs, {run!r})
-    copy.copy(copy.plan(supply, writer), supply, writer, Silent())
+    origin = packed(runs, {run!r})
+    copy.copy(copy.plan(origin, writer), origin, writer, Silent())
 with open({str(tmp_path / "b")!r}, "rb") as file:
     There(Path({str(tmp_path / "there")!r})).import_(file)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

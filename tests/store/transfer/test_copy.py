@@ -149,7 +149,7 @@ def test_a_run_that_is_still_going_here_does_not_travel(runs: Runs) -> None:
 
 def test_one_import_at_a_time(runs: Runs, there: There) -> None:
     run = a_run(runs)
-    with there.stock(), pytest.raises(RunBusy, match="going on"):
+    with there.destination(), pytest.raises(RunBusy, match="is running"):
         there.take(packed(runs, run))
 
 
@@ -170,7 +170,7 @@ def test_an_output_that_is_gone_is_told(runs: Runs, there: There) -> None:
 
 
 class _Announced:
-    """A supply with another card than its bytes are for."""
+    """A origin with another card than its bytes are for."""
 
     again = True
 
@@ -188,7 +188,7 @@ class _Announced:
 
 
 class _CutOff(_Announced):
-    """A supply that breaks off in the middle of a blob."""
+    """A origin that breaks off in the middle of a blob."""
 
     def __init__(self, parcels: Parcels, after: int) -> None:
         super().__init__(parcels, *parcels.cards())
@@ -219,8 +219,8 @@ def test_a_copy_that_was_cut_off_goes_on_where_it_was(runs: Runs, there: There) 
     assert there.published() == []
     silent = Silent()
     rest = _CutOff(packed(runs, run, wheels=[wheel]), 1 << 40)
-    with there.stock() as stock:
-        copy.copy(copy.plan(rest, stock), rest, stock, silent)
+    with there.destination() as destination:
+        copy.copy(copy.plan(rest, destination), rest, destination, silent)
     assert silent.done == 1_000_000
     assert len(rest.offsets) == 1
     assert snapshot(there.runs.path(run)) == snapshot(runs.path(run))
@@ -235,18 +235,18 @@ def test_a_beginning_that_rotted_is_sent_again(runs: Runs, there: There, again: 
         there.take(_CutOff(packed(runs, run, wheels=[wheel]), 3_000_000))
     (begun,) = (there.shared.root / "tmp").glob("partial-*")
     begun.write_bytes(b"rot" + begun.read_bytes()[3:])
-    supply = (
+    origin = (
         packed(runs, run, wheels=[wheel])
         if again
         else Reader(io.BytesIO(bundle_of(packed(runs, run, wheels=[wheel]))))
     )
-    there.take(supply)
+    there.take(origin)
     assert there.published() == [run]
     assert there.waiting() == []
 
 
 class _Slow(_Announced):
-    """A supply that waits at the begin of its largest blob until it is told to go on."""
+    """A origin that waits at the begin of its largest blob until it is told to go on."""
 
     def __init__(self, parcels: Parcels, reached: threading.Event, go: threading.Event) -> None:
         super().__init__(parcels, *parcels.cards())
@@ -408,7 +408,7 @@ def test_an_output_below_a_link_is_refused(runs: Runs, there: There, tmp_path: P
     outputs = (*runs.outputs(run), below)
     lines = outputs_manifest(outputs)
     summary = replace(good.outputs, manifest=canon.digest_bytes(lines), files=2, size=2)
-    with pytest.raises(BundleRefused, match="no directory"):
+    with pytest.raises(BundleRefused, match="not a directory"):
         arrival_check.check_outputs(
             packed(runs, run).cards()[0], replace(good, outputs=summary), outputs
         )
