@@ -12,9 +12,11 @@
 # make engines   one lock on five engines (needs root and mmdebstrap), build times next to peers,
 #                and the figures of docs/images.md
 # make cuda      the CUDA image of images/gpu and its figures: 3 GB to fetch, 12 GB of disk
+# make gpu-visit all that is measured on a machine with a GPU, here on the CPU as a rehearsal (five
+#                minutes); on such a machine: ARGS='--device cuda:0 --python PYTHON'
 # make tools     each example of a tool (examples/tools) is run and replayed; writes the table of docs/tools.md
 # make runtimes  the digests of the injected runtimes of releases, from their sources
-.PHONY: tools runtimes demo test test-fast docs python-matrix lint bench torture mutate engines cuda clean
+.PHONY: gpu-visit tools runtimes demo test test-fast docs python-matrix lint bench torture mutate engines cuda clean
 
 demo:
 	@scripts/setup
@@ -60,6 +62,13 @@ engines:
 	@PATH="$(CURDIR)/.tools/usr/bin:$(CURDIR)/.venv/bin:$$PATH" scripts/engines run sh -euc '\
 	  .venv/bin/python -m pytest -q -ra tests/image/test_engine_check.py tests/commands/test_replay_engines.py; \
 	  .venv/bin/python benchmarks/images.py --page docs/images.md'
+
+gpu-visit:
+	@scripts/setup --tests
+	@.venv/bin/python -c 'import sys; sys.path.insert(0, "tests/support"); import torch_python; torch_python.torch_python()'
+	@GPU_VISIT_GPUS=$(GPU_VISIT_GPUS) PATH="$(CURDIR)/.tools/usr/bin:$(CURDIR)/.venv/bin:$$PATH" \
+	  .venv/bin/python benchmarks/gpu_visit.py --device cpu --steps 2 --runs 2 --python .tools/torch/bin/python \
+	  --product benchmarks/gpu_product.py --out .tools/gpu-visit.json $(ARGS)
 
 cuda:
 	@scripts/setup

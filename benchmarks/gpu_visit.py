@@ -137,13 +137,18 @@ def machine(visit: Visit, place: Path) -> dict[str, Any]:
 
 
 def product(visit: Visit, place: Path) -> dict[str, Any]:
-    """Lock, build, run and replay through the command line; needs an engine (--product)."""
+    """Lock, build, run and replay through the command line, where there is an engine."""
     script = visit.options.product
     if not script:
-        return {"left out": "no --product COMMAND: there is no container engine here"}
+        return {"left out": "no --product: there is no container engine here"}
     done = subprocess.run(
-        [script, str(place)],
-        shell=False,
+        [
+            sys.executable,
+            os.path.abspath(script),
+            place / "product",
+            "--python",
+            visit.options.python,
+        ],
         capture_output=True,
         timeout=max(visit.left(), 1),
         check=False,
@@ -338,7 +343,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=480, help="for all parts together")
-    parser.add_argument("--product", help="command for the whole product; gets a directory")
+    parser.add_argument("--product", help="gpu_product.py, where there is an engine")
     parser.add_argument("--only", action="append", help="a part; may be repeated")
     parser.add_argument("--out", type=Path, default=Path("gpu-visit.json"))
     parser.add_argument("--table", type=Path, nargs="+", help="print reports; run nothing")
