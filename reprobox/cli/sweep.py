@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reprobox.cli import tables
-from reprobox.cli.options import JSON, config_first, open_context, talk_of
+from reprobox.cli.options import (
+    JSON,
+    ON,
+    config_first,
+    for_the_scheduler,
+    open_context,
+    talk_of,
+)
 from reprobox.errors import UsageError
 
 if TYPE_CHECKING:
@@ -38,8 +45,15 @@ def sweep(
         ),
     ] = None,
     jobs: Annotated[
-        int, typer.Option("--jobs", "-j", help="Trials at a time.", min=1, metavar="N")
-    ] = 1,
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            help="Trials at a time; 1 where none is given, and all on a cluster.",
+            min=1,
+            metavar="N",
+        ),
+    ] = None,
     gpus: Annotated[
         str | None,
         typer.Option("--gpus", help="Devices to hand out, one for each trial.", metavar="0,1"),
@@ -64,6 +78,10 @@ def sweep(
     minimize: Annotated[
         str | None, typer.Option("--minimize", help="The metric to minimize.", metavar="METRIC")
     ] = None,
+    on: ON = "local",
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="On a cluster: submit, and leave it alone.")
+    ] = False,
     as_json: JSON = False,
 ) -> None:
     """Run a config with several values, at one commit.
@@ -75,7 +93,13 @@ def sweep(
     """
     from reprobox.commands import sweep as command
 
-    words = list(overrides or ())
+    words, options = for_the_scheduler([config, *(overrides or ())])
+    config, words = (words[0], words[1:]) if words else ("config.yaml", [])
+    if detach and on == "local":
+        raise UsageError(
+            "a sweep on this host needs this process, so it cannot be left alone",
+            next_step="leave out --detach; `resume` goes on with a sweep that was interrupted",
+        )
     if maximize and minimize:
         raise UsageError("--maximize and --minimize exclude each other", next_step="give one")
     goal = _goal(maximize, minimize)
@@ -93,8 +117,10 @@ def sweep(
         tags=tag or (),
         gpus=tuple(part.strip() for part in gpus.split(",")) if gpus else (),
         search=_search(search, trials, goal),
+        on=on,
+        options=options,
     )
-    _drive(talk_of(ctx), context, begun, jobs=jobs, goal=goal, as_json=as_json)
+    _drive(talk_of(ctx), context, begun, jobs=jobs, goal=goal, as_json=as_json, watch=not detach)
 
 
 Goal = tuple[str, bool] | None
@@ -119,7 +145,14 @@ def _search(sampler: str | None, trials: int, goal: Goal) -> Search | None:
 
 
 def _drive(
-    talk: Talk, context: Context, begun: Sweep, *, jobs: int, goal: Goal, as_json: bool
+    talk: Talk,
+    context: Context,
+    begun: Sweep,
+    *,
+    jobs: int | None,
+    goal: Goal,
+    as_json: bool,
+    watch: bool = True,
 ) -> None:
     from reprobox.commands import sweep as command
 
@@ -130,7 +163,7 @@ def _drive(
 
     talk.note(f"sweep {begun.id}, commit {begun.commit[:12]}")
     try:
-        command.drive(context, begun, jobs=jobs, report=report)
+        command.drive(context, begun, jobs=jobs, report=report, watch=watch)
     except KeyboardInterrupt:
         talk.note(
             "interrupted: running trials continue; "
@@ -141,7 +174,7 @@ def _drive(
 
 
 def _verb(
-    ctx: typer.Context, verb: str, words: list[str], *, jobs: int, goal: Goal, as_json: bool
+    ctx: typer.Context, verb: str, words: list[str], *, jobs: int | None, goal: Goal, as_json: bool
 ) -> None:
     from reprobox.commands import sweep as command
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from reprobox.commands import run as run_command
 from reprobox.commands import stop as stop_command
-from reprobox.commands.shared import code_choice
+from reprobox.commands.shared import code_choice, intents
 from reprobox.commands.shared import search as searches
 from reprobox.commands.shared.code_choice import Choice
 from reprobox.commands.shared.read_values import reader
@@ -31,6 +31,8 @@ from reprobox.store.sweeps import Sweeps
 
 _POLL = 0.1
 """Seconds between two looks at the trials that are running."""
+_ASK = 2.0
+"""Seconds between two questions to a scheduler."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +83,8 @@ def begin(
     tags: Sequence[str] = (),
     gpus: Sequence[str] = (),
     search: Search | None = None,
+    on: str = executors.LOCAL,
+    options: Sequence[str] = (),
 ) -> Sweep:
     """Pins the commit and writes down what is to be done; no trial is started.
 
@@ -94,6 +98,12 @@ def begin(
         raise UsageError(
             "an interval has no list of values, so a search must choose them",
             next_step="reprobox sweep --search tpe --trials 40 --maximize METRIC",
+        )
+    executors.of(context, on, options)
+    if gpus and on != executors.LOCAL:
+        raise UsageError(
+            "the scheduler hands out GPUs, so --gpus names none of its devices",
+            next_step="ask in the config, `gpus: 1`, or after --: -- --gres=gpu:1",
         )
     first = _first(plan, search)
     if search is not None:
@@ -114,6 +124,8 @@ def begin(
         gpus=tuple(gpus),
         search=search,
         created=context.clock(),
+        on="" if on == executors.LOCAL else on,
+        options=tuple(options),
     )
     store.begin(sweep)
     return sweep
@@ -126,34 +138,45 @@ def _first(plan: Plan, search: Search | None) -> tuple[str, ...]:
     return (*plan.fixed, *searches.example(plan))
 
 
-def drive(context: Context, sweep: Sweep, *, jobs: int, report: Report) -> None:
+def drive(
+    context: Context, sweep: Sweep, *, jobs: int | None, report: Report, watch: bool = True
+) -> None:
     """Makes every trial of a sweep that is not made yet, at most `jobs` at a time.
+
+    Args:
+        jobs: None for one at a time on this host, and as many as a scheduler lets run.
+        watch: wait until all have ended; a scheduler goes on without.
 
     Raises:
         RunBusy: another process supervises the sweep.
         ReproboxError: a trial could not be started; what is running goes on, and `resume` goes on.
     """
     store = Sweeps(context.runs.root)
+    kind = _ClusterSupervisor if sweep.on else _Supervisor
     with store.held(sweep.id):
-        _Supervisor(context, store, sweep, jobs, report).run()
+        kind(context, store, sweep, jobs, report).run(watch=watch)
 
 
 class _Supervisor:
     """Starts trials and waits for them, one thread, all state on the disk."""
 
     def __init__(
-        self, context: Context, store: Sweeps, sweep: Sweep, jobs: int, report: Report
+        self, context: Context, store: Sweeps, sweep: Sweep, jobs: int | None, report: Report
     ) -> None:
         self._context, self._store, self._sweep, self._report = context, store, sweep, report
         self._plan = sweep_grammar.parse(sweep.overrides)
+        self._asked, jobs = jobs, jobs or 1
         self._jobs = min(jobs, len(sweep.gpus) or jobs)
         self._running: dict[str, Trial] = {}
         self._done = 0
         self._source = searches.source(sweep, self._plan, store.storage(sweep.id))
 
-    def run(self) -> None:
+    def run(self, *, watch: bool) -> None:
+        """Until all trials have ended; without `watch` a scheduler goes on alone."""
         reconcile.settle(self._context)
-        waiting = self._take_up()
+        self._supervise(self._take_up())
+
+    def _supervise(self, waiting: list[Trial]) -> None:
         while self._running or waiting or self._may_start():
             while len(self._running) < self._jobs and (waiting or self._may_start()):
                 trial = waiting.pop(0) if waiting else self._next()
@@ -247,6 +270,59 @@ class _Supervisor:
 
     def _metrics(self, trial: Trial) -> dict[str, Scalar]:
         return metrics_of(self._context, trial.run)
+
+
+class _ClusterSupervisor(_Supervisor):
+    """Gives every trial of a grid to a scheduler at once, and those of a search as they are
+    chosen.
+    """
+
+    _asked_at = 0.0
+
+    def run(self, *, watch: bool) -> None:
+        reconcile.settle(self._context)
+        waiting = self._take_up()
+        if self._sweep.search is None:
+            self._submit([*waiting, *self._rest()])
+            waiting = []
+        if watch or self._sweep.search is not None:
+            self._supervise(waiting)
+
+    def _rest(self) -> Iterator[Trial]:
+        while self._may_start() and (trial := self._next()) is not None:
+            yield trial
+
+    def _submit(self, trials: Sequence[Trial]) -> None:
+        """One batch. Whoever dies in here leaves trials that `resume` submits again."""
+        if not trials:
+            return
+        context, sweep, works = self._context, self._sweep, []
+        for one in trials:
+            trial = replace(one, run=context.runs.new_id(context.clock()))
+            self._store.claim(sweep.id, trial)
+            self._running[trial.run] = trial
+            works.append(
+                intents.resolve(
+                    context,
+                    context.top / sweep.config_path,
+                    trial.overrides,
+                    gpus=None,
+                    name=sweep.name,
+                    tags=(*sweep.tags, f"sweep:{sweep.id}"),
+                    choice=Choice(commit=sweep.commit),
+                    run_id=trial.run,
+                )
+            )
+        executors.of(context, sweep.on, sweep.options).submit_all(works, at_once=self._asked)
+
+    def _start(self, trial: Trial) -> None:
+        self._submit([trial])
+
+    def _over(self, run_id: str) -> bool:
+        if time.monotonic() - self._asked_at > _ASK:
+            reconcile.settle(self._context)
+            self._asked_at = time.monotonic()
+        return not self._context.runs.has(run_id) or self._context.runs.finished(run_id)
 
 
 def _row(context: Context, run_id: str) -> RunRow | None:

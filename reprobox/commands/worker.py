@@ -166,14 +166,38 @@ class _Worker:
         facts = run_home.host_facts()
         if here is None:
             return dict(facts)
-        return {**facts, "scheduler": {"name": self._kind, "job": here.job, "node": here.node}}
+        given = {"cpus": here.cpus, "memory": here.memory, "gpus": here.gpus and list(here.gpus)}
+        return {
+            **facts,
+            "scheduler": {
+                "name": self._kind,
+                "job": here.job,
+                "node": here.node,
+                **{name: value for name, value in given.items() if value is not None},
+            },
+        }
+
+    def _unheld(self, own: dict[str, object]) -> dict[str, object]:
+        """Adds which limits of the job the engine does not hold for the container. Those of an
+        engine without a daemon the job's own control group holds.
+        """
+        here, held = self._here, self._context.engine.info()["limits"]
+        given = {"cpus": here and here.cpus, "memory": here and here.memory}
+        left = [name for name, value in given.items() if value is not None and not held.get(name)]
+        if not left or not isinstance(own.get("scheduler"), dict):
+            return own
+        self._context.progress.note(
+            f"this engine does not hold the job's {' and '.join(left)} for the container"
+        )
+        return {**own, "not_held": left}
 
     def _executed(
         self, inner: Context, run: Path, submitted: Scheduled, intent: Intent, tried: Try
     ) -> int:
         context, lifeline = self._context, Lifeline()
         context.engine.caller()
-        own = replace(intent, host=self._host(), engine=run_home.engine_facts(context))
+        host = self._unheld(self._host())
+        own = replace(intent, host=host, engine=run_home.engine_facts(context))
         watcher = Watcher(Quiet(), context.progress.note, submitted.grace)
         try:
             job = self._job(intent, tried, lifeline)
@@ -188,6 +212,7 @@ class _Worker:
         gpus = _devices(asked.gpus, here)
         refusals.refuse_impossible(context, asked.profile, gpus or asked.gpus, intent.lock)
         inputs = replay.inputs_again(context, asked.inputs, here=True)
+        held = self._context.engine.info()["limits"]
         with _one_at_a_time(asked.image):
             image, tier = replay.restore_image(context, intent)
         if tier != "local":
@@ -202,8 +227,8 @@ class _Worker:
                 name=tried.name,
                 project=str(context.runs.root),
                 lifeline=lifeline,
-                cpus=here.cpus if here else None,
-                memory=here.memory if here else None,
+                cpus=here.cpus if here and held.get("cpus") else None,
+                memory=here.memory if here and held.get("memory") else None,
             ),
         )
 

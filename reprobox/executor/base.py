@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Protocol
 
@@ -58,6 +58,11 @@ class Executor(Protocol):
         """Starts a run and leaves it alone. Raises as the rooms say; nothing is left of a run that
         could not be started.
         """
+
+    def submit_all(
+        self, works: Sequence[tuple[Intent, Job]], *, at_once: int | None = None
+    ) -> None:
+        """Starts several runs; of those, at most `at_once` go on at a time. Raises as `submit`."""
 
     def follow(self, intent: Intent, job: Job, watcher: Watcher) -> Record:
         """Starts a run and watches it to its record. Raises as `submit`."""

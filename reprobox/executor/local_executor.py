@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from reprobox.context import Context
 from reprobox.errors import RunBusy, UsageError
@@ -29,6 +29,15 @@ class LocalExecutor:
         the record.
         """
         local.detach(self._context, intent, job)
+
+    def submit_all(
+        self, works: Sequence[tuple[Intent, Job]], *, at_once: int | None = None
+    ) -> None:
+        """Starts all of them at once: this host has no queue. `sweep --jobs` is one."""
+        if at_once is not None and at_once < len(works):
+            raise UsageError("runs of this host have no queue", next_step="reprobox sweep --jobs N")
+        for intent, job in works:
+            self.submit(intent, job)
 
     def follow(self, intent: Intent, job: Job, watcher: Watcher) -> Record:
         """Runs the intent's container to its end and publishes its record."""

@@ -57,7 +57,9 @@ class ScheduledExecutor:
         """Writes the run down and gives it to the scheduler."""
         self.submit_all([(intent, job)])
 
-    def submit_all(self, works: Sequence[tuple[Intent, Job]]) -> None:
+    def submit_all(
+        self, works: Sequence[tuple[Intent, Job]], *, at_once: int | None = None
+    ) -> None:
         """Gives runs to the scheduler in one batch, several to a task where there are more than it
         takes.
 
@@ -69,7 +71,7 @@ class ScheduledExecutor:
         submission = _Submission(self._context, self._name, scheduler, works, tasks)
         try:
             submission.write()
-            batch = scheduler.submit(submission.batch(self._options.gpu_model))
+            batch = scheduler.submit(submission.batch(self._options.gpu_model, at_once))
         except BaseException:
             submission.take_back()
             raise
@@ -171,7 +173,7 @@ class _Submission:
             text = "".join(json.dumps(line) + "\n" for line in lines)
             files.publish(self._folder / "tasks.jsonl", text.encode())
 
-    def batch(self, gpu_model: str) -> Batch:
+    def batch(self, gpu_model: str, at_once: int | None) -> Batch:
         """What the scheduler is asked for."""
         words = [*worker_command(), str(self.context.runs.root)]
         tasks = shlex.quote(str(self._folder / "tasks.jsonl"))
@@ -184,6 +186,7 @@ class _Submission:
             directory=self.context.top,
             asked=[intent.runspec for intent, _ in self.works],
             gpu_model=gpu_model,
+            at_once=at_once,
         )
 
     def note(self, batch: str) -> None:

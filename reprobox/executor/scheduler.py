@@ -54,6 +54,8 @@ class Batch:
     asked: Sequence[RunSpec]
     """Of the runs: the batch asks for what the largest needs."""
     gpu_model: str = ""
+    at_once: int | None = None
+    """How many tasks may run at a time."""
 
 
 class Scheduler(Protocol):

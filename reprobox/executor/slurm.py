@@ -166,7 +166,8 @@ def _fixed(batch: Batch) -> Iterable[str]:
     yield f"--chdir={batch.directory}"
     yield f"--output={str(batch.log).replace('{task}', '%a' if batch.tasks > 1 else '0')}"
     if batch.tasks > 1:
-        yield f"--array=0-{batch.tasks - 1}"
+        throttle = f"%{batch.at_once}" if batch.at_once else ""
+        yield f"--array=0-{batch.tasks - 1}{throttle}"
 
 
 def _needs(batch: Batch, gpu_type: str) -> Iterable[str]:

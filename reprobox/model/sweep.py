@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.model.later import later
 
 SWEEP, TRIAL = "reprobox.sweep/1", "reprobox.trial/1"
 Goal = Literal["maximize", "minimize"]
@@ -40,6 +41,10 @@ class Sweep:
     """
     search: Search | None = None
     created: float = 0.0
+    on: str = later("")
+    """The executor of the trials; empty for this host."""
+    options: tuple[str, ...] = later(())
+    """Of the executor's scheduler."""
     format: str = SWEEP
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from cluster import ROOT, Cluster, until
-from flow_project import Project
+from flow_project import Project, make_project
 from waiting_runs import containers_alive
 
 pytestmark = [
@@ -33,13 +33,14 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN if text["mode"] == "deaf" else leav
 if text["mode"] == "fail":
     sys.exit(3)
 if text["mode"] in ("wait", "deaf"):
-    time.sleep(60)
+    time.sleep(600)
 """
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    made = Cluster(tmp_path_factory.mktemp("slurm") / "cluster")
+    # Four tasks in an array, so that a sweep of six has tasks with two runs.
+    made = Cluster(tmp_path_factory.mktemp("slurm") / "cluster", max_array=5)
     try:
         yield made.start()
     finally:
@@ -47,15 +48,33 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         shutil.rmtree(made.top, ignore_errors=True)
 
 
+def waiting_project(made: Project, cluster: Cluster) -> Project:
+    """A project with the program above, and the cluster's commands in its path."""
+    made.env.update(cluster.env)
+    made.write("train.py", PROGRAM)
+    text = (made.top / "config.yaml").read_text()
+    made.write("config.yaml", f"mode: end\n{text}")
+    made.commit("a program that waits")
+    return made
+
+
 @pytest.fixture
 def on(cluster: Cluster, project: Project) -> Project:
-    """The project, with the cluster's commands in its path."""
-    project.env.update(cluster.env)
-    project.write("train.py", PROGRAM)
-    text = (project.top / "config.yaml").read_text()
-    project.write("config.yaml", f"mode: end\n{text}")
-    project.commit("a program that waits")
-    return project
+    return waiting_project(project, cluster)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def limited(
+    cluster: Cluster,
+    base_env: dict[str, str],
+    locked_text: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Project, str]:
+    """A run that meets the shortest limit that Slurm has, a minute, while the others are tested."""
+    made = make_project(tmp_path_factory.mktemp("limited"), dict(base_env))
+    made.write("reprobox.lock", locked_text)
+    waiting_project(made, cluster)
+    return made, submitted(made, "mode=wait", "--", "--time=1")
 
 
 def submitted(project: Project, *words: str) -> str:
@@ -282,3 +301,69 @@ def test_two_workers_of_one_run_publish_once(on: Project, cluster: Cluster) -> N
     assert len(tries(on, run)) == 2  # it had its record
     assert on("worker", ".reprobox", f"{run}@sha256:{'0' * 64}").code == 0
     assert on("fsck").code == 0
+
+
+def trials(project: Project) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = project("sweep", "status", "latest", "--json").json["trials"]
+    return found
+
+
+def test_a_sweep_is_one_array_with_several_runs_to_a_task(on: Project) -> None:
+    said = on("sweep", "config.yaml", "scale=1,2,3,4,5,6", "--on", "slurm")
+    assert said.code == 0, said.err
+    assert [one["exit_code"] for one in trials(on)] == [0] * 6
+    jobs = [job(on, one["run"]) for one in trials(on)]
+    assert [one.partition("_")[2] for one in jobs] == ["0", "0", "1", "2", "2", "3"]
+    assert len({one.partition("_")[0] for one in jobs}) == 1
+    here = on.run("scale=2")
+    assert on("diff", here["id"], trials(on)[1]["run"]).code == 0
+
+
+def test_one_run_of_a_task_is_stopped_alone_and_a_sweep_with_all(on: Project) -> None:
+    words = ("mode=wait", "scale=1,2,3,4,5,6", "--on", "slurm", "--detach", "--jobs", "1")
+    assert on("sweep", "config.yaml", *words).code == 0
+    first, second = (one["run"] for one in trials(on)[:2])
+    begun(on, first)
+    assert on("stop", first).code == 0
+    begun(on, second)
+    assert waited(on, first)[0] == 130
+    assert not containers_alive(first)
+    assert on("sweep", "stop", "latest").code == 0
+    for one in trials(on):
+        assert waited(on, one["run"])[0] == 130
+    assert not containers_alive(second)
+    assert on("sweep", "config.yaml", "scale=1,2", "--on", "slurm", "--gpus", "0").code == 2
+
+
+def test_what_cannot_be_submitted_leaves_nothing(on: Project) -> None:
+    said = on("run", "config.yaml", "--on", "slurm", "--", "--partition=none")
+    assert said.code == 125
+    assert "invalid partition" in said.err.lower()
+    assert on.runs() == []
+    assert on.git("for-each-ref", "refs/reprobox") == ""
+    path = os.pathsep.join(one for one in on.env["PATH"].split(os.pathsep) if "slurm" not in one)
+    said = on("run", "config.yaml", "--on", "slurm", PATH=path)
+    assert said.code == 125
+    assert "there is no command" in said.err
+    assert on("run", "config.yaml", "--", "--partition=work").code == 125
+    assert on.runs() == []
+
+
+def test_a_node_without_an_engine_is_said_in_the_record(on: Project) -> None:
+    run = submitted(on, "--", "--export=ALL,DOCKER_HOST=unix:///nowhere.sock")
+    code, record = waited(on, run)
+    assert code == 125
+    assert record["exit"]["reason"] == "engine"
+    assert "could not be started on n" in record["exit"]["message"]
+    assert {one["outcome"] for one in tries(on, run)} == {"failed"}
+
+
+def test_a_time_limit_of_the_scheduler_is_what_the_record_says(
+    limited: tuple[Project, str],
+) -> None:
+    project, run = limited
+    code, record = waited(project, run)
+    assert code == 124
+    assert record["exit"]["reason"] == "timeout"
+    assert "TIMEOUT" in record["exit"]["message"]
+    assert not containers_alive(run)
