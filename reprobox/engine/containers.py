@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-from reprobox.engine import container_state, create_body
-from reprobox.engine.engines import kind_of
+from reprobox.engine import container_state, create_body, limits
+from reprobox.engine.engines import EngineKind, kind_of
 from reprobox.engine.faults import speaking, status_of
 from reprobox.engine.link import CALL_SECONDS, Link
 from reprobox.errors import EngineError, EngineUnavailable, GpuUnavailable, ReproboxError
@@ -27,9 +27,6 @@ _GONE = (404, 409)
 """Answers to a call about a container that is not there, is being removed, or is not running any
 more.
 """
-
-_LIMITS = {"memory": "MemoryLimit", "cpus": "CpuCfsQuota"}
-"""Facts of `GET /info` that say whether a limit is held."""
 
 
 class Containers:
@@ -63,12 +60,11 @@ class Containers:
             ImageMissing: the image is not in the engine.
             EngineError: the engine refuses, or the name belongs to somebody else.
         """
-        self._refuse_unheld(container)
         body = create_body.create_body(
-            container,
+            self._limited(container),
             devices=self._devices(container.gpus),
             log_size=log_size,
-            profile_in_a_file=kind_of(self._link.version()).profile_in_a_file,
+            profile_in_a_file=self._kind().profile_in_a_file,
         )
         try:
             with speaking(f"create the container {container.name}"):
@@ -80,23 +76,12 @@ class Containers:
                 raise
             return self._take(container, refused)
 
-    def _refuse_unheld(self, container: Container) -> None:
-        """A limit that was asked for is held, or the container is not made: engines only warn."""
+    def _limited(self, container: Container) -> Container:
         with speaking("ask the engine about its limits"):
-            info = self._link.info()
-        wanted = {"memory": container.memory, "cpus": container.cpus}
-        unheld = [
-            name
-            for name, value in wanted.items()
-            if value is not None and not info.get(_LIMITS[name], True)
-        ]
-        if unheld:
-            raise EngineError(
-                f"this engine cannot hold a limit of {' and '.join(unheld)}",
-                why="Its control groups do not have it: rootless engines need cgroup v2 and "
-                "delegation.",
-                next_step=f"leave out `{unheld[0]}`, or choose another engine with DOCKER_HOST",
-            )
+            return limits.applied(container, limits.held(self._link.info(), self._kind()))
+
+    def _kind(self) -> EngineKind:
+        return kind_of(self._link.version())
 
     def _devices(self, asked: str | None) -> tuple[dict[str, Any], ...]:
         if asked is None:

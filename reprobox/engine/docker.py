@@ -7,10 +7,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from reprobox.engine import caller, mark
+from reprobox.engine import caller, limits, mark
 from reprobox.engine.caller import Caller
 from reprobox.engine.containers import Containers
 from reprobox.engine.engine_images import FinishedStep, Images
+from reprobox.engine.engines import kind_of
 from reprobox.engine.faults import speaking
 from reprobox.engine.link import Link
 from reprobox.model.home import EngineHome
@@ -169,13 +170,6 @@ def _facts(version: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
         "memory": info.get("MemTotal", 0),
         "root": info.get("DockerRootDir", ""),
         "users": caller.mode(info),
-        "limits": {
-            name: bool(info.get(key, True))
-            for name, key in (
-                ("memory", "MemoryLimit"),
-                ("cpus", "CpuCfsQuota"),
-                ("pids", "PidsLimit"),
-            )
-        },
+        "limits": limits.held(info, kind_of(version)),
         "live_restore": bool(info.get("LiveRestoreEnabled")),
     }

@@ -38,6 +38,8 @@ class EngineKind:
     """Whether it takes a seccomp profile by the name of a file, and not the profile itself."""
     cdi_directories: tuple[str, ...] = ()
     """Where it reads CDI specifications, if it does not say so itself."""
+    claims_pids: bool = False
+    """Whether it says that it limits the number of processes without looking whether it can."""
     scheme: str = ""
     """What its addresses begin with; empty for those that speak Docker's API."""
     open: Callable[[str | None, Progress | None], Engine]
@@ -108,6 +110,7 @@ ENGINES: dict[str, EngineKind] = {
         start="systemctl --user start podman.socket",
         gpu_hook=False,
         profile_in_a_file=True,
+        claims_pids=True,
         cdi_directories=("/etc/cdi", "/var/run/cdi"),
         open=_open_docker,
     ),

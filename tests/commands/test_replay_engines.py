@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from apptainer_program import on_path
 from flow_project import Project
 
 from reprobox.engine.docker import DockerEngine
@@ -22,8 +23,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not NAMED, reason="opt-in: REPROBOX_ENGINES names the engines"),
 ]
-STARTING = ("containerd", "graph", "old")
-"""Podman is left out: in many a virtual machine it starts no container."""
+STARTING = ("containerd", "graph", "old", "podman")
 
 ASKS = """\
 import json, os
@@ -42,6 +42,32 @@ def test_a_run_of_this_machine_is_replayed_bit_for_bit_on_another_engine(
     assert said.json["result"] == "identical"
     there = project("run", "config.yaml", "--json", DOCKER_HOST=NAMED[name])
     assert there.json["record"]["outputs"]["manifest"] == run["record"]["outputs"]["manifest"]
+
+
+def test_one_record_is_the_same_on_docker_podman_and_apptainer(
+    project: Project, tmp_path: Path
+) -> None:
+    """Each makes a run, and each replays those of the others."""
+    chosen = {
+        "docker": {"REPROBOX_ENGINE": "docker"},
+        "podman": {"REPROBOX_ENGINE": "podman", "CONTAINER_HOST": NAMED["podman"]},
+        "apptainer": {
+            "REPROBOX_ENGINE": "apptainer",
+            "REPROBOX_APPTAINER": str(tmp_path / "apptainer"),
+            "PATH": on_path(),
+        },
+    }
+    runs = {}
+    for name, env in chosen.items():
+        said = project("run", "config.yaml", "--json", **env)
+        assert said.code == 0, (name, said.err)
+        runs[name] = said.json
+    engines = {run["record"]["intent"]["engine"]["name"] for run in runs.values()}
+    assert len(engines) == 3, engines
+    for maker, run in runs.items():
+        for name, env in chosen.items():
+            said = project("replay", run["id"], "--json", **env)
+            assert said.json["result"] == "identical", (maker, name, said.err)
 
 
 @pytest.fixture
