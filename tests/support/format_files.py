@@ -2,7 +2,8 @@
 
     python tests/support/format_files.py TOOLS
 
-TOOLS holds a virtual environment for each tool, by name: poetry1, poetry2, pdm, pipenv.
+TOOLS holds a virtual environment for each tool, by name: poetry1, poetry2, pdm, pipenv, piptools,
+pip. Files of a tool that is not there stay as they are.
 """
 
 from __future__ import annotations
@@ -92,11 +93,20 @@ devtool = "*"
 [requires]
 python_version = "3.11"
 """
+REQUIREMENTS = "alpha>=1.0\ncolour>=1.0; sys_platform == 'win32'\n"
 TOOLS: dict[str, tuple[str, str, str, list[str]]] = {
     "poetry1": ("pyproject.toml", OLD_POETRY, "poetry.lock", ["poetry", "lock", "--no-update"]),
     "poetry2": ("pyproject.toml", NEW_POETRY, "poetry.lock", ["poetry", "lock"]),
     "pipenv": ("Pipfile", PIPFILE, "Pipfile.lock", ["pipenv", "lock"]),
     "pdm": ("pyproject.toml", PDM, "pdm.lock", ["pdm", "lock", "-G", ":all"]),
+    "piptools": (
+        *("requirements.in", REQUIREMENTS, "requirements.txt"),
+        ["pip-compile", "--generate-hashes", "--quiet", "--index-url", "URL", "requirements.in"],
+    ),
+    "pip": (
+        *("requirements.in", REQUIREMENTS, "pylock.toml"),
+        ["pip", "lock", "--quiet", "--index-url", "URL", "-r", "requirements.in"],
+    ),
 }
 """Its manifest, the lock that it writes, and its command."""
 
@@ -107,14 +117,17 @@ def main(tools: Path) -> None:
     with served(Index()) as index, tempfile.TemporaryDirectory() as scratch:
         for name, requires, tag in PACKAGES:
             index.add(name, "1.0", requires, tag)
-        for tool, (manifest, text, lock, argv) in TOOLS.items():
+        there = {tool: row for tool, row in TOOLS.items() if (tools / tool).is_dir()}
+        for tool, (manifest, text, lock, argv) in there.items():
             folder = Path(scratch) / tool
             folder.mkdir()
             (folder / manifest).write_text(text.replace("URL", index.url))
-            env = {**os.environ, "PYTHONPATH": "", "HOME": scratch, "PIPENV_PYTHON": sys.executable}
-            subprocess.run(
-                [str(tools / tool / "bin" / argv[0]), *argv[1:]], cwd=folder, env=env, check=True
-            )
+            own = {key: value for key, value in os.environ.items() if not key.startswith("PIP_")}
+            env = {**own, "PYTHONPATH": "", "HOME": scratch, "PIP_CONFIG_FILE": os.devnull}
+            env["PIPENV_PYTHON"] = sys.executable
+            words = [word.replace("URL", index.url) for word in argv[1:]]
+            program = str(tools / tool / "bin" / argv[0])
+            subprocess.run([program, *words], cwd=folder, env=env, check=True)
             (FILES / tool).mkdir(parents=True, exist_ok=True)
             for name in (manifest, lock):
                 shutil.copy(folder / name, FILES / tool / name)

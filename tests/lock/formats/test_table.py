@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -62,6 +63,20 @@ def test_extras_and_groups_that_are_asked_for(
     assert names(lock(f"{file}[train]{{dev,viz}}")) == [
         *("alpha", "beta", "devtool", "iota", "trainer", "viewer"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("tool", "file"), [("piptools", "requirements.txt"), ("pip", "pylock.toml")]
+)
+def test_what_pip_tools_and_pip_wrote(
+    tool: str, file: str, root: Path, lock: Locker, packages: Index
+) -> None:
+    packages.add("beta", "2.0")
+    text = (FILES / tool / file).read_text()
+    (root / file).write_text(re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{packages.port}", text))
+    made = lock(file)
+    assert [(one.name, one.version) for one in made.wheels] == [("alpha", "1.0"), ("beta", "1.0")]
+    assert all(one.sha256.removeprefix("sha256:") in text for one in made.wheels)
 
 
 def test_a_category_of_pipenv(root: Path, lock: Locker, packages: Index) -> None:
