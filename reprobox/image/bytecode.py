@@ -7,19 +7,20 @@ at the sources again. Measured: `import torch` takes about half the CPU time wit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from reprobox.image import normalise, step
 from reprobox.image.layer import Layer, memo_key, stored
 from reprobox.image.paths import PYTHON, site_packages
 from reprobox.kit.tar import EPOCH_1980
-from reprobox.model.lock import Lock
+from reprobox.model.lock import STANDALONE, Lock, Python
 from reprobox.model.ports import ImageEngine, Objects, Progress
 
 _COMPILE = (
     "import compileall, py_compile, sys; "
-    "compileall.compile_dir(sys.argv[1], quiet=2, force=True, workers=1, "
-    "invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)"
+    "[compileall.compile_dir(folder, quiet=2, force=True, workers=1, "
+    "invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH) "
+    "for folder in sys.argv[1:]]"
 )
 
 NAME = "bytecode"
@@ -49,8 +50,9 @@ def layer(
     known = objects.memo(key)
     if isinstance(known, str) and objects.has(known) and not again:
         return stored(NAME, known, objects)
-    folder = site_packages(lock.python.version)
-    script = f"umask 022\n{PYTHON} -B -c '{_COMPILE}' /{folder}"
+    folders = [f"/{folder}" for folder in _folders(lock.python)]
+    script = f"umask 022\n{PYTHON} -B -c '{_COMPILE}' {' '.join(folders)}"
+    inside = tuple(f"{folder}/" for folder in folders)
     with (
         progress.task("compile bytecode"),
         step.run(
@@ -64,7 +66,7 @@ def layer(
             progress=progress,
         ) as done,
     ):
-        changes = [change for change in done.changes() if change[1].startswith(f"/{folder}/")]
+        changes = [change for change in done.changes() if change[1].startswith(inside)]
         diff_id, _ = normalise.keep(
             done.export(),
             lambda files: normalise.layer_names(files, changes),
@@ -74,6 +76,15 @@ def layer(
     if not again:
         objects.remember(key, diff_id)
     return stored(NAME, diff_id, objects)
+
+
+def _folders(python: Python) -> Iterator[str]:
+    """Whose sources are compiled. Debian's interpreter has its own bytecode, a standalone one
+    not.
+    """
+    yield site_packages(python.version)
+    if python.standalone is not None:
+        yield f"{STANDALONE}/lib/python{python.version}"
 
 
 def key_of(below: Sequence[str]) -> str:
