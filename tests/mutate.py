@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent / "support"), str(Path(__file__).parents[1])]
 
-from reader_flips import flipped  # noqa: E402
+from reader_flips import flips, judged  # noqa: E402
 from reader_pairs import pairs  # noqa: E402
 
 from tests.judge.formats import test_pairs, test_pairs_of_files  # noqa: E402
@@ -34,7 +34,11 @@ def one(kind: str, count: int) -> tuple[str, int, dict[str, object]]:
         pair = next(pairs(home / "pairs", kind, 1))
         data = pair.paths[0].read_bytes()
         offsets = [place % len(data) for place in range(count)]
-        return kind, len(data), asdict(flipped(home, kind, pair.name, data, offsets, chance))
+        return (
+            kind,
+            len(data),
+            asdict(judged(home, kind, pair.name, data, flips(data, offsets, chance))),
+        )
 
 
 def main() -> int:

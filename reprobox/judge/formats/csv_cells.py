@@ -21,14 +21,18 @@ from reprobox.judge.content import Content
 from reprobox.judge.formats import spelling
 from reprobox.judge.formats.format import Format, Head
 from reprobox.judge.formats.text import MARK, decoded
-from reprobox.judge.leaves import Int, Real, Rows, Scalar, Unreadable
+from reprobox.judge.leaves import Int, Real, Rows, Scalar, Unreadable, key
 from reprobox.judge.tensors import Tensor
+from reprobox.kit.lazy_dataclass import dataclass
 
 _LIKE_OURS = re.compile(r"[][<>]|\((column \d+|nulls|empty)\)$|^column \d+$")
 _LEADING = re.compile(r"[+-]?0\d")
 _SPECIAL = {"nan", "inf", "infinity", "-inf", "-infinity", "+inf", "+infinity", "-nan"}
+_BEGINS = frozenset("0123456789+-.nNiI")
+"""What a number begins with; all else is a text at once."""
+_SHORT = 15
 _MANY_COLUMNS = 2000
-"""From here on a column is no array: making one costs more than its cells."""
+"""From here on a table is read by its rows."""
 _PADDED = 5_000_000
 _LARGEST = 2.0**53
 LEFT_OUT = {
@@ -62,35 +66,60 @@ def _read_table(file: File, delimiter: str) -> Content:
     csv.field_size_limit(1 << 24)
     lines = io.StringIO(text.removeprefix(MARK.decode()), newline="")
     rows = list(csv.reader(lines, delimiter=delimiter, strict=True))
-    head, body = _head(rows)
-    file.put_rows("<header>", Rows([_cell(cell) for cell in head]))
+    head, body, values = _head(rows)
+    file.put_rows("<header>", Rows(values))
     file.put("<header>", delimiter.join(head))
     widths = [len(row) for row in body]
     widest = max([len(head), *widths])
     if any(width != widest for width in [*widths, *([len(head)] if head else [])]):
         file.put_rows("<cells of a row>", Rows(list(map(Int, [len(head), *widths]))))
     names = columns([*head, *[""] * (widest - len(head))])
-    _columns(file, names, body)
+    if len(names) > _MANY_COLUMNS:
+        _wide(file, names, body)
+    else:
+        _columns(file, names, body)
     file.put("<rows>", Int(len(body)))
     file.leave_out("mark", 0, 3 if text.startswith("\ufeff") else 0)
     file.read_all()
     return file.content("csv")
 
 
-def _head(rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
-    """Names and cells. A first row of numbers is no names, nor is one that holds a fraction."""
+def _head(rows: list[list[str]]) -> tuple[list[str], list[list[str]], list[Scalar]]:
+    """Names, other rows, and the names as cells. A first row of numbers is no names, nor is one
+    that holds a fraction.
+    """
     if not rows:
-        return [], []
-    found = [_cell(cell) for cell in rows[0]]
+        return [], [], []
+    found = list(map(_cell, rows[0]))
     numbers = [one for one in found if not isinstance(one, str)]
     fractions = any(not isinstance(one, int) for one in numbers)
     if numbers and (fractions or _only_numbers(found)):
-        return [], rows
-    return rows[0], rows[1:]
+        return [], rows, []
+    return rows[0], rows[1:], found
 
 
 def _only_numbers(cells: Sequence[Scalar]) -> bool:
     return all(not isinstance(cell, str) or not cell.strip() for cell in cells)
+
+
+@dataclass(frozen=True, eq=False)
+class _Row(Rows):
+    """The cells of one row of a wide table, named as those of columns are."""
+
+    columns: Sequence[str] = ()
+    row: int = 0
+
+    def name(self, base: str, place: int) -> str:
+        """The name of the cell in that column."""
+        return f"{self.columns[place]}[{self.row}]"
+
+
+def _wide(file: File, names: list[str], body: list[list[str]]) -> None:
+    """A table by its rows: a leaf for each of a million columns takes minutes."""
+    for place, row in enumerate(body):
+        values = list(map(_cell, row))
+        cells = _Row(values, before=f"<row {place}>[", columns=names, row=place)
+        file.put(key("", cells), cells)
 
 
 def _columns(file: File, names: list[str], body: list[list[str]]) -> None:
@@ -102,14 +131,13 @@ def _columns(file: File, names: list[str], body: list[list[str]]) -> None:
         if padded:
             for place in range(len(row), len(names)):
                 cells[place].append("")
-    as_arrays = len(names) <= _MANY_COLUMNS
     for name, column in zip(names, cells, strict=True):
-        _column(file, name, column, as_arrays)
+        _column(file, name, column)
 
 
-def _column(file: File, name: str, cells: list[str], as_arrays: bool) -> None:
-    values = [_cell(cell) for cell in cells]
-    if not as_arrays or not all(map(_fits, values)):
+def _column(file: File, name: str, cells: list[str]) -> None:
+    values = list(map(_cell, cells))
+    if not all(map(_fits, values)):
         file.put_rows(name, Rows(values))
         return
     array = np.array([math.nan if value == "" else value for value in values], dtype=np.float64)
@@ -130,6 +158,10 @@ def _fits(value: Scalar) -> bool:
 def _cell(cell: str) -> Any:
     """The number or the text that a cell is. Leading zeros make a text: they belong to names."""
     text = cell.strip(" ")
+    if text[:1] not in _BEGINS:
+        return cell
+    if text.isdigit() and len(text) < _SHORT and (text[0] != "0" or text == "0"):
+        return Int(text) if text.isascii() else cell
     if spelling.NUMBER.fullmatch(text) and not _LEADING.match(text):
         found = spelling.number(text)
         return cell if found is None else found

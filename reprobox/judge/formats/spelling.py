@@ -48,6 +48,8 @@ def _of_double(value: float) -> Int | Real:
 
 def _is_double(text: str, value: float) -> bool:
     """Whether the text is that double, rounded to the text's own number of digits."""
+    if text == repr(value):
+        return True  # what most programs write
     digits = text.lower().partition("e")[0].lstrip("+-").replace(".", "").strip("0")
     if not math.isfinite(value) or (value == 0 and digits):
         return False
