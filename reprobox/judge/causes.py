@@ -180,7 +180,8 @@ RULES: tuple[Rule, ...] = (
         what="file system",
         read=_met("files", "system"),
         advice="the order of a directory is the file system's own for a program that asks the "
-        "kernel itself (statically linked, ftw); sizes of directories differ, too",
+        "kernel itself (statically linked, ftw); sizes of directories, device and inode numbers "
+        "and free space differ, too",
     ),
     Rule(
         weight=20,
@@ -199,6 +200,12 @@ RULES: tuple[Rule, ...] = (
         what="limit of open files",
         read=_met("files", "open"),
         advice="a program that sizes pools by it takes other sizes",
+    ),
+    Rule(
+        weight=11,
+        what="disk of the work tree",
+        read=_met("files", "device"),
+        advice="a program that looks at device or inode numbers, or at free space, sees other ones",
     ),
     Rule(
         weight=10,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import random
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -454,3 +456,25 @@ def test_the_shim_says_what_it_cannot_do(
     run = shim("true", argv=(python_image.python, "-I", "-S", "/.reprobox/shim.py"))
     assert run.ended().exit_code == 125
     assert b"usage: shim.py" in engine.logs(run.id)
+
+
+@pytest.mark.parametrize(
+    ("profile", "expected"), [("same-machine", [1500, 1500]), ("observe", [1000, 2000])]
+)
+def test_the_limit_of_open_files_is_the_same_under_every_engine(
+    tmp_path: Path, profile: str, expected: list[int]
+) -> None:
+    """With a smaller number: this process may not have so many."""
+    box = tmp_path / "box"
+    shutil.copytree(Path(runtime_pack.__file__).parent / "payload", box)
+    text = (box / "shim.py").read_text()
+    (box / "shim.py").write_text(text.replace("OPEN_FILES = 65536", "OPEN_FILES = 1500"))
+    ask = "import resource; print(list(resource.getrlimit(resource.RLIMIT_NOFILE)))"
+    argv = [sys.executable, "-I", "-S", box / "shim.py", tmp_path, "--", sys.executable, "-c", ask]
+    limited = f"ulimit -n 2000; ulimit -Sn 1000; exec {shlex.join(map(str, argv))}"
+    env = {**os.environ, "REPROBOX_PROFILE": profile}
+    assert subprocess.run(["sh", "-c", limited], env=env).returncode == 0
+    assert json.loads((tmp_path / "stdout").read_text()) == expected
+    said = json.loads((tmp_path / "met.json").read_text())["files"]
+    assert said["open"] == [str(one) for one in expected]
+    assert said["device"] == Path.cwd().stat().st_dev

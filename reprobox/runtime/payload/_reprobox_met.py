@@ -40,7 +40,11 @@ def gather():
         "kernel": {"release": name.release, "version": name.version, "machine": name.machine},
         "cgroup": limits(),
         "memory": {"total": meminfo("MemTotal"), "shm": size_of("/dev/shm")},
-        "files": {"system": file_system(os.getcwd()), "open": open_files()},
+        "files": {
+            "system": file_system(os.getcwd()),
+            "device": device(os.getcwd()),
+            "open": open_files(),
+        },
         "python": {
             "version": ".".join(str(part) for part in sys.version_info[:3]),
             "implementation": sys.implementation.name,
@@ -175,6 +179,14 @@ def file_system(path):
         if above and len(place) >= len(best):
             best, kind = place, found
     return kind
+
+
+def device(path):
+    """The number of the device that a path is on; None where it cannot be asked."""
+    try:
+        return os.stat(path).st_dev
+    except OSError:
+        return None
 
 
 def open_files():
