@@ -9,6 +9,8 @@
 #                trials whose supervisor is killed 20 times
 # make mutate    a million changed bytes in small files of every format, none overlooked;
 #                ARGS='--bytes 10000 png' for a part
+# make hunt      false verdicts and records, looked for with generated programs and states for an
+#                hour; ARGS='--minutes 5 verdicts' for a part
 # make engines   one lock on five engines (needs root and mmdebstrap), build times next to peers,
 #                and the figures of docs/images.md
 # make cuda      the CUDA image of images/gpu and its figures: 3 GB to fetch, 12 GB of disk
@@ -16,7 +18,7 @@
 #                minutes); on such a machine: ARGS='--device cuda:0 --python PYTHON'
 # make tools     each example of a tool (examples/tools) is run and replayed; writes the table of docs/tools.md
 # make runtimes  the digests of the injected runtimes of releases, from their sources
-.PHONY: gpu-visit tools runtimes demo test test-fast docs python-matrix lint bench torture mutate engines cuda clean
+.PHONY: gpu-visit tools runtimes demo test test-fast docs python-matrix lint bench torture mutate hunt engines cuda clean
 
 demo:
 	@scripts/setup
@@ -56,6 +58,10 @@ torture:
 mutate:
 	@scripts/setup --tests
 	@.venv/bin/python tests/mutate.py $(ARGS)
+
+hunt:
+	@scripts/setup --tests
+	@PATH="$(CURDIR)/.tools/usr/bin:$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python tests/hunt.py $(ARGS)
 
 engines:
 	@scripts/setup --tests

@@ -166,6 +166,8 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         answer = {"why": "the reader ran out of its memory limit"}
     except RecursionError:
         answer = {"why": "a file nested too deeply"}
+    except Exception as error:  # whatever else a library makes of a damaged file
+        answer = {"why": f"the reader failed: {type(error).__name__}: {error}"[:400]}
     signal.alarm(0)
     return answer | {"large": request["size"] > _SMALL}
 
@@ -261,6 +263,7 @@ def _differing(one: bytes, other: bytes) -> tuple[int, int]:
 def _contents(request: dict[str, Any]) -> dict[str, Any]:
     try:
         from reprobox.judge import content, leaves, tensors
+        from reprobox.judge.formats.registry import DAMAGE
     except ImportError as error:
         return {"why": f"reading tensors needs NumPy: {error}"}
     sides: list[content.Content] = []
@@ -278,6 +281,8 @@ def _contents(request: dict[str, Any]) -> dict[str, Any]:
         which = "left" if not sides else "right" if len(sides) == 1 else "both"
         said = {"why": str(error), "side": which}
         return said | ({"reader": ", ".join(sides[0].readers)} if sides else {})
+    except DAMAGE as error:  # arrays are read when they are compared
+        return {"why": f"a damaged file: {type(error).__name__}: {error}"[:400]}
 
 
 def _read(request: dict[str, Any], path: str | Path, scratch: str) -> Any:

@@ -65,7 +65,7 @@ FORMATS: tuple[Format, ...] = (
     text.FORMAT,
 )
 """The first that claims a file reads it: by first bytes before names, narrow before wide."""
-_DAMAGE = (
+DAMAGE = (
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -76,6 +76,7 @@ _DAMAGE = (
     RecursionError,
     RuntimeError,
     SyntaxError,
+    SystemError,
     TypeError,
     ValueError,
     lzma.LZMAError,
@@ -110,7 +111,7 @@ def read(file: File) -> Content:
         raise Unreadable("a format that no reader here knows")
     try:
         content = format_.read(file)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         said = f": {error}" if str(error) else ""
         raise Unreadable(f"a damaged {format_.name} file{said}"[:400]) from error
     named = {*format_.left_out, *([SEVERAL] if format_.left_out else [])}
