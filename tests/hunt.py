@@ -108,6 +108,8 @@ class World:
 
     def __init__(self, home: Path) -> None:
         self.home, self.count = home, 0
+        self.ends: Counter[str] = Counter()
+        """How cases ended."""
         self.engine = DockerEngine()
         self.tag = f"reprobox-hunt/base:{secrets.token_hex(4)}"
         self.engine.load(chunks(archive(python_layer()[0], self.tag)))
@@ -197,6 +199,7 @@ def write_inputs(top: Path, rng: random.Random) -> None:
     """Files, directories and links with names of every kind."""
     names = ["zebra", "apple", "Z", "a b", "-rf", "$HOME", "x\ny", "ä", "\udcff", "1", "10", "2"]
     top.mkdir()
+    (top / "plain").write_bytes(rng.randbytes(40))
     folders = [top]
     for _ in range(rng.randint(0, 3)):
         folder = rng.choice(folders) / rng.choice(names)
@@ -237,9 +240,6 @@ def seen(top: Path) -> Any:
 def _any_file(project: Project, rng: random.Random) -> Path:
     files = [one for one in (project.top / "data").rglob("*") if one.is_file()]
     plain = sorted(one for one in files if not one.is_symlink())
-    if not plain:
-        plain = [project.top / "data" / "new"]
-        plain[0].write_bytes(b"")
     return rng.choice(plain)
 
 
@@ -336,10 +336,12 @@ def verdict_case(world: World, rng: random.Random) -> tuple[str, str]:
         moved = place / f"moved {world.count}"
         shutil.move(project.top, moved)
         project, what = Project(moved, world.env), f"{what}, moved"
-    return what, _judged(project, original, refusals, words)
+    return what, _judged(world, project, original, refusals, words)
 
 
-def _judged(project: Project, original: str, refusals: frozenset[int], words: list[str]) -> str:
+def _judged(
+    world: World, project: Project, original: str, refusals: frozenset[int], words: list[str]
+) -> str:
     before = set(os.listdir(project.top / ".reprobox/runs"))
     argv = [*words, sys.executable, "-m", "reprobox.cli.main", "replay", original]
     done = subprocess.run(
@@ -347,12 +349,14 @@ def _judged(project: Project, original: str, refusals: frozenset[int], words: li
     )
     said = Said(done.returncode, done.stdout.decode(), done.stderr.decode("utf-8", "replace"))
     if said.code in refusals and "next:" in said.err + said.out:
+        world.ends["refused for its change"] += 1
         return ""
     new = set(os.listdir(project.top / ".reprobox/runs")) - before
     if said.code not in (0, 1, 60) or len(new) != 1:
         return f"exit {said.code}: {said.err or said.out}"
     (replay,) = new
     same, result = truth(project, original, replay), json.loads(said.out)["result"]
+    world.ends[result] += 1
     if (said.code == 0) != same and said.code != 60:
         return f"{result}, exit {said.code}, and the outputs are {'equal' if same else 'others'}"
     return ""
@@ -370,8 +374,8 @@ NASTY: list[Any] = [
 def fields(value: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The place of every value in a document."""
     yield at
-    pairs = value.items() if isinstance(value, dict) else enumerate(value)
     if isinstance(value, dict | list):
+        pairs = value.items() if isinstance(value, dict) else enumerate(value)
         for key, part in pairs:
             yield from fields(part, (*at, key))
 
@@ -415,14 +419,16 @@ def record_case(world: World, rng: random.Random) -> tuple[str, str]:
     shutil.copytree(base.top, project.top, symlinks=True)
     (run,) = (project.top / ".reprobox/runs").iterdir()
     document = json.loads((run / "record.json").read_bytes())
-    at = rng.choice([place for place in fields(document) if place and place != ("format",)])
+    places = [place for place in fields(document) if place and place != ("format",)]
+    asked = [place for place in places if place[0] == "intent"]
+    at = rng.choice(asked if rng.random() < 0.8 else places)
     forged = copy.deepcopy(document)
     inner = forged
     for key in at[:-1]:
         inner = inner[key]
     inner[at[-1]] = near(inner[at[-1]], rng)
     what = f"{'.'.join(map(str, at))} = {json.dumps(inner[at[-1]])[:60]}"
-    if inner[at[-1]] == (document if not at else _at(document, at)):
+    if inner[at[-1]] == _at(document, at):
         return what, ""
     try:
         seal(run, forged)
@@ -456,16 +462,19 @@ def _recorded(world: World) -> Project:
 def _doors(world: World, project: Project, run: str, forged: Any) -> str:
     """Every command that reads the record, here and where it was imported."""
     bundle = project.top / "bundle"
-    steps = [("show", run, "--json"), ("verify", run), ("export", run, "-o", str(bundle))]
+    steps = [("show", run, "--json"), ("verify", run), ("export", run, "-o", str(bundle), *PARTS)]
     for words in steps:
         if fault := _crashed(said := project(*words)):
             return f"{words[0]}: {fault}"
     if said.code or not bundle.exists():
+        world.ends[f"export refused: {said.err.splitlines()[0][:60]}"] += 1
         return ""
     there = Project(project.top.parent / f"{project.top.name} there", world.env)
     there.top.mkdir()
+    shutil.copytree(project.top / "data", there.top / "data")
     said = there("import", str(bundle))
     if said.code:
+        world.ends["import refused"] += 1
         return _crashed(said)
     for words in (("show", run, "--json"), ("verify", run)):
         if fault := _crashed(there(*words)):
@@ -474,7 +483,9 @@ def _doors(world: World, project: Project, run: str, forged: Any) -> str:
     if fault := _crashed(said):
         return f"replay: {fault}"
     if said.code in (0, 1, 60):
+        world.ends["replayed"] += 1
         return _ran(there, run, forged)
+    world.ends["replay refused"] += 1
     return ""
 
 
@@ -499,6 +510,7 @@ def _ran(there: Project, run: str, forged: Any) -> str:
     return f"what ran is not what was asked for: {shown}" if differ else ""
 
 
+PARTS = ("--with", "code,outputs")
 HUNTS = {"verdicts": verdict_case, "records": record_case}
 
 
@@ -526,7 +538,9 @@ def hunt(world: World, names: list[str], until: float, seed: int) -> int:
                     resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
                 )
             )
-            sys.stdout.write(f"{dict(done)}, {wrong} wrong, {spent:.0f} s of processor time\n")
+            sys.stdout.write(
+                f"{dict(done)}, {wrong} wrong, {spent:.0f} s of processor time; {dict(world.ends)}\n"
+            )
         sys.stdout.flush()
     return wrong
 

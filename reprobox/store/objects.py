@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from reprobox.errors import FetchError, HashMismatch
+from reprobox.errors import FetchError, HashMismatch, StoreDamaged
 from reprobox.kit import canon, files
 from reprobox.kit.canon import Digest
 from reprobox.store import layout
@@ -231,6 +231,12 @@ class ObjectStore:
             self._where(digest).unlink(missing_ok=True)
 
     def _where(self, digest: str) -> Path:
+        if not canon.is_digest(digest):
+            raise StoreDamaged(
+                f"not a sha256 digest: {digest!r:.100}",
+                why="A document that was read names these bytes so.",
+                next_step="reprobox fsck",
+            )
         hexadecimal = canon.hex_of(digest)
         return self._base / hexadecimal[:2] / hexadecimal[2:]
 

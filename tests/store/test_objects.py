@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reprobox.errors import FetchError, HashMismatch, NewerFormat, StoreError
+from reprobox.errors import FetchError, HashMismatch, NewerFormat, StoreDamaged, StoreError
 from reprobox.kit import canon
 from reprobox.store.object_chain import ChainObjects
 from reprobox.store.objects import ObjectStore
@@ -111,7 +111,7 @@ def test_absent_is_a_fetch_error_that_says_what_to_do(objects: ObjectStore) -> N
 
 def test_a_digest_that_is_none_never_becomes_a_path(objects: ObjectStore) -> None:
     for text in ("sha256:../../etc/passwd", "sha256:" + "A" * 64, HELLO + "\n", ""):
-        with pytest.raises(ValueError, match="not a sha256 digest"):
+        with pytest.raises(StoreDamaged, match="not a sha256 digest"):
             objects.has(text)
 
 
