@@ -40,7 +40,7 @@ class ReproboxError(Exception):
 
 
 class UsageError(ReproboxError):
-    """The command line makes no sense."""
+    """The command line is not valid."""
 
     code = 2
 
@@ -58,7 +58,7 @@ class DirtyTree(ReproboxError):
 
 
 class ConfigError(ReproboxError):
-    """The config file is missing, is not YAML, or says something reprobox does not know."""
+    """The config file is missing, is not YAML, or has a setting that is not known."""
 
     code = 12
 
@@ -70,7 +70,7 @@ class InputError(ReproboxError):
 
 
 class SourceError(ReproboxError):
-    """Git could not give the commit, or gave bytes that are not the commit's."""
+    """Git could not read the commit, or its bytes do not match the commit's digest."""
 
     code = 14
 
@@ -82,7 +82,7 @@ class LockMissing(ReproboxError):
 
 
 class LockStale(ReproboxError):
-    """The lock was made for another intent."""
+    """The lock was made for another environment than the config's."""
 
     code = 21
 
@@ -94,7 +94,7 @@ class LockInvalid(ReproboxError):
 
 
 class ResolveError(ReproboxError):
-    """No set of packages satisfies the intent."""
+    """No set of packages satisfies the requirements."""
 
     code = 23
 
@@ -106,13 +106,13 @@ class BuildError(ReproboxError):
 
 
 class FetchError(ReproboxError):
-    """Bytes that the lock names could not be had."""
+    """A file that the lock names could not be fetched."""
 
     code = 24
 
 
 class HashMismatch(ReproboxError):
-    """Bytes are not what their digest says."""
+    """Digest mismatch: the bytes are not those of their sha256."""
 
     code = 25
 
@@ -142,7 +142,7 @@ class ImageMissing(ReproboxError):
 
 
 class EngineUnavailable(ReproboxError):
-    """No container engine answers, or it may not be used."""
+    """No container engine answers, or this user may not use it."""
 
     code = 40
 
@@ -154,7 +154,7 @@ class EngineError(ReproboxError):
 
 
 class GpuUnavailable(ReproboxError):
-    """GPUs were asked for and cannot be handed over here."""
+    """GPUs were requested and are not available here."""
 
     code = 42
 
@@ -166,7 +166,7 @@ class ProfileUnavailable(ReproboxError):
 
 
 class SchedulerError(ReproboxError):
-    """A scheduler cannot be reached, or refuses what it was asked."""
+    """A scheduler cannot be reached, or refuses the request."""
 
     code = 44
 
@@ -196,13 +196,13 @@ class StoreError(ReproboxError):
 
 
 class StoreDamaged(ReproboxError):
-    """Stored bytes are not what was written."""
+    """Stored files are damaged."""
 
     code = 53
 
 
 class RunBusy(ReproboxError):
-    """The run is still going, or another process holds it."""
+    """The run is still running, or another process holds it."""
 
     code = 54
 
@@ -232,7 +232,7 @@ class BundleRefused(ReproboxError):
 
 
 class SignatureRefused(ReproboxError):
-    """A signature is missing, wrong, or by someone unknown."""
+    """A signature is missing, wrong, or by an unknown signer."""
 
     code = 62
 
@@ -244,24 +244,24 @@ class PreflightFailed(ReproboxError):
 
 
 class ClaimFails(ReproboxError):
-    """A claim of the config does not hold of the replay."""
+    """A claim of the config does not hold for the replay."""
 
     code = 65
 
 
 class NotTrusted(ReproboxError):
-    """A run made elsewhere needs a consent (isolation, secrets, runtime) that was not given."""
+    """A run made elsewhere needs a permission (isolation, secrets, runtime) that was not given."""
 
     code = 64
 
 
 class OutputLost(ReproboxError):
-    """What was printed could not be written to stdout."""
+    """The output could not be written to stdout."""
 
     code = 71
 
 
 class ServerFailed(ReproboxError):
-    """A server that was named did not answer, or refused."""
+    """The named server did not answer, or refused."""
 
     code = 66
