@@ -74,28 +74,25 @@ def _made(name: str, packages: tuple[str, ...]) -> Path:
         if not (home / "ready").exists():
             shutil.rmtree(home, ignore_errors=True)
             _do([sys.executable, "-m", "venv", home])
-            _do(
-                [
-                    home / "bin" / "python",
-                    "-m",
-                    "pip",
-                    "install",
-                    "--quiet",
-                    "--disable-pip-version-check",
-                    *packages,
-                ]
-            )
+            python = home / "bin" / "python"
+            # pip also finds a torch that lies on the disk; uv takes a tenth of the time for the rest.
+            if any(package.startswith("torch==") for package in packages):
+                _do([python, "-m", "pip", "install", "--quiet", *packages])
+            else:
+                _installed(python, *packages)
             (home / "ready").touch()
     return home / "bin" / "python"
 
 
 def _with(python: Path, name: str, package: str) -> None:
-    """Adds a package to an environment that is there."""
-    ready = python.parent.parent / f"ready-{name}"
-    with files.locked(ROOT / ".tools" / f"{name}.lock"):
-        if not ready.exists():
-            _do([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", package])
-            ready.touch()
+    """One package more, in an environment that may have been made before it was asked for."""
+    with files.locked(ROOT / ".tools" / "formats.lock"):
+        if not proc.run([python, "-c", f"import {name}"]).ok:
+            _installed(python, package)
+
+
+def _installed(python: Path, *packages: str) -> None:
+    _do([sys.executable, "-m", "uv", "pip", "install", "--quiet", "--python", python, *packages])
 
 
 def _do(argv: list[str | Path]) -> None:
