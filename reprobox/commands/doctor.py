@@ -54,11 +54,13 @@ def doctor(context: Context) -> dict[str, Any]:
 def _engines() -> Iterator[tuple[str, dict[str, Any] | str]]:
     """What each kind of engine offers here, whichever is chosen."""
     for name, kind in sorted(engines.ENGINES.items()):
+        place = None
         try:
             place = kind.find(os.environ)
             yield name, _offers(kind.open(place.address, None)) if place else "not here"
         except ReproboxError as error:
-            yield name, f"cannot be used: {error.what}"
+            at = f" at {place.address}" if place else ""
+            yield name, f"cannot be used{at}: {error.why or error.what}"
 
 
 def _offers(engine: Engine) -> dict[str, Any]:
