@@ -86,14 +86,16 @@ def families(context: Context, starts: Sequence[str], links: Links, here: str = 
     Args:
         here: the run that is marked.
     """
-    made, seen = [], set()
-    for run_id in starts:
-        if run_id not in seen:
+    made: list[Family] = []
+    seen: set[str] = set()
+    with context.runs.index.session():
+        for run_id in starts:
+            if run_id in seen:
+                continue
             top, left_out = _Family(context, links).of(run_id)
             seen |= {one.row.id for one in top.all() if one.row}
-            made.append(
-                Family(top=top, graph=charts.tree(_title(top), _node(top, here)), left_out=left_out)
-            )
+            graph = charts.tree(_title(top), _node(top, here))
+            made.append(Family(top=top, graph=graph, left_out=left_out))
     return made
 
 

@@ -67,11 +67,12 @@ def test_a_pair_in_one_file(world: World, browser: Browser, tmp_path: Path) -> N
     expect(page.get_by_role("heading", level=1, name="Verdicts")).not_to_be_visible()
     page.get_by_role("link", name="Divergence").click()
     expect(page.locator(".part:visible strong").first).to_contain_text("step 9")
-    expect(page.get_by_role("heading", level=1, name="Runs")).not_to_be_visible()
+    expect(page.get_by_role("heading", level=1, name="Runs", exact=True)).not_to_be_visible()
     page.get_by_role("link", name="Runs").click()
     page.get_by_role("link", name=pair[0]).click()
     expect(page.locator(".part:visible h1")).to_contain_text(pair[0])
-    assert page.evaluate("[...document.images].every((one) => one.naturalWidth === 220)")
+    page.wait_for_function("[...document.images].every((one) => one.naturalWidth === 220)")
+    assert page.evaluate("document.images.length") == 4
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     style = page.evaluate("getComputedStyle(document.querySelector('.top')).display")
     assert style == "flex"  # the policy lets the style through
