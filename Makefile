@@ -17,8 +17,9 @@
 # make gpu-visit all that is measured on a machine with a GPU, here on the CPU as a rehearsal (five
 #                minutes); on such a machine: ARGS='--device cuda:0 --python PYTHON'
 # make tools     each example of a tool (examples/tools) is run and replayed; writes the table of docs/tools.md
+# make screenshots  the pictures of the page in docs/images, made by the real server and browser
 # make runtimes  the digests of the injected runtimes of releases, from their sources
-.PHONY: gpu-visit tools runtimes demo test test-fast docs python-matrix lint bench torture mutate hunt engines cuda clean
+.PHONY: gpu-visit tools screenshots runtimes demo test test-fast docs python-matrix lint bench torture mutate hunt engines cuda clean
 
 demo:
 	@scripts/setup
@@ -83,6 +84,10 @@ cuda:
 tools:
 	@scripts/setup
 	@PATH="$(CURDIR)/.tools/usr/bin:$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python scripts/tools --page docs/tools.md --remove-images $(ARGS)
+
+screenshots:
+	@scripts/setup --tests
+	@.venv/bin/python scripts/screenshots
 
 runtimes:
 	@scripts/runtimes
