@@ -49,7 +49,7 @@ lint:
 
 bench:
 	@scripts/setup
-	@.venv/bin/python benchmarks/overhead.py
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python benchmarks/costs.py $(ARGS)
 
 torture:
 	@scripts/setup --tests

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from reprobox.context import Context
 from reprobox.errors import ReproboxError, RunNotFound
@@ -21,6 +20,9 @@ from reprobox.executor.base import Job
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.record import Intent, Record
 from reprobox.source import refs
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 STEPS = "REPROBOX_STOP_AFTER_STEPS"
 """Ends a process after so many optimizer steps; see runtime/payload/reprobox_stop.py."""
@@ -78,6 +80,8 @@ class Trials:
         Args:
             apart: seconds by which the second starts later.
         """
+        from concurrent.futures import ThreadPoolExecutor  # a replay that is no trial needs none
+
         called_off = threading.Event()
 
         def later() -> Record | None:
@@ -96,6 +100,8 @@ class Trials:
 
     def _end(self, intent: Intent, running: Future[Record | None]) -> None:
         """Stops a trial of another thread, which may be about to start its container."""
+        from concurrent.futures import wait
+
         while not running.done():
             with contextlib.suppress(ReproboxError):
                 self._box.engine.stop(intent.container, GRACE)

@@ -16,6 +16,7 @@ from pathlib import Path
 from reprobox.errors import SourceError
 from reprobox.kit import text as lines
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.meanwhile import meanwhile
 from reprobox.source import commit_tree, modules, worktree
 from reprobox.source.repo import Repo, head, opened, text
 
@@ -112,18 +113,21 @@ def look(repo: Repo, prefix: bytes = b"", depth: int = 0) -> State:
     """Looks at a repository and the submodules in it; see `check`."""
     if depth > modules.MAX_NESTING:
         raise SourceError(f"submodules are nested more than {modules.MAX_NESTING} deep")
-    snapshot = commit_tree.read_commit(repo, head(repo))
-    tracked = list(_index(repo))
-    files = [
-        line.entry
-        for line in tracked
-        if line.stage == "0" and line.entry.mode != commit_tree.SUBMODULE
-    ]
-    state = State(snapshot=snapshot, tracked=tracked, differing=worktree.differences(repo, files))
+    others: list[bytes] = []
+    with meanwhile(lambda: others.extend(untracked(repo, whole=False))):
+        snapshot = commit_tree.read_commit(repo, head(repo))
+        tracked = list(_index(repo))
+        files = [
+            line.entry
+            for line in tracked
+            if line.stage == "0" and line.entry.mode != commit_tree.SUBMODULE
+        ]
+        differing = worktree.differences(repo, files)
+    state = State(snapshot=snapshot, tracked=tracked, differing=differing)
     _note_operations(repo, state)
     _note_index(state)
     _note_files(repo, state)
-    state.reasons.extend(Reason("untracked", path) for path in untracked(repo, whole=False))
+    state.reasons.extend(Reason("untracked", path) for path in others)
     state.reasons = [
         Reason(reason.kind, prefix + reason.path if reason.path else prefix)
         for reason in state.reasons

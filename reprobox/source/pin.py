@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from reprobox.errors import DirtyTree
+from reprobox.kit import files
 from reprobox.kit.units import counted
 from reprobox.model.source import Source
 from reprobox.source import clean_check, commit_tree, modules
@@ -13,6 +15,8 @@ from reprobox.source.remote_urls import chosen
 from reprobox.source.repo import Repo, opened, resolve, text
 
 _SHOWN = 20
+_BRANCH = re.compile(rb"ref: refs/heads/([^\n]+)\n")
+_LONGEST_HEAD = 4096
 _NOT_IN_NAMES = ("~", "^", ":", "@{", "..")
 """What makes a revision more than the name of a ref (gitrevisions, git-check-ref-format)."""
 
@@ -100,6 +104,13 @@ def _dirty(reasons: list[clean_check.Reason]) -> DirtyTree:
 
 def head_branch(repo: Repo) -> str | None:
     """The branch that HEAD is on; None where it is detached."""
+    # gitrepository-layout(5); a repository with reftables says `.invalid` there.
+    try:
+        written = _BRANCH.fullmatch(files.read_bounded(repo.git_dir / "HEAD", _LONGEST_HEAD))
+    except OSError:
+        written = None
+    if written and written[1] != b".invalid":
+        return text(written[1])
     done = repo.git.run("symbolic-ref", "--quiet", "HEAD")
     return text(done.out[:-1]).removeprefix("refs/heads/") if done.ok else None
 

@@ -30,7 +30,6 @@ GIT_OF_A_RUN = [
     "ls-files",  # the index
     "config",
     "ls-files",  # what is neither tracked nor ignored
-    "symbolic-ref",  # the branch
     "update-ref",  # keeps the commit
 ]
 GIT_OF_A_REPLAY = ["rev-parse", "cat-file", "update-ref"]
@@ -72,7 +71,7 @@ def test_what_a_run_and_its_replay_ask(project: Project, asked: Counted, inputs:
         with_inputs(project, inputs)
     said = project("run", "config.yaml", **asked.env)
     assert said.code == 0, said.err
-    assert asked.git == GIT_OF_A_RUN
+    assert sorted(asked.git) == sorted(GIT_OF_A_RUN), "untracked files are asked for meanwhile"
     assert asked.engine == [*START, *CONTAINER]
 
     asked.forget()
