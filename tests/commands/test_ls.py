@@ -99,15 +99,12 @@ def test_conditions_on_metrics_and_config(context: Context, six: list[str]) -> N
     [
         ("accurcy>1", "no run has a value called 'accurcy'"),
         ("accuracy>", "expected a value"),
-        ("(accuracy>1", "a parenthesis is not closed"),
-        ("accuracy>1 lr", "unexpected 'lr'"),
-        ("> 1", "expected a name"),
     ],
 )
-def test_a_condition_that_makes_no_sense(
+def test_a_condition_that_cannot_be_met(
     context: Context, six: list[str], where: str, expected: str
 ) -> None:
-    with pytest.raises(UsageError, match=None) as caught:
+    with pytest.raises(UsageError) as caught:
         ls.list_runs(context, ls.Wanted(where=[where]), limit=None)
     assert expected in caught.value.what
 

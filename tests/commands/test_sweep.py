@@ -9,17 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 from flow_project import Project
-
-from reprobox.commands.shared import search as searches
-from reprobox.config.sweep_grammar import parse
-from reprobox.errors import UsageError
-from reprobox.model.sweep import Search, Sweep, Trial
-from reprobox.views import sweep as view
 
 PROGRAM = """\
 import json, os, sys, time
@@ -142,70 +135,3 @@ def test_stop_and_resume(swept: Project) -> None:
     assert len(stopped) == 1
     assert process.wait(timeout=120) == 0
     assert status(swept)["done"] == 1
-
-
-def a_sweep(search: Search | None = None) -> Sweep:
-    return Sweep(id="s", commit="c", config_path="config.yaml", overrides=(), search=search)
-
-
-def test_a_grid_goes_on_where_it_was() -> None:
-    plan = parse(["a=1,2", "b=x,y"])
-    first = searches.Grid(plan)
-    assert first.next() == (0, ("a=1", "b=x"))
-    again = searches.Grid(plan)
-    again.begun(Trial(number=0, run="r", overrides=()))
-    again.ended(Trial(number=2, run="q", overrides=()), {}, failed=False)
-    assert [again.next(), again.next()] == [(1, ("a=1", "b=y")), (3, ("a=2", "b=y"))]
-    assert again.next() is None
-    assert not again.more()
-
-
-def test_a_search_goes_on_where_it_was(tmp_path: Path) -> None:
-    """Optuna's own storage; a trial that was asked for and never claimed is asked for anew."""
-    wanted = Search(sampler="tpe", trials=12, metric="m", goal="maximize", seed=1)
-    plan = parse(["x=interval(0.0,1)", "n=interval(1,8)", "kind=choice(a,b)", "fixed=3"])
-    claims: list[Trial] = []
-    for supervisor in range(3):
-        source = searches.Study(a_sweep(wanted), wanted, plan, tmp_path / "search.db")
-        for claim in claims:
-            source.ended(claim, {"m": float(claim.overrides[1].split("=")[1])}, failed=False)
-        source.next() if supervisor < 2 else None  # dies before it claims
-        while source.more() and len(claims) < 4 * (supervisor + 1):
-            point = source.next()
-            assert point is not None
-            claims.append(Trial(number=point[0], run="r", overrides=point[1]))
-            value = float(point[1][1].split("=")[1])
-            source.ended(claims[-1], {"m": value}, failed=False)
-    assert len(claims) == len({claim.number for claim in claims}) == 12
-    assert all(claim.overrides[0] == "fixed=3" for claim in claims)
-    assert all(claim.overrides[2].split("=")[1].isdigit() for claim in claims)
-    later = [float(claim.overrides[1].split("=")[1]) for claim in claims[-4:]]
-    assert max(later) > 0.7
-
-
-def test_a_search_without_a_metric_or_sampler() -> None:
-    plan = parse(["x=interval(0,1)"])
-    with pytest.raises(UsageError, match="no search 'magic'"):
-        searches.check(Search(sampler="magic", trials=1, metric="m", goal="minimize"), plan)
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "expected"),
-    [
-        ((0.9, 0.91, 0.92), (0.8, 0.81, 0.82), "lr=1 beats lr=2"),
-        ((0.9, 0.7, 0.8), (0.8, 0.79, 0.82), "does not clearly beat"),
-        ((0.9,), (0.8,), "add seeds"),
-    ],
-)
-def test_the_sentence_about_the_best(
-    first: tuple[float, ...], second: tuple[float, ...], expected: str
-) -> None:
-    from reprobox.kit.spread import spread
-
-    groups = []
-    for point, values in (("lr=1", first), ("lr=2", second)):
-        measured = spread(values)
-        assert measured is not None
-        runs = tuple("r" for _ in values)
-        groups.append(view.SeedGroup(point=point, runs=runs, values=values, spread=measured))
-    assert expected in view.sentence(groups, "accuracy", maximize=True)
