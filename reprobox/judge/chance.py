@@ -44,7 +44,8 @@ _KINDS: tuple[tuple[str, str], ...] = (
 _PART = re.compile("|".join(f"(?P<k{place}>{text})" for place, (_, text) in enumerate(_KINDS)))
 _DURATION_KEY = re.compile(
     r"(?:^|[^a-zA-Z])(?:\w*(?:runtime|duration|elapsed|latency|per_second|per_sec|it_per_s|"
-    r"wall_?time|cpu_?time|fit_time|score_time|(?:train|eval|test|total|epoch|step|run)_time|"
+    r"wall_?time|cpu_?time|fit_time|score_time|(?:train|eval|test|total|epoch|step|run|"
+    r"passed|remaining|sampling|tuning|data|batch|iter|load|inference)_time|"
     r"time_(?:s|ms|ns|total|elapsed)|time_this_iter_s|_seconds|_secs|_ms|_ns))\b",
     re.IGNORECASE,
 )

@@ -80,6 +80,14 @@ _ROWS: dict[str, tuple[tuple[str, Compare], ...]] = {
         ("training_args.bin", _TIMES),
         ("events.out.tfevents.*", "content"),
     ),
+    # https://catboost.ai/docs/en/concepts/output-data: the directory `catboost_info`.
+    "catboost": (
+        ("**/catboost_info/time_left.tsv", "ignore"),
+        ("**/catboost_info/catboost_training.json#$.iterations[*].passed_time", "ignore"),
+        ("**/catboost_info/catboost_training.json#$.iterations[*].remaining_time", "ignore"),
+        ("**/catboost_info/catboost_training.json", _TIMES),
+        ("**/catboost_info/*events.out.tfevents*", "content"),
+    ),
     # https://docs.metaflow.org/internals/technical-overview: the local datastore.
     "metaflow": (
         ("**/.metaflow/*.attempt.json", "ignore"),

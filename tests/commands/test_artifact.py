@@ -13,6 +13,8 @@ import yaml
 from flow_project import CONFIG, TRAIN, Project
 
 pytestmark = pytest.mark.engine
+SMALL = ("--with", "code,inputs,outputs")
+"""The environment is in the store that all projects of a user share."""
 
 
 def test_a_package_is_whole_and_its_smoke_run_replays(
@@ -23,7 +25,9 @@ def test_a_package_is_whole_and_its_smoke_run_replays(
     run = project.run("--name", "ours")["id"]
     assert project("replay", run).code == 0
     target = tmp_path / "artifact"
-    said = project("artifact", "ours", "-o", str(target), "--license", "Apache-2.0", "--json")
+    said = project(
+        "artifact", "ours", "-o", str(target), "--license", "Apache-2.0", "--json", *SMALL
+    )
     assert said.code == 0, said.err
     assert said.json["notes"] == []
     assert all((target / name).is_file() for name in said.json["files"])
@@ -65,7 +69,7 @@ def test_an_anonymous_export_names_nobody_and_replays(
     run = project.run()["id"]
     before = json.loads(project("show", run, "--json").out)["record"]["intent"]
     refs = project.git("for-each-ref")
-    said = project("export", run, "-o", str(tmp_path / "b.rbx"), "--anonymous")
+    said = project("export", run, "-o", str(tmp_path / "b.rbx"), "--anonymous", *SMALL)
     assert said.code == 0, said.err
     assert f"run {run}: code: train.py still holds 'A Researcher'" in said.err
 
