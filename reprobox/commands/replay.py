@@ -232,7 +232,7 @@ def _require_whole(original: Record) -> None:
         raise UsageError(
             f"run {original.id} continued from the checkpoint of run {other}, so it cannot be "
             "replayed by itself",
-            next_step="reprobox check --resume K makes both again",
+            next_step="`reprobox check --help` says how to make both again (--resume)",
         )
 
 
