@@ -33,7 +33,7 @@ __all__ = ["Output", "Outputs", "Run", "Runs", "SweepResult", "replay", "run", "
 
 
 class _Quiet:
-    """Progress that nobody reads."""
+    """Progress that is not shown."""
 
     def note(self, text: str) -> None:
         """Nothing."""

@@ -3,7 +3,7 @@
 Codes: 2 usage; 10-19 source and config; 20-29 lock and fetch; 30-39 image; 40-49 engine; 50-59
 store; 60-69 comparison and trust; 70 a bug; 130 interrupted. `reprobox run` answers 125 for all of
 them, as docker does, because every other code belongs to the experiment; `replay`, `diff`, `check`
-and `explain` answer 0 for same, 1 for different, 60 where it could not be told. A test holds the
+and `explain` answer 0 for same, 1 for different, 60 where that is inconclusive. A test holds the
 codes unique.
 """
 

@@ -35,7 +35,7 @@ class Statement:
 
     @property
     def trusted(self) -> bool:
-        """Whether somebody who is known signed it."""
+        """Whether a known signer signed it."""
         return bool(self.signers)
 
 

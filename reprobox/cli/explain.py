@@ -34,7 +34,7 @@ def explain(
     whole, where there is no trail. --operations makes 2 more, up to the first differing step. Two
     go on beside each other where CPUs and memory are enough.
 
-    Exit code 0: they do not differ. 1: they do. 60: it could not be told.
+    Exit code 0: they do not differ. 1: they do. 60: inconclusive.
 
     Example:  reprobox explain latest~1 latest --operations
     """

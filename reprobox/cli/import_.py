@@ -21,7 +21,7 @@ def import_(
 
     Where there is none, a repository is made with their code.
 
-    What is in a bundle is somebody else's program: look at it before you replay it.
+    A bundle holds another person's program: look at it before you replay it.
 
     Example:  reprobox import result.rbx
     """

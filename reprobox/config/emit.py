@@ -1,4 +1,4 @@
-"""Writes a document: what nobody changed as the file had it, all else so that readers of YAML 1.1
+"""Writes a document: unchanged values as the file had them, all else so that readers of YAML 1.1
 and of 1.2 read the same.
 """
 

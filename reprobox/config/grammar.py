@@ -99,7 +99,7 @@ def run_name(text: str) -> str:
 
 
 def tellable(text: str) -> str:
-    """Text by which a run could be told: `latest` and `latest~2` always mean the last ones, and
+    """Text that can name a run: `latest` and `latest~2` always mean the last ones, and
     eight digits are how ids begin.
     """
     if re.fullmatch(r"latest(~\d+)?", text):

@@ -1,4 +1,4 @@
-"""Values that remember how the file wrote them, so that what nobody changed is written again as it
+"""Values that remember how the file wrote them, so that unchanged ones are written again as it
 was.
 
 To a reader of YAML 1.1, such as PyYAML, `1e-3`, `yes`, `017` and `2026-01-01` are other values than

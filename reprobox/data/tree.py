@@ -224,7 +224,7 @@ def leads_out(where: str, top: str) -> bool:
 
 
 class Silent:
-    """A bar that nobody watches."""
+    """A bar that is not shown."""
 
     def update(self, advance: int, note: str = "") -> None:
         """Shows nothing."""

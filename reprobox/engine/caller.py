@@ -44,7 +44,7 @@ def mode(info: Mapping[str, Any]) -> str:
 
 
 def of(info: Mapping[str, Any], socket_path: str | None) -> Caller:
-    """The caller as this engine has to be told of it.
+    """The caller as this engine expects it.
 
     Args:
         socket_path: of the engine's unix socket; None where it is reached otherwise.

@@ -70,7 +70,7 @@ def _no_answer() -> tuple[type[Exception], ...]:
 
 
 def _of_docker(*names: str) -> tuple[type[Exception], ...]:
-    """docker-py's and urllib3's errors of these names; none as long as nobody imported them, for
+    """docker-py's and urllib3's errors of these names; none as long as they were not imported, for
     then nobody can have raised them either.
     """
     modules = [sys.modules.get(name) for name in ("docker.errors", "urllib3.exceptions")]
@@ -160,7 +160,7 @@ def timed_out(fault: BaseException) -> bool:
 
 
 def unavailable(what: str, fault: BaseException) -> EngineUnavailable:
-    """The reason why nobody answers, each with its own next step."""
+    """The reason why no engine answers, each with its own next step."""
     chosen = _chosen()
     where = f" at {chosen.where}" if chosen.where else ""
     found = list(_chain(fault))

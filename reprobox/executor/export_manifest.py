@@ -1,5 +1,5 @@
-"""The note of what was laid out for a run, by which its outputs are told from its code; kept in the
-run's directory while it runs.
+"""The note of what was laid out for a run, by which its outputs are distinguished from its code;
+kept in the run's directory while it runs.
 
 Its last line is the digest of the others: the note is not forced to the disk, so after a power cut
 it may be torn, and then the commit is read again.

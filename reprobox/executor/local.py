@@ -375,7 +375,7 @@ def _times(
 
 
 def tidy(context: Context, run: RunDir, intent: Intent) -> None:
-    """Removes what nobody needs once the record is there: the container and, while the engine does
+    """Removes what is not needed once the record is there: the container and, while the engine does
     that, the scratch; the container has ended, so nothing of it is in use.
     """
     with meanwhile(lambda: context.engine.remove(container_of(context, intent))):
@@ -511,8 +511,8 @@ def _keep_trail(run_dir: Path) -> None:
 
 
 def unmake(context: Context, run: RunDir, intent: Intent) -> None:
-    """Removes the container of a run that is to be forgotten; whoever dies in here leaves one that
-    never began, not a lost one.
+    """Removes the container of a run that is to be forgotten; a process that dies in here leaves
+    one that never began, not a lost one.
     """
     container = container_of(context, intent)
     run.not_started()
@@ -527,7 +527,9 @@ def discard(context: Context, run: RunDir) -> None:
 
 
 def clean(run: RunDir) -> None:
-    """Removes what only the running container needed; after the record is written, nobody does."""
+    """Removes what only the running container needed; it is not needed after the record is
+    written.
+    """
     run.clear_scratch()
     secrets_.forget(run.path)
     for name in (export_manifest.NAME, run_inputs.NOTE, STOPPED, BALLAST):

@@ -164,15 +164,15 @@ def may_continue(context: Context, run_id: str, *, elsewhere: bool) -> bool:
 
 
 def find(context: Context, reference: str) -> str:
-    """The id that a reference means, after runs that nobody supervises were finished, so that
+    """The id that a reference means, after unsupervised runs were finished, so that
     `latest` may be one of them.
     """
     return find_all(context, (reference,))[0]
 
 
 def find_all(context: Context, references: Sequence[str]) -> list[str]:
-    """The ids that several references mean, all told before anything is done to any: `latest~1` is
-    another run once one is gone.
+    """The ids that several references mean, all resolved before anything is done to any: `latest~1`
+    is another run once one is gone.
     """
     settle(context)
     return [context.runs.find(reference) for reference in references]

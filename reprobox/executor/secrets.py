@@ -113,7 +113,7 @@ def _key(runs: Path) -> str:
 
 
 def place(run_path: Path, values: Mapping[str, bytes]) -> None:
-    """Writes the values for a run, for nobody else to read.
+    """Writes the values for a run, readable by this user only.
 
     Raises:
         ConfigError: the place belongs to somebody else, or a name is none of a secret.

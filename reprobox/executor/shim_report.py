@@ -69,7 +69,7 @@ class Report:
 
     @property
     def told_to_end(self) -> bool:
-        """Whether somebody outside of the container asked the program to end."""
+        """Whether the program was asked from outside of the container to end."""
         return bool(_ENDING & set(self.forwarded))
 
     @property

@@ -53,7 +53,7 @@ def held(
 def verify_recorded(
     engine_image: EngineImage, image: Image, proven: Callable[[], bool]
 ) -> list[str]:
-    """As `verify`, for an image as a record says it; the record may be somebody else's, and lie.
+    """As `verify`, for an image as a record says it; the record may be another user's, and false.
 
     Only the config digest is part of a run's identity. Where the engine's ID is that, all is said;
     the record's other fields count only once they are shown to follow from it, and its manifest

@@ -54,7 +54,7 @@ class Files:
 
 
 class Silence:
-    """Progress for nobody."""
+    """Progress that is not shown."""
 
     @contextlib.contextmanager
     def task(self, what: str, total: int | None = None) -> Iterator[Silence]:

@@ -1,4 +1,4 @@
-"""An archive in the store as an image on paper. It may be somebody else's, so nothing of it reaches
+"""An archive in the store as an image on paper. It may be another user's, so nothing of it reaches
 an engine as it lies there.
 
 A loader believes whatever names an archive gives its images: one that claims to be

@@ -154,7 +154,7 @@ def _rule(rules: Sequence[OutputRule], stream: str = STDOUT) -> str | None:
 
 
 def _unlooked(both: tuple[Record, Record]) -> Iterable[str]:
-    """What the programs left and nobody looked at: it is no part of what is called the same."""
+    """What the programs left and was not looked at: it is not part of what is called the same."""
     for record in both:
         found = record.observed.outside
         if found is None:

@@ -1,4 +1,4 @@
-"""Which processes of a run the injected runtime did not reach, told from the markers that are there
+"""Which processes of a run the injected runtime did not reach, by the markers that are there
 and those that are not.
 
 A process that was reached has left a marker, and a marker names the programs that its process

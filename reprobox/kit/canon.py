@@ -44,7 +44,7 @@ def digest_of(value: Any) -> Digest:
 
 
 def digest_file(path: Path, tell: Callable[[int], None] | None = None) -> Digest:
-    """sha256 of a file's bytes; `tell` is told of each piece that is done."""
+    """sha256 of a file's bytes; `tell` is called with each piece that is done."""
     with path.open("rb") as file:
         if tell is None:
             return Digest("sha256:" + hashlib.file_digest(file, "sha256").hexdigest())

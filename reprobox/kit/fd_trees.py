@@ -155,7 +155,7 @@ class _Walk:
         return [name for name, is_directory in inside if not is_directory]
 
     def go_on(self) -> bool:
-        """To the next directory; False at the end, or when somebody moves what is walked."""
+        """To the next directory; False at the end, or when what is walked is moved."""
         while self._levels:
             names = self._levels[-1][1]
             if names:

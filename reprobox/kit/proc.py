@@ -133,7 +133,7 @@ def _close(pipe: IO[bytes]) -> None:
 def _end(
     process: subprocess.Popen[bytes], pipes: tuple[IO[bytes], IO[bytes]], errors: IO[bytes]
 ) -> None:
-    """Ends a program that nobody asks any more: without its pipes it has nothing to wait for."""
+    """Ends a program that is not needed any more: without its pipes it has nothing to wait for."""
     for pipe in pipes:
         _close(pipe)
     process.wait()

@@ -294,7 +294,7 @@ class _Download:
 
 
 def options_of(url: str, transport: Transport) -> dict[str, Any]:
-    """What requests is told for an address."""
+    """The options of requests for an address."""
     parts = urlsplit(url)
     options: dict[str, Any] = {}
     if credentials := transport.credentials.get(origin(url)):

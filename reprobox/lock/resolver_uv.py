@@ -216,7 +216,7 @@ def _lines(pins: Mapping[str, str]) -> str:
 
 
 def _as_pylock(pins: Mapping[str, str]) -> str:
-    """An existing output file is how `uv pip compile` is told what to prefer. A JSON string is a
+    """An existing output file is how `uv pip compile` learns what to prefer. A JSON string is a
     TOML string too.
     """
     entries = [

@@ -74,7 +74,7 @@ def instead(
     libc: str = "gnu",
     previous: Python | None = None,
 ) -> Python:
-    """An interpreter for a base that has none of that version; `progress` is told of it.
+    """An interpreter for a base that has none of that version; `progress` reports it.
 
     Raises:
         ResolveError: the refusal, with the reason why uv could not have one either.

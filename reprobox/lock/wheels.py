@@ -100,7 +100,7 @@ def _resolved(
 
 
 def _arguments(asked: Asked, job: Job) -> list[str]:
-    """What uv is told of a file besides its name; what is left out of it is shown."""
+    """The options of uv for a file besides its name; what is left out is shown."""
     path = job.root / asked.file
     if path.suffix != ".toml":
         if asked.extras or asked.groups:

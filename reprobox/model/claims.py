@@ -53,7 +53,7 @@ class Checked:
     values: tuple[Scalar, ...] = ()
     """The first few that were looked at."""
     why: str = ""
-    """Where it fails or could not be told."""
+    """Where it fails or is inconclusive."""
 
 
 class Parsed:

@@ -18,7 +18,7 @@ from reprobox.model.source import Source
 LATEST = 1e11
 """Seconds since 1970 (in the year 5138): later times are beyond calendars, and no run's."""
 UNKNOWN = 0.0
-"""The duration of a run whose ends nobody saw; no program takes no time at all."""
+"""The duration of a run whose start or end was not observed; no program takes no time at all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,9 @@ class Record:
     started: float
     finished: float
     duration: float
-    """Seconds; UNKNOWN where nobody saw both ends, and then `finished` is when that was noticed."""
+    """Seconds; UNKNOWN where start or end was not observed; then `finished` is when that was
+    noticed.
+    """
     outputs: OutputSummary
     stdout: str
     stderr: str

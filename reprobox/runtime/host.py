@@ -91,7 +91,7 @@ def _cpu() -> dict[str, Any]:
 
 
 def _gpus() -> list[dict[str, str]]:
-    """The GPUs as nvidia-smi tells of them; none where it is absent or fails."""
+    """The GPUs as nvidia-smi lists them; none where it is absent or fails."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return []

@@ -18,7 +18,7 @@ from reprobox.model.runspec import BOX, OUT
 from reprobox.model.spec import THREADS, Profile, Trail
 
 ADDRESSES, FIXED = "REPROBOX_ADDRESSES", "fixed"
-"""The variable by which processes are told to fix the places in memory of their children."""
+"""The variable by which processes fix the addresses of their children."""
 PROFILES: tuple[Profile, ...] = ("observe", "same-machine", "portable-avx2", "portable-any")
 
 _AVX512 = (

@@ -41,7 +41,7 @@ def tracked(place: Repo | Path, commit: str, path: str) -> bool:
 
 
 def holds_directory(place: Repo | Path, commit: str, path: str) -> bool:
-    """Whether a path is a directory of the commit, or lies in a submodule, into which nobody looks.
+    """Whether a path is a directory of the commit, or lies in a submodule, which is not searched.
     A link is not a directory.
 
     Raises:

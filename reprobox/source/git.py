@@ -112,7 +112,7 @@ class Git:
     extra: Mapping[str, str] = field(default_factory=dict)
     """More environment, such as object stores to look into."""
     literal: bool = True
-    """Whether paths are taken as they are written; `check-ignore` does so without being told, and
+    """Whether paths are taken as they are written; `check-ignore` always does so, and
     refuses to be.
     """
 

@@ -131,7 +131,9 @@ def publish(
 
 
 def _complete(root: Path, run: Path, source: Path, change: Callable[[Record], Record]) -> None:
-    """Moves the winner's files; each step may have been done already, by whoever died in here."""
+    """Moves the winner's files; each step may have been done already, by a process that died in
+    here.
+    """
     with contextlib.suppress(FileExistsError):  # who completes it again adds nothing else
         files.publish(source / _FINAL, codec.encode(change(_record(source))))
     data = (source / _FINAL).read_bytes()

@@ -40,7 +40,7 @@ GRACE = 4 * TOUCH_AFTER
 takes longer.
 """
 _ABANDONED = 3600.0
-"""Seconds after which a temporary file that nobody has locked is dead."""
+"""Seconds after which a temporary file that no process has locked is dead."""
 _RESUMABLE = 7 * 24 * 3600.0
 """Seconds that an unfinished download is kept."""
 _HEX = re.compile(rb"[0-9a-f]{64}")
@@ -257,7 +257,7 @@ def _links(root: Path) -> list[Path]:
 
 
 def _there(path: Path) -> bool:
-    """Whether something is there, links followed; what cannot be told is an error, and never
+    """Whether something is there, links followed; what cannot be determined is an error, and never
     "gone".
     """
     try:
@@ -383,7 +383,7 @@ def _leftovers(root: Path, now: float) -> Iterator[Path]:
 
 
 def _dead(path: Path, now: float) -> bool:
-    """Whether nobody works any more on a name in `tmp/`."""
+    """Whether no process works on a name in `tmp/` any more."""
     # A directory cannot be locked by who fills it (an import, an export), so it gets the time of a
     # long one.
     patient = path.name.startswith("partial-") or (

@@ -248,7 +248,7 @@ class ObjectStore:
         return self.root / "memo" / self.memo_name(key)
 
     def _touch(self, path: Path, status: os.stat_result) -> None:
-        """Refreshes the time of an object somebody is about to use; a store that we may only read
+        """Refreshes the time of an object that is about to be used; a store that we may only read
         has no `gc` of ours.
         """
         if time.time() - status.st_mtime < TOUCH_AFTER or not os.access(path.parent, os.W_OK):

@@ -77,7 +77,7 @@ class RunDir:
         return self.path / "outputs"
 
     def clear_scratch(self) -> None:
-        """Removes the scratch directories; after the record is written, nobody needs them."""
+        """Removes the scratch directories; they are not needed after the record is written."""
         with layout.trouble(f"clearing {self.path}"):
             for name in SCRATCH:
                 fd_trees.remove(self.path / name)

@@ -256,7 +256,7 @@ class Runs:
         )
 
     def has(self, run_id: str) -> bool:
-        """Whether there is such a run. Raises StoreError when that cannot be told."""
+        """Whether there is such a run. Raises StoreError when that cannot be determined."""
         try:
             self._existing(run_id)
         except RunNotFound:
@@ -264,7 +264,7 @@ class Runs:
         return True
 
     def headless(self) -> list[str]:
-        """Ids of runs whose intent is gone: somebody, or the disk, has removed it."""
+        """Ids of runs whose intent is gone: a user, or the disk, has removed it."""
         with layout.trouble("listing the runs"):
             try:
                 names = os.listdir(self.folder)

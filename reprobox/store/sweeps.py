@@ -124,7 +124,7 @@ class Sweeps:
         (self._folder / sweep_id / _STOP).touch()
 
     def asked_to_stop(self, sweep_id: str) -> bool:
-        """Whether somebody has asked for it since the supervisor began."""
+        """Whether it was asked to stop since the supervisor began."""
         return (self._folder / sweep_id / _STOP).exists()
 
     def storage(self, sweep_id: str) -> Path:

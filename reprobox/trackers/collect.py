@@ -161,7 +161,7 @@ def _one(run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _several(chosen: Sequence[tuple[str, tuple[Tracker, Mapping[str, str]]]]) -> set[str]:
-    """Trackers that left several runs of theirs, whose names must be told apart."""
+    """Trackers that left several runs of theirs, whose names must be kept apart."""
     runs: dict[str, set[str]] = {}
     for _, (tracker, groups) in chosen:
         runs.setdefault(tracker.name, set()).add(groups.get("run", ""))

@@ -1,4 +1,4 @@
-"""Where the page of a store is served: one process at a time, and others are told its address."""
+"""Where the page of a store is served: one process at a time, and others get its address."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Page:
 
 
 class Silence:
-    """Progress that nobody watches. Implements model.ports.Progress."""
+    """Progress that is not shown. Implements model.ports.Progress."""
 
     def task(self, what: str, total: int | None = None) -> AbstractContextManager[Bar]:
         """Shows nothing."""

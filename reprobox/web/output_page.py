@@ -14,7 +14,7 @@ from reprobox.web import charts, outputs
 from reprobox.web.asked import Asked, Page
 
 _LIMITS = Limits(memory=1 << 30, cpu=20, wall=30, unpacked=2 << 30)
-"""What the reader of a preview may take: somebody is waiting."""
+"""What the reader of a preview may take: a user is waiting."""
 _LARGEST = 512 << 20
 _CHUNK = 1 << 20
 

@@ -18,7 +18,7 @@ from reprobox.web.asked import Asked, Page
 SIZE = 50
 """Runs of one page."""
 _OFFERED = 4
-"""Metrics that are shown where nobody chose columns."""
+"""Metrics that are shown where no columns were chosen."""
 _FIELDS = ("where", "name", "tag", "state", "since", "until", "commit", "columns", "sort", "group")
 _SORTED = {"run": "created", "state": "state", "took": "took", "exit": "exit"}
 """Built-in columns that can be sorted by, and what they are called in a query."""

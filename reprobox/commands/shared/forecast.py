@@ -111,7 +111,7 @@ def outside(record: Record) -> tuple[str, ...]:
 
 
 def _replaced(record: Record) -> Iterator[str]:
-    """Switches of the profile that the config set otherwise. The config may be somebody else's and
+    """Switches of the profile that the config set otherwise. The config may be another user's and
     have any shape.
     """
     section = record.intent.config.get("reprobox")

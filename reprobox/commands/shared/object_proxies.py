@@ -53,7 +53,7 @@ class Passing(Objects):
 
 
 class NoMemo(Passing):
-    """Remembers nothing: whoever edits a file can also put its times back."""
+    """Remembers nothing: an edit of a file can also restore its times."""
 
     def memo(self, key: str) -> None:
         """Nothing is known."""

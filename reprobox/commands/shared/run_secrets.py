@@ -65,7 +65,7 @@ def again(context: Context, original: Intent, *, trusted: bool) -> dict[str, byt
 
 
 def _recorded(original: Intent) -> dict[str, str]:
-    """Name to place. The record may be somebody else's, so its config may have any shape."""
+    """Name to place. The record may be another user's, so its config may have any shape."""
     section = original.config.get("reprobox")
     said = section.get("secrets") if isinstance(section, dict) else None
     wanted = (

@@ -23,7 +23,7 @@ CHOICES: tuple[Role, ...] = ("code", "inputs", "outputs", "image", "lock")
 
 
 Look = Callable[[Plan], None]
-"""Told what will be sent, before it is."""
+"""Called with what will be sent, before it is."""
 
 
 def parts_of(text: str) -> tuple[Role, ...]:

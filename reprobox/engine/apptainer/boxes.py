@@ -315,7 +315,7 @@ def _moment(document: dict[str, Any] | None) -> str:
 
 
 def _processes(place: Path) -> Processes | None:
-    """Who runs it; None where nobody does since the machine was started."""
+    """Who runs it; None where no process does since the machine was started."""
     started = _document(place / "started.json")
     if started is None or started.get("boot") != _boot():
         return None

@@ -99,7 +99,7 @@ def _tensor(file: File, proto: protobuf.Fields) -> None:
 
 
 def _data(proto: protobuf.Fields, kind: int) -> bytes | None:
-    """The numbers as raw data; None where they are told as they are."""
+    """The numbers as raw data; None where they are stated directly."""
     if 9 in proto:
         return bytes(protobuf.single(proto, 9, b""))
     for number, own in _FLOATS:

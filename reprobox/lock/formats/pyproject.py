@@ -84,6 +84,6 @@ def check_resolvable(document: Table, *, where: str) -> None:
 
 
 def arguments(asked: Asked, path: Path) -> list[str]:
-    """What uv is told besides the file."""
+    """The options of uv besides the file."""
     found = [part for extra in asked.extras for part in ("--extra", extra)]
     return found + [part for group in asked.groups for part in ("--group", f"{path}:{group}")]

@@ -197,7 +197,7 @@ class _Body:
 
 
 class _Plain:
-    """The plain text, with errors told as ours and a bound on what a frame may stand for."""
+    """The plain text, with errors reported as ours and a bound on what a frame may stand for."""
 
     def __init__(self, source: Readable) -> None:
         self._body = _Body(source)

@@ -146,8 +146,8 @@ class Destination(Protocol):
         """
 
     def begin(self, cards: Sequence[Card], wanted: Mapping[str, int]) -> Mapping[str, int]:
-        """Told once, before the first blob; digest to how many of its bytes a copy that was cut off
-        left here.
+        """Called once, before the first blob; digest to how many of its bytes a copy that was cut
+        off left here.
         """
 
     def put(self, digest: str, size: int, stream: Readable, offset: int = 0) -> None:
@@ -163,7 +163,7 @@ class Destination(Protocol):
         """Makes a run visible, when all its blobs are here."""
 
     def finish(self) -> None:
-        """Told once, after the last run."""
+        """Called once, after the last run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -355,7 +355,7 @@ class Parcel:
 
 
 class Told:
-    """A stream whose errors are told as those of reading it, not of whatever is done with the
+    """A stream whose errors are reported as those of reading it, not of what is done with the
     bytes.
     """
 

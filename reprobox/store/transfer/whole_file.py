@@ -85,7 +85,7 @@ def _opened(temp: str, folder: int) -> tuple[int, bool]:
 
 
 def _name(fd: int | None, temp: str, name: str, folder: int, *, replace: bool) -> None:
-    """Gives the file its name. A name that nobody has is never taken from anybody: `link` does not
+    """Gives the file its name. A name that is taken is never taken over: `link` does not
     replace.
     """
     try:
