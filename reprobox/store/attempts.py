@@ -145,14 +145,15 @@ def _complete(root: Path, run: Path, source: Path, change: Callable[[Record], Re
     files.sync_filesystem(run)
     digest = canon.digest_bytes(data)
     heads.append(root, run.name, "record", digest)
-    files.replace(run / "record.sha256", f"{digest}\n".encode("ascii"), 0o600)
+    files.replace(run / "record.sha256", run_documents.seal(digest, short), 0o600)
     with contextlib.suppress(FileExistsError):
         files.publish(run / "record.json", short, 0o600)
 
 
 def _record(source: Path) -> Record:
     data = run_documents.read(source, run_documents.RECORD)
-    if canon.digest_bytes(data) != (source / "record.sha256").read_text().strip():
+    expected = run_documents.sealed((source / "record.sha256").read_bytes())
+    if canon.digest_bytes(data) != expected:
         raise StoreDamaged(f"the record of the attempt at {source} is damaged")
     return codec.decode_known(Record, data, where=f"the record at {source}")
 
