@@ -174,8 +174,10 @@ def shim(engine: DockerEngine, python_image: PythonImage, tmp_path: Path) -> Ite
     runner.close()
 
 
-STARTS_MUCH = frozenset({"torch_python", "jax_python", "under", "emulator", "moto"})
-"""Names in a test's module by which it starts torch, an emulator or a server for each test."""
+STARTS_MUCH = frozenset({"torch_python", "jax_python", "under", "emulator", "moto", "Browser"})
+"""Names in a test's module by which it starts torch, an emulator, a browser, or a server for each
+test.
+"""
 LONG_FILES = (
     "commands/test_rm.py",
     "lock/test_conda_environment.py",
