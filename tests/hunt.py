@@ -48,6 +48,7 @@ from reprobox.engine.docker import DockerEngine  # noqa: E402
 from reprobox.kit import canon  # noqa: E402
 from reprobox.lock import lock_file  # noqa: E402
 from reprobox.model.image import tag_of  # noqa: E402
+from reprobox.store.project import open_project  # noqa: E402
 
 SEEN = """
 import hashlib, json, os, sys
@@ -418,7 +419,7 @@ def record_case(world: World, rng: random.Random) -> tuple[str, str]:
     world.count += 1
     shutil.copytree(base.top, project.top, symlinks=True)
     (run,) = (project.top / ".reprobox/runs").iterdir()
-    document = json.loads((run / "record.json").read_bytes())
+    document = json.loads(open_project(project.top).record_bytes(run.name))
     places = [place for place in fields(document) if place and place != ("format",)]
     asked = [place for place in places if place[0] == "intent"]
     at = rng.choice(asked if rng.random() < 0.8 else places)

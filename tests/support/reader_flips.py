@@ -141,7 +141,7 @@ ANSWERS: dict[str, str] = {"equal-under-rule": "equal", "different": "different"
 
 @functools.cache
 def _reader() -> Reader:
-    return Reader(Limits(cpu=3, wall=30))
+    return Reader(Limits(cpu=5, wall=60))
 
 
 def read(path: Path, name: str) -> content.Content:
