@@ -59,6 +59,8 @@ Dir::State::status "{state}/status";
 Dir::State::extended_states "{state}/extended_states";
 Dir::Cache "{state}";
 Dir::Cache::archives "{state}/archives";
+Dir::Cache::pkgcache "{state}/pkgcache.bin";
+Dir::Cache::srcpkgcache "{lists}/../srcpkgcache.bin";
 Dir::Etc::sourcelist "/dev/null";
 Dir::Etc::sourceparts "{state}/sources";
 Dir::Etc::preferences "{state}/preferences";
@@ -323,6 +325,20 @@ def _write_sources(state: Path, sources: Sources) -> None:
         (state / "trusted" / name).write_bytes(keyring)
 
 
+def _control(deb: Deb, objects: Objects) -> str:
+    """A package's control file, which is remembered; empty where it is not a package."""
+    key = f"lock/control/1/{canon.hex_of(deb.sha256)}"
+    known = objects.memo(key)
+    if isinstance(known, str):
+        return known
+    done = proc.run(["dpkg-deb", "--field", objects.path(deb.sha256)])
+    if not done.ok:
+        return ""
+    text = done.out.decode("utf-8", "replace").strip()
+    objects.remember(key, text)
+    return text
+
+
 def _write_previous(state: Path, prefer: Iterable[Deb], objects: Objects) -> None:
     """A flat repository of the previous packages; only its origin (none) is pinned above everything
     (apt_preferences(5)).
@@ -331,14 +347,13 @@ def _write_previous(state: Path, prefer: Iterable[Deb], objects: Objects) -> Non
     for deb in prefer:
         if not objects.has(deb.sha256):
             continue
-        done = proc.run(["dpkg-deb", "--field", objects.path(deb.sha256)])
-        if done.ok:
+        if control := _control(deb, objects):
             digest = canon.hex_of(deb.sha256)
             lines = f"Filename: ./{deb.filename}\nSize: {deb.size}\nSHA256: {digest}\n"
-            stanzas.append(done.out.decode("utf-8", "surrogateescape").strip() + "\n" + lines)
+            stanzas.append(f"{control}\n{lines}")
     if not stanzas:
         return
-    (state / "previous" / "Packages").write_text("\n".join(stanzas), "utf-8", "surrogateescape")
+    (state / "previous" / "Packages").write_text("\n".join(stanzas), "utf-8")
     (state / "sources" / "previous.list").write_text(
         f"deb [trusted=yes] copy:{state}/previous ./\n"
     )

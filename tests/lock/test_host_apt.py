@@ -11,8 +11,9 @@ import pytest
 from lock_world import NOW, Talk, rootfs, tar_bytes
 
 from reprobox.errors import FetchError, ResolveError
-from reprobox.lock import debs, fetch, resolve
+from reprobox.lock import debs, fetch, host_apt, resolve
 from reprobox.lock.image_tree import Tree
+from reprobox.lock.standalone import NoPythonError
 from reprobox.model.lock import Lock
 from reprobox.model.spec import BaseIntent, Environment
 from reprobox.store.objects import ObjectStore
@@ -27,8 +28,21 @@ def _resolve(
     return resolve.resolve(env, root=root, objects=objects, engine=None, progress=talk, **given)  # type: ignore[arg-type]
 
 
+def _host() -> list[tuple[Path, int]]:
+    """What the host's own apt and dpkg keep, with the times of the last change."""
+    places = [Path("/var/lib/apt"), Path("/var/cache/apt"), Path("/var/lib/dpkg")]
+    return [(path, path.stat().st_mtime_ns) for one in places for path in sorted(one.rglob("*"))]
+
+
 @pytest.fixture(scope="module")
-def bookworm(shared_objects: ObjectStore, tmp_path_factory: pytest.TempPathFactory) -> Lock:
+def before() -> list[tuple[Path, int]]:
+    return _host()
+
+
+@pytest.fixture(scope="module")
+def bookworm(
+    before: object, shared_objects: ObjectStore, tmp_path_factory: pytest.TempPathFactory
+) -> Lock:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(shared_objects.root.parent / "cache"))
         return _resolve(BOOKWORM, shared_objects, Talk(), tmp_path_factory.mktemp("root"))
@@ -70,17 +84,9 @@ def test_packages_on_top_hold_only_what_the_base_lacks(
     assert told.stdout.strip() == jq.version
 
 
-def test_the_hosts_apt_is_not_touched(
-    bookworm: Lock, shared_objects: ObjectStore, talk: Talk, tmp_path: Path
-) -> None:
-    places = [Path("/var/lib/apt"), Path("/var/cache/apt"), Path("/var/lib/dpkg")]
-    before = [
-        (path, path.stat().st_mtime_ns) for place in places for path in sorted(place.rglob("*"))
-    ]
-    assert _resolve(BOOKWORM, shared_objects, talk, tmp_path).base == bookworm.base
-    assert [
-        (path, path.stat().st_mtime_ns) for place in places for path in sorted(place.rglob("*"))
-    ] == before
+def test_the_hosts_apt_is_not_touched(bookworm: Lock, before: list[tuple[Path, int]]) -> None:
+    assert bookworm.debs
+    assert _host() == before
 
 
 def test_previous_packages_are_kept_though_the_archive_moves_on(
@@ -122,30 +128,27 @@ def test_previous_packages_are_kept_though_the_archive_moves_on(
         shared_objects.remove(digest)
 
 
-def test_a_version_can_be_asked_for(
-    bookworm: Lock, shared_objects: ObjectStore, talk: Talk, tmp_path: Path
-) -> None:
-    jq = bookworm.debs[0]
-    made = _resolve(replace(BOOKWORM, apt=(f"jq={jq.version}",)), shared_objects, talk, tmp_path)
-    assert made.debs == bookworm.debs
-    with pytest.raises(ResolveError, match="apt cannot install") as caught:
-        _resolve(replace(BOOKWORM, apt=("jq=0.0",)), shared_objects, talk, tmp_path)
-    assert "Version '0.0' for 'jq' was not found" in caught.value.why
-
-
-def test_unknown_package(shared_objects: ObjectStore, talk: Talk, tmp_path: Path) -> None:
-    with pytest.raises(ResolveError) as caught:
-        _resolve(replace(BOOKWORM, apt=("no-such-package-here",)), shared_objects, talk, tmp_path)
-    assert "Unable to locate package no-such-package-here" in caught.value.why
-
-
-def test_another_python_names_the_suite_that_has_it(
-    shared_objects: ObjectStore, talk: Talk, tmp_path: Path
-) -> None:
-    with pytest.raises(ResolveError, match=r"Debian bookworm has no Python 3\.13") as caught:
-        _resolve(replace(BOOKWORM, python="3.13"), shared_objects, talk, tmp_path)
-    assert caught.value.why.startswith("It has 3.11.\nuv could not fetch one")
-    assert caught.value.next_step == "use the suite 'trixie'"
+def test_what_can_be_asked_for(bookworm: Lock, shared_objects: ObjectStore, talk: Talk) -> None:
+    base, jq = bookworm.base.packages, bookworm.debs[0]
+    with debs.archive_of(bookworm.base, shared_objects, talk) as apt:
+        found = debs.on_top(apt, [f"jq={jq.version}"], base)
+        assert tuple(offer.deb for offer in found) == bookworm.debs
+        with pytest.raises(ResolveError, match="apt cannot install") as caught:
+            debs.on_top(apt, ["jq=0.0"], base)
+        assert "Version '0.0' for 'jq' was not found" in caught.value.why
+        with pytest.raises(ResolveError) as caught:
+            debs.on_top(apt, ["no-such-package-here"], base)
+        assert "Unable to locate package no-such-package-here" in caught.value.why
+        for version, step in (("3.13", "use the suite 'trixie'"), ("3.12", "`python: '3.11'`")):
+            with pytest.raises(NoPythonError, match=f"bookworm has no Python {version}") as none:
+                debs.check_python(apt, "bookworm", version)
+            assert none.value.why == "It has 3.11."
+            assert step in none.value.next_step
+        # One that has left the lists is looked for beside its successor.
+        digest = "sha256:" + "0" * 64
+        urls = apt.addresses({digest: ("jq", "1:9+x", "jq_1%3a9+x_amd64.deb")})[digest]
+    assert any(url.endswith("/pool/main/j/jq/jq_9%2Bx_amd64.deb") for url in urls)
+    assert all(url.endswith("/main/j/jq/jq_9%2Bx_amd64.deb") for url in urls)
 
 
 def test_debs_come_back_by_name_version_and_hash(
@@ -158,17 +161,6 @@ def test_debs_come_back_by_name_version_and_hash(
     assert {piece.name for piece in fetch.missing(bookworm, objects)} == {deb.name for deb in lost}
     fetch.complete(bookworm, objects, talk)
     fetch.verify(bookworm, objects, talk)
-
-
-def test_a_version_that_left_the_lists_is_looked_for_beside_its_successor(
-    bookworm: Lock, shared_objects: ObjectStore, talk: Talk
-) -> None:
-    with debs.archive_of(bookworm.base, shared_objects, talk) as apt:
-        urls = apt.addresses({"sha256:" + "0" * 64: ("jq", "1:9+x", "jq_1%3a9+x_amd64.deb")})
-    assert any(
-        url.endswith("/pool/main/j/jq/jq_9%2Bx_amd64.deb") for url in urls["sha256:" + "0" * 64]
-    )
-    assert all(url.endswith("/main/j/jq/jq_9%2Bx_amd64.deb") for url in urls["sha256:" + "0" * 64])
 
 
 def test_on_a_base_with_dpkg_its_own_packages_are_not_fetched(
@@ -244,6 +236,8 @@ def test_a_mirror_that_does_not_answer_is_not_blamed_on_the_suite(
 ) -> None:
     monkeypatch.setenv("REPROBOX_DEBIAN_MIRROR", "http://127.0.0.1:9/debian")
     monkeypatch.setenv("XDG_CACHE_HOME", os.fspath(tmp_path))
+    patient = host_apt._CONFIG
+    monkeypatch.setattr(host_apt, "_CONFIG", patient.replace('Retries "3"', 'Retries "0"'))
     with pytest.raises(FetchError, match="could not be asked") as caught:
         _resolve(BOOKWORM, objects, talk, tmp_path)
     assert "check the network" in caught.value.next_step

@@ -32,9 +32,11 @@ def test_as_pip_installs(wheels: Wheels, tmp_path: Path) -> None:
         data = wheel_bytes(name, "1.0", requires)
         files[name] = tmp_path / f"{name}-1.0-py3-none-any.whl"
         files[name].write_bytes(_providing(data, extras, name))
-    argv = ["python3", "-m", "pip", "install", "--no-index", "--find-links", str(tmp_path)]
+    argv = ["python3", "-m", "pip", "--isolated", "install", "--no-index", "--no-compile"]
     done = subprocess.run(
-        [*argv, "--target", str(tmp_path / "there"), "app"], capture_output=True, text=True
+        [*argv, "--find-links", str(tmp_path), "--target", str(tmp_path / "there"), "app"],
+        capture_output=True,
+        text=True,
     )
     (line,) = [one for one in done.stdout.splitlines() if one.startswith("Installing collected")]
     assert install_order.of(files, Target(python="3.11").markers()) == line.split(": ")[1].split(
