@@ -15,13 +15,14 @@ from typing import TypedDict
 from reprobox.commands.shared.read_values import reader
 from reprobox.context import Context
 from reprobox.errors import UsageError
-from reprobox.executor import reconcile, scheduled_runs
+from reprobox.executor import reconcile
 from reprobox.kit import files, units
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.model.record import Intent
 from reprobox.store.config_index import Setting
 from reprobox.store.run_expression import BadExpression
 from reprobox.store.run_list import Filter
-from reprobox.store.run_state import Containers, Elsewhere
+from reprobox.store.run_state import Containers, Elsewhere, RunState
 from reprobox.store.run_table import Group, Query, UnknownColumn, ValuedRow
 
 _CONDITION = re.compile(r"[<>!]|==|[()]|\s(and|or)\s|^\s*not\s")
@@ -124,8 +125,24 @@ def _states(context: Context) -> _States:
     answers = reconcile.settle(context)
     return {
         "containers": reconcile.container_state(context) if answers else None,
-        "elsewhere": scheduled_runs.elsewhere(context) if answers else None,
+        "elsewhere": _elsewhere(context) if answers else None,
     }
+
+
+def _elsewhere(context: Context) -> Elsewhere:
+    """As that of `scheduled_runs`, imported for the first run that has no record: most lists have
+    none.
+    """
+    made: list[Elsewhere] = []
+
+    def answer(intent: Intent) -> str | RunState | None:
+        if not made:
+            from reprobox.executor import scheduled_runs
+
+            made.append(scheduled_runs.elsewhere(context))
+        return made[0](intent)
+
+    return answer
 
 
 @contextlib.contextmanager

@@ -36,7 +36,8 @@ _POLL = 0.2
 
 def container_state(context: Context) -> Callable[[str], ContainerState | None]:
     """How the store asks for the state of a run's container: by name."""
-    return context.engine.state
+    # The engine is imported and asked where there is a run whose state is not known.
+    return lambda container: context.engine.state(container)
 
 
 def settle(context: Context) -> bool:

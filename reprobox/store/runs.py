@@ -203,9 +203,8 @@ class Runs:
         """Whether the run came from elsewhere without its outputs: their hashes are here, and their
         bytes never were.
         """
-        return self.started(run_id) is None and not layout.exists(
-            self._existing(run_id) / "outputs"
-        )
+        outputs = self._existing(run_id) / "outputs"
+        return not layout.exists(outputs) and self.started(run_id) is None
 
     def state(
         self, run_id: str, containers: Containers, elsewhere: Elsewhere | None = None
