@@ -22,6 +22,7 @@ import shutil
 import statistics
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -460,7 +461,9 @@ def main() -> None:
                 print(row, flush=True)
     if options.write:
         whole = [line for part in rows.values() for line in part]
-        write(TOP / "docs/performance.md", [facts, "", *HEAD.split("\n"), *whole])
+        write(
+            TOP / "docs/performance.md", [*textwrap.wrap(facts, 100), "", *HEAD.split("\n"), *whole]
+        )
         short = [line for part in IN_README for line in rows.get(part, [])]
         if short:
             write(TOP / "README.md", [*HEAD.split("\n"), *short])

@@ -286,14 +286,15 @@ class Index:
 
     def _compare_names(self, database: sqlite3.Connection) -> None:
         here = set(_names(self._runs))
-        # One text: SQLite gives 100,000 rows in 50 ms, and this in 10. No id has a line end.
+        # As one text, which takes two thirds of the time of 100,000 rows. No id has a line end.
         (ids,) = database.execute("SELECT group_concat(id, char(10)) FROM runs").fetchone()
         known = set(ids.split("\n")) if ids else set()
-        removed = set(trash.marked(here))
+        new = here - known  # the marks of removed runs are among them: they are no rows
+        removed = set(trash.marked(new))
         gone = [(name,) for name in (known - here) | (known & removed)]
         database.executemany("DELETE FROM runs WHERE id = ?", gone)
         # Only what is new is looked at closely: the others may be a hundred thousand.
-        for name in trash.living(here - known) - removed:
+        for name in trash.living(new) - removed:
             _store(database, self._read(name))
 
     def _read_again(self, database: sqlite3.Connection) -> None:
