@@ -151,7 +151,10 @@ class _Each:
             bits={name: one.bits for name, one in seen.items()},
         )
         if failed := [name for name, one in seen.items() if not one.compared]:
-            why = f"nothing to compare on {', '.join(failed)}: the program failed or left nothing"
+            why = (
+                f"nothing to compare on {', '.join(failed)}: the program failed or left nothing, "
+                "or the engine did not hold it to that CPU"
+            )
             return replace(found, result=Class.NOT_CHECKED, why=why)
         groups = Counter(one.bits for one in seen.values())
         (usual, most), *others = groups.most_common()
@@ -170,7 +173,10 @@ class _Each:
     def run(self, device: _Device) -> _Seen:
         trial = check.variant(self.context, self.intent, trail_env(self.steps), self.limit, tag=TAG)
         record = self.trials.run(trial, device.job(self.job))
-        return _seen(self.context, record)
+        seen = _seen(self.context, record)
+        cpu = record.observed.cpu
+        held = device.cpuset is None or (cpu is not None and cpu.allowed == 1)
+        return seen if held else replace(seen, compared=False)
 
     def odd(self, device: _Device, seen: _Seen, reference: _Seen) -> Odd:
         """What differs on a device, and whether it does so again."""

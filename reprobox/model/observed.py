@@ -26,6 +26,8 @@ class Cpu:
     vendor: str | None = None
     model_name: str | None = None
     flags: list[str] | None = None
+    allowed: int | None = None
+    """How many CPUs the run could use."""
 
 
 @dataclass(frozen=True, kw_only=True)
