@@ -178,6 +178,8 @@ STARTS_MUCH = frozenset({"torch_python", "jax_python", "under", "emulator", "mot
 """Names in a test's module by which it starts torch, an emulator, a browser, or a server for each
 test.
 """
+NEEDS_AN_ENGINE = frozenset({"engine", "locked_text", "second_engine", "apptainer"})
+"""Fixtures that start or ask a container engine; others, such as `project`, are made of them."""
 LONG_FILES = (
     "commands/test_rm.py",
     "lock/test_conda_environment.py",
@@ -211,4 +213,5 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _starts_much(item: pytest.Item) -> bool:
     module = getattr(item, "module", None)
     path = item.path.relative_to(Path(__file__).parent).as_posix()
-    return path.startswith(LONG_FILES) or bool(STARTS_MUCH & vars(module).keys())
+    needed = NEEDS_AN_ENGINE.intersection(getattr(item, "fixturenames", ()))
+    return bool(needed) or path.startswith(LONG_FILES) or bool(STARTS_MUCH & vars(module).keys())

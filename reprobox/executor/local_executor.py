@@ -35,7 +35,9 @@ class LocalExecutor:
     ) -> None:
         """Starts all of them at once: this host has no queue. `sweep --jobs` is one."""
         if at_once is not None and at_once < len(works):
-            raise UsageError("runs of this host have no queue", next_step="reprobox sweep --jobs N")
+            raise UsageError(
+                "runs of this host have no queue", next_step="reprobox sweep config.yaml --jobs 2"
+            )
         for intent, job in works:
             self.submit(intent, job)
 

@@ -60,8 +60,8 @@ def complete(python: Python, objects: Objects, progress: Progress) -> None:
         raise FetchError(
             f"the interpreter {own.filename} of the lock is not offered any more",
             why=f"For {own.version} uv offers {found.filename} ({found.sha256}).",
-            next_step="pull it from a store that has it (`reprobox pull`), or make a new lock with "
-            "`reprobox lock --upgrade`",
+            next_step="pull it from a store that has it (`reprobox pull --from PLACE`), or make "
+            "a new lock with `reprobox lock --upgrade`",
         )
 
 

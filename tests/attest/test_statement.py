@@ -212,6 +212,7 @@ def context_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [0, 3])
 def test_the_crate_is_valid_for_an_independent_validator(
     run_directory: Path, tmp_path: Path, context_cache: Path, code: int

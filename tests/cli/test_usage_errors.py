@@ -1,4 +1,4 @@
-"""A command line that makes no sense is answered with one that does."""
+"""A command line that is not valid is answered with one that does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from reprobox.cli import main
 from reprobox.cli.command_table import COMMANDS, load
+from reprobox.cli.messages import Talk
 from reprobox.cli.usage_errors import _ELSEWHERE, SYNONYMS
 
 KNOWN = {row.name: row for row in COMMANDS}
@@ -123,7 +124,10 @@ def test_other_faults_lead_to_the_page_of_the_command(
     assert refused(capsys, typed)[2] == next_step
 
 
-def test_the_error_is_json_when_asked(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_error_is_json_when_asked(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Talk, "answered", False)  # as in a process of its own
     main._answer(["run", "--lr", "0.1", "--json"])
     said = json.loads(capsys.readouterr().out)
     assert (said["next"], said["code"], said["exit_code"]) == (
