@@ -80,8 +80,9 @@ class ScheduledExecutor:
     def follow(self, intent: Intent, job: Job, watcher: Watcher) -> Record:
         """Submits, and shows the run's output until its record is there."""
         self.submit(intent, job)
-        progress = self._context.progress
-        progress.note(f"run {intent.id} is {self.state(intent.id).why}")
+        submitted = attempts.scheduled(self._context.runs.path(intent.id))
+        job_id = submitted.job if submitted else ""
+        self._context.progress.note(f"run {intent.id} is job {job_id} of {self._name}")
         view = _View(self._context, intent.id)
         watcher.follow(view.pump, lambda kill: self.cancel(intent.id, kill=kill))
         return self._context.runs.record(intent.id)[0]

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reprobox.errors import StoreDamaged
-from reprobox.kit import canon, files
+from reprobox.kit import canon, fd_trees, files
 from reprobox.model import codec
 from reprobox.model.record import Intent, Record
 from reprobox.model.scheduled import Scheduled, Try
@@ -127,7 +127,20 @@ def publish(
         first = winner(run) or name
         if not layout.exists(run / "record.json"):
             _complete(root, run, place(run, first), change)
+        _clear(run / FOLDER / first)
     return first
+
+
+def _clear(root: Path) -> None:
+    """Of the winner only the note stays: all else is the run's by now."""
+    (root / "objects").unlink(missing_ok=True)  # a link to those of the project
+    for path in sorted(root.iterdir()):
+        if path.name == NOTE:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            fd_trees.remove(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _complete(root: Path, run: Path, source: Path, change: Callable[[Record], Record]) -> None:
