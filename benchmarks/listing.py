@@ -56,14 +56,14 @@ def a_run(runs: Runs, number: int, draw: random.Random) -> None:
         run.finish(a_record(intent, outputs), outputs_manifest(outputs))
 
 
-def multiply(runs: Runs, times: int) -> None:
-    """So many rows for each one, each with another id and a directory."""
+def multiply(runs: Runs, times: int, mark: str) -> None:
+    """So many rows for each one, each with another id (which has the mark) and a directory."""
     database = sqlite3.connect(runs.root / "index.sqlite", isolation_level=None)
     names = [row[1] for row in database.execute("PRAGMA table_info(runs)")]
     database.execute("BEGIN")
     database.execute("CREATE TEMP TABLE real AS SELECT id FROM runs")
     for number in range(1, times):
-        new = f"id || '{number:03d}'"
+        new = f"id || '{mark}{number:03d}'"
         rest = ", ".join(new if name == "id" else f'"{name}"' for name in names)
         for into, columns in (
             ("runs", rest),
@@ -105,9 +105,10 @@ def main() -> None:
         runs = open_project(top)
         for number in range(options.runs):
             a_run(runs, number, draw)
-        for count in (options.runs, 10 * options.runs, 100 * options.runs):
-            if count > options.runs:
-                multiply(runs, 10)
+        for mark, times in enumerate((1, 10, 100)):
+            count = times * options.runs
+            if times > 1:
+                multiply(runs, 10, "abc"[mark])
             cost([*REPROBOX, "ls", "--columns", "lr,accuracy"], top)
             table(top, count, options.pairs)
 
