@@ -26,9 +26,10 @@ demo:
 	@scripts/setup
 	@scripts/demo
 
+# Byte code is kept: the tests start thousands of processes.
 test:
 	@scripts/setup --tests
-	@PATH="$(CURDIR)/.tools/usr/bin:$(CURDIR)/.tools/bin:$(CURDIR)/.venv/bin:$$PATH" PYTEST_XDIST_AUTO_NUM_WORKERS=$$(( $$(nproc) + 1 )) .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@PATH="$(CURDIR)/.tools/usr/bin:$(CURDIR)/.tools/bin:$(CURDIR)/.venv/bin:$$PATH" PYTEST_XDIST_AUTO_NUM_WORKERS=$$(( $$(nproc) + 1 )) env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 test-fast:
 	@scripts/setup --dev
