@@ -138,6 +138,7 @@ class View(Tensor):
         if 0 in self.shape:
             return
         whole = seen[: seen.size - seen.size % self.itemsize].reshape(-1, self.itemsize)
+        _require_inside(self.offset, self.shape, self.strides, len(whole))
         steps = tuple(step * whole.strides[0] for step in self.strides)
         shown = np.lib.stride_tricks.as_strided(
             whole[self.offset :], (*self.shape, self.itemsize), (*steps, 1)
@@ -175,11 +176,9 @@ class Store(pickle_leaves.Whole):
         """The elements that a tensor sees; bounds are checked before memory is touched."""
         data, item = self.memory.load(), np.dtype(self.kind).itemsize
         flat = np.frombuffer(data, dtype=self.kind, count=len(data) // item)
-        last = offset + sum((size - 1) * step for size, step in zip(shape, strides, strict=True))
         if 0 in shape:
             return np.zeros(shape, dtype=self.kind)
-        if offset < 0 or min(strides, default=0) < 0 or last >= flat.size:
-            raise Unreadable("a tensor that reaches beyond its storage")
+        _require_inside(offset, shape, strides, flat.size)
         steps = tuple(step * flat.itemsize for step in strides)
         return np.lib.stride_tricks.as_strided(
             flat[offset:], shape=shape, strides=steps, writeable=False
@@ -198,10 +197,19 @@ def _tensor(store: Any, offset: Any, shape: Any, strides: Any) -> Tensor:
         )  # a stride of 0 makes any number of them from one
     found = store.tensor(int(offset), size, steps)
     if 0 not in size:
-        last = int(offset) + sum((n - 1) * step for n, step in zip(size, steps, strict=True))
-        if int(offset) < 0 or min(steps, default=0) < 0 or last >= _MAX_ELEMENTS:
-            raise Unreadable("a tensor that reaches beyond its storage")
+        _require_inside(int(offset), size, steps, _MAX_ELEMENTS)
     return found
+
+
+def _require_inside(
+    offset: int, shape: tuple[int, ...], strides: tuple[int, ...], count: int
+) -> None:
+    """Raises Unreadable where a tensor reaches beyond the elements of its storage: NumPy would
+    read, and write, whatever is there in memory.
+    """
+    last = offset + sum((size - 1) * step for size, step in zip(shape, strides, strict=True))
+    if offset < 0 or min(strides, default=0) < 0 or last >= count:
+        raise Unreadable("a tensor that reaches beyond its storage")
 
 
 def _build(name: str, args: Any) -> Any:
