@@ -29,7 +29,7 @@ from web_world import Served, served  # noqa: E402
 from reprobox.context import Context  # noqa: E402
 from reprobox.kit import canon  # noqa: E402
 from reprobox.model import codec  # noqa: E402
-from reprobox.store import layout, run_ids  # noqa: E402
+from reprobox.store import layout, run_ids, run_values  # noqa: E402
 from reprobox.store.output_manifest import outputs_manifest  # noqa: E402
 from reprobox.store.run_values import Reader, RunValues  # noqa: E402
 from reprobox.web.asked import Silence  # noqa: E402
@@ -127,7 +127,10 @@ def main() -> None:
         context.runs.index.rows(limit=1)
         print(f"the index, once: {time.perf_counter() - begun:.0f} s", flush=True)
         if not options.read:
-            context.runs.index.ask_values(as_read(known), lambda _: None)
+            run_values._BATCH = (
+                20_000  # no figure here is about this, and a slow disk makes it long
+            )
+            context.runs.index.ask_values(as_read(known), lambda _: True)
         begun = time.perf_counter()
         with served(context) as site:
             print(f"all metrics: {time.perf_counter() - begun:.0f} s\n", flush=True)

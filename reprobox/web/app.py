@@ -96,7 +96,8 @@ class Site:
     def read_values(self) -> None:
         """Reads the metrics of all runs into the index, as the first `ls --columns` does."""
         context = self.fresh()
-        context.runs.index.ask_values(reader(context), lambda _: None)
+        # The index takes an answer of None for none at all, and would read every run again.
+        context.runs.index.ask_values(reader(context), lambda _: True)
         self.values_read.set()
 
 
@@ -166,7 +167,7 @@ def _page(site: Site, page: Page, status: int = 200) -> Response:
         prefix="",
         version=__version__,
         read_only=site.access.read_only,
-        form_token="" if site.access.read_only else site.access.form,
+        form_key="" if site.access.read_only else site.access.form,
         **page.facts,
     )
     return Response(text, status, media_type="text/html")

@@ -24,7 +24,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 HOSTS = ("127.0.0.1", "localhost")
 """Names in the Host header; any port, because a tunnel (`ssh -L`) may have another one."""
-TOKEN = "token"  # noqa: S105  # nosec B105 - the name of a parameter
+TOKEN = "token"  # noqa: S105  # nosec B105
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

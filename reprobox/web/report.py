@@ -87,7 +87,7 @@ class _Report:
             runs=sections,
             left_out=len(self.runs) - len(shown),
             version=__version__,
-            style=Markup(_style()),  # noqa: S704  # nosec B704 - our own file
+            style=Markup(_style()),  # noqa: S704  # nosec B704
             policy=_policy(),
         )
         for run_id in self.runs[len(shown) :]:
@@ -126,10 +126,9 @@ class _Report:
         self, name: str, template: str, title: str, links: ReportLinks, facts: dict[str, Any]
     ) -> Part:
         prefix = f"{name.replace('/', '-')}-"
-        text = templates.render(
-            template, title=title, links=links, prefix=prefix, form_token="", **facts
-        )
-        body = Markup(text)  # noqa: S704  # nosec B704 - drawn by our own template
+        given = {**facts, "title": title, "links": links, "prefix": prefix, "form_key": ""}
+        text = templates.render(template, **given)
+        body = Markup(text)  # noqa: S704  # nosec B704
         return Part(name=name, title=title, body=body)
 
     def _run(self, run_id: str, detail: Detail) -> dict[str, Any]:

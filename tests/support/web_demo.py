@@ -193,7 +193,7 @@ def large_sweep(world: World, runs: int) -> str:
             {
                 "metrics.json": json.dumps({"accuracy": accuracy}).encode(),
                 "history.csv": history.encode(),
-                "curve.png": png(220, 150, number % 250),
+                "curve.png": png(220, 150, number % 4),
             },
             config={"train": {"lr": lr, "seed": seed, "depth": number % 7}},
             tags=(f"sweep:{SWEEP}",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import json
 import math
@@ -58,6 +59,7 @@ def git(top: Path, *words: str) -> str:
     return done.out.decode().strip()
 
 
+@functools.cache
 def png(width: int, height: int, shade: int) -> bytes:
     """A small picture: a ring on white."""
     rows = bytearray()
