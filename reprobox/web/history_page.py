@@ -92,7 +92,8 @@ def families(context: Context, starts: Sequence[str], links: Links, here: str = 
         for run_id in starts:
             if run_id in seen:
                 continue
-            top, left_out = _Family(context, links).of(run_id)
+            # Which runs read outputs is known once all runs were looked at: minutes with 100,000.
+            top, left_out = _Family(context, links, readers=bool(here)).of(run_id)
             seen |= {one.row.id for one in top.all() if one.row}
             graph = charts.tree(_title(top), _node(top, here))
             made.append(Family(top=top, graph=graph, left_out=left_out))
@@ -120,8 +121,8 @@ def _node(member: Member, here: str) -> Node:
 class _Family:
     """Finds the members of one family, not more than are drawn."""
 
-    def __init__(self, context: Context, links: Links) -> None:
-        self._context, self._links = context, links
+    def __init__(self, context: Context, links: Links, *, readers: bool) -> None:
+        self._context, self._links, self._readers = context, links, readers
         self._seen: set[str] = set()
         self._left_out = 0
 
@@ -189,9 +190,12 @@ class _Family:
         replays = self._context.runs.index.rows("replay_of = ?", (run_id,))
         made.children = [
             *self._members([one.id for one in reversed(replays)], "replay"),
-            *self._members(self._context.runs.index.readers(run_id), "reader"),
+            *self._members(self._reading(run_id), "reader"),
         ]
         return made
+
+    def _reading(self, run_id: str) -> list[str]:
+        return self._context.runs.index.readers(run_id) if self._readers else []
 
     def _result(self, row: RunRow) -> Class | None:
         if not row.replay_of or not row.digest:
