@@ -168,6 +168,7 @@ def conclude(context: Context, run: Path, job: JobState) -> None:
             attempts.publish(
                 context.runs.root, run.name, one.name, lambda record: _because(record, job)
             )
+            sweep(context)  # its container, where its node has this engine
             return
     why = every[-1].why if every and every[-1].outcome == "failed" else ""
     ended = _because_of_nothing(job, why)

@@ -208,6 +208,8 @@ def test_a_worker_that_is_killed_takes_its_container_along(on: Project) -> None:
     assert record["exit"]["reason"] == "interrupted"
     assert "The process that supervised it ended" in record["exit"]["message"]
     assert "FAILED" in record["exit"]["message"]
+    words = ["docker", "ps", "-a", "-q", "--filter", f"label=dev.reprobox.run={run}"]
+    assert not subprocess.run(words, capture_output=True, check=True).stdout
     assert [one["path"] for one in on("show", run, "--json").json["outputs"]] == ["made"]
 
 
