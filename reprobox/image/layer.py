@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -157,6 +156,8 @@ def measure(recipes: Iterable[Recipe], objects: Inputs, progress: Progress) -> l
     facts = [_remembered(recipe, objects) for recipe in wanted]
     missing = [number for number, fact in enumerate(facts) if fact is None]
     if missing:
+        from concurrent.futures import ThreadPoolExecutor  # a run of a known image needs none
+
         with (
             progress.task("hash layers", len(missing)) as bar,
             ThreadPoolExecutor(_THREADS) as pool,
