@@ -60,7 +60,9 @@ _SAME_MACHINE = {
     "XLA_FLAGS": "--xla_gpu_deterministic_ops=true",
     "TF_DETERMINISTIC_OPS": "1",
     "NCCL_ALGO": "Ring",
-    "NVTE_ALLOW_NONDETERMINISTIC_ALGO": "0",
+    "NVTE_ALLOW_NONDETERMINISTIC_ALGO": "0",  # Transformer Engine
+    "MAMBA_DETERMINISTIC": "1",  # backward kernels of state-space models add atomically otherwise
+    "CAUSAL_CONV1D_DETERMINISTIC": "1",
     "PL_SEED_WORKERS": "1",
 }
 # Without it XLA takes reciprocal roots from an instruction whose low bits are each vendor's own.
