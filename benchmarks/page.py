@@ -1,9 +1,10 @@
-"""How long the page takes at the server: `python benchmarks/page.py [--runs 100000]`.
+"""How long the page takes at the server: `python benchmarks/page.py [--runs 100000] [--mlflow PYTHON]`.
 
 The runs are made here, without containers: each has its record, a config, and an output with two
 metrics. Shown are the time of the first page (as its `Server-Timing` says, medians of nine), of a
 page far back, and of filters and sorts by a metric. The index is made once; the metrics are put
-into it as if they had been read before, or are read from the runs (`--read`, minutes).
+into it as if they had been read before, or are read from the runs (`--read`, minutes). PYTHON has
+mlflow: the same number of runs in its store, and the request of its own runs page, beside ours.
 """
 
 from __future__ import annotations
@@ -113,6 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=100_000)
     parser.add_argument("--read", action="store_true", help="read the metrics from the runs")
+    parser.add_argument("--mlflow", help="an interpreter with mlflow", metavar="PYTHON")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as at:
         top = Path(at) / "project"
@@ -137,6 +139,10 @@ def main() -> None:
             print("| page | ms at the server | at most |\n|---|---|---|")
             for name, path in PAGES.items():
                 row(site, name, path)
+    if options.mlflow:
+        print("\n| MLflow's request for | ms at the client | at most |\n|---|---|---|", flush=True)
+        beside = Path(__file__).with_name("page_mlflow.py")
+        subprocess.run([options.mlflow, beside, str(options.runs)], check=True)
 
 
 if __name__ == "__main__":
