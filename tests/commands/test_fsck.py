@@ -17,6 +17,8 @@ import pytest
 from flow_project import Project, Said
 from second_engine import SecondEngine
 
+from reprobox.store import run_documents
+
 pytestmark = pytest.mark.engine
 
 
@@ -187,7 +189,8 @@ def test_verify_calls_damaged_only_what_is(own_home: Project) -> None:
         assert own_home("verify", "--all").code == 0
     finally:
         own_home("stop", "--kill", going)
-    record = (path / "record.json").read_bytes().replace(b"reprobox.record/1", b"reprobox.record/9")
+    whole = run_documents.read(path, "record.json")
+    record = whole.replace(b"reprobox.record/1", b"reprobox.record/9")
     (path / "record.json").write_bytes(record)
     (path / "record.sha256").write_text(f"sha256:{hashlib.sha256(record).hexdigest()}\n")
     said = own_home("verify", path.name, "--json")

@@ -168,4 +168,4 @@ def test_a_forged_address_is_refused_on_the_way_in(small_run: Small, tmp_path: P
     small_run("export", "first", "-o", str(tmp_path / "b"), "--with", "code,outputs")
     said = elsewhere(small_run, tmp_path)("import", str(tmp_path / "b"))
     assert said.code == BundleRefused.code, said.err
-    assert "no address of an image" in said.err
+    assert "is not the address of an image" in said.err

@@ -83,8 +83,12 @@ def test_detached_and_from_a_directory_below(history: tuple[Project, list[str]])
     assert shown["id"] == said.out.strip()
 
 
-def test_what_a_commit_cannot_run_is_named(history: tuple[Project, list[str]]) -> None:
+def test_what_a_commit_cannot_run_is_named(
+    history: tuple[Project, list[str]], tmp_path: Path
+) -> None:
     project, _ = history
+    project.env["TMPDIR"] = str(tmp_path / "tmp")
+    (tmp_path / "tmp").mkdir()
     said = project("run", "--commit", "nowhere")
     assert (said.code, "nowhere" in said.err) == (125, True)
     said = project("run", "other.yaml", "--commit", "HEAD")
@@ -95,7 +99,7 @@ def test_what_a_commit_cannot_run_is_named(history: tuple[Project, list[str]]) -
     assert "next: git log --oneline -- reprobox.lock" in said.err
     assert project.git("log", "--oneline", "--", "reprobox.lock")
     assert "exclude each other" in project("run", "--commit", "HEAD", "--snapshot").err
-    assert not list(Path("/tmp").glob("reprobox-commit-*"))
+    assert not list((tmp_path / "tmp").glob("reprobox-commit-*"))
 
 
 def test_git_bisect_run(history: tuple[Project, list[str]]) -> None:

@@ -28,7 +28,10 @@ class Slow(importlib.abc.MetaPathFinder):
         # One thread has the lock of `docker`; the other takes the one of `docker.errors`.
         if name == "docker" and not begun.is_set():
             begun.set()
-            time.sleep(0.5)
+            until = time.monotonic() + 5
+            while "docker.errors" not in bootstrap._module_locks and time.monotonic() < until:
+                time.sleep(0.01)
+            time.sleep(0.2)
         return None
 
 sys.meta_path.insert(0, Slow())
@@ -67,7 +70,8 @@ def raced(threads: str) -> list[str]:
 
 
 def test_the_race_is_provoked_by_bare_imports() -> None:
-    assert int(raced(BARE)[0]) > 0
+    """Once in a few tries: on a busy machine the second thread may come too late."""
+    assert any(int(raced(BARE)[0]) > 0 for _ in range(5))
 
 
 @pytest.mark.parametrize("_again", range(3))

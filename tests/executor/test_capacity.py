@@ -102,7 +102,7 @@ def test_check_says_how_many_runs_it_makes_and_how_long_they_may_take(
     assert said.code == 0, said.err
     assert said.err.startswith(
         "preflight: 2 runs of the first 3 steps, "
-        f"{'beside each other' if TWO else 'one after the other'}; no run of"
+        f"{'at the same time' if TWO else 'one after the other'}; no run of"
     )
     project.run()
     said = project("check", "reprobox.threads=4096", "--steps", "1")

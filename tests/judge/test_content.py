@@ -325,7 +325,7 @@ ENTRY = '"w":{"dtype":"F32","shape":[1],"data_offsets":[%d,%d]}'
         ("a.pkl", twins(1, 2), "two values of one key"),
         ("a.pkl", b"(S'a'\nI1\nS'a'\nI2\nd.", "two values of one key"),
         ("a.npz", npz_twice(1.0), "two values of one name: a"),
-        ("a.npz", zipped(("a.txt", b"text")), "no array"),
+        ("a.npz", zipped(("a.txt", b"text")), "not an array"),
         (
             "a.safetensors",
             safetensors("{" + ENTRY % (0, 4) + "," + ENTRY % (4, 8) + "}"),
