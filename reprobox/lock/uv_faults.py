@@ -35,6 +35,9 @@ _CREDENTIALS = (
 )
 _OTHER = "ask for another version in the requirements, and lock again"
 
+_WRAPPED = re.compile(r"\n {5,}(?!cause:|Caused by|hint:)")
+"""Where uv broke a line because it was long: at a space, and further in than a cause begins."""
+
 # The first that fits is the answer: a cause comes before the step that it made fail.
 _KINDS = (
     _Kind(
@@ -178,9 +181,10 @@ def redact(text: str) -> str:
 def explain(said: str) -> ReproboxError:
     """uv's words as an error with a next step."""
     why = redact(said)
+    text = _WRAPPED.sub(" ", why)
     for kind in (*_KINDS, _OTHERWISE):
-        if found := re.search(kind.sign, why):
-            words = {name: text or "" for name, text in found.groupdict().items()}
+        if found := re.search(kind.sign, text):
+            words = {name: word or "" for name, word in found.groupdict().items()}
             return kind.error(
                 kind.what.format(**words),
                 why=kind.why or why,

@@ -90,6 +90,16 @@ def test_each_kind(title: str) -> None:
     assert error.next_step
 
 
+@pytest.mark.parametrize("title", KINDS)
+def test_a_line_that_uv_breaks_is_read_whole(title: str) -> None:
+    """uv breaks long lines at spaces, so the length of a temporary path moves the breaks."""
+    lines = TEXTS[title].split("\n")
+    broken = [re.sub(r"(?<=\S{12}) (?=\S)", "\n         ", line) if "cause:" in line else line
+              for line in lines]  # fmt: skip
+    error = explain("\n".join(broken))
+    assert (type(error), error.what) == KINDS[title]
+
+
 def test_names_do_not_decide_and_unknown_words_are_passed_on() -> None:
     error = explain(
         "error: No solution found when resolving dependencies\n  cause: Because only "
@@ -120,7 +130,7 @@ def test_uv_prints_these_words_today(
     for name, known in expected.items():
         with pytest.raises(ReproboxError) as caught:
             lock(name)
-        assert (type(caught.value), caught.value.what) == known
+        assert (type(caught.value), caught.value.what) == known, caught.value.why
     index.status = 500
     with pytest.raises(FetchError, match="500 Internal Server Error"):
         lock("alpha")
