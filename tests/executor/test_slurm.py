@@ -13,14 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster import ROOT, Cluster, until
+from cluster import Cluster, until
 from flow_project import Project, make_project
 from waiting_runs import containers_alive
 
-pytestmark = [
-    pytest.mark.engine,
-    pytest.mark.skipif(not ROOT.is_dir(), reason="scripts/setup --tests unpacks Slurm"),
-]
+pytestmark = pytest.mark.engine
 
 PROGRAM = """\
 import os, signal, sys, time
