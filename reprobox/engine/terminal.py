@@ -44,9 +44,9 @@ def run(link: Link, container: str, argv: Sequence[str], *, terminal: int = 0) -
 
 @contextlib.contextmanager
 def _raw(terminal: int) -> Iterator[None]:
-    """Keys go to the program as they are, Ctrl-C too."""
+    """Keys go to the program as they are, Ctrl-C too, and those typed ahead of it."""
     before = termios.tcgetattr(terminal)
-    tty.setraw(terminal)
+    tty.setraw(terminal, termios.TCSADRAIN)  # the default throws away what was typed ahead
     try:
         yield
     finally:

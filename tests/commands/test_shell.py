@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import subprocess
 import sys
-import time
 
 import pytest
 from flow_project import Project
 
 
 def typed(project: Project, *words: str, keys: str, code: int) -> str:
-    """What a command draws on a terminal where `keys` are typed once it has drawn something."""
+    """What a command draws on a terminal where `keys` are typed once it has drawn something,
+    before the program in the container can read them.
+    """
     master, slave = os.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "reprobox.cli.main", *words],
@@ -27,16 +29,21 @@ def typed(project: Project, *words: str, keys: str, code: int) -> str:
     )
     os.close(slave)
     drawn, sent = b"", False
-    with contextlib.suppress(OSError):
-        while chunk := os.read(master, 65536):
+    with contextlib.suppress(OSError):  # the other end is closed
+        while chunk := _read(master, drawn):
             drawn += chunk
             if not sent and b"gone at the end" in drawn:
-                time.sleep(0.5)
                 os.write(master, keys.encode())
                 sent = True
     os.close(master)
     assert process.wait(timeout=60) == code, drawn.decode()
     return drawn.decode()
+
+
+def _read(terminal: int, drawn: bytes) -> bytes:
+    ready, _, _ = select.select([terminal], [], [], 120)
+    assert ready, drawn.decode()
+    return os.read(terminal, 65536)
 
 
 def test_a_shell_in_a_recorded_run(project: Project) -> None:
