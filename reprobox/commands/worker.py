@@ -144,7 +144,7 @@ class _Worker:
     def _name(self, run: Path) -> str:
         """A name that no try of the run has."""
         name = self._here.attempt if self._here else f"{socket.gethostname()}-{os.getpid()}"
-        taken = {one.name for one in attempts.tries(run)}
+        taken = attempts.names(run)
         return next(
             one for one in (name, *(f"{name}-{n}" for n in range(2, 1000))) if one not in taken
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from reprobox.context import Context
-from reprobox.errors import UsageError
+from reprobox.errors import StoreDamaged, UsageError
 from reprobox.executor.base import Executor
 from reprobox.executor.local_executor import LocalExecutor
+from reprobox.model.record import Intent
 from reprobox.store import attempts
 
 LOCAL = "local"
@@ -57,6 +59,33 @@ def of(
 
 
 def of_run(context: Context, run_id: str) -> Executor:
-    """The executor that a run was given to."""
-    submitted = attempts.scheduled(context.runs.path(run_id))
+    """The executor that a run was given to.
+
+    Raises:
+        StoreDamaged: what was given to a scheduler cannot be read.
+    """
+    run = context.runs.path(run_id)
+    if context.runs.finished(run_id):
+        return of(context, _recorded(run))
+    submitted = attempts.scheduled(run)
+    if submitted is None and _of_a_cluster(context.runs.intent(run_id)):
+        raise attempts.lost(run)
     return of(context, submitted.executor if submitted else LOCAL)
+
+
+def _recorded(run: Path) -> str:
+    """The executor of a run that has its record: nothing is left to ask a scheduler, so damage of
+    the submission is for `fsck` to report.
+    """
+    try:
+        submitted = attempts.scheduled(run)
+    except StoreDamaged:
+        return LOCAL
+    return submitted.executor if submitted else LOCAL
+
+
+def _of_a_cluster(intent: Intent) -> bool:
+    """Whether an intent was made for a scheduler (`scheduled_executor`): no engine is known yet,
+    and a cluster stands for the host.
+    """
+    return not intent.engine and " cluster " in str(intent.host.get("name", ""))

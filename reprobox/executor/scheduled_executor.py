@@ -14,8 +14,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from reprobox.context import Context
-from reprobox.errors import RunBusy, UsageError
-from reprobox.executor import journal, local, reconcile, scheduled_runs, schedulers
+from reprobox.errors import (
+    NewerFormat,
+    ReproboxError,
+    RunBusy,
+    RunNotFound,
+    SchedulerError,
+    StoreDamaged,
+    UsageError,
+)
+from reprobox.executor import journal, local, scheduled_runs, schedulers
 from reprobox.executor.attach import Follow, Sink, Watcher
 from reprobox.executor.base import Job
 from reprobox.executor.commits import holder
@@ -24,6 +32,7 @@ from reprobox.executor.run_home import host_facts
 from reprobox.executor.scheduler import Batch, Scheduler
 from reprobox.kit import files
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.text import in_a_line
 from reprobox.model import codec
 from reprobox.model.record import Intent, Record
 from reprobox.model.scheduled import Scheduled
@@ -36,6 +45,8 @@ BATCHES = "batches"
 """Below the store: what each task of a batch executes, and what its workers wrote."""
 _LOOK, _ASK = 0.2, 2.0
 """Seconds between two looks for the record, and between two questions to the scheduler."""
+_TRIES = 3
+"""How often in a row a run may fail to be recorded: a disk that is full may have room again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,7 +240,7 @@ class _View:
         self._context, self._run = context, run_id
         self._asked = time.monotonic()
         self._follow: tuple[str, Follow] | None = None
-        self._seen: set[str] = set()
+        self._failed = 0
 
     def pump(self, sink: Sink) -> bool:
         """Passes on what is new; whether more may come."""
@@ -270,12 +281,35 @@ class _View:
     def wait(self) -> bool:
         """Waits a little; whether the record is still to come. It is written here where no worker
         will.
+
+        Raises:
+            StoreDamaged, NewerFormat: what the run left cannot be read.
+            RunBusy: its job is over, and it could not be recorded, several times.
         """
         if self._context.runs.finished(self._run):
             return False
         if time.monotonic() - self._asked > _ASK:
-            reconcile.settle(self._context)
+            self._settle()
             self._asked = time.monotonic()
         else:
             time.sleep(_LOOK)
         return not self._context.runs.finished(self._run)
+
+    def _settle(self) -> None:
+        """Asks the scheduler, and records a run whose job is over."""
+        try:
+            scheduled_runs.settle_run(self._context, self._run)
+        except (SchedulerError, RunBusy):
+            pass  # its record may still come, from a worker or from another command
+        except (StoreDamaged, NewerFormat, RunNotFound):
+            raise  # time does not mend it
+        except (ReproboxError, OSError) as fault:
+            self._failed += 1
+            if self._failed >= _TRIES:
+                raise RunBusy(
+                    f"run {self._run} has ended and could not be recorded",
+                    why=in_a_line(fault),
+                    next_step=getattr(fault, "next_step", "") or f"reprobox show {self._run}",
+                ) from fault
+            return
+        self._failed = 0

@@ -105,16 +105,34 @@ def settle(context: Context) -> None:
     """Writes the records of runs that no worker will write any more."""
     known = Schedulers()
     for run_id in context.runs.unfinished():
-        with contextlib.suppress(RunNotFound, RunBusy):
-            run = context.runs.path(run_id)
-            if (submitted := attempts.scheduled(run)) is None or context.runs.held(run_id):
-                continue
-            try:
-                _settle(context, run, submitted, known)
-            except SchedulerError:
-                continue  # what became of it cannot be known here, and `state` says why
-            except (ReproboxError, OSError) as fault:
-                context.progress.note(f"run {run_id} cannot be finished yet: {in_a_line(fault)}")
+        try:
+            if attempts.is_scheduled(context.runs.folder / run_id):
+                settle_run(context, run_id, known)
+        except (RunNotFound, RunBusy):
+            continue
+        except SchedulerError:
+            continue  # what became of it cannot be known here, and `state` says why
+        except (ReproboxError, OSError) as fault:
+            step = fault.next_step if isinstance(fault, ReproboxError) else ""
+            context.progress.note(
+                f"run {run_id} cannot be finished yet: {in_a_line(fault)}"
+                + (f"; next: {step}" if step else "")
+            )
+
+
+def settle_run(context: Context, run_id: str, known: Schedulers | None = None) -> None:
+    """Writes the record of a run that no worker will write any more.
+
+    Raises:
+        RunNotFound: it is gone, or was never submitted and is removed.
+        SchedulerError: what became of its job cannot be known here.
+        ReproboxError, OSError: it cannot be finished, for this reason.
+    """
+    run = context.runs.path(run_id)
+    with attempts.given_up(run):
+        submitted = attempts.scheduled(run)
+        if submitted is not None and not context.runs.held(run_id):
+            _settle(context, run, submitted, known or Schedulers())
 
 
 def _settle(context: Context, run: Path, submitted: Scheduled, known: Schedulers) -> None:

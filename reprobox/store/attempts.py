@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from reprobox.errors import StoreDamaged
@@ -30,6 +32,7 @@ _FINAL = "final.json"
 """In a try's run directory: its record as it becomes the run's."""
 _STAY = frozenset({"record.json", "record.sha256", "lock", rundir.ARRIVAL, "intent.json", _FINAL})
 """Of a try's run directory: what is not moved into the run as it is."""
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
 class AttemptRuns(Runs):
@@ -42,12 +45,39 @@ class AttemptRuns(Runs):
 
 
 def scheduled(run: Path) -> Scheduled | None:
-    """What was given to a scheduler; None for a run of this host."""
+    """What was given to a scheduler; None for a run of this host.
+
+    Raises:
+        StoreDamaged: the submission cannot be read, or is gone while there are attempts.
+    """
     try:
-        data = (run / SCHEDULED).read_bytes()
+        with layout.trouble(f"reading the submission of run {run.name}"):
+            data = (run / SCHEDULED).read_bytes()
     except FileNotFoundError:
+        if layout.exists(run / FOLDER):
+            raise lost(run) from None
         return None
-    return codec.decode(Scheduled, data, where=f"the submission of {run.name}")
+    with given_up(run):
+        return codec.decode(Scheduled, data, where=f"the submission of run {run.name}")
+
+
+def lost(run: Path) -> StoreDamaged:
+    """The fault of a run whose submission is gone."""
+    return StoreDamaged(
+        f"the submission of run {run.name} is missing",
+        why=f"Without {SCHEDULED} it is not known which job of which scheduler executes the run.",
+        next_step=f"reprobox rm --abandon {run.name}",
+    )
+
+
+@contextlib.contextmanager
+def given_up(run: Path) -> Iterator[None]:
+    """Adds to a StoreDamaged how the run can be given up."""
+    try:
+        yield
+    except StoreDamaged as fault:
+        fault.next_step = fault.next_step or f"reprobox rm --abandon {run.name}"
+        raise
 
 
 def is_scheduled(run: Path) -> bool:
@@ -82,13 +112,45 @@ def note(run: Path, what: Try) -> None:
         files.replace(run / FOLDER / what.name / NOTE, codec.encode(what), 0o600)
 
 
+def names(run: Path) -> list[str]:
+    """The names of every try, whatever is left of it."""
+    try:
+        with layout.trouble(f"listing the attempts of run {run.name}"):
+            return sorted(path.name for path in (run / FOLDER).iterdir() if path.is_dir())
+    except FileNotFoundError:
+        return []
+
+
 def tries(run: Path) -> list[Try]:
-    """Every try, oldest first."""
-    found = []
-    for path in sorted((run / FOLDER).glob(f"*/{NOTE}")):
-        with contextlib.suppress(FileNotFoundError):
-            found.append(codec.decode(Try, path.read_bytes(), where=f"an attempt of {run.name}"))
-    return sorted(found, key=lambda one: (one.began, one.name))
+    """Every try, oldest first. The note of a try is no more than an observation, so damage of one
+    hides no try: the try's own record has a digest.
+    """
+    return sorted((_try(run, name) for name in names(run)), key=lambda one: (one.began, one.name))
+
+
+def _try(run: Path, name: str) -> Try:
+    try:
+        return read_note(run, name)
+    except (FileNotFoundError, StoreDamaged):
+        # No note: its worker died between the directory and the note.
+        return Try(name=name, node="", began=os.lstat(run / FOLDER / name).st_mtime)
+
+
+def read_note(run: Path, name: str) -> Try:
+    """What is known of a try.
+
+    Raises:
+        FileNotFoundError: it has no note.
+        StoreDamaged: the note is damaged.
+        NewerFormat: a newer reprobox wrote it.
+    """
+    where = f"the note of attempt {name} of run {run.name}"
+    with layout.trouble(f"reading {where}"):
+        data = (run / FOLDER / name / NOTE).read_bytes()
+    found = codec.decode(Try, data, where=where)
+    if found.name != name:
+        raise StoreDamaged(f"{where} is of another one: {found.name!r}")
+    return found
 
 
 def runs_of(run: Path, name: str) -> AttemptRuns:
@@ -102,10 +164,19 @@ def place(run: Path, name: str) -> Path:
 
 
 def winner(run: Path) -> str | None:
-    """The try whose result is, or becomes, the run's."""
-    with contextlib.suppress(FileNotFoundError):
-        return (run / WINNER).read_text().strip()
-    return None
+    """The try whose result is, or becomes, the run's. Raises StoreDamaged."""
+    try:
+        with layout.trouble(f"reading which attempt of run {run.name} was first"):
+            name = (run / WINNER).read_bytes().decode("utf-8", "replace").strip()
+    except FileNotFoundError:
+        return None
+    if not _NAME.fullmatch(name):
+        raise StoreDamaged(
+            f"the file {WINNER} of run {run.name} is damaged",
+            why=f"It should name the attempt that was first, and says {name[:40]!r}.",
+            next_step=f"reprobox rm --abandon {run.name}",
+        )
+    return name
 
 
 def publish(
@@ -126,9 +197,22 @@ def publish(
             files.publish(run / WINNER, f"{name}\n".encode())
         first = winner(run) or name
         if not layout.exists(run / "record.json"):
-            _complete(root, run, place(run, first), change)
+            _complete_once(root, run, first, change)
         _clear(run / FOLDER / first)
     return first
+
+
+def _complete_once(root: Path, run: Path, first: str, change: Callable[[Record], Record]) -> None:
+    """As `_complete`; another process that does the same may be quicker."""
+    try:
+        _complete(root, run, place(run, first), change)
+    except FileNotFoundError as fault:
+        if not layout.exists(run / "record.json"):
+            raise StoreDamaged(
+                f"the record of attempt {first} of run {run.name} is missing",
+                why=f"The file {WINNER} says that this attempt was first. {fault}",
+                next_step=f"reprobox rm --abandon {run.name}",
+            ) from fault
 
 
 def _clear(root: Path) -> None:
@@ -180,6 +264,26 @@ def _move(source: Path, run: Path) -> None:
             continue
         with contextlib.suppress(FileNotFoundError):
             os.rename(path, run / path.name)
+
+
+def checks(run: Path) -> Iterator[tuple[str, Callable[[], object]]]:
+    """What `fsck` reads of a run that a scheduler was given: a name below the run's directory, and
+    what raises where it is damaged.
+    """
+    if not is_scheduled(run) and not layout.exists(run / FOLDER):
+        return
+    yield SCHEDULED, partial(scheduled, run)
+    yield WINNER, partial(winner, run)
+    recorded = layout.exists(run / "record.json")
+    for name in names(run):
+        yield f"{FOLDER}/{name}/{NOTE}", partial(_note_if_any, run, name)
+        if not recorded:
+            yield f"{FOLDER}/{name}/runs/{run.name}/record.json", partial(record, run, name)
+
+
+def _note_if_any(run: Path, name: str) -> None:
+    with contextlib.suppress(FileNotFoundError):  # its worker has just begun
+        read_note(run, name)
 
 
 def ended(run: Path, what: Try, outcome: str, *, now: float, why: str = "") -> None:

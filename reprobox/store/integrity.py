@@ -25,6 +25,7 @@ from reprobox.model.outcome import OutputFile
 from reprobox.model.ports import Progress
 from reprobox.model.record import Intent, Record
 from reprobox.store import (
+    attempts,
     heads,
     image_addresses,
     layout,
@@ -160,7 +161,14 @@ def _run(runs: Runs, run_id: str, seen: dict[str, str]) -> list[Fault]:
         faults += _guarded(f"{what}, addresses/{path.name}", _address, path)
     for path in numbered(runs.folder / run_id, "statements"):
         faults += _guarded(f"{what}, statements/{path.name}", _statement, path)
+    for name, read in attempts.checks(runs.folder / run_id):
+        faults += _guarded(f"{what}, {name}", _readable, read)
     return faults
+
+
+def _readable(read: Callable[[], object]) -> Iterator[Fault]:
+    read()
+    yield from ()
 
 
 def _is_in_record(runs: Runs, run_id: str) -> bool:
