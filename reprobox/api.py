@@ -398,14 +398,17 @@ def sweep(
     name: str | None = None,
     tags: Sequence[str] = (),
     project: str | Path = ".",
+    snapshot: bool = False,
 ) -> SweepResult:
     """Runs a config with every combination of values, at one commit.
 
     Args:
         axes: `{"lr": [0.1, 0.01], "seed": range(5)}`, or texts as on the command line.
         jobs: runs at a time.
+        snapshot: take a tree that is not clean as it is now, as one hidden commit for all runs.
     """
     from reprobox.commands import sweep as command
+    from reprobox.commands.shared.code_choice import Choice
 
     context = _context(project)
     words = (
@@ -413,8 +416,9 @@ def sweep(
         if isinstance(axes, Mapping)
         else list(axes)
     )
+    choice = Choice(snapshot=snapshot, commit=commit)
     begun = command.begin(
-        context, context.start / config, words, commit=commit, name=name, tags=tags
+        context, context.start / config, words, choice=choice, name=name, tags=tags
     )
     command.drive(context, begun, jobs=jobs, report=lambda _: None)
     fresh = _context(project)

@@ -58,6 +58,13 @@ def sweep(
         str | None,
         typer.Option("--gpus", help="Devices to hand out, one for each trial.", metavar="0,1"),
     ] = None,
+    snapshot: Annotated[
+        bool,
+        typer.Option(
+            "--snapshot",
+            help="Take a tree that is not clean as it is now, as one hidden commit for all trials.",
+        ),
+    ] = False,
     commit: Annotated[
         str | None, typer.Option("--commit", help="Run this commit instead of HEAD.")
     ] = None,
@@ -92,6 +99,7 @@ def sweep(
     Example:  reprobox sweep config.yaml lr=0.1,0.01 'seed=range(5)' --jobs 2
     """
     from reprobox.commands import sweep as command
+    from reprobox.commands.shared.code_choice import Choice
 
     words, options = for_the_scheduler([config, *(overrides or ())])
     config, words = (words[0], words[1:]) if words else ("config.yaml", [])
@@ -112,7 +120,7 @@ def sweep(
         context,
         path,
         words,
-        commit=commit,
+        choice=Choice(snapshot=snapshot, commit=commit),
         name=name,
         tags=tag or (),
         gpus=tuple(part.strip() for part in gpus.split(",")) if gpus else (),
@@ -161,7 +169,8 @@ def _drive(
         ended = f"exit {one.row.exit_code}" if one.row.exit_code else "ok"
         talk.note(f"[{one.done}/{one.total}] {values}  {ended}  {one.trial.run}")
 
-    talk.note(f"sweep {begun.id}, commit {begun.commit[:12]}")
+    made = " (snapshot of the work tree)" if begun.snapshot else ""
+    talk.note(f"sweep {begun.id}, commit {begun.commit[:12]}{made}")
     try:
         command.drive(context, begun, jobs=jobs, report=report, watch=watch)
     except KeyboardInterrupt:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,16 +16,18 @@ from reprobox.commands import run as run_command
 from reprobox.commands import stop as stop_command
 from reprobox.commands.shared import code_choice, intents
 from reprobox.commands.shared import search as searches
-from reprobox.commands.shared.code_choice import Choice
+from reprobox.commands.shared.code_choice import WORK_TREE, Choice
 from reprobox.commands.shared.read_values import reader
 from reprobox.config import sweep_grammar
 from reprobox.config.sweep_grammar import Plan
 from reprobox.context import Context
 from reprobox.errors import ReproboxError, RunNotFound, UsageError
-from reprobox.executor import executors, reconcile
+from reprobox.executor import executors, journal, reconcile
 from reprobox.executor.attach import LIVE
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.model.source import Source
 from reprobox.model.sweep import Search, Sweep, Trial
+from reprobox.source import refs
 from reprobox.store.run_row import RunRow
 from reprobox.store.run_values import Scalar
 from reprobox.store.sweeps import Sweeps
@@ -78,7 +81,7 @@ def begin(
     config: Path,
     overrides: Sequence[str],
     *,
-    commit: str | None = None,
+    choice: Choice = WORK_TREE,
     name: str | None = None,
     tags: Sequence[str] = (),
     gpus: Sequence[str] = (),
@@ -88,8 +91,12 @@ def begin(
 ) -> Sweep:
     """Pins the commit and writes down what is to be done; no trial is started.
 
+    Args:
+        choice: which code every trial runs. A snapshot is taken once, here.
+
     Raises:
-        DirtyTree: the tree is not clean, and no commit is named.
+        DirtyTree: the tree is not clean, and neither a commit nor a snapshot is asked for.
+        SourceError: git ignores the lock, so the commit does not have it.
         UsageError: nothing varies, or an interval without a search.
         ConfigError: the first trial's config is wrong.
     """
@@ -108,27 +115,57 @@ def begin(
     first = _first(plan, search)
     if search is not None:
         searches.check(search, plan)
-    store, choice = Sweeps(context.runs.root), Choice(commit=commit)
+    store = Sweeps(context.runs.root)
     sweep_id = store.new_id(context.clock())
-    with code_choice.opened(context, config, first, choice) as code:
-        code.lock(context)  # first: a new lock changes the work tree
-        source = code.source(context, choice, sweep_id)
-        config_path = code.spec.config_path
-    sweep = Sweep(
-        id=sweep_id,
-        commit=source.commit,
-        config_path=config_path,
-        overrides=tuple(overrides),
-        name=name,
-        tags=tuple(tags),
-        gpus=tuple(gpus),
-        search=search,
-        created=context.clock(),
-        on="" if on == executors.LOCAL else on,
-        options=tuple(options),
-    )
-    store.begin(sweep)
+    with _pinned(context, config, first, choice, sweep_id) as (source, config_path):
+        sweep = Sweep(
+            id=sweep_id,
+            commit=source.commit,
+            config_path=config_path,
+            overrides=tuple(overrides),
+            name=name,
+            tags=tuple(tags),
+            gpus=tuple(gpus),
+            search=search,
+            created=context.clock(),
+            on="" if on == executors.LOCAL else on,
+            options=tuple(options),
+            snapshot=source.snapshot,
+        )
+        store.begin(sweep)
     return sweep
+
+
+@contextmanager
+def _pinned(
+    context: Context, config: Path, first: Sequence[str], choice: Choice, sweep_id: str
+) -> Iterator[tuple[Source, str]]:
+    """The commit of every trial, and the config's path in it. A snapshot is kept by a hidden ref of
+    the sweep from here on; of a sweep that could not begin, nothing is left.
+    """
+    with code_choice.opened(context, config, first, choice) as code:
+        if choice.snapshot:
+            journal.begin(context, sweep_id)
+        with intents.leaving_nothing(context, sweep_id, choice.snapshot):
+            code.lock(context)  # first: a new lock changes the work tree
+            source = code.source(context, choice, sweep_id)
+            code.require_lock(context, source)
+            yield source, code.spec.config_path
+        if choice.snapshot:
+            journal.kept(context, sweep_id)
+            if not source.snapshot:
+                refs.forget(context.repo, sweep_id)  # the tree was clean
+
+
+def _choice(sweep: Sweep) -> Choice:
+    """The code of every trial."""
+    return Choice(commit=sweep.commit, snapshotted=sweep.snapshot)
+
+
+def _let_go(context: Context, sweep: Sweep) -> None:
+    """Gives up the sweep's own ref of a snapshot: each run has one of its own."""
+    if sweep.snapshot:
+        refs.forget(context.repo, sweep.id)
 
 
 def _first(plan: Plan, search: Search | None) -> tuple[str, ...]:
@@ -228,7 +265,7 @@ class _Supervisor:
             context.top / self._sweep.config_path,
             trial.overrides,
             None,
-            choice=Choice(commit=self._sweep.commit),
+            choice=_choice(self._sweep),
             run_id=run_id,
             gpus=f"device={gpu}" if gpu is not None else None,
             name=self._sweep.name,
@@ -309,7 +346,7 @@ class _ClusterSupervisor(_Supervisor):
                     gpus=None,
                     name=sweep.name,
                     tags=(*sweep.tags, f"sweep:{sweep.id}"),
-                    choice=Choice(commit=sweep.commit),
+                    choice=_choice(sweep),
                     run_id=trial.run,
                 )
             )
@@ -342,12 +379,15 @@ def status(context: Context, reference: str) -> SweepStatus:
     store = Sweeps(context.runs.root)
     sweep = store.find(reference)
     plan = sweep_grammar.parse(sweep.overrides)
-    return SweepStatus(
+    found = SweepStatus(
         sweep=sweep,
         total=sweep.search.trials if sweep.search else plan.size,
         supervised=store.supervised(sweep.id),
         trials=tuple(_status(context, trial) for trial in store.trials(sweep.id)),
     )
+    if found.done == found.total:
+        _let_go(context, sweep)
+    return found
 
 
 def _status(context: Context, trial: Trial) -> TrialStatus:

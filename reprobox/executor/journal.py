@@ -63,6 +63,12 @@ def end(context: Context, run_id: str) -> None:
     release(context, run_id)
 
 
+def kept(context: Context, what: str) -> None:
+    """Something else than a run was made under this id, and needs its commit from here on."""
+    _path(context, what).unlink(missing_ok=True)
+    release(context, what)
+
+
 def leave(context: Context, intent: Intent) -> None:
     """Leaves the note of a run that was discarded while the engine might still be carrying out a
     request for it.
@@ -80,7 +86,9 @@ def clear(context: Context, tidy: Callable[[str], bool]) -> None:
     """
     unborn = {}
     for run_id, age in list(_dead(context)):
-        if not _exists(context, run_id):
+        if _is_sweep(context, run_id):
+            kept(context, run_id)  # its maker died after the sweep had begun
+        elif not _exists(context, run_id):
             if _is_here(context, run_id):
                 unborn[run_id] = age
             else:
@@ -137,6 +145,12 @@ def _exists(context: Context, run_id: str) -> bool:
     except RunNotFound:
         return False
     return True
+
+
+def _is_sweep(context: Context, what: str) -> bool:
+    from reprobox.store.sweeps import Sweeps
+
+    return Sweeps(context.runs.root).has(what)
 
 
 def _forget_refs(context: Context, run_id: str) -> None:

@@ -68,6 +68,10 @@ class Sweeps:
         with layout.trouble(f"reading sweep {sweep_id}"):
             return codec.decode(Sweep, path.read_bytes(), where=f"the sweep {sweep_id}")
 
+    def has(self, sweep_id: str) -> bool:
+        """Whether a sweep of exactly this id has begun."""
+        return (self._folder / sweep_id / "sweep.json").is_file()
+
     def ids(self) -> list[str]:
         """Oldest first."""
         with layout.trouble("listing the sweeps"):

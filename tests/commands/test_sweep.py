@@ -135,3 +135,91 @@ def test_stop_and_resume(swept: Project) -> None:
     assert len(stopped) == 1
     assert process.wait(timeout=120) == 0
     assert status(swept)["done"] == 1
+
+
+def test_a_snapshot_is_one_commit_for_all_trials_and_ends_with_the_sweep(swept: Project) -> None:
+    head = swept.git("rev-parse", "HEAD")
+    swept.write("train.py", PROGRAM.replace("scale / 10", "scale * 100"))
+    swept.write("new.txt", "not tracked")
+    before = swept.git("status", "--porcelain")
+    words = ["sweep", "config.yaml", "--snapshot", "scale=1,2", "lasts=1"]
+    sweeping = subprocess.Popen(
+        [sys.executable, "-m", "reprobox.cli.main", *words],
+        cwd=swept.top,
+        env=swept.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not list((swept.top / ".reprobox/sweeps").glob("*/trials/*.json")):
+        assert sweeping.poll() is None, sweeping.communicate()
+        time.sleep(0.05)
+    swept.write("new.txt", "edited meanwhile")
+    swept.write("later.txt", "made meanwhile")
+    _, err = sweeping.communicate(timeout=300)
+    assert sweeping.returncode == 0, err
+    found = status(swept)
+    assert [trial["metrics"]["accuracy"] for trial in found["trials"]] == [100, 200]
+    (commit,) = {row["commit"] for row in swept("ls", "--json").json}
+    assert (found["commit"], found["snapshot"]) == (commit, True)
+    assert commit != head
+    assert "(snapshot of the work tree)" in err
+    assert swept.git("show", f"{commit}:new.txt") == "not tracked"
+    assert swept.git("rev-parse", f"{commit}^") == head
+    # HEAD and the index are as they were; every run keeps the commit, and the sweep no longer does.
+    assert swept.git("rev-parse", "HEAD") == head
+    assert swept.git("status", "--porcelain").splitlines() == [
+        *before.splitlines()[:1],
+        "?? later.txt",
+        *before.splitlines()[1:],
+    ]
+    refs = swept.git("for-each-ref", "--format=%(refname:lstrip=2)", "refs/reprobox").split()
+    assert sorted(refs) == sorted(swept.runs())
+    shown = swept("show", found["trials"][0]["run"])
+    assert "snapshot of a work tree that was not clean" in shown.out
+    assert not list((swept.top / ".reprobox/tmp").glob("pending-*"))
+
+
+def test_the_commit_of_a_snapshot_outlives_the_process_that_took_it(swept: Project) -> None:
+    """Killed between the sweep's first file and its first trial."""
+    swept.write("train.py", PROGRAM + "# changed\n")
+    program = """
+import os, sys
+from pathlib import Path
+from reprobox.cli.messages import Talk
+from reprobox.commands import sweep
+from reprobox.commands.shared.code_choice import Choice
+from reprobox.context import Context
+from reprobox.store.sweeps import Sweeps
+begin = Sweeps.begin
+def die(self, what):
+    begin(self, what)
+    os._exit(9)
+Sweeps.begin = die
+context = Context(start=Path(), progress=Talk(quiet=True))
+sweep.begin(context, Path("config.yaml"), ["scale=1,2"], choice=Choice(snapshot=True))
+"""
+    died = subprocess.run([sys.executable, "-c", program], cwd=swept.top, env=swept.env)
+    assert died.returncode == 9
+    found = status(swept)
+    assert (found["done"], found["snapshot"]) == (0, True)
+    assert swept("ls").code == 0
+    kept = swept.git("for-each-ref", "--format=%(objectname) %(refname)", "refs/reprobox").split()
+    assert kept == [found["commit"], f"refs/reprobox/{found['id']}"]
+    assert not list((swept.top / ".reprobox/tmp").glob("pending-*"))
+
+
+def test_a_snapshot_for_a_sweep_that_cannot_begin_leaves_nothing(swept: Project) -> None:
+    swept.write("train.py", "changed")
+    both = swept("sweep", "config.yaml", "scale=1,2", "--snapshot", "--commit", "HEAD")
+    assert (both.code, "exclude each other" in both.err) == (2, True)
+    lock = next(swept.top.glob("*.lock")).name
+    swept.git("rm", "-q", "--cached", lock)
+    swept.write(".gitignore", f"{lock}\n.reprobox\n")
+    ignored = swept("sweep", "config.yaml", "scale=1,2", "--snapshot")
+    assert ignored.code == 14
+    assert f"error: the lock {lock} is not in the commit" in ignored.err
+    assert f"next: git add -f {lock}" in ignored.err
+    assert swept.git("for-each-ref", "refs/reprobox") == ""
+    assert not (swept.top / ".reprobox/sweeps").exists()
+    assert not list((swept.top / ".reprobox").glob("tmp/pending-*"))

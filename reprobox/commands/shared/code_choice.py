@@ -12,6 +12,7 @@ import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from reprobox.commands import lock as lock_
@@ -35,6 +36,8 @@ class Choice:
     snapshot: bool = False
     commit: str | None = None
     """Any name of a commit that git knows."""
+    snapshotted: bool = False
+    """Whether that commit is a snapshot, taken when the sweep began that the run belongs to."""
 
     def __post_init__(self) -> None:
         if self.snapshot and self.commit:
@@ -95,6 +98,20 @@ class Code:
                 f"next: {_add(target, 'the lock')}"
             )
 
+    def require_lock(self, context: Context, source: Source) -> None:
+        """For runs that will take the lock from the commit. Raises SourceError where git ignores
+        it.
+        """
+        path = self.spec.lock_path
+        if commit_paths.tracked(context.repo, source.commit, path):
+            return
+        if rule := hidden_files.ignored_by(context.repo, path):
+            raise SourceError(
+                f"the lock {shown(path)} is not in the commit {source.commit[:12]}",
+                why=f"Git ignores it ({shown(rule)}), so `git add` needs -f.",
+                next_step=_add(lock_.lock_path(self.spec, self.config), "the lock"),
+            )
+
     def lock(self, context: Context) -> Lock:
         """The fresh lock. Raises LockMissing or LockStale."""
         try:
@@ -133,7 +150,7 @@ def opened(
         _require_in_repository(spec, path, context.top)
         yield Code(spec=spec, config=path)
         return
-    named = pin_commit(context.repo, choice.commit)
+    named = replace(pin_commit(context.repo, choice.commit), snapshot=choice.snapshotted)
     inside = _inside(context, config)
     _require_in_commit(context, named, inside)
     with tempfile.TemporaryDirectory(prefix="reprobox-commit-") as scratch:

@@ -71,6 +71,6 @@ def _checked_out(context: Context, source: Source, place: str) -> frozenset[str]
     from reprobox.source.repo import head
 
     commit = head(context.repo)
-    if commit == source.commit or source.snapshot:
+    if commit == source.commit:
         return frozenset()
     return commit_content.names(context.repo, commit, place)
