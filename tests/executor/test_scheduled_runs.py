@@ -164,7 +164,7 @@ def test_damage_of_one_run_keeps_no_other_from_its_record(
 def test_a_submission_that_is_gone_before_any_attempt_is_missed(context: Context) -> None:
     intent = an_intent(host={"name": "slurm cluster here", "user": "someone"}, engine={})
     context.runs.begin(intent, {"config.yaml": b""}).release()
-    with pytest.raises(StoreDamaged, match="the submission of run .* is missing"):
+    with pytest.raises(StoreDamaged, match=r"the submission of run .* is missing"):
         executors.of_run(context, intent.id)
 
 
