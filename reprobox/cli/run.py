@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +20,10 @@ from reprobox.cli.options import (
     open_context,
     talk_of,
 )
+
+if TYPE_CHECKING:
+    from reprobox.cli.messages import Talk
+    from reprobox.model.record import Record
 
 _AT_THE_END = (
     "reprobox.commands.shared.claim_check",
@@ -133,10 +137,20 @@ def run(
 
     for claim in verdict.claims(claim_check.of_run(context, record)):
         talk.note(claim.text)
+    if snapshot:
+        _advise(talk, record)
     path = context.runs.path(record.id) / "outputs"
     for line in view.ended(record, str(_from_here(path))):
         talk.note(line)
     raise typer.Exit(record.exit.status)
+
+
+def _advise(talk: Talk, record: Record) -> None:
+    """`--snapshot` is for runs that are made again and again, so the time of imports counts."""
+    from reprobox.commands.shared import bytecode_hint
+
+    if text := bytecode_hint.advice(record.intent):
+        talk.note(text)
 
 
 def _from_here(path: Path) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from reprobox.commands import replay
-from reprobox.commands.shared import forecast, gpu_check, refusals
+from reprobox.commands.shared import bytecode_hint, forecast, gpu_check, refusals
 from reprobox.context import Context, shared_home
 from reprobox.engine import engines
 from reprobox.errors import EngineError, EngineUnavailable, ReproboxError
@@ -107,6 +107,7 @@ def doctor_run(context: Context, reference: str) -> dict[str, Any]:
         "forecast": found.sameness,
         "reasons": list(found.reasons),
         "in_the_way": list(_in_the_way(context, original)),
+        "advice": list(filter(None, [bytecode_hint.advice(original.intent)])),
     }
 
 
