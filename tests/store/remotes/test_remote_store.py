@@ -196,6 +196,40 @@ def test_statements_of_two_people_come_together(runs: Runs, far: Far, there: The
     assert [verdict.checked for verdict in last.runs.verdicts(run)] == [5.0, 7.0]
 
 
+def test_names_tags_and_notes_go_both_ways(runs: Runs, far: Far, there: There) -> None:
+    def say(where: Runs, at: float, **said: str) -> None:
+        where.annotate([{"run": run, "at": at, "by": "a@b", **said}])
+
+    run = a_run(runs)
+    say(runs, 10.0, name="first")
+    far.push(packed(runs, run))
+    far.pull(there)
+    assert [row.name for row in there.runs.list()] == ["first"]
+    # Both add to what the other has: the run itself is known on all sides by now.
+    say(there.runs, 30.0, tag="paper")
+    say(there.runs, 31.0, note="seen\nthere")
+    say(runs, 20.0, name="second")
+    say(runs, 21.0, tag="draft")
+    far.push(packed(there.runs, run, parts=()))
+    far.push(packed(runs, run))
+    here = There(runs.root.parent)
+    assert far.pull(here).completed == (run,)
+    assert far.pull(there).completed == (run,)
+    for one in (Runs(runs.root), there.runs):
+        (row,) = one.list()
+        assert (row.name, row.tags) == ("second", ("draft", "paper"))
+        assert [note.text for note in one.annotation(run).notes] == ["seen\nthere"]
+    assert far.push(packed(runs, run)).blobs == 0
+    assert (far.pull(there).known, far.pull(here).known) == ((run,), (run,))
+    # Taken away there, and pulled here.
+    say(there.runs, 40.0, untag="draft")
+    say(there.runs, 41.0, name="")
+    far.push(packed(there.runs, run, parts=()))
+    far.pull(here)
+    (row,) = Runs(runs.root).list()
+    assert (row.name, row.tags) == (None, ("paper",))
+
+
 def test_another_run_with_the_same_id_is_refused(runs: Runs, far: Far) -> None:
     run = a_run(runs)
     far.push(packed(runs, run))
