@@ -76,6 +76,15 @@ def _offers(engine: Engine) -> dict[str, Any]:
     }
 
 
+def doctor_on(context: Context, executor: str) -> dict[str, Any]:
+    """What a cluster offers, and which engines answer on this host. Raises as
+    `cluster_check.report`.
+    """
+    from reprobox.commands.shared import cluster_check
+
+    return {**cluster_check.report(context, executor), "engines": dict(_engines())}
+
+
 def doctor_gpu(context: Context) -> dict[str, Any]:
     """What GPUs there are, how they can be handed over, and what may be promised with them."""
     return gpu_check.report(context)

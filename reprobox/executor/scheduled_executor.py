@@ -43,8 +43,12 @@ from reprobox.store.rundir import RunDir
 
 BATCHES = "batches"
 """Below the store: what each task of a batch executes, and what its workers wrote."""
-_LOOK, _ASK = 0.2, 2.0
-"""Seconds between two looks for the record, and between two questions to the scheduler."""
+_LOOK, _ASK = (0.02, 0.2), (2.0, 10.0)
+"""Seconds between two looks for the record, and between two questions to the scheduler: the least,
+and the most. A part of the time that was waited, so that a short run is seen to end soon, and a
+long one asks its controller seldom.
+"""
+_PART_LOOK, _PART_ASK = 0.05, 0.1
 _TRIES = 3
 """How often in a row a run may fail to be recorded: a disk that is full may have room again."""
 
@@ -233,12 +237,16 @@ def worker_command() -> list[str]:
     return [python, "-m", "reprobox.cli.main", "worker"]
 
 
+def _within(bounds: tuple[float, float], value: float) -> float:
+    return min(max(value, bounds[0]), bounds[1])
+
+
 class _View:
     """A run elsewhere, seen through the store: its record first, the scheduler now and then."""
 
     def __init__(self, context: Context, run_id: str) -> None:
         self._context, self._run = context, run_id
-        self._asked = time.monotonic()
+        self._begun = self._asked = time.monotonic()
         self._follow: tuple[str, Follow] | None = None
         self._failed = 0
 
@@ -288,11 +296,12 @@ class _View:
         """
         if self._context.runs.finished(self._run):
             return False
-        if time.monotonic() - self._asked > _ASK:
+        now = time.monotonic()
+        if now - self._asked > _within(_ASK, _PART_ASK * (now - self._begun)):
             self._settle()
             self._asked = time.monotonic()
         else:
-            time.sleep(_LOOK)
+            time.sleep(_within(_LOOK, _PART_LOOK * (now - self._begun)))
         return not self._context.runs.finished(self._run)
 
     def _settle(self) -> None:

@@ -58,6 +58,36 @@ class Batch:
     """How many tasks may run at a time."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Partition:
+    """Nodes of one kind in a partition."""
+
+    name: str
+    default: bool
+    state: str
+    """`up`, or the scheduler's word for what is not."""
+    time_limit: str
+    nodes: int
+    idle: int
+    cpus: int
+    """Of a node; 0 where the scheduler does not say."""
+    memory: int
+    """Bytes of a node."""
+    gpus: tuple[str, ...] = ()
+    """Of a node, by model, such as `4 h100`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offers:
+    """What a cluster offers."""
+
+    cluster: str
+    version: str
+    partitions: tuple[Partition, ...]
+    limits: Mapping[str, str]
+    """As the scheduler names them."""
+
+
 class Scheduler(Protocol):
     """A scheduler. Every call raises SchedulerError where it cannot be reached or refuses."""
 
@@ -71,6 +101,9 @@ class Scheduler(Protocol):
 
     def most_tasks(self) -> int:
         """How many tasks a batch may have."""
+
+    def offers(self) -> Offers:
+        """What the cluster offers."""
 
     def submit(self, batch: Batch) -> str:
         """Submits a batch; its id."""

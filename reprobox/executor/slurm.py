@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from reprobox.config.cluster import SlurmSettings
 from reprobox.errors import GpuUnavailable, SchedulerError
+from reprobox.executor import slurm_offers
 from reprobox.executor.attach import GRACE
-from reprobox.executor.scheduler import Batch, Here, JobState
+from reprobox.executor.scheduler import Batch, Here, JobState, Offers
 from reprobox.kit import proc, units
 from reprobox.model.outcome import Reason
 
@@ -65,6 +66,16 @@ class Slurm:
         # An index is below MaxArraySize, and every task counts as a job.
         array, jobs = self._number("MaxArraySize", 1001), self._number("MaxJobCount", 10000)
         return max(1, min(array - 1, jobs // 2))
+
+    def offers(self) -> Offers:
+        return Offers(
+            cluster=self.cluster(),
+            version=f"Slurm {self._config.get('SLURM_VERSION', 'of an unknown version')}",
+            partitions=tuple(
+                slurm_offers.partitions(_ask("sinfo", "-h", "-o", slurm_offers.FORMAT))
+            ),
+            limits=slurm_offers.limits(self._config),
+        )
 
     def submit(self, batch: Batch) -> str:
         gpu_type = self._gpu_type(batch.gpu_model) if batch.gpu_model else ""

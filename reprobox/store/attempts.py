@@ -239,7 +239,8 @@ def _complete(root: Path, run: Path, source: Path, change: Callable[[Record], Re
     _move(source, run)
     intent = run_documents.kept(root, run_documents.INTENT, codec.encode(record.intent))
     files.replace(run / "intent.json", intent, 0o600)
-    files.sync_filesystem(run)
+    for changed in (source, run):
+        files.fsync_dir(changed)  # the contents were made durable before the try had its record
     digest = canon.digest_bytes(data)
     heads.append(root, run.name, "record", digest)
     files.replace(run / "record.sha256", run_documents.seal(digest, short), 0o600)

@@ -46,8 +46,8 @@ def notes() -> list[str]:
 @pytest.fixture
 def context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, notes: list[str]) -> Context:
     monkeypatch.setattr(schedulers, "of", lambda *_: Forgetful())
-    monkeypatch.setattr(scheduled_executor, "_ASK", 0.0)
-    monkeypatch.setattr(scheduled_executor, "_LOOK", 0.0)
+    monkeypatch.setattr(scheduled_executor, "_ASK", (0.0, 0.0))
+    monkeypatch.setattr(scheduled_executor, "_LOOK", (0.0, 0.0))
     made = Context(start=tmp_path, progress=Talk(quiet=True), _top=tmp_path)
     monkeypatch.setattr(made.progress, "note", notes.append)
     made.__dict__["runs"] = open_project(tmp_path)

@@ -137,6 +137,37 @@ def test_a_run_on_slurm_is_the_run_on_this_host(on: Project, cluster: Cluster) -
     assert on("verify", there["id"]).code == 0
 
 
+def test_doctor_says_what_the_cluster_offers(on: Project, cluster: Cluster) -> None:
+    found = on("doctor", "--on", "slurm", "--json").json
+    assert (found["executor"], found["cluster"]) == ("slurm", "reprobox")
+    assert found["version"].startswith("Slurm 2")
+    (work,) = found["partitions"]
+    assert (work["name"], work["default"], work["state"]) == ("work", True, "up")
+    assert (work["nodes"], work["cpus"], work["memory"]) == (3, 4, 4000 << 20)
+    assert found["limits"]["MaxArraySize"] == "5"
+    assert (found["tasks"], found["grace"]) == (4, 3.0)
+    assert found["store"]["locks"] == "held"
+    assert found["store"]["links"] == "exclusive"
+    assert found["engines"]["docker"]["version"]
+    assert found["problems"] == []
+    said = on("doctor", "--on", "slurm").out
+    assert "work (default): up, time limit 1:00:00, " in said
+    assert "of 3 nodes idle, each 4 CPUs" in said
+    assert on("doctor", "--on", "cloud").code == 2
+    assert on("doctor", "latest", "--on", "slurm").code == 2
+    settings = on.top.parent / "cluster.yaml"
+    settings.write_text("slurm: {partition: elsewhere}\n")
+    named = on("doctor", "--on", "slurm", "--json", REPROBOX_CLUSTER=str(settings))
+    (problem,) = named.json["problems"]
+    assert problem == "cluster.yaml names the partition elsewhere, and there are work"
+
+
+def test_doctor_without_slurm_says_so(project: Project) -> None:
+    said = project("doctor", "--on", "slurm")
+    assert said.code == 44
+    assert "error: there is no command scontrol on this machine" in said.err
+
+
 def test_what_was_submitted_runs_whatever_is_checked_out_later(
     on: Project, cluster: Cluster
 ) -> None:
