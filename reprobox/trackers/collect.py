@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from reprobox.kit import limited_child
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.limited_child import ChildFailed, Limits
 from reprobox.trackers import declared
-from reprobox.trackers.reading import Reading, Scalar, Tracker, Unreadable, thinned
+from reprobox.trackers.reading import Reading, Scalar, Tracker, Unreadable, joined, thinned
 from reprobox.trackers.table import TRACKERS
 
 _PATTERNS = tuple((tracker, re.compile(tracker.pattern)) for tracker in TRACKERS)
@@ -127,17 +128,27 @@ def _work(request: dict[str, Any]) -> dict[str, Any]:
     return {"runs": [_one(run) for run in request["runs"]]}
 
 
+@dataclass(frozen=True)
+class _Read:
+    """A file that was read."""
+
+    path: str
+    tracker: Tracker
+    groups: Mapping[str, str]
+    reading: Reading
+
+
 def _one(run: Mapping[str, Any]) -> dict[str, Any]:
     """The child's part for one run."""
     root, faults = Path(run["root"]), []
-    readings: list[tuple[str, Reading]] = []
+    read: list[_Read] = []
     chosen = [(path, found) for path in sorted(run["files"]) if (found := tracker_of(path))]
     several = _several(chosen)
     for path, (tracker, groups) in chosen[:_MANY_FILES]:
         try:
             reading = tracker.read(root / path, groups)
         except Unreadable as fault:
-            if tracker.name not in ("json", "csv"):
+            if not tracker.guessed:
                 faults.append(f"{path}: {fault}")
             continue
         except (OSError, ValueError, TypeError, OverflowError, RecursionError) as fault:
@@ -146,11 +157,14 @@ def _one(run: Mapping[str, Any]) -> dict[str, Any]:
         group = groups.get("run", "").strip("/")
         prefixed = Reading()
         prefixed.update(reading, f"{group}/" if group and tracker.name in several else "")
-        readings.append((path, prefixed))
-    values, series = _merged(readings)
+        read.append(_Read(path, tracker, groups, prefixed))
+    whole = list(_whole(read))
+    values, series = _merged(whole)
+    files = _without_parts(run["files"], read, whole)
+    readings = [*whole, *((one.path, one.reading) for one in read)]
     for name, text in run["declared"].items():
         try:
-            number, points = declared.value(root, run["files"], text, readings)
+            number, points = declared.value(root, files, run["files"], text, readings)
         except Unreadable as fault:
             faults.append(f"{name}: {fault}")
             continue
@@ -158,6 +172,30 @@ def _one(run: Mapping[str, Any]) -> dict[str, Any]:
         if points:
             series.append((name, "", thinned(points)))
     return {"values": values, "series": series, "faults": faults}
+
+
+def _whole(read: Sequence[_Read]) -> Iterator[tuple[str, Reading]]:
+    """A path and a reading for each file that stands alone, and for each run that has its values in
+    several.
+    """
+    parts: dict[tuple[str, str], list[_Read]] = {}
+    for one in read:
+        key = (one.tracker.name, one.groups.get("run", "") if one.tracker.parts else one.path)
+        parts.setdefault(key, []).append(one)
+    for of_run in parts.values():
+        if of_run[0].tracker.parts == "newest":
+            last = max(of_run, key=lambda one: int(one.groups.get("step") or sys.maxsize))
+            yield last.path, last.reading
+        else:
+            yield of_run[-1].path, joined([one.reading for one in of_run])
+
+
+def _without_parts(
+    files: Sequence[str], read: Sequence[_Read], whole: Sequence[tuple[str, Reading]]
+) -> list[str]:
+    """The files, without those whose values another one has as well, or continues."""
+    parts = {one.path for one in read} - {path for path, _ in whole}
+    return [path for path in files if path not in parts]
 
 
 def _several(chosen: Sequence[tuple[str, tuple[Tracker, Mapping[str, str]]]]) -> set[str]:

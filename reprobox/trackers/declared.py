@@ -20,9 +20,18 @@ Points = list[tuple[float, float]]
 
 
 def value(
-    root: Path, files: Sequence[str], text: str, readings: Sequence[tuple[str, Reading]]
+    root: Path,
+    files: Sequence[str],
+    every: Sequence[str],
+    text: str,
+    readings: Sequence[tuple[str, Reading]],
 ) -> tuple[float, Points]:
     """The metric's last value, and its series where there is one.
+
+    Args:
+        files: what a pattern is looked for in first: one file for each run of a tracker.
+        every: all outputs, so that a pattern may also name a part, such as a checkpoint's file.
+        readings: path and values; the first of a path counts.
 
     Raises:
         Unreadable: no such file, several of them, or no such number in it.
@@ -31,6 +40,7 @@ def value(
     if not found:
         raise Unreadable(f"{text!r} is not of the form path#key")
     paths = [path for path in files if _is(path, pattern)]
+    paths = paths or [path for path in every if _is(path, pattern)]
     if len(paths) != 1:
         raise Unreadable(
             f"no output matches {pattern}" if not paths else f"{pattern} matches {len(paths)} files"

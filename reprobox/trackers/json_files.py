@@ -120,6 +120,18 @@ def read_trainer_state(path: Path, _: Mapping[str, str]) -> Reading:
     return found
 
 
+def read_wandb_file(path: Path, groups: Mapping[str, str]) -> Reading:
+    """The summary that W&B writes next to its log, without W&B's own names; wandb-metadata.json is
+    about the machine.
+    """
+    found = Reading()
+    value = document(path) if groups["file"] == "summary" else {}
+    for name, leaf in flat(value) if isinstance(value, dict) else ():
+        if not name.startswith("_"):
+            found.metric(name, leaf)
+    return found
+
+
 def read_sacred(path: Path, groups: Mapping[str, str]) -> Reading:
     """Sacred's FileStorageObserver: config.json, metrics.json, and the result in run.json."""
     value = document(path)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from reprobox.kit.lazy_dataclass import dataclass
 
@@ -56,6 +56,12 @@ class Reading:
         self.series |= {prefix + name: points for name, points in other.series.items()}
 
 
+Parts = Literal["", "follow", "newest"]
+"""What several files of one run are: each stands alone; each continues the one before, in the order
+of their names; or the one with the highest group `step` has all, and one without it is the last.
+"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tracker:
     """One kind of file: which paths it is found at, and how one is read."""
@@ -67,6 +73,20 @@ class Tracker:
     """
     read: Callable[[Path, Mapping[str, str]], Reading]
     """(file, the pattern's groups) -> Reading. Raises Unreadable."""
+    parts: Parts = ""
+    guessed: bool = False
+    """Whether a file of that name may well be something else, which is then no fault."""
+
+
+def joined(parts: Sequence[Reading]) -> Reading:
+    """Readings that continue each other as one: later values win, and series go on."""
+    found = Reading()
+    for part in parts:
+        found.params |= part.params
+        found.metrics |= part.metrics
+        for name, points in part.series.items():
+            found.series[name] = [*found.series.get(name, ()), *points]
+    return found
 
 
 def is_number(value: Any) -> bool:

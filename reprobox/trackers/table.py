@@ -6,6 +6,7 @@ from reprobox.trackers import (
     databases,
     json_files,
     mlflow_store,
+    optuna_study,
     tables,
     tensorboard,
     wandb_log,
@@ -18,6 +19,7 @@ TRACKERS = (
         name="tensorboard",
         pattern=r"(?:^|/)(?P<run>(?:[^/]+/)*)events\.out\.tfevents\.[^/]*$",
         read=tensorboard.read_events,
+        parts="follow",  # a program that was resumed, or asked for a second writer, begins a file
     ),
     Tracker(
         name="mlflow",
@@ -66,14 +68,36 @@ TRACKERS = (
     ),
     Tracker(
         name="transformers",
-        pattern=r"(?:^|/)trainer_state\.json$",
+        pattern=r"^(?P<run>(?:[^/]+/)*?)(?:checkpoint-(?P<step>\d+)/)?trainer_state\.json$",
         read=json_files.read_trainer_state,
+        parts="newest",  # every checkpoint has the whole history up to it
     ),
     Tracker(name="sqlite", pattern=r"\.(?:db|sqlite3?)$", read=databases.read_database),
     Tracker(
         name="json-lines", pattern=r"(?P<name>[^/]+)\.(?:jsonl|ndjson)$", read=json_files.read_lines
     ),
-    Tracker(name="json", pattern=r"(?P<name>[^/]+)\.json$", read=json_files.read_document),
-    Tracker(name="csv", pattern=r"(?P<name>[^/]+)\.(?:csv|tsv)$", read=tables.read_csv),
+    Tracker(
+        name="optuna-journal",
+        pattern=r"(?:^|/)[^/]*(?:journal|optuna)[^/]*\.log$",
+        read=optuna_study.read_journal,
+        guessed=True,
+    ),
+    Tracker(
+        name="wandb-files",
+        pattern=r"(?:^|/)[^/]*run-[^/]+/files/wandb-(?P<file>summary|metadata)\.json$",
+        read=json_files.read_wandb_file,
+    ),
+    Tracker(
+        name="json",
+        pattern=r"(?P<name>[^/]+)\.json$",
+        read=json_files.read_document,
+        guessed=True,
+    ),
+    Tracker(
+        name="csv",
+        pattern=r"(?P<name>[^/]+)\.(?:csv|tsv)$",
+        read=tables.read_csv,
+        guessed=True,
+    ),
 )
 """The first row whose pattern is found in a path reads it."""

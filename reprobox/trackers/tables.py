@@ -31,7 +31,7 @@ def read_csv(path: Path, groups: Mapping[str, str]) -> Reading:
 
 
 def _table(rows: Any, *, named_as_log: bool) -> Reading:
-    header = next(rows, None)
+    header = [cell.strip() for cell in next(rows, ())]  # some programs set names flush right
     if not header or len(header) > _COLUMNS or any(_number(cell) is not None for cell in header):
         raise Unreadable("no header")
     if len(set(header)) != len(header):

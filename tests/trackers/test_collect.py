@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
+import sqlite3
+import sys
 import tarfile
 from pathlib import Path
 
@@ -96,6 +100,107 @@ def test_optuna(written: Path) -> None:
     assert numbers(found, "param")["best.x"] == best
 
 
+JOURNAL = """\
+{"op_code":0,"worker_id":"w","study_name":"search","directions":[2]}
+{"op_code":4,"worker_id":"w","study_id":0,"datetime_start":"2026-11-28T04:34:45.338366+00:00"}
+{"op_code":5,"worker_id":"w","trial_id":0,"param_name":"x","param_value_internal":0.5,\
+"distribution":"{\\"name\\": \\"FloatDistribution\\", \\"attributes\\": {\\"low\\": 0.0}}"}
+{"op_code":5,"worker_id":"w","trial_id":0,"param_name":"model","param_value_internal":1,\
+"distribution":"{\\"name\\": \\"CategoricalDistribution\\", \\"attributes\\": \
+{\\"choices\\": [\\"mlp\\", \\"cnn\\"]}}"}
+{"op_code":6,"worker_id":"w","trial_id":0,"state":1,"values":[2.5]}
+{"op_code":4,"worker_id":"w","study_id":0}
+{"op_code":6,"worker_id":"w","trial_id":1,"state":2,"values":null}
+{"op_code":4,"worker_id":"w","study_id":0}
+{"op_code":6,"worker_id":"w","trial_id":2,"state":1,"values":[1.5]}
+{"op_code":6,"wor"""
+"""As Optuna 5.0 writes it (shortened), with a line that a kill cut off."""
+
+
+def test_a_journal_of_optuna(tmp_path: Path) -> None:
+    write(tmp_path, {"optuna_journal_storage.log": JOURNAL, "journal.log": "my own notes\n"})
+    found = values_of(tmp_path)
+    assert numbers(found) == {"value": 1.5, "best_value": 2.5, "trials": 2}
+    assert series(found)["value"] == ((0, 2.5), (2, 1.5))
+    assert numbers(found, "param") == {"best.x": 0.5, "best.model": "cnn"}
+    assert found.faults == ()
+
+
+def test_a_choice_in_a_storage_of_optuna_is_what_was_chosen(tmp_path: Path, written: Path) -> None:
+    place = tmp_path / "optuna.db"
+    place.write_bytes((written / "optuna" / "optuna.db").read_bytes())
+    choices = '{"name": "CategoricalDistribution", "attributes": {"choices": ["mlp", "cnn"]}}'
+    with contextlib.closing(sqlite3.connect(place)) as database, database:
+        database.execute(
+            "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) "
+            "SELECT trial_id, 'model', 1.0, ? FROM trials",
+            (choices,),
+        )
+    assert numbers(values_of(tmp_path), "param")["best.model"] == "cnn"
+
+
+def test_what_mlflow_writes_for_nan_and_infinity(tmp_path: Path, written: Path) -> None:
+    """A loss that diverged would be the best one as 0, which MLflow's database has for NaN."""
+    place = tmp_path / "mlflow.db"
+    place.write_bytes((written / "mlflow" / "mlflow.db").read_bytes())
+    with contextlib.closing(sqlite3.connect(place)) as database, database:
+        database.execute("UPDATE metrics SET value = 0, is_nan = 1 WHERE key = 'loss'")
+        largest = sys.float_info.max
+        database.execute("UPDATE metrics SET value = ? WHERE key = 'test/accuracy'", (-largest,))
+    found = numbers(values_of(tmp_path))
+    assert math.isnan(float(found["loss"]))
+    assert found["test/accuracy"] == -math.inf
+    with contextlib.closing(sqlite3.connect(place)) as database, database:
+        database.execute("UPDATE runs SET lifecycle_stage = 'deleted'")
+    assert values_of(tmp_path).values == ()
+
+
+def test_the_last_checkpoint_of_transformers_counts(tmp_path: Path) -> None:
+    def state(last: int) -> str:
+        rows = [{"step": step, "loss": 1 / step} for step in range(100, last + 1, 100)]
+        return json.dumps({"log_history": rows})
+
+    for step in (500, 1000, 1500):
+        write(tmp_path, {f"out/checkpoint-{step}/trainer_state.json": state(step)})
+    found = values_of(tmp_path, {"early": "out/checkpoint-500/trainer_state.json#loss"})
+    assert numbers(found) == {"loss": 1 / 1500, "early": 1 / 500}
+    assert len(series(found)["loss"]) == 15
+    write(tmp_path, {"out/trainer_state.json": state(1600)})  # by Trainer.save_state, at the end
+    assert numbers(values_of(tmp_path)) == {"loss": 1 / 1600}
+    write(tmp_path, {"other/checkpoint-7/trainer_state.json": state(200)})
+    assert numbers(values_of(tmp_path)) == {"out/loss": 1 / 1600, "other/loss": 1 / 200}
+
+
+def test_event_files_of_one_directory_follow_each_other(tmp_path: Path, written: Path) -> None:
+    """As after a resume: the second file's last value is the run's."""
+    (first,) = (written / "tensorboard" / "runs").glob("events.out.tfevents.*.0")
+    data = first.read_bytes()
+    write(tmp_path, {"config.json": "{}"})
+    (tmp_path / "events.out.tfevents.1795811111.vm.1.0").write_bytes(data)
+    once = values_of(tmp_path)
+    (tmp_path / "events.out.tfevents.1795819999.vm.2.0").write_bytes(data)
+    found = values_of(tmp_path, {"loss": "events*#train/loss"})
+    (points,) = (one.points for one in found.series if one.name == "train/loss")
+    assert points == 2 * series(once)["train/loss"]
+    assert numbers(found)["loss"] == numbers(found)["train/loss"] == 0.25
+    (source,) = {one.source for one in found.values if one.name == "train/loss"}
+    assert source == "events.out.tfevents.1795819999.vm.2.0"
+    assert found.faults == ()
+
+
+def test_what_wandb_notes_of_the_machine_is_no_metric(tmp_path: Path) -> None:
+    files = "wandb/offline-run-20261127_202523-cztmpxs2/files"
+    summary = '{"loss": 0.25, "_step": 2, "_runtime": 1.5, "_wandb": {"runtime": 1}}'
+    write(
+        tmp_path,
+        {
+            f"{files}/wandb-summary.json": summary,
+            f"{files}/wandb-metadata.json": '{"cpu_count": 8, "disk": {"/": {"total": 1}}}',
+        },
+    )
+    assert numbers(values_of(tmp_path)) == {"loss": 0.25}
+
+
 def test_hydra(written: Path) -> None:
     found = values_of(written / "hydra")
     assert numbers(found, "param") == {"lr": 0.5, "model.width": 8, "model.name": "mlp"}
@@ -127,6 +232,7 @@ def write(root: Path, files: dict[str, str]) -> None:
         ("log.jsonl", '{"step": 1, "loss": 2}\n{"step": 2, "loss": 1}\n{"st', {"loss"}),
         ("log.csv", "epoch,loss,note\n1,2.0,a\n2,1.0,b\n", {"loss"}),
         ("summary.csv", "acc,model\n0.5,mlp\n", {"acc"}),
+        ("r.csv", "   epoch,   train/loss\n       1,      2.0\n       2,      1.0\n", {"train/loss"}),
         ("train_loss.tsv", "loss\tacc\n1\t2\n3\t4\n", {"loss", "acc"}),
         ("predictions.csv", "x,y\n1,2\n3,4\n", set()),
         ("data.csv", "1,2\n3,4\n", set()),
