@@ -168,7 +168,7 @@ class _Rows:
     def csv(self, rows: Sequence[Any]) -> None:
         import csv
 
-        writer = csv.writer(sys.stdout)
+        writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow([*self._EVERY, *self._columns])
         for item in rows:
             writer.writerow([*(getattr(item.row, name) for name in self._EVERY), *item.values])
@@ -195,7 +195,7 @@ class _Groups:
         import csv
 
         names = [name for name in self._columns if name != self._group]
-        writer = csv.writer(sys.stdout)
+        writer = csv.writer(sys.stdout, lineterminator="\n")
         measures = ("mean", "sd")
         writer.writerow([self._group, "runs", *(f"{n} {m}" for n in names for m in measures)])
         for one in groups:

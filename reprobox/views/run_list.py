@@ -15,6 +15,8 @@ from reprobox.store.run_values import Scalar
 
 _GAP = 2
 """Blanks between two columns."""
+_CUTS = (32, 24, 16, 12, 8)
+"""Characters to which wanted values are cut, one after the other, until a table fits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,8 @@ class Column:
     """Columns of the highest rank are left out first where the terminal is narrow; 0: never."""
     longest: int | None = None
     """Characters that a cell may be cut to."""
+    wanted: bool = False
+    """Whether the user asked for it: then it is never left out, and its texts may be cut."""
 
     @property
     def width(self) -> int:
@@ -57,6 +61,7 @@ def columns(rows: Sequence[ValuedRow], wanted: Sequence[str], now: float) -> lis
             title=name,
             cells=tuple(value_text(item.values[place], name) for item in rows),
             right=any(isinstance(item.values[place], float) for item in rows),
+            wanted=True,
         )
         for place, name in enumerate(wanted)
     ]
@@ -90,6 +95,8 @@ def value_text(value: Scalar, name: str = "") -> str:
 def fitted(table: Sequence[Column], width: int | None) -> list[Column]:
     """The columns that fit a width (characters); run ids and wanted values are never left out."""
     kept = list(table)
+    if width is not None and _total(kept) > width:
+        kept = [_cut(column, _CUTS[0]) if column.wanted else column for column in kept]
     while width is not None and _total(kept) > width:
         long = next((c for c in kept if c.longest and c.width > c.longest), None)
         if long is not None:
@@ -98,9 +105,28 @@ def fitted(table: Sequence[Column], width: int | None) -> list[Column]:
             continue
         last = max(kept, key=lambda column: column.rank)
         if last.rank == 0:
-            break
+            return _narrowed(kept, width)
         kept.remove(last)
     return kept
+
+
+def _narrowed(table: Sequence[Column], width: int) -> list[Column]:
+    """Names and texts of wanted values, cut as far as a width needs it; numbers stay whole."""
+    found = list(table)
+    for most in _CUTS:
+        found = [_cut(column, most) if column.wanted else column for column in table]
+        if _total(found) <= width:
+            break
+    return found
+
+
+def _cut(column: Column, most: int) -> Column:
+    cells = column.cells
+    if column.right:
+        most = max(most, *map(len, cells))
+    else:
+        cells = tuple(_shortened(cell, most) for cell in cells)
+    return replace(column, title=_shortened(column.title, most), cells=cells)
 
 
 def _total(table: Sequence[Column]) -> int:
@@ -114,14 +140,18 @@ def _shortened(text: str, longest: int) -> str:
 def group_columns(groups: Sequence[Group], wanted: Sequence[str], by: str) -> list[Column]:
     """A row for each group: its value, how many runs, mean ± standard deviation of each column."""
     table = [
-        Column(title=by, cells=tuple(value_text(group.value, by) for group in groups)),
+        Column(
+            title=by,
+            cells=tuple(value_text(group.value, by) for group in groups),
+            wanted=True,
+        ),
         Column(title="runs", cells=tuple(str(len(group.runs)) for group in groups), right=True),
     ]
     for place, name in enumerate(wanted):
         if name == by or name in BUILTIN:
             continue
         cells = tuple(spread_text(group.numbers(place)) for group in groups)
-        table.append(Column(title=name, cells=cells, right=True))
+        table.append(Column(title=name, cells=cells, right=True, wanted=True))
     return table
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from reprobox.commands.sweep import SweepStatus, TrialStatus
 from reprobox.kit.lazy_dataclass import dataclass
@@ -54,10 +55,10 @@ def trial_columns(status: SweepStatus, metrics: Sequence[str]) -> list[Column]:
     ]
     for key in keys:
         cells = tuple(point.get(key, "") for point in varied)
-        table.append(Column(title=key, cells=cells, right=all(map(_is_number, cells))))
+        table.append(Column(title=key, cells=cells, right=all(map(_is_number, cells)), wanted=True))
     for name in metrics:
         cells = tuple(value_text(one.metrics.get(name)) for one in rows)
-        table.append(Column(title=name, cells=cells, right=True))
+        table.append(Column(title=name, cells=cells, right=True, wanted=True))
     return table
 
 
@@ -123,7 +124,7 @@ def group_columns(groups: Sequence[SeedGroup], metric: str) -> list[Column]:
         return Column(title=title, cells=tuple(cells), right=right)
 
     return [
-        column("values", [group.point for group in groups], right=False),
+        replace(column("values", [group.point for group in groups], right=False), wanted=True),
         column("runs", [str(group.spread.count) for group in groups]),
         column(f"{metric} mean", [value_text(group.spread.mean) for group in groups]),
         column("sd", [_or_blank(group.spread.sd) for group in groups]),

@@ -140,7 +140,9 @@ def test_groups_have_mean_and_spread(context: Context, six: list[str], command: 
 
 
 def test_csv_and_names(six: list[str], command: Command) -> None:
-    rows = list(csv.reader(io.StringIO(command("ls", "--columns", "lr,accuracy", "--csv"))))
+    said = command("ls", "--columns", "lr,accuracy", "--csv")
+    assert "\r" not in said  # for `cut` and `sort` next to it
+    rows = list(csv.reader(io.StringIO(said)))
     assert rows[0][-2:] == ["lr", "accuracy"]
     assert {(float(row[-2]), float(row[-1])) for row in rows[1:]} == set(
         zip(LR, ACCURACY, strict=True)
@@ -161,6 +163,29 @@ def test_ids_are_never_broken(context: Context, six: list[str], width: int) -> N
     assert table[0].cells == tuple(reversed(six))
     assert sum(column.width + 2 for column in table) - 2 <= width
     assert {"lr", "accuracy"} <= {column.title for column in table}
+
+
+def test_long_names_and_texts_are_cut_and_numbers_are_not() -> None:
+    ids = ("20261120-153012-brave-otter-3f9c", "20261120-153012-calm-otter-3f9d")
+    table = [
+        run_list.Column(title="run", cells=ids),
+        run_list.Column(title="state", cells=("finished", "failed"), rank=1),
+        run_list.Column(
+            title="validation/accuracy_top_5_of_all_classes",
+            cells=("0.123457", "12345678901234"),
+            right=True,
+            wanted=True,
+        ),
+        run_list.Column(title="data.path", cells=("/a/very/" + "long/" * 20, "x"), wanted=True),
+    ]
+    found = run_list.fitted(table, 80)
+    assert sum(column.width + 2 for column in found) - 2 <= 80
+    run, value, text = found
+    assert run.cells == ids
+    assert value.cells == ("0.123457", "12345678901234")
+    assert value.title.startswith("validation/ac")
+    assert text.cells == ("/a/very/long/lo…", "x")
+    assert run_list.fitted(table, None) == table
 
 
 def test_values_come_again_when_the_index_is_deleted(
