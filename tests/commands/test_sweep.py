@@ -142,7 +142,7 @@ def test_a_snapshot_is_one_commit_for_all_trials_and_ends_with_the_sweep(swept: 
     swept.write("train.py", PROGRAM.replace("scale / 10", "scale * 100"))
     swept.write("new.txt", "not tracked")
     before = swept.git("status", "--porcelain")
-    words = ["sweep", "config.yaml", "--snapshot", "scale=1,2", "lasts=1"]
+    words = ["sweep", "config.yaml", "--snapshot", "scale=1,2"]
     sweeping = subprocess.Popen(
         [sys.executable, "-m", "reprobox.cli.main", *words],
         cwd=swept.top,

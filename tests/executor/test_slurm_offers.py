@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from reprobox.cli.messages import Talk
+from reprobox.commands.shared import cluster_check
+from reprobox.context import Context
+from reprobox.errors import SchedulerError
 from reprobox.executor import slurm_offers
 from reprobox.executor.scheduler import Partition
 
@@ -51,3 +57,12 @@ def test_gpus(gres: str, gpus: tuple[str, ...]) -> None:
 def test_limits_keep_the_clusters_own_names() -> None:
     config = {"MaxArraySize": "1001", "KillWait": "30 sec", "Other": "x"}
     assert slurm_offers.limits(config) == {"MaxArraySize": "1001", "KillWait": "30 sec"}
+
+
+def test_without_slurm_doctor_has_nothing_to_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SchedulerError, match="there is no command scontrol") as caught:
+        cluster_check.report(Context(start=tmp_path, progress=Talk(quiet=True)), "slurm")
+    assert caught.value.next_step == "run this on a login node of the cluster"
