@@ -232,7 +232,11 @@ def write(root: Path, files: dict[str, str]) -> None:
         ("log.jsonl", '{"step": 1, "loss": 2}\n{"step": 2, "loss": 1}\n{"st', {"loss"}),
         ("log.csv", "epoch,loss,note\n1,2.0,a\n2,1.0,b\n", {"loss"}),
         ("summary.csv", "acc,model\n0.5,mlp\n", {"acc"}),
-        ("r.csv", "   epoch,   train/loss\n       1,      2.0\n       2,      1.0\n", {"train/loss"}),
+        (
+            "r.csv",
+            "   epoch,   train/loss\n       1,      2.0\n       2,      1.0\n",
+            {"train/loss"},
+        ),
         ("train_loss.tsv", "loss\tacc\n1\t2\n3\t4\n", {"loss", "acc"}),
         ("predictions.csv", "x,y\n1,2\n3,4\n", set()),
         ("data.csv", "1,2\n3,4\n", set()),
