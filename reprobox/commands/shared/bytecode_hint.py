@@ -20,7 +20,7 @@ LARGE = 100 << 20
 def advice(intent: Intent) -> str:
     """What to write into the config; empty where the key is written, or the packages are small."""
     lock = intent.lock
-    size = sum(one.size for one in (*lock.wheels, *lock.conda))
+    size = sum(one.size for one in lock.wheels) + sum(one.size for one in lock.conda)
     if lock.bytecode or size < LARGE or _is_written(intent.config):
         return ""
     return (
