@@ -5,8 +5,9 @@ that made is named as that, and can be left aside by a rule.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 _CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?"
@@ -17,6 +18,12 @@ _DAYS = r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? )?"
 _PDF = r"D:(?:19|20)\d{12}(?:Z|[+-]\d\d'\d\d'?)?"
 _DAY_CLOCK = r"(?:[01]\d|2[0-3])[-_.h]?[0-5]\d[-_.m]?[0-5]\ds?(?:[.,_]\d+)?Z?"
 _UNITS = r"(?:ns|us|µs|ms|s|sec|secs|seconds?|min|minutes?|h|hours?)"
+_NUMBER = r"\d+(?:\.\d+)?(?:e[+-]?\d+)?"
+_COUNTED = (
+    r"(?:its?|iters?|iterations?|steps?|samples?|examples?|tok|tokens?|imgs?|images?|batch(?:es)?|"
+    r"seqs?|sequences?|rows?|frames?|episodes?|files?|[kKMGT]?i?B|[KMGTP]?FLOPS?)"
+)
+_RATE = rf"[kKM]? ?{_COUNTED}/(?:s|sec|second|min|minute|h|hour)"
 _KINDS: tuple[tuple[str, str], ...] = (
     ("a random identifier", r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
     (
@@ -24,6 +31,9 @@ _KINDS: tuple[tuple[str, str], ...] = (
         r"/(?:var/)?tmp/[^\s\"':,;)\]}]*|(?:(?:/[\w.-]+)+/)?tmp[a-z0-9_]{8}(?![a-z0-9_])",
     ),
     ("a memory address", r"0x[0-9a-fA-F]{6,}"),
+    # str() of a timedelta; the elapsed and remaining time of a progress bar.
+    ("a duration", r"(?<![\d:.])(?:\d+ days?, )?\d:[0-5]\d:[0-5]\d\.\d{6}(?!\d)"),
+    ("a duration", r"\d\d:\d\d(?::\d\d)?<(?:\d\d:\d\d(?::\d\d)?|\?)"),
     # RFC 9110, 5.6.7 (HTTP dates), asctime, and their relatives.
     (
         "a time",
@@ -36,9 +46,14 @@ _KINDS: tuple[tuple[str, str], ...] = (
             r"|(?<![\d.])[12]\d{9}(?:\d{3}|\d{6}|\d{9})?(?:\.\d+)?(?!\d)"
         ),
     ),
-    ("a duration", rf"(?<![\w.])\d+(?:\.\d+)?(?:e-?\d+)? ?{_UNITS}(?:/\w+)?(?![\w])"),
+    ("a duration", rf"(?<![\w.]){_NUMBER} ?(?:{_UNITS}(?:/\w+)?|{_RATE})(?![\w])"),
     ("a random identifier", r"(?<![0-9a-zA-Z:])[0-9a-f]{32}(?![0-9a-zA-Z])"),
     ("a random identifier", r"(?<![\d.])\d{17,18}(?![\d.])"),  # MLflow's experiments
+    # Of an SVG, as matplotlib writes it: id="p0123456789", url(#p0123456789).
+    (
+        "a random identifier",
+        r"(?<=[\"#])(?:[A-Za-z]|[A-Za-z]+\d*_\d+_)?(?=\d*[a-f])[0-9a-f]{10}(?=[\")&])",
+    ),
     ("a random identifier", r"(?<=run-)[a-z0-9]{8}(?![a-z0-9])|(?<=\d{6}-)[a-z0-9]{8}(?![a-z0-9])"),
 )
 _PART = re.compile("|".join(f"(?P<k{place}>{text})" for place, (_, text) in enumerate(_KINDS)))
@@ -54,7 +69,25 @@ _TIME_KEY = re.compile(
     r"start_|stop_|end_|\bts\b|epoch_ms)",
     re.IGNORECASE,
 )
-_IDENTIFIER_KEY = re.compile(r"(?:uuid|run_?id|_id\b|\bid\b|\bpid\b|hash|token)", re.IGNORECASE)
+_IDENTIFIER_KEY = re.compile(
+    r"(?:uuid|guid|run_?id|_id\b|\bid\b|\bpid\b|hash|token|session|nonce)", re.IGNORECASE
+)
+_SURE_WORD = r"(?:elapsed|runtime|duration|wall[_ -]?time)"
+_WORD = (
+    r"(?:\w+_)?(?:time|times|seconds|secs?|dt|latency|speed|throughput|fps|sps|mfu|"
+    r"(?:per|/)_?(?:s|sec|second))"
+)
+"""A physical quantity may have such a name, too: a number under it is named, and is left aside by
+no rule that does not name it.
+"""
+_SAID = rf"(?:_\w+)?(?: ?\(\w+\))?[\"']?(?:\s*[:=]\s*|\s+)[\"']?(?P<value>{_NUMBER})(?![\w.:])"
+_SURE_WORDS = re.compile(rf"\b{_SURE_WORD}{_SAID}(?! ?[A-Za-z%])", re.IGNORECASE)
+_WORDS = re.compile(rf"\b(?:{_SURE_WORD}|{_WORD}){_SAID}", re.IGNORECASE)
+_MAYBE_DURATION = re.compile(
+    rf"(?:^|[^a-zA-Z])(?:{_SURE_WORD}|{_WORD})\s*(?:[(\[]\w+[)\]])?$", re.IGNORECASE
+)
+_PLACES = (range(0x55 << 40, 0x57 << 40, 8), range(0x7E << 40, 0x80 << 40, 8))
+"""Where Linux lays the heap, libraries and mapped memory of a 64-bit process (x86-64, aarch64)."""
 _DIGEST_KEY = re.compile(r"md5|sha\d|digest|checksum|hash|etag|fingerprint", re.IGNORECASE)
 """A value under such a key is computed from content, so it says something when it differs."""
 _EARLIEST, _LATEST = 978_307_200, 4_102_444_800
@@ -64,9 +97,38 @@ _LONGEST = 64_000
 """Characters of a text that is looked at."""
 
 
+class _Mark(NamedTuple):
+    """A part of a text that is another one in each run."""
+
+    start: int
+    end: int
+    kind: str
+
+
+def _marks(text: str, *, sure: bool = False) -> list[_Mark]:
+    """In order, and none within another."""
+    found = [
+        _Mark(*match.span(), _KINDS[int((match.lastgroup or "k0")[1:])][0])
+        for match in _PART.finditer(text)
+    ]
+    for match in (_SURE_WORDS if sure else _WORDS).finditer(text):
+        start, end = match.span("value")
+        if not any(one.start < end and start < one.end for one in found):
+            found.append(_Mark(start, end, "a duration"))
+    return sorted(found)
+
+
+def _without(text: str, marks: Sequence[_Mark]) -> str:
+    parts, place = [], 0
+    for mark in marks:
+        parts += [text[place : mark.start], "\0", mark.kind]
+        place = mark.end
+    return "".join([*parts, text[place:]])
+
+
 def masked(text: str) -> str:
     """A text with what changes in each run taken out."""
-    return _PART.sub(lambda match: "\0" + _KINDS[int((match.lastgroup or "k0")[1:])][0], text)
+    return _without(text, _marks(text))
 
 
 def kind_of(name: str, left: Any, right: Any, *, sure: bool = False) -> str | None:
@@ -75,15 +137,27 @@ def kind_of(name: str, left: Any, right: Any, *, sure: bool = False) -> str | No
 
     Args:
         name: of the value, such as `$.log_history[3].train_runtime`.
-        sure: leave out what may be another thing, such as a large whole number.
+        sure: leave out what may be another thing, such as a large whole number, or a number that
+            is called `speed`.
     """
     if isinstance(left, bool) or isinstance(right, bool):
         return None
     if isinstance(left, str) and isinstance(right, str):
-        return _of_texts(name, left[:_LONGEST], right[:_LONGEST])
+        return _of_texts(name, left[:_LONGEST], right[:_LONGEST], sure)
     if _is_number(left) and _is_number(right):
         return _of_numbers(name, float(left), float(right), sure)
     return None
+
+
+def differing(left: str, right: str) -> tuple[str, str]:
+    """The first part of each of two such texts that chance made differ; else the texts."""
+    ours, theirs = _marks(left), _marks(right)
+    if _without(left, ours) == _without(right, theirs):
+        for one, other in zip(ours, theirs, strict=False):
+            said = left[one.start : one.end], right[other.start : other.end]
+            if said[0] != said[1]:
+                return said
+    return left, right
 
 
 def _is_number(value: Any) -> bool:
@@ -91,19 +165,20 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | Decimal) and -_FURTHEST < value < _FURTHEST
 
 
-def _of_texts(name: str, left: str, right: str) -> str | None:
-    if masked(left) == masked(right):
+def _of_texts(name: str, left: str, right: str, sure: bool) -> str | None:
+    ours, theirs = _marks(left, sure=sure), _marks(right, sure=sure)
+    if _without(left, ours) == _without(right, theirs):
         found = {
-            _KINDS[int((one.lastgroup or "k0")[1:])][0]
-            for one, other in zip(_PART.finditer(left), _PART.finditer(right), strict=True)
-            if one[0] != other[0]
+            one.kind
+            for one, other in zip(ours, theirs, strict=False)
+            if left[one.start : one.end] != right[other.start : other.end]
         }
         if "a random identifier" in found and _DIGEST_KEY.search(_last(name)):
             return None
         return " and ".join(sorted(found, reverse=True)) or None
     numbers = _as_number(left), _as_number(right)
     if numbers[0] is not None and numbers[1] is not None:
-        return _of_numbers(name, numbers[0], numbers[1], sure=False)
+        return _of_numbers(name, numbers[0], numbers[1], sure=sure)
     identifiers = re.compile(r"[0-9a-z_-]{6,64}", re.IGNORECASE)
     both = identifiers.fullmatch(left) and identifiers.fullmatch(right)
     return "a random identifier" if both and _IDENTIFIER_KEY.search(_last(name)) else None
@@ -126,7 +201,21 @@ def _of_numbers(name: str, left: float, right: float, sure: bool) -> str | None:
             telling = unit > 1 or _TIME_KEY.search(key) or not (left % 1 == right % 1 == 0)
             near = abs(left - right) / unit < 400 * 86400
             return "a time" if telling or (near and not sure) else None
-    return "a process" if re.search(r"\bp?pid\b", key, re.IGNORECASE) else None
+    if re.search(r"\bp?pid\b", key, re.IGNORECASE):
+        return "a process"
+    return None if sure else _perhaps(key, left, right)
+
+
+def _perhaps(key: str, left: float, right: float) -> str | None:
+    """What two numbers look like, and need not be."""
+    if _MAYBE_DURATION.search(key):
+        return "a duration"
+    places = all(any(number in span for span in _PLACES) for number in map(_whole, (left, right)))
+    return "a memory address" if places else None
+
+
+def _whole(number: float) -> int:
+    return int(number) if number % 1 == 0 else 0
 
 
 def _last(name: str) -> str:

@@ -27,7 +27,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from reprobox.judge import looks
+from reprobox.judge import chance, looks, windows
 from reprobox.judge.leaves import MAX_LEAVES as MAX_LEAVES
 from reprobox.judge.leaves import (
     Blob,
@@ -46,10 +46,12 @@ from reprobox.judge.leaves import Unreadable as Unreadable
 from reprobox.judge.leaves import once as once
 from reprobox.judge.leaves import put as put
 from reprobox.judge.parts import Chances, Parts
-from reprobox.judge.tensors import Distance, Tensor, Tolerance, distance
+from reprobox.judge.tensors import Distance, Tensor, Tolerance, differing, distance
 from reprobox.kit.lazy_dataclass import dataclass
 
 _SHOWN = 20
+_RENAMED = 10_000
+"""Names of values that are looked at for a clock in them."""
 _CHUNK = 1 << 16
 _LARGEST_EXPONENT = 400
 """Of a Decimal whose exact value is computed: beyond, it would fill the memory."""
@@ -177,16 +179,20 @@ class _Comparison:
 
     def run(self, left: Content, right: Content) -> dict[str, Any]:
         ours, theirs = self._split(left.leaves, right.leaves)
+        partners = {} if self._only_numbers else _partners(ours, theirs)
         if self._only_numbers and not any(map(self._counts_any, (ours, theirs))):
             raise Unreadable("there is no number in it to compare")
         for name, leaf in ours.items():
             self._parts.add(name, _values(leaf))
             if name in theirs:
                 self._pair(name, leaf, theirs[name])
+            elif other := partners.get(name):
+                self._renamed(name, leaf, other, theirs[other])
             else:
                 self._one_sided(self._sum.missing, name, leaf)
+        taken = set(partners.values())
         for name, leaf in theirs.items():
-            if name not in ours:
+            if name not in ours and name not in taken:
                 self._one_sided(self._sum.extra, name, leaf)
         return self._report(left, list(ours) != list(theirs))
 
@@ -250,6 +256,12 @@ class _Comparison:
             (self._sum.missing if mine else self._sum.extra).append(name)
             self._parts.differs(name)
 
+    def _renamed(self, name: str, left: Leaf, other: str, right: Leaf) -> None:
+        """A value in whose name there is a clock, such as a column or a key."""
+        if self._within(name) is not None:
+            self._both(f"the name {name}", name, other, Tolerance())
+            self._pair(name, left, right)
+
     def _both(self, name: str, left: Leaf, right: Leaf, tolerance: Tolerance) -> None:
         if isinstance(left, Tensor) and isinstance(right, Tensor):
             self._tensor(name, left, right, tolerance)
@@ -264,7 +276,8 @@ class _Comparison:
             found = scalar_distance(left, right, tolerance)
             self._add(name, found, {}, tolerance)
         else:
-            self._differs(name, {"left": _short(left), "right": _short(right)}, 1, 1)
+            ours, theirs = _shorts(left, right)
+            self._differs(name, {"left": ours, "right": theirs}, 1, 1)
 
     def _left_aside(self, name: str, left: Any, right: Any) -> bool:
         """Whether a clock, a generator or the machine alone made this difference, and the rule
@@ -299,6 +312,8 @@ class _Comparison:
         alone = found.count == found.total == 1  # such as an attribute of HDF5
         if alone and self._left_aside(name, _scalar(found.left), _scalar(found.right)):
             return
+        if found.count and not alone and self._column_aside(name, left, right):
+            return
         if found.count:
             where = {
                 "index": _index(found.index or 0, left.shape),
@@ -306,6 +321,17 @@ class _Comparison:
                 "shape": list(left.shape),
             }
             self._add(name, found, where, tolerance)
+
+    def _column_aside(self, name: str, left: Tensor, right: Tensor) -> bool:
+        """The same for a column of numbers, where it holds for each that differs."""
+        if len(left.shape) != 1 or not self._chances.like(name, left, right, self._except_times):
+            return False
+        for place, *values in differing(left, right):
+            self._chances.add(f"{name}[{place}]", *values, sure=self._except_times)
+            self._sum.ignored += self._except_times
+        if self._except_times:
+            self._parts.differs(name)
+        return self._except_times
 
     def _add(self, name: str, found: Distance, where: dict[str, Any], tolerance: Tolerance) -> None:
         """Without a tolerance other bits differ, be it only the sign of a zero."""
@@ -371,6 +397,21 @@ class _Comparison:
         pairs = self._sum.pairs
         looks_like = looks.of_pairs(pairs, everything=len(pairs) == self._sum.count)
         return {"looks_like": looks_like} if looks_like else {}
+
+
+def _partners(ours: Mapping[str, Leaf], theirs: Mapping[str, Leaf]) -> dict[str, str]:
+    """Names of values that differ only by what a clock or a generator gave, and their names on the
+    other side; none where that is not one to one.
+    """
+    alone = [name for name in ours if name not in theirs]
+    others = [name for name in theirs if name not in ours]
+    if len(alone) != len(others) or len(alone) > _RENAMED:
+        return {}
+    return {
+        name: other
+        for name, other in zip(alone, others, strict=True)
+        if chance.kind_of("", name, other, sure=True) is not None
+    }
 
 
 def _values(leaf: Leaf) -> int:
@@ -474,6 +515,13 @@ def _short(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return int(value) if abs(value) < 2**63 else _digits(value)
     return value[:200] if isinstance(value, str) else value
+
+
+def _shorts(left: Any, right: Any) -> tuple[Any, Any]:
+    """Two leaves as JSON can say them; of long texts the part around the first difference."""
+    if isinstance(left, str) and isinstance(right, str):
+        return windows.around(left, right)
+    return _short(left), _short(right)
 
 
 def _digits(value: int) -> str:

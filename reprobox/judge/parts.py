@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import defaultdict
 from typing import Any
 
-from reprobox.judge import chance
+from reprobox.judge import chance, windows
 from reprobox.judge.leaves import Blob
+from reprobox.judge.tensors import Tensor, differing
 
 _SHOWN = 20
 _LOOKED_AT = 20_000
 """Pairs that are looked at; each costs some microseconds."""
+_PERHAPS = {"certain": False}
 _PART = re.compile(r'"(?:[^"\\]|\\.)*"!|[^!"]*!|\$[.\[][^.\[]*|/[^!]*|[^/@!\[(]+')
 
 
@@ -52,7 +55,7 @@ class Chances:
     """Which of the differences a clock, a generator or the machine alone made."""
 
     def __init__(self) -> None:
-        self._found: dict[str, dict[str, Any]] = {}
+        self._found: dict[tuple[str, bool], dict[str, Any]] = {}
         self._looked = 0
 
     def add(self, name: str, left: Any, right: Any, *, sure: bool = False) -> bool:
@@ -60,17 +63,37 @@ class Chances:
         if isinstance(left, Blob) or (self._looked >= _LOOKED_AT and not sure):
             return False
         self._looked += 1
-        kind = chance.kind_of(name, left, right, sure=sure)
+        kind = chance.kind_of(name, left, right, sure=True)
+        certain = kind is not None
+        if kind is None and not sure:
+            kind = chance.kind_of(name, left, right)
         if kind is None:
             return False
-        first = {"kind": kind, "name": name, "left": _plain(left), "right": _plain(right)}
-        self._found.setdefault(kind, {**first, "count": 0})["count"] += 1
+        ours, theirs = _plain(left, right)
+        first = {"kind": kind, "name": name, "left": ours, "right": theirs, "count": 0}
+        known = self._found.setdefault((kind, certain), first | ({} if certain else _PERHAPS))
+        known["count"] += 1
         return True
+
+    def like(self, name: str, left: Tensor, right: Tensor, sure: bool) -> bool:
+        """Whether every differing number of two columns is one that chance made."""
+        if self._looked >= _LOOKED_AT and not sure:
+            return False
+        return all(
+            chance.kind_of(name, *values, sure=sure) is not None
+            for _, *values in itertools.islice(differing(left, right), None if sure else _LOOKED_AT)
+        )
 
     def report(self) -> list[dict[str, Any]]:
         """Each kind, with its first place and how many there are."""
         return list(self._found.values())
 
 
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, int | float) else str(value)[:200]
+def _plain(left: Any, right: Any) -> tuple[Any, Any]:
+    """Both as JSON holds them; of texts the part that differs."""
+    if isinstance(left, str) and isinstance(right, str):
+        return windows.around(*chance.differing(left, right))
+    one, other = (
+        value if isinstance(value, int | float) else str(value)[:200] for value in (left, right)
+    )
+    return one, other

@@ -269,7 +269,7 @@ def _contents(request: dict[str, Any]) -> dict[str, Any]:
     sides: list[content.Content] = []
     try:
         sides += (_read(request, request[side], side) for side in ("left", "right"))
-        return content.compare(
+        answer = content.compare(
             sides[0],
             sides[1],
             tensors.Tolerance(**request["tolerance"]),
@@ -277,12 +277,22 @@ def _contents(request: dict[str, Any]) -> dict[str, Any]:
             treatments=[_treatment(one) for one in request.get("treatments", ())],
             except_times=request.get("except_times", False),
         )
+        return answer | (_packing(request, *sides) if answer["same"] else {})
     except leaves.Unreadable as error:
         which = "left" if not sides else "right" if len(sides) == 1 else "both"
         said = {"why": str(error), "side": which}
         return said | ({"reader": ", ".join(sides[0].readers)} if sides else {})
     except DAMAGE as error:  # arrays are read when they are compared
         return {"why": f"a damaged file: {type(error).__name__}: {error}"[:400]}
+
+
+def _packing(request: dict[str, Any], *sides: Any) -> dict[str, Any]:
+    """What differs in the packing of equal content, in words."""
+    from reprobox.judge.formats import registry
+
+    paths = (Path(request["left"]), Path(request["right"]))
+    words = registry.packing(paths, sides)
+    return {"packing": words} if words else {}
 
 
 def _read(request: dict[str, Any], path: str | Path, scratch: str) -> Any:

@@ -9,7 +9,7 @@ module is imported in the reader's process only.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -93,6 +93,14 @@ def distance(left: Tensor, right: Tensor, tolerance: Tolerance) -> Distance:
         )
     found.total = int(ours.size)
     return found
+
+
+def differing(left: Tensor, right: Tensor) -> Iterator[tuple[int, Any, Any]]:
+    """Flat index and both values of each element that differs, of tensors as in `distance`."""
+    ours, theirs = left.load().reshape(-1), right.load().reshape(-1)
+    for place in np.flatnonzero(_unlike(ours, theirs)).tolist():
+        pair = (_value(side[place : place + 1], left.dtype)[0].item() for side in (ours, theirs))
+        yield (place, *pair)
 
 
 def _chunk(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Sequence
 
 from reprobox.judge import renames
@@ -54,6 +56,8 @@ def _of_file(file: FileVerdict, *, ordinary: bool) -> Iterable[Cause]:
             advice=_ORDERS[looks],
             weight=_WEIGHT,
         )
+    elif file.detail.content == "equal":
+        yield _packing(file)
     elif not file.detail.by_chance and not ordinary and _one_byte(file):
         yield Cause(
             what=f"one byte of {file.path} at offset {file.detail.first_byte}",
@@ -72,17 +76,38 @@ def _chance(file: FileVerdict, chance: Chance) -> Cause:
         what=f"{chance.kind} in {file.path} at {chance.name}{more}",
         ours=str(chance.left),
         theirs=str(chance.right),
-        advice=f"{advice}; {_rule(file)}",
+        advice=f"{advice}; leave it out, or declare `{_rule(file, chance)}` in the config",
         weight=_WEIGHT,
     )
 
 
-def _rule(file: FileVerdict) -> str:
+def _packing(file: FileVerdict) -> Cause:
+    """Of a file whose content is equal."""
+    held = f" ({', '.join(file.detail.packing)})" if file.detail.packing else ""
+    return Cause(
+        what=f"only the packing of {file.path}{held}",
+        ours="",
+        theirs="",
+        advice=f"the {file.detail.format or 'file'} content is equal: declare "
+        f"`{_declared(renames.pattern(file.path), '{compare: content}')}` in the config",
+        weight=_WEIGHT,
+    )
+
+
+def _rule(file: FileVerdict, chance: Chance) -> str:
     """The line of config that settles it, where it can."""
     path = renames.pattern(file.path)
     if file.detail.format is None:
-        return f'leave it out, or declare `outputs: {{"{path}": ignore}}` in the config'
-    return f'leave it out, or declare `outputs: {{"{path}": except-times}}` in the config'
+        return _declared(path, "ignore")
+    if chance.certain:
+        return _declared(path, "except-times")
+    inside = re.sub(r"\[\d+\]", "[*]", chance.name).removesuffix("[*]")
+    lines = file.detail.format == "text" or not inside
+    return _declared(path if lines else f"{path}#{inside}", "ignore")
+
+
+def _declared(pattern: str, rule: str) -> str:
+    return f"outputs: {{{json.dumps(pattern, ensure_ascii=False)}: {rule}}}"
 
 
 def _one_byte(file: FileVerdict) -> bool:

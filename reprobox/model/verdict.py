@@ -109,6 +109,10 @@ class Chance:
     left: Scalar
     right: Scalar
     count: int
+    certain: bool = later(True)
+    """Whether `except-times` leaves them aside: False for what may be another thing, such as a
+    number that is called `speed`.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +168,8 @@ class FileDetail:
     """What a clock, a generator or the machine alone made differ; other values may differ too."""
     equal_parts: tuple[Part, ...] = ()
     """Members, data sets, keys that are equal, the largest first."""
+    packing: tuple[str, ...] = ()
+    """Of equal content: what its packing holds that is not content, as far as that differs."""
     around: tuple[str, ...] = ()
     """The text around the first differing byte on both sides, of a file that no reader knows."""
     unused_patterns: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reprobox.judge.fold import NOTHING
+from reprobox.kit.text import shown
 from reprobox.kit.units import counted, human
 from reprobox.model import codec
 from reprobox.model.claims import Checked
@@ -144,7 +145,8 @@ def _detail(detail: FileDetail, sides: tuple[str, str]) -> str:
 
 def _content(detail: FileDetail, sides: tuple[str, str]) -> Iterator[str]:
     if detail.content == "equal":
-        yield f"the {detail.format or 'file'} content is equal, only its packing differs"
+        held = f" ({', '.join(detail.packing)})" if detail.packing else ""
+        yield f"the {detail.format or 'file'} content is equal, only its packing differs{held}"
     elif detail.first:
         where = f"{detail.format or 'file'}: first at {_place(detail.first)}"
         yield f"{where}: {_values(detail.first, sides)}"
@@ -228,7 +230,8 @@ def share(differ: int, total: int, what: str) -> str:
 
 def _causes(found: Verdict) -> Iterator[str]:
     for cause in found.causes[:_CAUSES]:
-        sides = f": {cause.ours} -> {cause.theirs}" if cause.ours and cause.theirs else ""
+        pair = shown(cause.ours), shown(cause.theirs)
+        sides = f": {' -> '.join(pair)}" if all(pair) else ""
         yield f"possible cause: {cause.what}{sides}. {cause.advice}"
 
 

@@ -43,6 +43,13 @@ from reprobox.judge.chance import kind_of, masked
         ("line 4", "id: '178127960635717860'", "id: '999207501560084000'", "a random identifier"),
         ("$.pid", 12, 7, "a process"),
         ("x", "2026-11-27 took 3 s", "2026-11-28 took 4 s", "a time and a duration"),
+        ("x", "1.2k tok/s", "1.3k tok/s", "a duration"),
+        ("x", "3.5 MB/s", "3.6 MB/s", "a duration"),
+        ("x", "1 day, 2:03:04.000001", "1 day, 2:03:05.000001", "a duration"),
+        ("x", "Total time: 3.2", "Total time: 3.4", "a duration"),
+        ("time (s)", 0.25, 0.5, "a duration"),
+        ("$.throughput", 0.25, 0.5, "a duration"),
+        ("$.obj", 94100000000000, 94100000000008, "a memory address"),
     ],
 )  # fmt: skip
 def test_it_is_recognised_in_all_its_forms(name: str, left: Any, right: Any, kind: str) -> None:
@@ -65,6 +72,12 @@ def test_it_is_recognised_in_all_its_forms(name: str, left: Any, right: Any, kin
         ("$.flag", True, False),
         ("$.name", "resnet18", "resnet50"),
         ("$.x", "a time", "no time"),
+        ("x", "time step 3", "time step 4"),
+        ("x", "eta=0.3", "eta=0.1"),
+        ("x", "3.5 MB", "3.6 MB"),
+        ("$.obj", 140082919284305, 140078500585040),
+        ("$.obj", 5000000000000, 5000000000008),
+        ("$.time_step", 3, 4),
     ],
 )
 def test_what_the_program_computed_is_not(name: str, left: Any, right: Any) -> None:
@@ -75,6 +88,23 @@ def test_a_large_whole_number_is_left_aside_by_no_rule() -> None:
     assert kind_of("$.samples", 1500000000, 1500000001) == "a time"
     assert kind_of("$.samples", 1500000000, 1500000001, sure=True) is None
     assert kind_of("$.timestamp", 1500000000, 1500000001, sure=True) == "a time"
+
+
+@pytest.mark.parametrize(
+    ("name", "left", "right"),
+    [
+        ("$.time", 0.25, 0.5),
+        ("$.speed", 0.25, 0.5),
+        ("x", "speed 0.25", "speed 0.5"),
+        ("x", "duration: 12 epochs", "duration: 13 epochs"),
+        ("$.obj", 94100000000000, 94100000000008),
+    ],
+)
+def test_what_may_be_another_thing_is_left_aside_by_no_rule(
+    name: str, left: Any, right: Any
+) -> None:
+    assert kind_of(name, left, right) is not None
+    assert kind_of(name, left, right, sure=True) is None
 
 
 def test_a_masked_text_keeps_the_rest() -> None:

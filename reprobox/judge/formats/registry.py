@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import struct
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from reprobox.judge.accounting import SEVERAL, File
 from reprobox.judge.content import Content
@@ -98,6 +101,38 @@ def format_of(path: Path, name: str) -> Format | None:
         first = file.read(HEAD)
     head = Head(first=first, name=name.lower(), size=path.stat().st_size, path=path)
     return next((format_ for format_ in FORMATS if format_.claims(head)), None)
+
+
+_NAMED = 4
+_COMPRESSED = ("packing", "compression")
+"""Keys of what differs whenever anything else of the packing does."""
+
+
+def packing(paths: Sequence[Path], sides: Sequence[Content]) -> list[str]:
+    """What differs in the packing of two files of equal content, in words of `left_out`; where that
+    is mixed with values, what their formats may hold there.
+    """
+    names = [one.partition(": ")[0] for one in sides[0].readers]
+    known = {one.name: one.left_out for one in FORMATS}
+    left_out = known.get(names[0] if names else "", {})
+    bytes_ = [_packed(path, side) for path, side in zip(paths, sides, strict=True)]
+    keys = [key for key in left_out if bytes_[0].get(key) != bytes_[1].get(key)]
+    if telling := [left_out[key] for key in keys if key not in _COMPRESSED]:
+        return telling
+    held = {word: None for name in names for word in known.get(name, {}).values()}
+    return [" or ".join(list(held)[:_NAMED])] if held else []
+
+
+def _packed(path: Path, content: Content) -> dict[str, str]:
+    """Digest of what was left out, by key."""
+    digests: dict[str, Any] = {}
+    with path.open("rb") as file:
+        for span in content.left_out:
+            if span.key not in (SEVERAL, *_COMPRESSED):
+                file.seek(span.start)
+                digest = digests.setdefault(span.key, hashlib.sha256())
+                digest.update(file.read(span.end - span.start))
+    return {key: digest.hexdigest() for key, digest in digests.items()}
 
 
 def read(file: File) -> Content:
