@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,10 +145,15 @@ def _software(crate: Any, record: Record) -> Any:
         "SoftwareApplication",
         name=source.remote or record.intent.runspec.config_path,
         version=source.commit,
-        url=source.remote or f"urn:git:{source.commit}",
+        url=source.remote if _is_url(source.remote) else f"urn:git:{source.commit}",
     )
     software["softwareRequirements"] = container
     return software
+
+
+def _is_url(remote: str | None) -> bool:
+    """Whether it is one, and no `host:path` or directory, which git takes too."""
+    return bool(remote) and re.match(r"(https?|git|ssh)://", remote or "") is not None
 
 
 def _input(crate: Any, pin: InputPin) -> Any:

@@ -63,11 +63,16 @@ def artifact(
     if not anonymous:
         return _write(context, run_ids, target, title, license_, parts)
     from reprobox.commands.shared import anonymous as anonymous_
+    from reprobox.commands.shared import left_names
 
     replays = [run for run_id in run_ids for run in _replays_of(context, run_id)]
+    known = [context.runs.record(run_id)[0] for run_id in (*run_ids, *replays)]
+    names = {name for record in known for name in left_names.of(record, context.top)}
     with anonymous_.anonymous(context, [*run_ids, *replays], parts) as (inner, left):
         made = _write(inner, run_ids, target, title, license_, parts)
-        return replace(made, notes=(*made.notes, *(one.sentence for one in left)))
+        package_ = left_names.below(target, sorted(names, key=len, reverse=True))
+        own = [one for one in package_ if not one.place.startswith("runs/")]
+        return replace(made, notes=(*made.notes, *(one.sentence for one in (*left, *own))))
 
 
 def _write(

@@ -234,9 +234,9 @@ SETTINGS = (
         key="rules",
         kind=Presets(),
         about="Rules for what well-known tools leave, by name: `tensorboard`, `mlflow`, `wandb`, "
-        "`sacred`, `lightning`, `hydra`, `transformers`, `metaflow`, `catboost`. They leave aside "
-        "times and "
-        "drawn identifiers, and compare the rest. `outputs` goes before them.",
+        "`sacred`, `lightning`, `hydra`, `transformers`, `metaflow`, `catboost`, `keras`, "
+        "`stable-baselines3`. They leave aside times and drawn identifiers, and compare the rest. "
+        "`outputs` goes before them.",
         absent="none",
         sample="# rules: [tensorboard, hydra]        # for what these tools leave\n",
     ),

@@ -199,11 +199,13 @@ def _compare(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _around(left: Path, right: Path, place: int) -> dict[str, Any]:
-    """The text in which the first byte differs, of files that no reader knows; nothing, where it is
-    in none.
+    """The time or the text in which the first byte differs, of files that no reader knows; nothing,
+    where it is in none.
     """
-    from reprobox.judge import chance
+    from reprobox.judge import binary_clocks, chance
 
+    if clock := binary_clocks.at(left, right, place):
+        return {"by_chance": [clock]}
     texts = [_text_at(path, place) for path in (left, right)]
     if not all(texts):
         return {}

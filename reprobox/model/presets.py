@@ -56,8 +56,7 @@ _ROWS: dict[str, tuple[tuple[str, Compare], ...]] = {
     "hydra": (
         ("**/.hydra/*", _TIMES),
         ("multirun.yaml", _TIMES),
-        ("**/outputs/*.log", _TIMES),
-        ("**/multirun/*.log", _TIMES),
+        ("*.log", _TIMES),
     ),
     # https://huggingface.co/docs/transformers/main_classes/trainer.
     "transformers": (
@@ -87,6 +86,20 @@ _ROWS: dict[str, tuple[tuple[str, Compare], ...]] = {
         ("**/catboost_info/catboost_training.json#$.iterations[*].remaining_time", "ignore"),
         ("**/catboost_info/catboost_training.json", _TIMES),
         ("**/catboost_info/*events.out.tfevents*", "content"),
+    ),
+    # https://keras.io/api/models/model_saving_apis: metadata.json in the archive has the date.
+    "keras": (("*.keras", _TIMES),),
+    # https://stable-baselines3.readthedocs.io/en/master/guide/save_format.html, common/monitor and
+    # common/logger: seconds of each episode and of each log entry; the start in the archive's data.
+    "stable-baselines3": (
+        ("*monitor.csv#t", "ignore"),
+        ("*monitor.csv", _TIMES),
+        ("progress.csv#time/fps", "ignore"),
+        ("progress.csv#time/time_elapsed", "ignore"),
+        ("progress.csv", _TIMES),
+        ("*.zip", _TIMES),
+        ("events.out.tfevents.*#time", "ignore"),
+        ("events.out.tfevents.*", "content"),
     ),
     # https://docs.metaflow.org/internals/technical-overview: the local datastore.
     "metaflow": (

@@ -12,7 +12,7 @@ import json
 import math
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -82,6 +82,19 @@ def add(root: Path, entries: Iterable[Mapping[str, Any]]) -> None:
         finally:
             os.close(fd)
         files.fsync_dir(root)
+
+
+def rewrite(root: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Writes each entry anew, for a copy that is handed on; lines that cannot be read are left out.
+
+    Raises:
+        StoreError: they could not be written.
+    """
+    entries = [dict(one) for those in _entries(root, size(root)).values() for one in those]
+    if entries:
+        (root / LOG).unlink()
+        add(root, map(change, entries))
+        _entries.cache_clear()
 
 
 def _ends_a_line(path: Path) -> bool:

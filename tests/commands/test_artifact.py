@@ -67,6 +67,7 @@ def test_an_anonymous_export_names_nobody_and_replays(
 ) -> None:
     change("train.py", TRAIN + "# written by A Researcher\n")
     run = project.run()["id"]
+    assert project("note", run, "as in the paper").code == 0
     before = json.loads(project("show", run, "--json").out)["record"]["intent"]
     refs = project.git("for-each-ref")
     said = project("export", run, "-o", str(tmp_path / "b.rbx"), "--anonymous", *SMALL)
@@ -80,7 +81,10 @@ def test_an_anonymous_export_names_nobody_and_replays(
     assert there("import", str(tmp_path / "b.rbx")).code == 0
     arrived = there.top / ".reprobox" / "runs" / run
     texts = b"".join(path.read_bytes() for path in arrived.rglob("*") if path.is_file())
+    texts += (there.top / ".reprobox" / "annotations.log").read_bytes()
+    assert b"as in the paper" in texts
     told = [before["source"]["author"], str(project.top), "a@example", before["host"]["machine"]]
+    told.append(f"{before['host']['user']}@{before['host']['name']}")
     assert [one for one in told if one.encode() in texts] == []
     after = json.loads((arrived / "record.json").read_text())["intent"]
     assert (after["host"], after["command"]) == ({}, [])

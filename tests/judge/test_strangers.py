@@ -9,6 +9,7 @@ import io
 import json
 import pickle
 import re
+import struct
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -55,7 +56,7 @@ STRANGERS: dict[str, tuple[str, tuple[bytes, bytes], str, str]] = {
     "clock in a header": (
         "out.csv",
         _lines("# 28/11/2026 04:20:21\nstep,loss\n1,0.5\n", "# 28/11/2026 04:20:25\nstep,loss\n1,0.5\n"),
-        "a time in out.csv at <header>[0]",
+        "a time in out.csv at comment 1",
         "04:20:21 -> 04:20:25",
     ),
     "column of clocks": (
@@ -145,6 +146,18 @@ STRANGERS: dict[str, tuple[str, tuple[bytes, bytes], str, str]] = {
         "a memory address in m.pkl at note",
         "0x7fb60e119f90 -> 0x7fb60e129f90",
     ),
+    "a double of the clock in a binary": (
+        "model.bin",
+        tuple(b"MDL1" + struct.pack("<d", 1795839621.5 + n) + bytes(range(99)) for n in (0, 4)),
+        "a time in model.bin at offset 4, a double",
+        "2026-11-28T04:20:21.500000+00:00 -> 2026-11-28T04:20:25.500000+00:00",
+    ),
+    "milliseconds in a binary": (
+        "model.bin",
+        tuple(b"M\0" + struct.pack("<d", 1795839621500.0 + n) + bytes(99) for n in (0, 4000)),
+        "a time in model.bin at offset 2, a double",
+        "2026-11-28T04:20:21.500000+00:00 -> 2026-11-28T04:20:25.500000+00:00",
+    ),
     "dates in a zip": (
         "a.zip", (_zip(0), _zip(1)), "only the packing of a.zip (times of members)", "",
     ),
@@ -218,6 +231,21 @@ def test_no_rule_for_times_leaves_aside_what_was_computed(
     name, sides = NOT_BY_CHANCE[which]
     rule = OutputRule(pattern="*", compare="except-times")
     assert look(*pair(sides), rule, path=name).state is FileState.DIFFERENT
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (struct.pack("<4f", -0.01, 0.5, 0.25, 1), struct.pack("<4f", -0.01000001, 0.5, 0.25, 1)),
+        (struct.pack("<4d", 0.1, 0.5, 1.6e8, 1), struct.pack("<4d", 0.1, 0.5, 1.7e8, 1)),
+        (struct.pack("<4i", 5, 1600000000, 7, 9), struct.pack("<4i", 5, 1600000001, 7, 9)),
+    ],
+)
+def test_numbers_of_a_binary_are_no_clock(
+    pair: Callable[[tuple[bytes, bytes]], tuple[Path, Path]], left: bytes, right: bytes
+) -> None:
+    file, _ = caused(*pair((b"X\0" + left, b"X\0" + right)), "model.bin")
+    assert file.detail.by_chance == ()
 
 
 def test_a_long_text_is_shown_where_it_differs(

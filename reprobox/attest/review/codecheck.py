@@ -2,12 +2,14 @@
 (codecheck.org.uk/spec/config/1.0).
 
 `manifest` is always there; `codechecker` and `report`, which the checker adds, only where a replay
-was judged. The certificate's number is the register's to give, so none is made up.
+was judged. Until the certificate is published, `report` is its path in the package; its number is
+the register's to give, so none is made up.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -36,7 +38,11 @@ def config(
     authors: Sequence[str],
     repository: str,
 ) -> str:
-    """codecheck.yml. Strings are JSON, which is YAML, so that none is read as something else."""
+    """codecheck.yml. Strings are quoted, so that none is read as something else.
+
+    Args:
+        repository: left out where it is no URL, which the specification asks for.
+    """
     replays = [replay for run in runs for replay in run.replays]
     document: dict[str, Any] = {
         "version": VERSION,
@@ -48,7 +54,7 @@ def config(
         ],
         "paper": {"title": title, "authors": [{"name": name} for name in authors]},
     }
-    if repository:
+    if re.match(r"(https?|git|ssh)://", repository):
         document["repository"] = repository
     if replays:
         document |= {
@@ -73,7 +79,13 @@ def _lines(value: Any, indent: str) -> Iterator[str]:
                 yield f"{indent}  - {first}"
                 yield from (f"{indent}    {line}" for line in rest)
         else:
-            yield f"{indent}{key}: {json.dumps(inner, ensure_ascii=False)}"
+            yield f"{indent}{key}: {_quoted(inner)}"
+
+
+def _quoted(text: str) -> str:
+    """In YAML's double quotes; what YAML does not allow as it is, is escaped (YAML 1.1, 5.1)."""
+    plain = json.dumps(text, ensure_ascii=False)
+    return "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in plain)
 
 
 def _time(seconds: float) -> str:

@@ -131,7 +131,7 @@ def replayed(verdict: Verdict, replay: Record) -> Replayed:
         run=replay.id,
         result=verdict.result,
         checked=verdict.checked,
-        by=who or "unknown",
+        by=who or ("unknown" if host else "Anonymous"),
         hardware=cpu(replay),
         files=len(verdict.files),
         same=sum(file.state.implies.same for file in verdict.files),

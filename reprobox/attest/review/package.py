@@ -34,13 +34,18 @@ _README = """\
 - `sh replay.sh`: replays all runs. Each ends with its verdict; exit code 0 for the same.
 - `appendix.md`, `appendix.tex`: the artifact appendix, with claims, time, memory, disk and
   hardware as measured. `claims.json` has the same for programs.
-- `codecheck.yml`{report}: for CODECHECK. `.zenodo.json`: for Zenodo.
+- `codecheck.yml`{report}: for CODECHECK. `.zenodo.json`: for Zenodo.{publish}
 - `runs/`: each run with its outputs, as an RO-Crate.
 - `{bundle}`: the runs with code, inputs and environment, for `reprobox import`.
 
 | run | command | time | peak memory |
 |---|---|---|---|
 """
+
+
+_PUBLISH = """
+  When the certificate is published, `report` becomes its DOI, and `certificate` the number that
+  CODECHECK's register gave it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,8 +114,12 @@ def _replays(runs: Sequence[Facts]) -> str:
 
 def _readme(runs: Sequence[Facts], about: About) -> str:
     rows = [f"| {run.title} | `{run.command}` | {run.time} | {run.peak} |" for run in runs]
-    report = f" and `{codecheck.REPORT}`" if any(run.replays for run in runs) else ""
+    judged = any(run.replays for run in runs)
     text = _README.format(
-        title=about.title, runs=counted(len(runs), "run"), report=report, bundle=BUNDLE
+        title=about.title,
+        runs=counted(len(runs), "run"),
+        report=f" and `{codecheck.REPORT}`" if judged else "",
+        publish=_PUBLISH if judged else "",
+        bundle=BUNDLE,
     )
     return text + "\n".join(rows) + "\n"

@@ -11,9 +11,6 @@ listed.
 from __future__ import annotations
 
 import contextlib
-import mmap
-import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,40 +18,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from reprobox.commands import import_
-from reprobox.commands.shared import packing
+from reprobox.commands.shared import left_names, packing
+from reprobox.commands.shared.left_names import NOBODY, Left
 from reprobox.context import Context
-from reprobox.kit.lazy_dataclass import dataclass
-from reprobox.kit.text import shown
 from reprobox.model import codec
 from reprobox.model.record import Intent, Record
 from reprobox.model.verdict import Verdict
 from reprobox.source import refs
 from reprobox.source.git import Git
-from reprobox.store import heads
+from reprobox.store import annotation_log, heads
 from reprobox.store.transfer import bundle, copy
 from reprobox.store.transfer.copy import Role
 
-NOBODY = "Anonymous <anonymous@example.invalid>"
 _ENGINE = ("name", "version", "runc", "containerd")
 """What stays of the engine's facts."""
-_SHORTEST = 4
-"""Letters of a name that is searched for; a shorter one is found everywhere."""
 _GONE = ("statements", "addresses", "arrival", "started.json")
-_COMMON = ("root", "user", "admin", "home", "ubuntu", "localhost", "work", "data", "code")
-"""Names that say nothing of anybody."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Left:
-    """A name that could not be taken out."""
-
-    run: str
-    place: str
-    what: str
-
-    @property
-    def sentence(self) -> str:
-        return f"run {self.run}: {shown(self.place)} still holds {shown(self.what)!r}"
 
 
 @contextlib.contextmanager
@@ -77,7 +55,9 @@ def anonymous(
             file.open("wb") as target,
             bundle.Writer(target) as writer,
         ):
-            copy.copy(copy.plan(origin, writer), origin, writer, context.progress)
+            planned = copy.plan(origin, writer)
+            copy.copy(planned, origin, writer, context.progress)
+        inputs = {card.id: {blob.digest for blob in card.of("inputs")} for card in planned.cards}
         top.mkdir()
         _repository(top, context.runs.record(run_ids[0])[0].intent.source.commit)
         inner = Context(start=top, progress=context.progress, clock=context.clock, _top=top)
@@ -85,7 +65,7 @@ def anonymous(
         file.unlink()
         known = {run_id: context.runs.record(run_id)[0] for run_id in run_ids}
         fresh = _rewritten(inner, known)
-        yield fresh, tuple(_left(fresh, known, "code" in parts))
+        yield fresh, tuple(_left(fresh, known, context.top, inputs, "code" in parts))
 
 
 def _repository(top: Path, commit: str) -> None:
@@ -113,10 +93,16 @@ def _rewritten(context: Context, known: dict[str, Record]) -> Context:
         for path in sorted((context.runs.path(run_id) / "verdicts").glob("*.json")):
             verdict = codec.decode(Verdict, path.read_bytes(), where=str(path))
             _write(path, codec.encode(_verdict(verdict, digests)))
+    _unsigned(context)
     _remove(context.runs.root / "index.sqlite")
     return Context(
         start=context.start, progress=context.progress, clock=context.clock, _top=context.top
     )
+
+
+def _unsigned(context: Context) -> None:
+    """Names, tags and notes, without who gave them."""
+    annotation_log.rewrite(context.runs.root, lambda entry: {**entry, "by": "anonymous"})
 
 
 def _verdict(verdict: Verdict, digests: dict[str, str]) -> Verdict:
@@ -184,65 +170,35 @@ def _remove(path: Path) -> None:
 # ---- what is left
 
 
-def _left(context: Context, known: dict[str, Record], code: bool) -> Iterator[Left]:
+def _left(
+    context: Context, known: dict[str, Record], top: Path, inputs: dict[str, set[str]], code: bool
+) -> Iterator[Left]:
     for run_id, record in known.items():
-        names = _names(record)
-        if not names:
-            continue
-        pattern = re.compile("|".join(map(re.escape, names)).encode(), re.IGNORECASE)
-        run = context.runs.path(run_id)
-        for path in sorted(one for one in run.rglob("*") if one.is_file() or one.is_symlink()):
-            for what in _found(path, pattern):
-                yield Left(run=run_id, place=str(path.relative_to(run)), what=what)
-        yield from _in_code(context, run_id, names) if code else ()
+        names = left_names.of(record, top)
+        yield from left_names.below(context.runs.path(run_id), names, run_id)
+        yield from left_names.in_code(context, run_id, names) if code else ()
+        yield from _in_inputs(context, run_id, names, inputs.get(run_id, set()))
+        yield from _in_annotations(context, run_id, names)
         if context.runs.record(run_id)[0].intent.source.commit == record.intent.source.commit:
             yield Left(run=run_id, place="the commit, which was not exported", what="its id")
         for module in record.intent.source.submodules:
             yield Left(run=run_id, place=f"submodule {module}", what="its commit and author")
 
 
-def _names(record: Record) -> list[str]:
-    """What would say who or where: names, addresses, paths and the remote."""
-    intent = record.intent
-    author, _, email = intent.source.author.partition("<")
-    remote = (intent.source.remote or "").removesuffix(".git")
-    owner = re.split(r"[/:]", remote)[-2:-1]
-    places = [pin.source for pin in intent.runspec.inputs if os.path.isabs(pin.source)]
-    homes = [match[0] for place in places if (match := re.match(r"/(?:home|Users)/[^/]+", place))]
-    said = (
-        *(author.strip(), email.strip("> "), str(intent.host.get("user", ""))),
-        *(str(intent.host.get("name", "")), remote, *owner, *homes),
-    )
-    return sorted(
-        {name for name in said if len(name) >= _SHORTEST and name.lower() not in _COMMON},
-        key=len,
-        reverse=True,
-    )
+def _in_inputs(
+    context: Context, run_id: str, names: Sequence[str], digests: set[str]
+) -> Iterator[Left]:
+    """Inputs that go along, by digest, where the store has them as files."""
+    pattern = left_names.pattern(names)
+    for digest in sorted(digests) if pattern else ():
+        if pattern and context.all_objects.has(digest):
+            for what in left_names.in_file(context.all_objects.path(digest), pattern):
+                yield Left(run=run_id, place=f"input {digest[:19]}", what=what)
 
 
-def _found(path: Path, pattern: re.Pattern[bytes]) -> list[str]:
-    """What a file, or a link's target, holds; each once."""
-    if path.is_symlink():
-        matches = pattern.findall(os.fsencode(os.readlink(path)))
-    elif path.stat().st_size == 0:
-        return []
-    else:
-        with (
-            path.open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        ):
-            matches = pattern.findall(data)
-    found = {one.decode("utf-8", "replace").lower(): one for one in matches}
-    return [one.decode("utf-8", "replace") for one in found.values()]
-
-
-def _in_code(context: Context, run_id: str, names: Sequence[str]) -> Iterator[Left]:
-    source = context.runs.record(run_id)[0].intent.source
-    repo = context.repo
-    if not repo.has(source.commit):
-        return
-    for name in names:
-        done = repo.git.run("grep", "-a", "-i", "-l", "-z", "-F", "-e", name, source.commit)
-        for found in filter(None, done.out.split(b"\0")):
-            path = os.fsdecode(found).partition(":")[2]
-            yield Left(run=run_id, place=f"code: {path}", what=name)
+def _in_annotations(context: Context, run_id: str, names: Sequence[str]) -> Iterator[Left]:
+    pattern = left_names.pattern(names)
+    for document in annotation_log.documents(context.runs.root, run_id):
+        if pattern and (match := pattern.search(document)):
+            what = match[0].decode("utf-8", "replace")
+            yield Left(run=run_id, place="a name, tag or note", what=what)

@@ -1,4 +1,5 @@
-"""CSV and TSV: columns by their name in the first row, cells by column and row.
+"""CSV and TSV: columns by their name in the first row, cells by column and row, lines of comment
+(`#`) above them as they are.
 
 Read by Python's own reader and not by pyarrow's, which makes doubles of all numbers and drops
 what they do not hold.
@@ -64,7 +65,9 @@ def _read_table(file: File, delimiter: str) -> Content:
     if encoding != "utf-8":
         file.put("<encoding>", encoding)
     csv.field_size_limit(1 << 24)
-    lines = io.StringIO(text.removeprefix(MARK.decode()), newline="")
+    comments, table = _above(text.removeprefix(MARK.decode()), delimiter)
+    file.put_rows("comment", Rows(comments, before=" ", after="", first=1))
+    lines = io.StringIO(table, newline="")
     rows = list(csv.reader(lines, delimiter=delimiter, strict=True))
     head, body, values = _head(rows)
     file.put_rows("<header>", Rows(values))
@@ -82,6 +85,21 @@ def _read_table(file: File, delimiter: str) -> Content:
     file.leave_out("mark", 0, 3 if text.startswith("\ufeff") else 0)
     file.read_all()
     return file.content("csv")
+
+
+def _above(text: str, delimiter: str) -> tuple[list[str], str]:
+    """The lines above the table that begin with `#`, and the table. One that has as many cells as
+    the table is its header.
+    """
+    found: list[str] = []
+    rest = text
+    while rest.startswith("#"):
+        line, _, rest = rest.partition("\n")
+        found.append(line)
+    width = rest.partition("\n")[0].count(delimiter)
+    own = next((at for at, line in enumerate(found) if line.count(delimiter) == width), len(found))
+    found = found[:own] if rest else []
+    return [line.removesuffix("\r") for line in found], text[sum(len(line) + 1 for line in found) :]
 
 
 def _head(rows: list[list[str]]) -> tuple[list[str], list[list[str]], list[Scalar]]:

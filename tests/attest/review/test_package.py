@@ -17,13 +17,24 @@ from reprobox.attest.review.package import About
 from reprobox.model.claims import Checked
 from reprobox.model.verdict import Class, FileState, FileVerdict
 
-NAME = {"type": "object", "required": ["name"], "properties": {"name": {"type": "string"}}}
-CODECHECK: dict[str, Any] = {
-    # What CODECHECK's configuration file specification 1.0 says by MUST; it has no schema file.
+NAME = {
     "type": "object",
-    "required": ["manifest"],
+    "required": ["name"],
     "properties": {
-        "version": {"type": "string", "format": "uri"},
+        "name": {"type": "string", "minLength": 1},
+        "ORCID": {"type": "string", "pattern": r"^(\d{4}-){3}\d{3}[\dX]$"},
+    },
+}
+URL = {"type": "string", "pattern": r"^[a-z]+://[^/]"}
+CODECHECK: dict[str, Any] = {
+    # What the page codecheck.org.uk/spec/config/1.0 demands, and what CODECHECK's own R package
+    # holds a file to (validate_codecheck_yml) before its register has a number for it; neither is a
+    # schema. Fields that the page does not name may be added, so none is.
+    "type": "object",
+    "required": ["version", "manifest", "paper"],
+    "additionalProperties": False,
+    "properties": {
+        "version": {"const": "https://codecheck.org.uk/spec/config/1.0/"},
         "manifest": {
             "type": "array",
             "items": {
@@ -37,12 +48,19 @@ CODECHECK: dict[str, Any] = {
         },
         "paper": {
             "type": "object",
-            "properties": {"authors": {"type": "array", "minItems": 1, "items": NAME}},
+            "required": ["title", "authors"],
+            "properties": {
+                "title": {"type": "string", "minLength": 1},
+                "authors": {"type": "array", "minItems": 1, "items": NAME},
+                "reference": {"type": "string"},
+            },
         },
         "codechecker": {"type": "array", "minItems": 1, "items": NAME},
         "report": {"type": "string"},
         "summary": {"type": "string"},
-        "repository": {"type": ["string", "array"]},
+        "repository": {"anyOf": [URL, {"type": "array", "items": URL}]},
+        "source": {"type": "string"},
+        "certificate": {"type": "string", "pattern": r"^\d{4}-\d{3}$"},
         "check_time": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$"},
     },
     "dependentRequired": {"codechecker": ["report"], "report": ["codechecker"]},
@@ -83,6 +101,36 @@ def test_codecheck_yml_has_what_its_specification_demands() -> None:
     assert found["summary"] == "my_run: outputs differed (1 of 2 files the same)"
     assert "certificate" not in found  # the register gives its number
     assert "**different**" in made[found["report"]]
+
+
+@pytest.mark.parametrize(
+    ("remote", "kept"),
+    [
+        ("https://example.invalid/a/x", True),
+        ("ssh://git@example.invalid/a/x.git", True),
+        ("git@example.invalid:a/x.git", False),
+        ("/srv/git/x.git", False),
+        ("", False),
+    ],
+)
+def test_a_repository_is_a_url(remote: str, kept: bool) -> None:
+    made = package.files([some_facts()], replace(ABOUT, repository=remote), smoke_steps=None)
+    found = yaml.safe_load(made["codecheck.yml"])
+    jsonschema.validate(found, CODECHECK)
+    assert found.get("repository") == (remote if kept else None)
+
+
+def test_names_that_yaml_does_not_take_as_they_are_come_back() -> None:
+    names = ("a\x7fb", "c\x85d", "e\u2028f", "g\ufeffh", "\U0001f600", 'i"\\j', "k: #l", "\tm\n")
+    made = package.files([some_facts(outputs=names)], ABOUT, smoke_steps=None)
+    found = yaml.safe_load(made["codecheck.yml"])
+    assert [one["file"].split("outputs/")[1] for one in found["manifest"]] == list(names)
+
+
+def test_the_readme_says_what_the_checker_puts_in_when_it_is_published() -> None:
+    said = "When the certificate is published, `report` becomes its DOI"
+    assert said in package.files([some_facts()], ABOUT, smoke_steps=None)["README.md"]
+    assert said not in package.files([some_facts(replays=())], ABOUT, smoke_steps=None)["README.md"]
 
 
 def test_without_a_replay_nobody_is_said_to_have_checked() -> None:
