@@ -402,10 +402,10 @@ def rules(sizes: Sizes, place: Path) -> Iterator[Row]:
     value = "hunter2-of-the-deep"
     data = (value.encode() + b" ") * ((32 << 20) // (len(value) + 1))
     values = secrets.patterns([value.encode()])
-    begun = time.perf_counter()
+    begun = time.process_time()
     secrets.masked(data, values)
-    took = time.perf_counter() - begun
-    yield Row("masking a dense secret in 32 MiB", f"{took:.2f} s", "", "≤ 0.5 s")
+    took = time.process_time() - begun
+    yield Row("masking a dense secret in 32 MiB, processor time", f"{took:.2f} s", "", "≤ 0.5 s")
 
 
 PARTS: dict[str, Callable[[Sizes, Path], Iterator[Row]]] = {

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, NewType
 
@@ -20,6 +21,8 @@ Digest = NewType("Digest", str)
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _MAX_DEPTH = 64
 _CHUNK = 1 << 20
+_SMALL = 1 << 16
+"""Bytes that are read first: a buffer of this size costs no call of the kernel."""
 
 
 def canonical(value: Any) -> bytes:
@@ -45,14 +48,35 @@ def digest_of(value: Any) -> Digest:
 
 def digest_file(path: Path, tell: Callable[[int], None] | None = None) -> Digest:
     """sha256 of a file's bytes; `tell` is called with each piece that is done."""
-    with path.open("rb") as file:
-        if tell is None:
-            return Digest("sha256:" + hashlib.file_digest(file, "sha256").hexdigest())
-        hasher = hashlib.sha256()
-        while chunk := file.read(_CHUNK):
-            hasher.update(chunk)
-            tell(len(chunk))
-        return Digest("sha256:" + hasher.hexdigest())
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return digest_descriptor(fd, tell)
+    finally:
+        os.close(fd)
+
+
+def digest_descriptor(fd: int, tell: Callable[[int], None] | None = None) -> Digest:
+    """sha256 of what is left to read of an open file; `tell` as for `digest_file`. Most files are
+    small, and are read without the large buffer of `hashlib.file_digest`.
+    """
+    hasher = hashlib.sha256()
+    for piece in _pieces(fd):
+        hasher.update(piece)
+        if tell is not None:
+            tell(len(piece))
+    return Digest("sha256:" + hasher.hexdigest())
+
+
+def _pieces(fd: int) -> Iterator[bytes | memoryview]:
+    """What is left to read of a file; each piece is valid until the next is asked for."""
+    for _ in range(2):  # a small file ends here
+        if not (first := os.read(fd, _SMALL)):
+            return
+        yield first
+    buffer = bytearray(_CHUNK)
+    view = memoryview(buffer)
+    while size := os.readv(fd, [buffer]):
+        yield view[:size]
 
 
 def is_digest(text: str) -> bool:

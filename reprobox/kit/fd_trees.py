@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import secrets
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -69,7 +68,7 @@ def remove(path: Path) -> None:
     except FileNotFoundError:
         return
     os.chmod(path, _OWNER_ALL)
-    fresh = (f"{secrets.token_hex(8)}-{number}" for number in itertools.count())
+    fresh = (f"{os.urandom(8).hex()}-{number}" for number in itertools.count())
     with opened(path) as top:
         while found := _some(top):
             for name, is_directory in found:

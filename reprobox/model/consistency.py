@@ -21,7 +21,10 @@ _last: list[tuple[Lock, str]] = []
 
 def _digest_of(lock: Lock) -> str:
     for known, digest in _last:
-        if known is lock or known == lock:
+        if known is lock:
+            return digest
+        if known == lock:
+            _last[:] = [(lock, digest)]  # the next comparison is of identities
             return digest
     found = codec.digest(lock.without_image())
     _last[:] = [(lock, found)]

@@ -14,7 +14,6 @@ import contextlib
 import hashlib
 import os
 import re
-import secrets
 import stat
 import time
 from collections.abc import Container, Iterator, Sequence
@@ -289,8 +288,7 @@ def _names(folder: Path) -> list[str]:
 
 def _bytes_of(path: Path | str) -> bytes:
     try:
-        with open(path, "rb", buffering=0) as file:
-            return file.readall()
+        return files.read_whole(path)
     except FileNotFoundError:
         return b""  # a run that was removed since it was listed
 
@@ -439,7 +437,7 @@ def _idle_trees(root: Path, needed: set[str], now: float) -> Iterator[Path]:
 
 def _remove_tree(root: Path, path: Path, now: float) -> bool:
     """Removes an input tree, if no replay has asked for it since."""
-    doomed = root / "tmp" / f"removed-{path.name}-{secrets.token_hex(4)}"
+    doomed = root / "tmp" / f"removed-{path.name}-{os.urandom(4).hex()}"
     with layout.store_lock(root, shared=False):
         if _age(path, now) <= GRACE:
             return False

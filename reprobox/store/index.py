@@ -40,8 +40,8 @@ _values = attrgetter(*_NAMES)
 _TAGS = _NAMES.index("tags")
 _MARKS = ", ".join("?" for _ in _COLUMNS)
 _UNPROVEN = 2.0
-"""Seconds: a directory's time moves in the kernel's ticks, so one younger than this does not prove
-that nothing came after.
+"""Seconds: a directory's time moves in the kernel's ticks, so one younger than this proves that
+nothing came after only where the clock of its file system has moved on since.
 """
 _DAMAGE = (
     sqlite3.SQLITE_CORRUPT,
@@ -90,7 +90,9 @@ class Index:
         self._root = root
         self._runs = root / "runs"
         self._path = root / "index.sqlite"
-        self._said: tuple[int, Mapping[str, annotation_log.Annotation]] | None = None
+        self._annotations: Mapping[str, annotation_log.Annotation] = {}
+        self._said = 0
+        """Bytes of the log of annotations that these are from."""
         self._open: sqlite3.Connection | None = None
 
     @contextlib.contextmanager
@@ -265,24 +267,48 @@ class Index:
         file systems too, WAL does not.
         """
         before = time.time_ns()
-        changed = _time_of(self._runs)
-        if _is_up_to_date(database, changed, annotation_log.size(self._root)):
+        changed, said = _time_of(self._runs), annotation_log.size(self._root)
+        if _is_up_to_date(database, changed, said):
             return
+        self._read_annotations(said)
         database.execute("BEGIN IMMEDIATE")
         try:
             seen = _facts(database)
             if seen != changed:
+                # Before the names are read: a later change then has a later time.
+                after = self._clock()
+                old = changed <= before - int(_UNPROVEN * 1e9)
+                proven = changed if old or changed < after else -1
                 self._compare_names(database)
-                proven = changed if changed <= before - int(_UNPROVEN * 1e9) else -1
                 if proven != seen:
                     database.execute("UPDATE facts SET seen = ?", (proven,))
             self._read_again(database)
-            self._annotate(database)
+            self._annotate(database, said)
         except BaseException:
             if database.in_transaction:
                 database.execute("ROLLBACK")
             raise
         database.execute("COMMIT")
+
+    def _clock(self) -> int:
+        """The time that a change in `runs/` would get now, in nanoseconds, by the clock of its file
+        system, which may be another machine's; -1 where it cannot be read.
+        """
+        probe = files.temp_beside(self._root / "tmp")
+        try:
+            fd = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except OSError:
+            return -1
+        try:
+            new, folder = os.fstat(fd), os.stat(self._runs)
+            return new.st_mtime_ns if new.st_dev == folder.st_dev else -1
+        except OSError:
+            return -1
+        finally:
+            with contextlib.suppress(OSError):
+                probe.unlink()
+            with contextlib.suppress(OSError):
+                os.close(fd)
 
     def _compare_names(self, database: sqlite3.Connection) -> None:
         here = set(_names(self._runs))
@@ -294,8 +320,8 @@ class Index:
         gone = [(name,) for name in (known - here) | (known & removed)]
         database.executemany("DELETE FROM runs WHERE id = ?", gone)
         # Only what is new is looked at closely: the others may be a hundred thousand.
-        for name in trash.living(new) - removed:
-            _store(database, self._read(name))
+        # In the order of their names, in which also most of SQLite's trees grow at one end.
+        _store(database, map(self._read, sorted(trash.living(new) - removed)))
 
     def _read_again(self, database: sqlite3.Connection) -> None:
         """Runs without a record, and those whose record was damaged and may be restored."""
@@ -303,40 +329,47 @@ class Index:
         for old in [row_of(found) for found in database.execute(sql, _UNSETTLED)]:
             new = self._read(old.id)
             if new != old:
-                _store(database, new)
+                _store(database, (new,))
 
     def _read(self, name: str) -> RunRow:
         # A directory without an intent may get one later, and the time of `runs/` does not tell.
-        row = run_row.read(self._runs / name) or RunRow(id=name, state=OPEN, created=-1.0)
-        said = self._annotations().get(name)
+        row = run_row.read(self._runs, name) or RunRow(id=name, state=OPEN, created=-1.0)
+        said = self._annotations.get(name)
         return row if said is None else said.applied(row)
 
-    def _annotations(self) -> Mapping[str, annotation_log.Annotation]:
-        """What was said of runs afterwards; read again when the log has grown."""
-        size = annotation_log.size(self._root)
-        if self._said is None or self._said[0] != size:
-            self._said = size, annotation_log.read(self._root)
-        return self._said[1]
+    def _read_annotations(self, size: int) -> None:
+        """Reads what was said of runs afterwards; again when the log has grown."""
+        if size != self._said:
+            self._annotations, self._said = annotation_log.read(self._root), size
 
-    def _annotate(self, database: sqlite3.Connection) -> None:
-        """Reads the annotated runs again when the log is not the one that the rows are for."""
+    def _annotate(self, database: sqlite3.Connection, size: int) -> None:
+        """Reads the annotated runs again when the log is not the one that the rows are for.
+
+        Args:
+            size: of the log that was read.
+        """
         database.execute(_ANNOTATED)
         seen = database.execute("SELECT size FROM annotated").fetchone()
-        size = annotation_log.size(self._root)
         if size == (seen[0] if seen else 0):
             return
         known = {name for (name,) in database.execute("SELECT id FROM runs")}
-        for name in self._annotations().keys() & known:
-            _store(database, self._read(name))
+        _store(database, map(self._read, self._annotations.keys() & known))
         database.execute("DELETE FROM annotated")
         database.execute("INSERT INTO annotated VALUES (?)", (size,))
 
 
-def _store(database: sqlite3.Connection, row: RunRow) -> None:
+def _store(database: sqlite3.Connection, rows: Iterable[RunRow]) -> None:
+    statement = f"INSERT OR REPLACE INTO runs VALUES ({_MARKS})"  # noqa: S608 (question marks only)
+    database.executemany(statement, map(_bound, rows))
+
+
+def _bound(row: RunRow) -> list[Any]:
     values = list(_values(row))
     values[_TAGS] = "".join(f"\n{tag}\n" for tag in row.tags)
-    statement = f"INSERT OR REPLACE INTO runs VALUES ({_MARKS})"  # noqa: S608 (question marks only)
-    database.execute(statement, [_bindable(value) for value in values])
+    return [
+        _bindable(value) if isinstance(value, str) and not value.isascii() else value
+        for value in values
+    ]
 
 
 def _bindable(value: Any) -> Any:
@@ -345,7 +378,7 @@ def _bindable(value: Any) -> Any:
     """
     return (
         value.encode("utf-8", "backslashreplace").decode("utf-8")
-        if isinstance(value, str) and not value.isascii()
+        if isinstance(value, str)
         else value
     )
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal, ParamSpec
 
 from reprobox.errors import NewerFormat, ReproboxError, StoreDamaged
-from reprobox.kit import canon, fd_trees
+from reprobox.kit import canon, fd_trees, files
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 from reprobox.model.consistency import contradictions
@@ -124,10 +124,10 @@ def _guarded(
 
 
 def _foreign(root: Path) -> Iterator[Fault]:
-    base = root / "objects" / "sha256"
+    base = f"{root}/objects/sha256"
     for folder in sorted(os.listdir(base)):
-        inside = sorted(os.listdir(base / folder)) if (base / folder).is_dir() else [""]
-        for name in inside:
+        place = f"{base}/{folder}"
+        for name in sorted(os.listdir(place)) if os.path.isdir(place) else [""]:
             if not _SHARD.fullmatch(folder) or not canon.is_digest(f"sha256:{folder}{name}"):
                 yield Fault(
                     what=f"objects/sha256/{folder}/{name}",
@@ -147,21 +147,19 @@ def _object(store: ObjectStore, digest: str) -> Iterator[Fault]:
 
 def _run(runs: Runs, run_id: str, seen: dict[str, str]) -> list[Fault]:
     """Args: `seen` gets the digest of the run's record."""
-    what = f"run {run_id}"
-    if layout.closed(runs.folder / run_id):
-        why = "it belongs to another user"
-        return [Fault(what=f"run {run_id}", kind="unverifiable", why=why)]
-    recorded = layout.exists(runs.folder / run_id / "record.json")
-    faults = _guarded(f"{what}, intent.json", _intent, runs, run_id, recorded)
+    what, folder = f"run {run_id}", runs.folder / run_id
+    if layout.closed(folder):
+        return [Fault(what=what, kind="unverifiable", why="it belongs to another user")]
+    recorded = layout.exists(f"{folder}/record.json")
+    inside: list[bool] = []
+    faults = _guarded(f"{what}, intent.json", _intent, runs, run_id, recorded, inside)
     if recorded:
-        faults += _guarded(f"{what}, record.json", _record, runs, run_id, seen)
-    for path in verdict_files.paths(runs.folder / run_id):
-        faults += _guarded(f"{what}, verdicts/{path.name}", _verdict, path)
-    for path in numbered(runs.folder / run_id, image_addresses.FOLDER):
-        faults += _guarded(f"{what}, addresses/{path.name}", _address, path)
-    for path in numbered(runs.folder / run_id, "statements"):
-        faults += _guarded(f"{what}, statements/{path.name}", _statement, path)
-    for name, read in attempts.checks(runs.folder / run_id):
+        contained = inside == [True]
+        faults += _guarded(f"{what}, record.json", _record, runs, run_id, contained, seen)
+    for name, check in _DOCUMENTS.items():
+        for path in numbered(folder, name):
+            faults += _guarded(f"{what}, {name}/{path.name}", check, path)
+    for name, read in attempts.checks(folder):
         faults += _guarded(f"{what}, {name}", _readable, read)
     return faults
 
@@ -171,15 +169,17 @@ def _readable(read: Callable[[], object]) -> Iterator[Fault]:
     yield from ()
 
 
-def _is_in_record(runs: Runs, run_id: str) -> bool:
+def _is_in_record(folder: Path) -> bool:
     """Whether the record holds the very bytes of the intent: then it is looked at there."""
-    folder = runs.folder / run_id
-    record, intent = (folder / "record.json").read_bytes(), (folder / "intent.json").read_bytes()
+    record = files.read_whole(f"{folder}/record.json")
+    intent = files.read_whole(f"{folder}/intent.json")
     return b'"intent":' + intent + b"," in record
 
 
-def _intent(runs: Runs, run_id: str, recorded: bool) -> Iterator[Fault]:
-    if not (recorded and _is_in_record(runs, run_id)):
+def _intent(runs: Runs, run_id: str, recorded: bool, inside: list[bool]) -> Iterator[Fault]:
+    """Args: `inside` gets whether the record holds the intent, once that is known."""
+    inside.append(recorded and _is_in_record(runs.folder / run_id))
+    if not inside[0]:
         yield from _consistent(run_id, runs.intent(run_id))
 
 
@@ -214,10 +214,19 @@ def _statement(path: Path) -> Iterator[Fault]:
     yield from ()
 
 
-def _record(runs: Runs, run_id: str, seen: dict[str, str]) -> Iterator[Fault]:
+_DOCUMENTS: dict[str, Callable[[Path], Iterator[Fault]]] = {
+    verdict_files.FOLDER: _verdict,
+    image_addresses.FOLDER: _address,
+    "statements": _statement,
+}
+"""Directories of numbered documents, and how each document is checked."""
+
+
+def _record(runs: Runs, run_id: str, contained: bool, seen: dict[str, str]) -> Iterator[Fault]:
+    """Args: `contained` says whether the record holds the intent; `seen` gets its own digest."""
     record, seen[run_id] = runs.record(run_id)
     folder, what = runs.folder / run_id, f"run {run_id}"
-    if _is_in_record(runs, run_id):
+    if contained:
         yield from _consistent(run_id, record.intent)
     elif codec.digest(runs.intent(run_id)) != codec.digest(record.intent):
         yield Fault(
@@ -245,13 +254,12 @@ def _file(path: Path, what: str, expected: str) -> Iterator[Fault]:
 
 
 def _outputs(folder: Path, what: str, record: Record, stayed: bool) -> Iterator[Fault]:
-    data = (
-        (folder / "outputs.jsonl").read_bytes() if layout.exists(folder / "outputs.jsonl") else b""
-    )
+    manifest = f"{folder}/outputs.jsonl"
+    data = files.read_whole(manifest) if layout.exists(manifest) else b""
     if canon.digest_bytes(data) != record.outputs.manifest:
         raise StoreDamaged("its bytes are not those that the record names, or it is gone")
     known = set()
-    for file in () if stayed else output_manifest.read_manifest(data):
+    for file in () if stayed else output_manifest.read_manifest(data, checked=True):
         known.add(file.path)
         name = f"{what}, outputs/{file.path}"
         yield from _guarded(name, _output, folder / "outputs", name, file)

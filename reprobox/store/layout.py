@@ -68,11 +68,11 @@ def _to_own(name: object) -> str:
     return ""
 
 
-def closed(path: Path) -> bool:
+def closed(path: Path | str) -> bool:
     """Whether it is a directory that this user may not look into: a run of another user, or of
     `sudo`.
     """
-    return path.is_dir() and not os.access(path, os.R_OK | os.X_OK, effective_ids=True)
+    return not os.access(path, os.R_OK | os.X_OK, effective_ids=True) and Path(path).is_dir()
 
 
 def ensure(root: Path) -> None:

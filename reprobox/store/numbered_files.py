@@ -5,6 +5,7 @@ never replaced.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from pathlib import Path
 
@@ -19,9 +20,10 @@ def numbered(run: Path, folder: str) -> list[Path]:
     """The numbered files of a directory of a run, oldest first."""
     with layout.trouble(f"listing {folder} of {run.name}"):
         try:
-            found = [path for path in (run / folder).iterdir() if _NAME.fullmatch(path.name)]
+            names = os.listdir(f"{run}/{folder}")
         except FileNotFoundError:
             return []
+    found = (run / folder / name for name in names if _NAME.fullmatch(name))
     return sorted(found, key=lambda path: int(path.stem))
 
 

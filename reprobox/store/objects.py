@@ -221,7 +221,7 @@ class ObjectStore:
         """Every object's digest, in order of the first byte."""
         with layout.trouble("listing the objects"):
             for folder in _entries(self._base):
-                for name in _entries(self._base / folder):
+                for name in _entries(f"{self._base}/{folder}"):
                     if _NAME.fullmatch(name) and len(folder) == 2:
                         yield Digest(f"sha256:{folder}{name}")
 
@@ -332,7 +332,7 @@ def _open_begun(path: Path) -> int:
     return files.open_shared(path)
 
 
-def _entries(folder: Path) -> list[str]:
+def _entries(folder: Path | str) -> list[str]:
     try:
         return sorted(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):

@@ -16,13 +16,15 @@ from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
 
 FORMAT = "reprobox.outputs/1"
+_HEAD = canon.canonical({"format": FORMAT})
+"""The first line."""
 _WHERE = "the output manifest"
 
 
 def outputs_manifest(files: Iterable[OutputFile]) -> bytes:
     """The one byte form of a set of outputs; the first line names the format."""
     ordered = sorted(files, key=lambda file: os.fsencode(file.path))
-    lines = [canon.canonical({"format": FORMAT}), *(codec.encode(file) for file in ordered)]
+    lines = [_HEAD, *(codec.encode(file) for file in ordered)]
     return b"".join(line + b"\n" for line in lines)
 
 
@@ -39,7 +41,8 @@ def read_manifest(data: bytes, *, checked: bool = False) -> tuple[OutputFile, ..
     lines = data.split(b"\n")
     if lines.pop() != b"" or not lines:
         raise StoreDamaged(f"{_WHERE} is cut off")
-    codec.decode(_Head, lines[0], where=_WHERE)
+    if lines[0] != _HEAD:
+        codec.decode(_Head, lines[0], where=_WHERE)
     read = codec.peek if checked else codec.decode
     found = tuple(
         read(OutputFile, line, where=f"{_WHERE}, line {number}")

@@ -233,7 +233,10 @@ def found(top: Path, path: str) -> tuple[str, str]:
                 return "dir", canon.digest_bytes(b"")
             if not stat.S_ISREG(mode):
                 return "something else", ""
-            with os.fdopen(os.open(name, _READ, dir_fd=folder), "rb") as file:
-                return "file", "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+            fd = os.open(name, _READ, dir_fd=folder)
+            try:
+                return "file", canon.digest_descriptor(fd)
+            finally:
+                os.close(fd)
     except (FileNotFoundError, NotADirectoryError):
         return "gone", ""

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from reprobox.errors import StoreDamaged, StoreError
@@ -26,11 +25,12 @@ from reprobox.store.objects import ObjectStore
 
 INTENT, RECORD = "intent.json", "record.json"
 NAMES = (INTENT, RECORD)
-_SHARED = {
-    INTENT: (("lock",),),
-    RECORD: (("intent", "lock"), ("met", "packages")),
+_Shape = Mapping[str, "_Shape | None"]
+_SHARED: Mapping[str, _Shape] = {
+    INTENT: {"lock": None},
+    RECORD: {"intent": {"lock": None}, "met": {"packages": None}},
 }
-"""The members of each document that are kept as objects."""
+"""The members of each document that are kept as objects, by the members that they are in."""
 _LEAST = 512
 """Bytes of a member that is worth an object."""
 _PLAIN = len('"sha256:"') + 64
@@ -47,17 +47,15 @@ def kept(root: Path, name: str, data: bytes) -> bytes:
         name: `intent.json` or `record.json`.
         data: the whole document.
     """
-    short = data
     objects = ObjectStore(root)
 
-    def put(member: bytes) -> bytes:
+    def put(_: str, member: bytes) -> bytes:
         if len(member) < _LEAST or member[:1] != b"{":
             return member
         return b'"%s"' % objects.put_bytes(member).encode("ascii")
 
     try:
-        for keys in _SHARED[name]:
-            short = _changed(short, keys, put)
+        short = _changed(data, _SHARED[name], put)
         if short is not data and _whole(root, name, short, name) == data:
             layout.raise_format(root)
             return short
@@ -97,18 +95,19 @@ def record_of(run: Path, data: bytes) -> Record:
     root, what = run.parent.parent, f"the record of {run.name}"
     locks: list[Digest] = []
 
-    def spare(member: bytes) -> bytes:
+    def spare(key: str, member: bytes) -> bytes:
         if (found := _named(member)) is None:
             return member
+        if key != "lock":
+            return member_of(root, found, what)
         locks.append(found)
         return _SMALLEST
 
-    short = _changed(data, ("intent", "lock"), spare)
-    record = codec.decode_known(Record, _whole(root, RECORD, short, what), where=what)
+    record = codec.decode_known(Record, _changed(data, _SHARED[RECORD], spare), where=what)
     for found in locks:
         member_of(root, found, what)  # where it is gone, this says whose it is
-        lock = _lock(root, found)
-        record = replace(record, intent=replace(record.intent, lock=lock))
+        # No one else has this value yet; `replace` would take as long as reading it.
+        vars(record.intent)["lock"] = _lock(root, found)
     return record
 
 
@@ -148,14 +147,14 @@ def sealed(written: bytes) -> str:
     return written.decode("ascii", "replace").strip().partition("\n")[0]
 
 
-def unbroken(written: bytes, run: Path, short: bytes) -> str | None:
+def unbroken(written: bytes, run: Path | str, short: bytes) -> str | None:
     """The digest of the whole record, where the seal next to it is of what is on the disk; None
     else. Raises StoreDamaged as `read`.
     """
     whole_digest = sealed(written)
     if seal(whole_digest, short) == written:
         return whole_digest
-    found = canon.digest_bytes(whole(run, RECORD, short))
+    found = canon.digest_bytes(whole(Path(run), RECORD, short))
     return found if found == whole_digest else None
 
 
@@ -163,29 +162,28 @@ def named(name: str, data: bytes) -> Iterator[Digest]:
     """The objects that a document on the disk names in the place of its members."""
     found: list[Digest] = []
 
-    def look(member: bytes) -> bytes:
+    def look(_: str, member: bytes) -> bytes:
         if (named := _named(member)) is not None:
             found.append(named)
         return member
 
-    for keys in _SHARED.get(name, ()):
-        _changed(data, keys, look)
+    _changed(data, _SHARED.get(name, {}), look)
     yield from found
 
 
 def _whole(root: Path, name: str, data: bytes, what: str) -> bytes:
-    def get(member: bytes) -> bytes:
+    def get(_: str, member: bytes) -> bytes:
         found = _named(member)
         return member if found is None else member_of(root, found, what)
 
-    for keys in _SHARED[name]:
-        data = _changed(data, keys, get)
-    return data
+    return _changed(data, _SHARED[name], get)
 
 
 def _named(member: bytes) -> Digest | None:
+    if len(member) != _PLAIN:
+        return None
     text = member[1:-1].decode("ascii", "replace")
-    return Digest(text) if len(member) == _PLAIN and canon.is_digest(text) else None
+    return Digest(text) if canon.is_digest(text) else None
 
 
 def member_of(root: Path, digest: Digest, what: str) -> bytes:
@@ -220,19 +218,20 @@ def _checked(root: Path, digest: Digest) -> bytes:
     return data
 
 
-def _changed(data: bytes, keys: tuple[str, ...], change: Callable[[bytes], bytes]) -> bytes:
-    """A JSON object with one member changed, all other bytes as they were; the same bytes where
-    there is no such member.
+def _changed(data: bytes, shape: _Shape, change: Callable[[str, bytes], bytes]) -> bytes:
+    """A JSON object with some members changed, all other bytes as they were; the same bytes where
+    nothing was changed.
     """
-    members = codec.members(data)
-    key, *inner = keys
-    if members is None or key not in members:
+    members = codec.members(data) or {}
+    fresh: dict[str, bytes] = {}
+    for key, inner in shape.items():
+        if (before := members.get(key)) is not None:
+            after = change(key, before) if inner is None else _changed(before, inner, change)
+            if after is not before:
+                fresh[key] = after
+    if not fresh:
         return data
-    before = members[key]
-    after = _changed(before, tuple(inner), change) if inner else change(before)
-    if after is before:
-        return data
-    members[key] = after
+    members.update(fresh)
     return b"{%s}" % b",".join(_key(name) + value for name, value in members.items())
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
-import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,11 +37,14 @@ def new_id(now: float, taken: Callable[[str], bool] = lambda _: False) -> str:
     adjectives, animals = _words()
     stamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%d-%H%M%S")
     while True:
-        fresh = (
-            f"{stamp}-{secrets.choice(adjectives)}-{secrets.choice(animals)}-{secrets.token_hex(2)}"
-        )
+        fresh = f"{stamp}-{_any_of(adjectives)}-{_any_of(animals)}-{os.urandom(2).hex()}"
         if not taken(fresh):
             return fresh
+
+
+def _any_of(words: Sequence[str]) -> str:
+    """As `secrets.choice`, whose import takes two milliseconds; each word of 64 is as likely."""
+    return words[int.from_bytes(os.urandom(4)) % len(words)]
 
 
 @functools.cache

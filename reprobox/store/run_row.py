@@ -12,6 +12,7 @@ from dataclasses import field
 from pathlib import Path
 
 from reprobox.errors import NewerFormat, StoreDamaged
+from reprobox.kit import files
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
 from reprobox.model.outcome import TIME_LIMIT
@@ -106,44 +107,48 @@ DAMAGED = "damaged"
 """State of a row whose record cannot be read: it is listed, never left out."""
 
 
-def read(run: Path) -> RunRow | None:
+def read(folder: Path, run_id: str) -> RunRow | None:
     """A run's row; None when the run never happened (no intent).
+
+    Args:
+        folder: the directory of the runs.
 
     Raises:
         StoreError: the operating system refused to read; that is neither damage nor absence.
     """
+    run = f"{folder}/{run_id}"
     if layout.closed(run):
         return RunRow(
-            id=run.name,
+            id=run_id,
             state=UNREADABLE,
-            created=run_ids.created(run.name),
+            created=run_ids.created(run_id),
             reason="it belongs to another user",
         )
     with layout.trouble(f"reading {run}"):
         try:
             os.lstat(f"{run}/intent.json")
         except FileNotFoundError:
-            return None if rundir.unborn(run) else _damaged(run.name, "its intent is gone")
+            return None if rundir.unborn(Path(run)) else _damaged(run_id, "its intent is gone")
         except NotADirectoryError:
             return None
-        record_bytes, seal = _read(run / "record.json"), _read(run / "record.sha256")
+        record_bytes, seal = _read(f"{run}/record.json"), _read(f"{run}/record.sha256")
     try:
         if record_bytes is None:
-            data = _read(run / "intent.json") or b""
-            wanted = codec.peek(_Intent, data, where=f"the intent of {run.name}")
+            data = _read(f"{run}/intent.json") or b""
+            wanted = codec.peek(_Intent, data, where=f"the intent of {run_id}")
             return _row(wanted, None, "", rundir.arrival(run))
         digest = run_documents.unbroken(seal or b"", run, record_bytes)
         if digest is None:
-            return _damaged(run.name, "its bytes are not the ones that were written")
-        record = codec.peek(_Record, record_bytes, where=f"the record of {run.name}")
+            return _damaged(run_id, "its bytes are not the ones that were written")
+        record = codec.peek(_Record, record_bytes, where=f"the record of {run_id}")
         return _row(record.intent, record, digest, rundir.arrival(run))
     except (StoreDamaged, NewerFormat) as fault:
-        return _damaged(run.name, fault.what)
+        return _damaged(run_id, fault.what)
 
 
-def _read(path: Path) -> bytes | None:
+def _read(path: str) -> bytes | None:
     try:
-        return path.read_bytes()
+        return files.read_whole(path)
     except FileNotFoundError:
         return None
 

@@ -160,12 +160,12 @@ def unborn(path: Path) -> bool:
     )
 
 
-def arrival(run: Path) -> int:
+def arrival(run: Path | str) -> int:
     """A run's position in the order in which runs came into the store; 0 where there is none, or it
     cannot be read.
     """
     try:
-        return int((run / ARRIVAL).read_bytes()[:20])
+        return int(files.read_whole(f"{run}/{ARRIVAL}")[:20])
     except (OSError, ValueError):
         return 0
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -145,39 +144,37 @@ class Runs:
             RunBusy: it has no record yet.
             StoreDamaged: the bytes are not the ones that were written.
         """
-        seen = self._stamp(run_id)
+        path = self._existing(run_id)
+        seen = _stamps(path)
         known = self._records.get(run_id)
         if known is None or seen is None or known[0] != seen:
-            short, _, digest = self._record_bytes(run_id)
-            known = (seen, run_documents.record_of(self.folder / run_id, short), digest)
+            short, _, digest = self._record_bytes(path)
+            known = (seen, run_documents.record_of(path, short), digest)
             while len(self._records) >= _REMEMBERED:
                 self._records.pop(next(iter(self._records)))
             self._records[run_id] = known
         return known[1], known[2]
 
-    def _stamp(self, run_id: str) -> tuple[tuple[int, ...] | None, ...] | None:
-        """By what a record's file that was read already is known to be the same; None: read it."""
-        path = self._existing(run_id)
-        found = tuple(_stamp(path / name) for name in ("record.json", "record.sha256"))
-        return None if None in found else found
-
     def record_bytes(self, run_id: str) -> bytes:
         """The bytes of a record, checked against the checksum beside them; errors as `record`."""
-        return self._record_bytes(run_id)[1]
+        return self._record_bytes(self._existing(run_id))[1]
 
-    def _record_bytes(self, run_id: str) -> tuple[bytes, bytes, Digest]:
-        """As they lie on the disk, and whole; with the digest of the whole."""
+    def _record_bytes(self, path: Path) -> tuple[bytes, bytes, Digest]:
+        """As they lie on the disk in a run's directory, and whole; with the digest of the whole."""
+        run_id = path.name
         try:
-            short = self._read(run_id, run_documents.RECORD)
-            data = run_documents.whole(self.folder / run_id, run_documents.RECORD, short)
+            short = _read(path, run_documents.RECORD)
+            data = run_documents.whole(path, run_documents.RECORD, short)
         except FileNotFoundError as fault:
+            self._existing(run_id)  # it may have been removed meanwhile
             raise RunBusy(
                 f"run {run_id} has no record yet",
                 why="It is still going, or its end has not been collected.",
                 next_step=f"reprobox show {run_id}",
             ) from fault
-        expected, found = self._seal(run_id), canon.digest_bytes(data)
+        expected, found = _seal(path), canon.digest_bytes(data)
         if found != expected:
+            self._existing(run_id)  # as above
             raise StoreDamaged(
                 f"the record of {run_id} is damaged",
                 why=f"It was written as {expected}, its bytes are {found}.",
@@ -250,8 +247,8 @@ class Runs:
         return sorted(
             name
             for name in trash.living(names)
-            if layout.closed(self.folder / name)
-            or layout.exists(self.folder / name / "intent.json")
+            if layout.closed(f"{self.folder}/{name}")
+            or layout.exists(f"{self.folder}/{name}/intent.json")
         )
 
     def has(self, run_id: str) -> bool:
@@ -272,8 +269,8 @@ class Runs:
             found = (
                 name
                 for name in trash.living(names)
-                if not layout.closed(self.folder / name)
-                and not layout.exists(self.folder / name / "intent.json")
+                if not layout.closed(f"{self.folder}/{name}")
+                and not layout.exists(f"{self.folder}/{name}/intent.json")
             )
             return sorted(name for name in found if not rundir.unborn(self.folder / name))
 
@@ -444,7 +441,7 @@ class Runs:
         with layout.trouble(f"removing run {run_id}"):
             if layout.exists(held.path / "record.json"):
                 heads.append(self.root, run_id, "removed")
-            doomed = self.root / "tmp" / f"removed-{run_id}-{secrets.token_hex(4)}"
+            doomed = self.root / "tmp" / f"removed-{run_id}-{os.urandom(4).hex()}"
             os.rename(held.path, doomed)
             files.fsync_dir(self.folder)
             # Only now: a mark that goes first would let a power cut bring the run back.
@@ -556,32 +553,42 @@ class Runs:
                 yield path
 
     def _existing(self, run_id: str) -> Path:
-        path = self.folder / run_id
         with layout.trouble(f"looking for run {run_id}"):
             if (
                 run_ids.is_id(run_id)
-                and layout.exists(f"{path}/intent.json")
+                and layout.exists(f"{self.folder}/{run_id}/intent.json")
                 and not trash.is_removed(self.folder, run_id)
             ):
-                return path
+                return self.folder / run_id
         raise _not_found(run_id)
 
     def _read(self, run_id: str, name: str) -> bytes:
-        path = self._existing(run_id) / name
-        with layout.trouble(f"reading {path}"):
-            return path.read_bytes()
+        return _read(self._existing(run_id), name)
 
     def _document(self, run_id: str, name: str) -> bytes:
         return run_documents.whole(self._existing(run_id), name, self._read(run_id, name))
 
-    def _seal(self, run_id: str) -> str:
-        try:
-            return run_documents.sealed(self._read(run_id, "record.sha256"))
-        except FileNotFoundError:
-            return "unknown (record.sha256 is gone)"
+
+def _read(run: Path, name: str) -> bytes:
+    place = f"{run}/{name}"
+    with layout.trouble(f"reading {place}"):
+        return files.read_whole(place)
 
 
-def _stamp(path: Path) -> tuple[int, ...] | None:
+def _seal(run: Path) -> str:
+    try:
+        return run_documents.sealed(_read(run, "record.sha256"))
+    except FileNotFoundError:
+        return "unknown (record.sha256 is gone)"
+
+
+def _stamps(run: Path) -> tuple[tuple[int, ...] | None, ...] | None:
+    """By what a record's files that were read already are known to be the same; None: read them."""
+    found = tuple(_stamp(f"{run}/{name}") for name in ("record.json", "record.sha256"))
+    return None if None in found else found
+
+
+def _stamp(path: str) -> tuple[int, ...] | None:
     try:
         found = os.stat(path)
     except OSError:

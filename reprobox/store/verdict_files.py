@@ -9,19 +9,19 @@ from reprobox.model.verdict import Verdict
 from reprobox.store import layout
 from reprobox.store.numbered_files import add_numbered, numbered
 
-_FOLDER = "verdicts"
+FOLDER = "verdicts"
 
 
 def add(run: Path, verdict: Verdict) -> Path:
     """Publishes a verdict in a run's directory under the next free number. Raises RunNotFound when
     there is no such directory.
     """
-    return add_numbered(run, _FOLDER, codec.encode(verdict))
+    return add_numbered(run, FOLDER, codec.encode(verdict))
 
 
 def paths(run: Path) -> list[Path]:
     """The files of a run's verdicts, oldest first."""
-    return numbered(run, _FOLDER)
+    return numbered(run, FOLDER)
 
 
 def read(path: Path) -> Verdict:

@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from harness_runs import NOW, a_finished_run, a_record, an_intent
 from reprobox.errors import StoreError
 from reprobox.kit import canon
 from reprobox.model.outcome import ContainerState
-from reprobox.store import run_row
+from reprobox.store import index, run_row
 from reprobox.store.config_index import Setting
 from reprobox.store.output_manifest import outputs_manifest
 from reprobox.store.run_ids import new_id
@@ -216,6 +217,52 @@ def test_a_run_that_cannot_be_read_is_an_error(runs: Runs) -> None:
         list(runs.list())
 
 
+def names_read(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Gets a directory each time that its names are read."""
+    folders: list[Path] = []
+    real = index._names
+    monkeypatch.setattr(index, "_names", lambda folder: folders.append(folder) or real(folder))
+    return folders
+
+
+def just_changed(runs: Runs) -> None:
+    """Gives the runs a time that the clock has passed, by less than proves something alone."""
+    moment = time.time_ns() - 10**9
+    os.utime(runs.folder, ns=(moment, moment))
+
+
+def test_names_are_read_once_after_a_change(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = a_finished_run(runs)
+    just_changed(runs)
+    folders = names_read(monkeypatch)
+    for _ in range(3):
+        assert listed(Runs(runs.root)) == [run]
+    assert folders == [runs.folder]
+    assert os.listdir(runs.root / "tmp") == []
+
+
+def test_a_change_at_the_same_moment_is_seen(runs: Runs) -> None:
+    later = time.time_ns() + 3600 * 10**9
+    first = a_finished_run(runs)
+    os.utime(runs.folder, ns=(later, later))
+    assert listed(runs) == [first]
+    second = a_finished_run(runs, now=NOW + 1)
+    os.utime(runs.folder, ns=(later, later))
+    assert listed(runs) == listed(Runs(runs.root)) == [second, first]
+
+
+def test_without_a_clock_a_young_time_proves_nothing(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = a_finished_run(runs)
+    (runs.root / "tmp").rmdir()
+    later = time.time_ns() + 3600 * 10**9
+    os.utime(runs.folder, ns=(later, later))
+    folders = names_read(monkeypatch)
+    assert listed(runs) == listed(Runs(runs.root)) == [run]
+    assert folders == [runs.folder] * 2
+
+
 def test_each_of_many_runs_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = Runs(tmp_path / ".reprobox")
     original = runs.path(a_finished_run(runs))
@@ -230,7 +277,9 @@ def test_each_of_many_runs_is_read_once(tmp_path: Path, monkeypatch: pytest.Monk
         (path / "record.sha256").write_text(canon.digest_bytes(data.encode()))
     read: list[str] = []
     real = run_row.read
-    monkeypatch.setattr(run_row, "read", lambda path: read.append(path.name) or real(path))
+    monkeypatch.setattr(
+        run_row, "read", lambda folder, name: read.append(name) or real(folder, name)
+    )
     assert len(list(runs.list(limit=20))) == 20
     assert len(read) == len(set(read)) == 1001
     fresh = Runs(tmp_path / ".reprobox")

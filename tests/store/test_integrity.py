@@ -104,6 +104,16 @@ def test_progress_is_told_in_bytes(runs: Runs) -> None:
     assert told.total == told.done > 300_000
 
 
+def test_a_line_of_the_log_that_only_a_lenient_reader_takes_is_damage(runs: Runs) -> None:
+    a_full_run(runs)
+    path = runs.root / "heads.log"
+    line = path.read_bytes()
+    path.write_bytes(line.replace(b"{", b"{ ", 1))
+    assert integrity.check(runs.root).code == 0
+    path.write_bytes(line.replace(b"{", b'{"run":"x",', 1))
+    assert integrity.check(runs.root).code == integrity.BITS["untrusted"]
+
+
 def test_a_statement_that_cannot_be_read_is_named(runs: Runs) -> None:
     run = a_full_run(runs)
     add_numbered(runs.path(run), "statements", b"{}")
