@@ -48,7 +48,7 @@ _LOOK, _ASK = (0.02, 0.2), (2.0, 10.0)
 and the most. A part of the time that was waited, so that a short run is seen to end soon, and a
 long one asks its controller seldom.
 """
-_PART_LOOK, _PART_ASK = 0.05, 0.1
+_PART_LOOK, _PART_ASK = 0.025, 0.1
 _TRIES = 3
 """How often in a row a run may fail to be recorded: a disk that is full may have room again."""
 

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from reprobox.errors import SchedulerError
 from reprobox.executor.scheduler import Scheduler
 
+if TYPE_CHECKING:
+    from reprobox.config.cluster import SlurmSettings
+
 
 def _slurm(options: Sequence[str]) -> Scheduler:
-    from reprobox.config import cluster
     from reprobox.executor.slurm import Slurm
 
-    return Slurm(cluster.read(), options)
+    def settings() -> SlurmSettings:
+        from reprobox.config import cluster
+
+        return cluster.read()
+
+    return Slurm(settings, options)
 
 
 SCHEDULERS: dict[str, Callable[[Sequence[str]], Scheduler]] = {"slurm": _slurm}

@@ -7,15 +7,18 @@ import math
 import os
 import re
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from reprobox.config.cluster import SlurmSettings
 from reprobox.errors import GpuUnavailable, SchedulerError
 from reprobox.executor import slurm_offers
 from reprobox.executor.attach import GRACE
 from reprobox.executor.scheduler import Batch, Here, JobState, Offers
 from reprobox.kit import proc, units
 from reprobox.model.outcome import Reason
+
+if TYPE_CHECKING:
+    from reprobox.config.cluster import SlurmSettings
 
 _PATIENCE = 60.0
 """Seconds for one answer; a busy controller takes long."""
@@ -43,8 +46,13 @@ _ROOM = 3.0
 class Slurm:
     """Implements `scheduler.Scheduler`."""
 
-    def __init__(self, settings: SlurmSettings, options: Sequence[str] = ()) -> None:
-        self._settings, self._options = settings, tuple(options)
+    def __init__(self, settings: Callable[[], SlurmSettings], options: Sequence[str] = ()) -> None:
+        """Args: `settings` reads the user's; a worker, and a look at the queue, need none."""
+        self._read, self._options = settings, tuple(options)
+
+    @functools.cached_property
+    def _settings(self) -> SlurmSettings:
+        return self._read()
 
     @functools.cached_property
     def _config(self) -> Mapping[str, str]:

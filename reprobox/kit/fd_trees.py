@@ -56,23 +56,24 @@ def chmod(parent: int, name: str | bytes, mode: int) -> None:
 
 def remove(path: Path) -> None:
     """Removes a tree that we own, or a file, even where a program took away our permissions inside
-    it; absent is fine.
+    it; absent is fine, and so is another process that removes the same.
 
     Directories are moved to the top and taken apart there, so that each is moved once and depth
     costs nothing. A removal that was cut off is begun again by the next call.
     """
-    try:
-        if not stat.S_ISDIR(os.lstat(path).st_mode):
+    with contextlib.suppress(FileNotFoundError):
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            _remove_directory(path)
+        else:
             os.unlink(path)
-            return
-    except FileNotFoundError:
-        return
+
+
+def _remove_directory(path: Path) -> None:
     os.chmod(path, _OWNER_ALL)
     fresh = (f"{os.urandom(8).hex()}-{number}" for number in itertools.count())
     with opened(path) as top:
         while found := _some(top):
             for name, is_directory in found:
-                # Another process may be removing the same tree.
                 with contextlib.suppress(FileNotFoundError):
                     _take_apart(top, name, fresh) if is_directory else os.unlink(name, dir_fd=top)
     os.rmdir(path)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -32,6 +33,8 @@ _FINAL = "final.json"
 """In a try's run directory: its record as it becomes the run's."""
 _STAY = frozenset({"record.json", "record.sha256", "lock", rundir.ARRIVAL, "intent.json", _FINAL})
 """Of a try's run directory: what is not moved into the run as it is."""
+_AGAIN, _PAUSE = 40, 0.05
+"""How often, and after how many seconds, a completion is tried again that another one disturbed."""
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
 
@@ -203,16 +206,28 @@ def publish(
 
 
 def _complete_once(root: Path, run: Path, first: str, change: Callable[[Record], Record]) -> None:
-    """As `_complete`; another process that does the same may be quicker."""
-    try:
-        _complete(root, run, place(run, first), change)
-    except FileNotFoundError as fault:
-        if not layout.exists(run / "record.json"):
-            raise StoreDamaged(
-                f"the record of attempt {first} of run {run.name} is missing",
-                why=f"The file {WINNER} says that this attempt was first. {fault}",
-                next_step=f"reprobox rm --abandon {run.name}",
-            ) from fault
+    """As `_complete`, next to other processes that do the same: what one of them has moved away is
+    looked for again.
+    """
+    source = place(run, first)
+    for left in reversed(range(_AGAIN)):
+        try:
+            _complete(root, run, source, change)
+            return
+        except FileNotFoundError as fault:
+            # In this order: it goes from there only after the run has it.
+            there = layout.exists(source / "record.json")
+            if layout.exists(run / "record.json"):
+                return
+            if not there:
+                raise StoreDamaged(
+                    f"the record of attempt {first} of run {run.name} is missing",
+                    why=f"The file {WINNER} says that this attempt was first. {fault}",
+                    next_step=f"reprobox rm --abandon {run.name}",
+                ) from fault
+            if not left:
+                raise
+            time.sleep(_PAUSE)
 
 
 def _clear(root: Path) -> None:
@@ -221,10 +236,7 @@ def _clear(root: Path) -> None:
     for path in sorted(root.iterdir()):
         if path.name == NOTE:
             continue
-        if path.is_dir() and not path.is_symlink():
-            fd_trees.remove(path)
-        else:
-            path.unlink(missing_ok=True)
+        fd_trees.remove(path)
 
 
 def _complete(root: Path, run: Path, source: Path, change: Callable[[Record], Record]) -> None:
@@ -259,8 +271,8 @@ def _record(source: Path) -> Record:
 def _move(source: Path, run: Path) -> None:
     """The try's files to where a run has them."""
     for path in sorted(source.iterdir()):
-        if path.name in _STAY or path.name in rundir.SCRATCH:
-            continue
+        if path.name in _STAY or path.name in rundir.SCRATCH or path.name.startswith("."):
+            continue  # a name with a dot: what another process is writing just now
         if path.is_dir() and layout.exists(run / path.name):
             continue
         with contextlib.suppress(FileNotFoundError):

@@ -5,7 +5,9 @@ The scheduler here has forgotten every job; test_slurm.py has the real one.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -197,3 +199,45 @@ def test_an_attempt_gets_a_name_of_its_own_next_to_one_whose_note_is_damaged(
     assert attempts.names(run) == ["7.0"]
     (only,) = attempts.tries(run)
     assert (only.name, only.outcome) == ("7.0", "")
+
+
+def test_two_that_complete_a_run_at_once_disturb_neither(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker and a command: what one of them moved away, the other has looked for."""
+    run, complete, root = submitted(context.runs), attempts._complete, context.runs.root
+    times: list[int] = []
+
+    def disturbed(*args: object) -> None:
+        times.append(1)
+        if len(times) == 1:  # a temporary file of ours was moved before it had its name
+            raise FileNotFoundError(2, "No such file or directory", ".tmp-1 -> final.json")
+        complete(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(attempts, "_complete", disturbed)
+    assert attempts.publish(root, run.name, "7.0") == "7.0"
+    assert (len(times), context.runs.finished(run.name)) == (2, True)
+    other = submitted(context.runs, now=NOW + 9)
+
+    def overtaken(*args: object) -> None:
+        complete(*args)  # type: ignore[arg-type]
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(attempts, "_complete", overtaken)
+    assert attempts.publish(root, other.name, "7.0") == "7.0"
+    assert context.runs.record(other.name)[0].exit.code == 0
+
+
+def test_sixteen_threads_complete_one_run_once(context: Context) -> None:
+    run, root = submitted(context.runs), context.runs.root
+    gate = threading.Barrier(16)
+
+    def publish(_: int) -> str:
+        gate.wait(60)
+        return attempts.publish(root, run.name, "7.0")
+
+    with ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(publish, range(16))) == {"7.0"}
+    assert context.runs.finished(run.name)
+    assert not [path.name for path in run.iterdir() if path.name.startswith(".tmp")]
+    assert integrity.check(root).faults == ()

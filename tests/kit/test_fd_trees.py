@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import resource
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,24 @@ def test_a_removal_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     fd_trees.remove(top)
     fd_trees.remove(top)
     assert not top.exists()
+
+
+def test_two_that_remove_the_same_tree_disturb_neither(tmp_path: Path) -> None:
+    for number in range(5):
+        top = tmp_path / str(number)
+        for name in ("a/b/c", "d/e", "f"):
+            (top / name).mkdir(parents=True)
+            (top / name / "file").touch()
+        gate = threading.Barrier(4)
+
+        def work(place: Path = top, gate: threading.Barrier = gate) -> None:
+            gate.wait(60)
+            fd_trees.remove(place)
+
+        with ThreadPoolExecutor(4) as pool:
+            for done in [pool.submit(work) for _ in range(4)]:
+                done.result()
+        assert not top.exists()
 
 
 def test_permissions_that_were_taken_away_and_links_do_not_matter(tmp_path: Path) -> None:
