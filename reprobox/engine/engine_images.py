@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
-import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field, replace
 from pathlib import Path
@@ -222,7 +222,7 @@ class Images:
 
         The container's name gets a random end, so that two builds of the same lock do not meet.
         """
-        container = replace(container, name=f"{container.name}-{secrets.token_hex(4)}")
+        container = replace(container, name=f"{container.name}-{os.urandom(4).hex()}")
         try:
             # No limit on the engine's log: a step has no shim, and its log is what the user reads
             # when it fails.

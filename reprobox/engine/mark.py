@@ -8,7 +8,7 @@ first decides.
 
 from __future__ import annotations
 
-import secrets
+import os
 from typing import Any, cast
 
 from reprobox.engine.faults import speaking, status_of
@@ -34,7 +34,7 @@ def make(link: Link) -> str:
     """The mark, made where there is none; empty where the engine makes no volumes for us."""
     try:
         with speaking("make the volume that marks this engine"):
-            body = {"Name": VOLUME, "Labels": {LABEL: secrets.token_hex(16)}}
+            body = {"Name": VOLUME, "Labels": {LABEL: os.urandom(16).hex()}}
             return _mark(link.ask("POST", "/volumes/create", body=body))
     except EngineError:
         # An engine behind a proxy that allows few calls. Its ID and place have to do.

@@ -8,10 +8,8 @@ that it has no such container, and the run would be called lost while it is runn
 from __future__ import annotations
 
 import contextlib
-import getpass
 import hashlib
 import os
-import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +28,7 @@ _MACHINE_IDS = ("/etc/machine-id", "/var/lib/dbus/machine-id")
 def host_facts() -> dict[str, str]:
     """This host as a person would name it, its boot, and a digest of its machine ID."""
     return {
-        "name": socket.gethostname(),
+        "name": os.uname().nodename,
         "user": _user(),
         "boot_id": _first_line("/proc/sys/kernel/random/boot_id"),
         "machine": _machine(),
@@ -60,6 +58,8 @@ def _first_line(path: str) -> str:
 
 def _user() -> str:
     try:
+        import getpass
+
         return getpass.getuser()
     except (KeyError, OSError):
         return str(os.getuid())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 
 from reprobox.kit.lazy_dataclass import dataclass
@@ -61,6 +60,8 @@ def spread(values: Sequence[float]) -> Spread | None:
     """None for no values; NaN and infinite values make the mean so."""
     if not values:
         return None
+    import statistics  # with fractions and decimal; a list of runs has mostly nothing to spread
+
     count, mean = len(values), statistics.fmean(values)
     sd = half = None
     if count > 1 and math.isfinite(mean):
@@ -85,6 +86,8 @@ def difference(one: Sequence[float], other: Sequence[float]) -> tuple[float, flo
     """
     if len(one) < 2 or len(other) < 2:
         return None
+    import statistics
+
     parts = [statistics.variance(side) / len(side) for side in (one, other)]
     total = sum(parts)
     apart = statistics.fmean(one) - statistics.fmean(other)

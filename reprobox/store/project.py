@@ -7,10 +7,13 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reprobox.kit import files
 from reprobox.store import layout
-from reprobox.store.runs import Runs
+
+if TYPE_CHECKING:
+    from reprobox.store.runs import Runs
 
 NAME = ".reprobox"
 
@@ -26,6 +29,9 @@ def open_project(top: Path, *, shared: Path | None = None) -> Runs:
     Raises:
         NewerFormat, StoreError: as `layout.ensure`.
     """
+    # Here, because `build` needs no run and none of the modules that read them.
+    from reprobox.store.runs import Runs
+
     root = top / NAME
     layout.ensure(root)
     if shared is not None:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 
 from reprobox.errors import RunAmbiguous, RunNotFound
@@ -83,6 +82,8 @@ def _one(reference: str, rows: list[RunRow], index: Index) -> str:
         + [row.id[_STAMP:] for row in recent]
         + ["latest"]
     )
+    import difflib
+
     near = difflib.get_close_matches(reference, known, n=3)
     raise RunNotFound(
         f"there is no run {reference!r}",

@@ -8,7 +8,6 @@ import contextlib
 import errno
 import io
 import os
-import secrets
 import shutil
 import tempfile
 from functools import partial
@@ -156,7 +155,7 @@ def _lay_out(context: Context, pin: InputPin, listed: Listed, target: Path) -> N
                 return
             # Nobody's files are pulled away: a run that has the damaged tree mounted keeps it until
             # `gc` comes by.
-            aside = context.runs.root / "tmp" / f"removed-{made.name}-{secrets.token_hex(4)}"
+            aside = context.runs.root / "tmp" / f"removed-{made.name}-{os.urandom(4).hex()}"
             with contextlib.suppress(FileNotFoundError):
                 target.rename(aside)
         files.fsync_dir(target.parent)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-
 from reprobox.config import grammar
 from reprobox.context import Context
 from reprobox.data.pins import target_of
@@ -61,6 +59,8 @@ def require_workdir(context: Context, spec: Spec, source: Source) -> None:
     ):
         return
     if not holds_directory(context.repo, source.commit, spec.workdir):
+        import difflib
+
         near = difflib.get_close_matches(
             spec.workdir, directories(context.repo, source.commit), n=1, cutoff=0.5
         )

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -253,7 +252,7 @@ class Project:
         return outcome
 
     def _publish(self, card: Card, checked: arrival_check.Checked) -> None:
-        made = self._runs.root / "tmp" / f"{_MADE}{card.id}-{secrets.token_hex(4)}"
+        made = self._runs.root / "tmp" / f"{_MADE}{card.id}-{os.urandom(4).hex()}"
         made.mkdir(mode=0o700)
         said = set(_annotations(card))
         try:

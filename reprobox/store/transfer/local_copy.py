@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import secrets
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import field
@@ -244,7 +243,7 @@ class LocalCopy:
         if not wrong:
             return False
         arrival_check.check_links(self.card, wrong, where, outside=outside_links)
-        made = self.runs.root / "tmp" / f"incoming-{self.card.id}-{secrets.token_hex(4)}"
+        made = self.runs.root / "tmp" / f"incoming-{self.card.id}-{os.urandom(4).hex()}"
         made.mkdir(mode=0o700)
         try:
             if layout.exists(self.folder / "outputs"):
