@@ -235,8 +235,8 @@ SETTINGS = (
         kind=Presets(),
         about="Rules for what well-known tools leave, by name: `tensorboard`, `mlflow`, `wandb`, "
         "`sacred`, `lightning`, `hydra`, `transformers`, `metaflow`, `catboost`, `keras`, "
-        "`stable-baselines3`. They leave aside times and drawn identifiers, and compare the rest. "
-        "`outputs` goes before them.",
+        "`stable-baselines3`, `orbax`. They leave aside times and drawn identifiers, and compare "
+        "the rest. `outputs` goes before them.",
         absent="none",
         sample="# rules: [tensorboard, hydra]        # for what these tools leave\n",
     ),

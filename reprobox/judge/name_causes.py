@@ -94,5 +94,5 @@ def _advice(path: str, ours: str) -> str:
     pattern = renames.pattern(ours) + ("" if ours == path else "/")
     return (
         "leave it out of the name, or declare "
-        f'`outputs: {{"{pattern}": {{compare: content}}}}` in the config'
+        f'`outputs: {{"{pattern}": except-times}}` in the config'
     )

@@ -90,16 +90,25 @@ _ROWS: dict[str, tuple[tuple[str, Compare], ...]] = {
     # https://keras.io/api/models/model_saving_apis: metadata.json in the archive has the date.
     "keras": (("*.keras", _TIMES),),
     # https://stable-baselines3.readthedocs.io/en/master/guide/save_format.html, common/monitor and
-    # common/logger: seconds of each episode and of each log entry; the start in the archive's data.
+    # common/logger: seconds of each episode and of each log entry. The archive's `data` has them in
+    # pickles within its text; its weights and optimizers are compared.
     "stable-baselines3": (
         ("*monitor.csv#t", "ignore"),
         ("*monitor.csv", _TIMES),
         ("progress.csv#time/fps", "ignore"),
         ("progress.csv#time/time_elapsed", "ignore"),
         ("progress.csv", _TIMES),
+        ("*.zip#data", "ignore"),
         ("*.zip", _TIMES),
         ("events.out.tfevents.*#time", "ignore"),
         ("events.out.tfevents.*", "content"),
+    ),
+    # https://orbax.readthedocs.io/en/latest/guides/checkpoint/checkpoint_format.html: the manifests
+    # of OCDBT have a time and name the files of data, which are compared by their bytes.
+    "orbax": (
+        ("manifest.ocdbt", "ignore"),
+        ("_CHECKPOINT_METADATA", _TIMES),
+        ("_METADATA", _TIMES),
     ),
     # https://docs.metaflow.org/internals/technical-overview: the local datastore.
     "metaflow": (

@@ -231,7 +231,7 @@ def share(differ: int, total: int, what: str) -> str:
 def _causes(found: Verdict) -> Iterator[str]:
     for cause in found.causes[:_CAUSES]:
         pair = shown(cause.ours), shown(cause.theirs)
-        sides = f": {' -> '.join(pair)}" if all(pair) else ""
+        sides = f": {' -> '.join(pair)}" if all(pair) and pair[0] != pair[1] else ""
         yield f"possible cause: {cause.what}{sides}. {cause.advice}"
 
 

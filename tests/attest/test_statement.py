@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
-import subprocess
-import sys
 from dataclasses import replace
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-import requests.adapters
-import requests_cache
 from attest_world import CONTENTS, MANIFEST, OUTPUTS, a_record, a_verdict, d
-from urllib3 import HTTPResponse
+from crate_validator import complaints
 
 from reprobox.attest import cyclonedx_export, rocrate_export, statement
 from reprobox.errors import UsageError
@@ -175,47 +168,10 @@ def run_directory(tmp_path: Path) -> Path:
     return run
 
 
-class _Bundled(requests.adapters.BaseAdapter):
-    """Answers with the context that the rocrate library brings along (1.3 has all terms of 1.1):
-    tests have no network.
-    """
-
-    def send(
-        self, request: requests.PreparedRequest, *args: Any, **options: Any
-    ) -> requests.Response:
-        answer = requests.Response()
-        answer.status_code, answer.url, answer.request = 200, str(request.url), request
-        answer.headers["Content-Type"] = "application/ld+json"
-        data = resources.files("rocrate").joinpath("data/ro-crate.jsonld").read_bytes()
-        answer.raw = HTTPResponse(
-            io.BytesIO(data),
-            status=200,
-            headers=answer.headers,
-            preload_content=False,
-            request_method="GET",
-        )
-        return answer
-
-    def close(self) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def context_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The validator's cache, filled as `rocrate-validator cache warm` would fill it."""
-    path = tmp_path_factory.mktemp("cache") / "http"
-    with requests_cache.CachedSession(
-        cache_name=str(path), backend="sqlite", expire_after=-1
-    ) as session:
-        session.mount("https://", _Bundled())
-        session.get("https://w3id.org/ro/crate/1.1/context")
-    return path
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("code", [0, 3])
 def test_the_crate_is_valid_for_an_independent_validator(
-    run_directory: Path, tmp_path: Path, context_cache: Path, code: int
+    run_directory: Path, tmp_path: Path, code: int
 ) -> None:
     rocrate_export.write(
         a_record(code=code),
@@ -226,21 +182,7 @@ def test_the_crate_is_valid_for_an_independent_validator(
         title="A run",
         license_="https://spdx.org/licenses/MIT",
     )
-    validator = str(Path(sys.executable).with_name("rocrate-validator"))
-    options = [
-        "-p",
-        "process-run-crate-0.5",
-        "-l",
-        "required",
-        "--offline",
-        "--cache-path",
-        str(context_cache),
-    ]
-    options.append(str(tmp_path / "crate"))
-    done = subprocess.run(
-        [validator, "-y", "validate", *options], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert complaints(tmp_path / "crate") == ""
     found = json.loads((tmp_path / "crate" / "ro-crate-metadata.json").read_text())["@graph"]
     action = next(one for one in found if one["@type"] == "CreateAction")
     assert action["actionStatus"].endswith(

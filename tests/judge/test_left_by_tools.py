@@ -144,8 +144,12 @@ def lightning(run: Turn) -> None:
 
 def flax(run: Turn) -> None:
     run.write("metrics.json", [{"epoch": 0, "loss": run.loss}])
-    run.write("checkpoint_3", run.weights)
-    run.events(".", accuracy=run.loss)
+    times = {
+        key: int(run.seconds * 1e9) for key in ("init_timestamp_nsecs", "commit_timestamp_nsecs")
+    }
+    run.write("checkpoints/3/_CHECKPOINT_METADATA", {"item_handlers": "H", **times})
+    run.write("checkpoints/3/default/manifest.ocdbt", b"\x0c\xdb\x3a\x2a" + run.uuid().encode())
+    run.write(f"checkpoints/3/default/d/{run.uuid().replace('-', '')}", run.weights)
 
 
 def numpyro(run: Turn) -> None:
@@ -172,7 +176,10 @@ def stable_baselines3(run: Turn) -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as file:
         for name, text in (
-            ("data", f'{{"start_time": {int(run.seconds * 1e9)}}}'),
+            (
+                "data",
+                f'{{"start_time": {int(run.seconds * 1e9)}, "ep_info_buffer": "gAW{run.uuid()}"}}',
+            ),
             ("policy.pth", run.weights),
         ):
             file.writestr(zipfile.ZipInfo(name, run.clock.timetuple()[:6]), text)
@@ -224,7 +231,7 @@ KINDS: dict[Callable[[Turn], None], tuple[str, Class]] = {
     sacred: ("sacred", Class.EQUAL_UNDER_RULE),
     hydra: ("hydra", Class.EQUAL_UNDER_RULE),
     lightning: ("lightning,tensorboard", Class.EQUAL_UNDER_RULE),
-    flax: ("tensorboard", Class.EQUAL_UNDER_RULE),
+    flax: ("orbax", Class.EQUAL_UNDER_RULE),
     numpyro: ("", Class.IDENTICAL),
     transformers: ("transformers", Class.EQUAL_UNDER_RULE),
     stable_baselines3: ("stable-baselines3", Class.EQUAL_UNDER_RULE),

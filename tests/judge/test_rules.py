@@ -84,7 +84,7 @@ def test_the_name_of_a_file_may_hold_the_sign() -> None:
 def test_presets_are_those_that_are_named_everywhere() -> None:
     assert list(PRESETS) == [
         "tensorboard", "mlflow", "wandb", "sacred", "lightning", "hydra", "transformers",
-        "catboost", "keras", "stable-baselines3", "metaflow",
+        "catboost", "keras", "stable-baselines3", "orbax", "metaflow",
     ]  # fmt: skip
     path = "logs/events.out.tfevents.1795269130.box.6.0"
     assert rules.rule_for(path, expand(["tensorboard"])).compare == "content"

@@ -14,6 +14,7 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from reprobox.commands.shared import left_names, packing
 from reprobox.commands.shared.left_names import NOBODY, Left
 from reprobox.context import Context
 from reprobox.model import codec
+from reprobox.model.ports import Bar, Progress
 from reprobox.model.record import Intent, Record
 from reprobox.model.verdict import Verdict
 from reprobox.source import refs
@@ -61,11 +63,26 @@ def anonymous(
         top.mkdir()
         _repository(top, context.runs.record(run_ids[0])[0].intent.source.commit)
         inner = Context(start=top, progress=context.progress, clock=context.clock, _top=top)
-        import_.import_(inner, str(file), lambda _plan: None, outside_links=True)
+        quiet = Context(start=top, progress=_Bars(context.progress), clock=inner.clock, _top=top)
+        import_.import_(quiet, str(file), lambda _plan: None, outside_links=True)
         file.unlink()
         known = {run_id: context.runs.record(run_id)[0] for run_id in run_ids}
         fresh = _rewritten(inner, known)
         yield fresh, tuple(_left(fresh, known, context.top, inputs, "code" in parts))
+
+
+class _Bars:
+    """Shows bars and no notes: what an import advises concerns a project that no user sees."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def task(self, what: str, total: int | None = None) -> AbstractContextManager[Bar]:
+        """Starts a bar."""
+        return self._progress.task(what, total)
+
+    def note(self, text: str) -> None:
+        """Shows nothing."""
 
 
 def _repository(top: Path, commit: str) -> None:
