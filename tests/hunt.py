@@ -3,8 +3,8 @@
     python tests/hunt.py [--minutes N] [--seed N] [verdicts] [records]
 
 `verdicts`: a project with inputs of every kind and a program that looks at them in generated ways.
-It is run; something is changed (an input, the program, the file system, the number of CPUs); it is
-replayed. The oracle compares the two output trees itself: *identical* needs equal bytes,
+It is run; something is changed (an input, the program, the file system, the number of CPUs, the
+engine); it is replayed. The oracle compares the two output trees itself: *identical* needs equal bytes,
 *different* needs others, a refusal needs a change that is a reason for it. What the program saw of
 its inputs has to be what lay on the host when it ran.
 
@@ -13,7 +13,8 @@ imported into an empty project and replayed there; each step either refuses with
 own, or runs what the record asks for.
 
 Ends with 1 where something was found. Needs a container engine; a second file system is
-/dev/shm, a third one a loopback ext4 where this process may mount one.
+/dev/shm, a third one a loopback ext4 where this process may mount one; the second engine is a
+daemon of the hunt's own where it can start one (root).
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ sys.path[:0] = [str(TOP), str(TOP / "tests/support")]
 import small_project  # noqa: E402
 from flow_project import Project, Said, make_project  # noqa: E402
 from images_of_our_own import archive, chunks, python_layer  # noqa: E402
+from second_engine import SecondEngine  # noqa: E402
 
 from reprobox.engine.docker import DockerEngine  # noqa: E402
 from reprobox.kit import canon  # noqa: E402
@@ -127,6 +129,8 @@ class World:
         }
         self.places = [home / "here"]
         self.places[0].mkdir()
+        self.elsewhere: dict[str, str] = {}
+        """What leads a command to the second engine."""
         self.template = self._template()
 
     def _template(self) -> Project:
@@ -191,6 +195,20 @@ def file_systems(world: World) -> Iterator[None]:
         shutil.rmtree(memory, ignore_errors=True)
         if there:
             subprocess.run(["umount", mounted], check=False)
+
+
+@contextlib.contextmanager
+def second_engine(world: World) -> Iterator[None]:
+    """A daemon that has none of the images; left out where this is not root."""
+    if os.geteuid():
+        yield
+        return
+    second = SecondEngine().start()
+    world.elsewhere = {"DOCKER_HOST": second.url}
+    try:
+        yield
+    finally:
+        second.close()
 
 
 # ---- verdicts
@@ -337,6 +355,9 @@ def verdict_case(world: World, rng: random.Random) -> tuple[str, str]:
         moved = place / f"moved {world.count}"
         shutil.move(project.top, moved)
         project, what = Project(moved, world.env), f"{what}, moved"
+    if world.elsewhere and rng.random() < 0.4:
+        project = Project(project.top, {**world.env, **world.elsewhere})
+        what = f"{what}, another engine"
     return what, _judged(world, project, original, refusals, words)
 
 
@@ -556,7 +577,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="reprobox-hunt-") as directory:
         world = World(Path(directory))
         try:
-            with file_systems(world):
+            with file_systems(world), second_engine(world):
                 until = time.monotonic() + 60 * said.minutes
                 return int(hunt(world, said.names or list(HUNTS), until, said.seed) > 0)
         finally:

@@ -281,8 +281,7 @@ def test_a_node_that_dies_loses_nothing(on: Project, cluster: Cluster) -> None:
         assert waited(on, run)[0] == 130
         assert [one["outcome"] for one in tries(on, run)] == ["", "published"]
     finally:
-        cluster.start_node(node)
-        cluster.ask("scontrol", "update", f"NodeName={node}", "State=RESUME")
+        cluster.revive(node)
 
 
 def test_the_submitter_may_die(on: Project) -> None:
@@ -319,7 +318,7 @@ def test_two_workers_of_one_run_publish_once(on: Project, cluster: Cluster) -> N
         for _ in range(2)
     ]
     said = [one.communicate(timeout=60)[1].decode() for one in both]
-    assert [one.returncode for one in both] == [0, 0], said
+    assert [one.returncode for one in both] == [0, 0], "\n".join(said)
     assert sorted(one["outcome"] for one in tries(on, run)) == ["published", "same"]
     cluster.ask("scancel", job(on, run))
     assert on("worker", ".reprobox", word).code == 0

@@ -159,6 +159,19 @@ class Cluster:
         stepd = f"{ROOT}/usr/sbin/slurmstepd-wlm"
         self._start(node, "slurmd-wlm", "-D", "-N", node, "-d", stepd)
 
+    def revive(self, node: str) -> None:
+        """Starts the slurmd of a node that was set DOWN, which then takes jobs again. Where it
+        registers before it is resumed, the controller may have resumed it by itself.
+        """
+        self.start_node(node)
+        done = subprocess.run(
+            [str(self.top / "bin" / "scontrol"), "update", f"NodeName={node}", "State=RESUME"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0 or "Invalid node state" in done.stderr, done.stderr
+
     def _start(self, name: str, program: str, *words: str) -> None:
         libraries = f"{LIBRARIES}/slurm-wlm:{LIBRARIES}"
         with (self.top / f"{name}.out").open("ab") as out:
