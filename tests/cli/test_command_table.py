@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import pkgutil
 import subprocess
 import sys
@@ -14,11 +15,12 @@ import pytest
 import reprobox.cli
 from reprobox.cli.command_table import COMMANDS, Row, load
 
-NO_COMMANDS = {"boundary", "command_table", "main", "messages", "options", "tables"}
+NO_COMMANDS = {"boundary", "command_line", "command_table", "main", "messages", "options", "tables"}
 """Modules of the room that several commands share."""
 AT_START = {
     "reprobox",
     "reprobox.cli",
+    "reprobox.cli.command_line",
     "reprobox.cli.boundary",
     "reprobox.cli.command_table",
     "reprobox.cli.main",
@@ -68,9 +70,41 @@ def loaded(program: str) -> set[str]:
     return set(done.stdout.split("\n"))
 
 
+def page(start: str, argument: str, columns: str) -> tuple[str, str]:
+    """What the help page is where the program starts so, and the modules that were loaded."""
+    code = f"import sys; sys.argv = ['/bin/reprobox', {argument!r}]; {start}"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{NAMED}{code}"],
+        capture_output=True,
+        check=True,
+        text=True,
+        env={**os.environ, "COLUMNS": columns},
+    )
+    return done.stdout, done.stderr
+
+
+NAMED = "import atexit, sys; atexit.register(lambda: sys.stderr.write(' '.join(sys.modules))); "
+SHOWN = "from reprobox.cli.main import main; main()"
+MADE = "from reprobox.cli.command_line import main; main()"
+
+
+def test_the_help_page_is_shown_as_it_was_made() -> None:
+    found, modules = page(SHOWN, "-h", "80")
+    assert found == page(MADE, "--help", "200")[0]
+    own = {name for name in modules.split() if name.split(".")[0] == "reprobox"}
+    assert own == {"reprobox", "reprobox.version", "reprobox.cli", "reprobox.cli.main"}
+    assert not {"click", "typer", "shutil", "inspect"} & set(modules.split())
+
+
+def test_a_narrow_terminal_gets_a_narrow_help_page() -> None:
+    found, modules = page(SHOWN, "--help", "60")
+    assert "typer" in modules.split()
+    assert max(map(len, found.splitlines())) <= 60
+
+
 def test_what_is_imported_at_the_start() -> None:
-    help_page = "sys.argv[1:] = ['--help']; from reprobox.cli import main"
-    found = loaded(f"{help_page}; main.app(args=['--help'], standalone_mode=False)")
+    start = "from reprobox.cli import command_line, main"
+    found = loaded(f"{start}; command_line.app(args=['--help'], standalone_mode=False)")
     assert {name for name in found if name.split(".")[0] == "reprobox"} == AT_START
     assert not found & HEAVY
 

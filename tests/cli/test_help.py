@@ -69,7 +69,7 @@ def completed(shell: str, line: str) -> list[str]:
         "COMP_CWORD": str(len(line.split(" ")) - 1),
         "_TYPER_COMPLETE_ARGS": line,
     }
-    code = "import sys; sys.argv[0] = 'reprobox'; from reprobox.cli.main import app; app(prog_name='reprobox')"
+    code = "import sys; sys.argv[0] = 'reprobox'; from reprobox.cli.command_line import app; app(prog_name='reprobox')"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, **variables},
@@ -99,7 +99,7 @@ def test_completion_offers_runs(tmp_path: object, monkeypatch: pytest.MonkeyPatc
 def test_the_completion_script_is_one_that_the_shell_reads(shell: str) -> None:
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not on this machine")
-    code = "import sys; sys.argv[0] = 'reprobox'; from reprobox.cli.main import app; app(prog_name='reprobox')"
+    code = "import sys; sys.argv[0] = 'reprobox'; from reprobox.cli.command_line import app; app(prog_name='reprobox')"
     script = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "_REPROBOX_COMPLETE": f"source_{shell}"},

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from harness_runs import NOW, a_record, an_intent, an_output
 
-from reprobox.cli import main
+from reprobox.cli import command_line
 from reprobox.cli.messages import Talk
 from reprobox.commands import ls, name, note, show, tag
 from reprobox.context import Context
@@ -68,7 +68,7 @@ def command(capsys: pytest.CaptureFixture[str]) -> Command:
     def run(*words: str) -> str:
         capsys.readouterr()
         with contextlib.suppress(SystemExit):
-            main.app(args=[*words], standalone_mode=False)
+            command_line.app(args=[*words], standalone_mode=False)
         return capsys.readouterr().out
 
     return run
