@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from format_table import PAGE, written
 from looking import look
 
 from reprobox.judge.leaves import selector
@@ -118,8 +117,3 @@ def test_values_of_one_file_are_handed_on(tmp_path: Path) -> None:
         ]
         (tmp_path / "bad.json").write_text("{")
         assert "why" in reader.leaves(tmp_path / "bad.json")
-
-
-def test_the_table_of_the_docs_is_what_the_code_says() -> None:
-    page = PAGE.read_text()
-    assert page == written(page), "run: python tests/support/format_table.py"

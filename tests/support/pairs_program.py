@@ -411,6 +411,17 @@ def _text(rng: random.Random) -> Iterator[Pair]:
 # ---- arrays
 
 
+def _objects() -> tuple[bytes, bytes]:
+    """An array of objects, and the same with its pickle in another protocol."""
+    held = np.array([1, "a", None, {2, 3}], dtype=object)
+    file = io.BytesIO()
+    np.lib.format.write_array(file, held)
+    npy = file.getvalue()
+    start = npy.index(b"\n") + 1
+    assert pickle.loads(npy[start:])[1] == "a"
+    return npy, npy[:start] + pickle.dumps(held, 2)
+
+
 def _npy(rng: random.Random) -> Iterator[Pair]:
     def saved(*values: Any, version: Any = None) -> bytes:
         file = io.BytesIO()
@@ -443,6 +454,7 @@ def _npy(rng: random.Random) -> Iterator[Pair]:
         saved(np.lib.recfunctions.repack_fields(rows[["n", "x"]])),
     )
     yield "empty shape", "different", saved(np.zeros((0, 3))), saved(np.zeros((0, 4)))
+    yield "<objects>", "equal", *_objects()
     yield from trailing(base, rng)
 
 
@@ -467,6 +479,9 @@ def _npz(rng: random.Random) -> Iterator[Pair]:
     numbers = saved({"a": np.arange(3)})
     changed = rezipped(numbers, data={"a.npy": later.getvalue()})
     yield "<header>", "equal", rezipped(numbers), changed
+    one, other = _objects()
+    held = [rezipped(numbers, data={"a.npy": npy}) for npy in (one, other)]
+    yield "<objects>", "equal", held[0], held[1]
     yield from trailing(base, rng)
     yield "before", "unequal", base, b"PK\3\4 before" + base
 

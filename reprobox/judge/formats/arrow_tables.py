@@ -14,6 +14,7 @@ from reprobox.judge.formats import arrays, csv_cells, json_values
 from reprobox.judge.leaves import Blob, Rows, Unreadable
 
 _MAX_CELLS = 20_000_000
+BEYOND = (f"more than {_MAX_CELLS:,} cells of a column that does not hold numbers",)
 WRITERS = ("creator", "pandas_version")
 """What pandas' metadata say of the program and not of the table."""
 

@@ -36,6 +36,7 @@ _MANY_COLUMNS = 2000
 """From here on a table is read by its rows."""
 _PADDED = 5_000_000
 _LARGEST = 2.0**53
+_LONGEST_CELL = 1 << 24
 LEFT_OUT = {
     "quotes": "quotes",
     "line-ends": "line ends",
@@ -64,7 +65,7 @@ def _read_table(file: File, delimiter: str) -> Content:
     text, encoding = decoded(file)
     if encoding != "utf-8":
         file.put("<encoding>", encoding)
-    csv.field_size_limit(1 << 24)
+    csv.field_size_limit(_LONGEST_CELL)
     comments, table = _above(text.removeprefix(MARK.decode()), delimiter)
     file.put_rows("comment", Rows(comments, before=" ", after="", first=1))
     lines = io.StringIO(table, newline="")
@@ -202,7 +203,8 @@ def _reader(suffix: str, delimiter: str, name: str) -> Format:
         claims=claims,
         read=read,
         left_out=LEFT_OUT,
-        not_checked="cells of 16 MiB and more; quotes that do not close",
+        not_checked={"quotes": "quotes that do not close"},
+        beyond=(f"cells of more than {_LONGEST_CELL:,} characters",),
     )
 
 

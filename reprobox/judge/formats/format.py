@@ -49,7 +49,9 @@ class Format:
             is left out under one of these keys.
         library: the module whose version decides; none for a reader of our own.
         extra: of `pip install 'reprobox[…]'`, which brings that module.
-        not_checked: which files of the format are *not checked*, for the table of the docs.
+        not_checked: key → which files of the format are *not checked*, besides those of any format
+            (`registry.NOT_CHECKED`).
+        beyond: from where on a file is more than is read, and *not checked*.
     """
 
     name: str
@@ -60,7 +62,8 @@ class Format:
     left_out: Mapping[str, str] = field(default_factory=dict)
     library: str = ""
     extra: str = ""
-    not_checked: str = ""
+    not_checked: Mapping[str, str] = field(default_factory=dict)
+    beyond: tuple[str, ...] = ()
 
     def reader(self) -> str:
         """What decided, with its version."""

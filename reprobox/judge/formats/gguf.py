@@ -185,5 +185,6 @@ FORMAT = Format(
     claims=_is_gguf,
     read=_read,
     left_out=LEFT_OUT,
-    not_checked="tensors of a type that is not known",
+    not_checked={"types": "tensors and values of a type that is not known"},
+    beyond=(f"lists of more than {_MOST:,} values",),
 )

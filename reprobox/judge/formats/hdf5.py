@@ -274,6 +274,12 @@ FORMAT = Format(
     left_out=LEFT_OUT,
     library="h5py",
     extra="hdf5",
-    not_checked="data in other files, virtual datasets, references to regions, filters that are "
-    "plugins, user blocks that differ",
+    not_checked={
+        "elsewhere": "data in other files",
+        "virtual": "virtual datasets",
+        "regions": "references to regions",
+        "plugins": "filters that are plugins",
+        "blocks": "blocks of the user that differ",
+    },
+    beyond=(f"groups {_DEPTH} deep",),
 )

@@ -20,14 +20,20 @@ _MAX_PIXELS = 1 << 28
 _ENTROPY = frozenset({0xDA})
 _CODING = frozenset({0xC4, 0xDB, 0xDD, 0xCC, *range(0xC0, 0xC4), *range(0xC5, 0xC8)})
 """Tables, frame and scan of a JPEG: they are how its pixels are coded (ITU T.81, annex B)."""
-_PIXELS = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ANMF", b"ANIM", b"VP8X"})
+_PIXELS = frozenset({b"VP8 ", b"VP8L", b"ALPH", b"ANMF"})
 LEFT_OUT = {"coding": "how pixels are coded: tables, progression, degree of lossless compression"}
+
+NOT_CHECKED = {"refused": "pictures that Pillow refuses"}
 
 
 def _pixels(file: File) -> None:
     image_module = library("PIL.Image", "a picture of this kind", "images")
     image_module.MAX_IMAGE_PIXELS = _MAX_PIXELS
-    with image_module.open(file.path) as image:
+    try:
+        opened = image_module.open(file.path)
+    except image_module.DecompressionBombError as error:
+        raise Unreadable("a picture with more pixels than a reader may take") from error
+    with opened as image:
         width, height = image.size
         count = getattr(image, "n_frames", 1)
         if width * height * count > _MAX_PIXELS:
@@ -146,7 +152,8 @@ FORMATS = (
         left_out=LEFT_OUT,
         library="PIL",
         extra="images",
-        not_checked="damaged pictures; 2²⁸ pixels and more",
+        not_checked=NOT_CHECKED,
+        beyond=(f"more than {_MAX_PIXELS:,} pixels of all frames",),
     ),
     Format(
         name="webp",
@@ -157,6 +164,7 @@ FORMATS = (
         left_out=LEFT_OUT,
         library="PIL",
         extra="images",
-        not_checked="damaged pictures; 2²⁸ pixels and more",
+        not_checked=NOT_CHECKED,
+        beyond=(f"more than {_MAX_PIXELS:,} pixels of all frames",),
     ),
 )

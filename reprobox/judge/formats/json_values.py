@@ -149,7 +149,8 @@ def _ends(*suffixes: str) -> Any:
     return claims
 
 
-_NOT_CHECKED = "two values of one key; values 200 deep; other text than UTF-8"
+_NOT_CHECKED = {"keys": "two values of one key", "encoding": "text that is not UTF-8"}
+_BEYOND = (f"values {_DEPTH} deep",)
 FORMATS = (
     Format(
         name="json",
@@ -158,6 +159,7 @@ FORMATS = (
         read=_read,
         left_out=LEFT_OUT,
         not_checked=_NOT_CHECKED,
+        beyond=_BEYOND,
     ),
     Format(
         name="jsonl",
@@ -166,6 +168,7 @@ FORMATS = (
         read=_read_lines,
         left_out=LEFT_OUT | {"end": "line ends, and blank lines at the end"},
         not_checked=_NOT_CHECKED,
+        beyond=_BEYOND,
     ),
     Format(
         name="ipynb",
@@ -179,5 +182,6 @@ FORMATS = (
             "lines": "whether a text is one or a list of lines",
         },
         not_checked=_NOT_CHECKED,
+        beyond=_BEYOND,
     ),
 )

@@ -20,6 +20,8 @@ def _read(file: File) -> Content:
             )
         if npy.add(file, info.filename.removesuffix(".npy"), data, 0) != len(data):
             raise Unreadable(f"a member with something behind its array: {info.filename[:200]}")
+        if (start := archive.stored(info)) is not None:
+            npy.account(file, file.data, start, start + len(data))
     return file.content("npz")
 
 
@@ -33,5 +35,5 @@ FORMAT = Format(
     claims=_is_npz,
     read=_read,
     left_out=zips.LEFT_OUT | npy.LEFT_OUT,
-    not_checked="members that are no array",
+    not_checked={"members": "members that are not arrays"} | zips.NOT_CHECKED,
 )

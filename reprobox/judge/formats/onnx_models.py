@@ -136,5 +136,5 @@ FORMAT = Format(
     claims=_is_onnx,
     read=_read,
     left_out=LEFT_OUT,
-    not_checked="weights in other files",
+    not_checked={"elsewhere": "weights in other files"},
 )

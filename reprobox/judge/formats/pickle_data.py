@@ -14,6 +14,14 @@ from reprobox.kit.lazy_dataclass import dataclass
 
 PLAIN = re.compile(r'[^][/(){}<>":@!*\\\x00-\x1f]+')
 _TYPE = re.compile(r"[biufcSUmM]\d+|V\d+")
+_CORE = ("numpy.core", "numpy._core")
+_RECONSTRUCT = frozenset(f"{core}.multiarray._reconstruct" for core in _CORE)
+_FROM_BUFFER = frozenset(f"{core}.numeric._frombuffer" for core in _CORE)
+_SCALAR = frozenset(f"{core}.multiarray.scalar" for core in _CORE)
+_ROWS_FLAGS = (0, 8, 16, 24, 128, 136, 144, 152)
+"""Flags of a compound type that do not speak of Python's objects (numpy/dtype_api.h)."""
+_EMPTY = ((0,), b"b"), ((0,), "b")
+"""What an array is made as before it gets its state."""
 
 
 @dataclass(frozen=True)
@@ -113,21 +121,28 @@ def array(value: Opaque) -> Any:
     """A NumPy array or scalar as the ways of pickling it look, compound types by field; None for
     all else.
     """
-    last = value.name.rpartition(".")[2]
-    if not value.name.startswith("numpy.") or not isinstance(value.args, tuple):
+    args, state = value.args, value.state
+    if not isinstance(args, tuple) or value.items:
         return None
-    if last == "_reconstruct" and isinstance(value.state, tuple) and len(value.state) == 5:
-        _, shape, dtype, fortran, data = value.state
+    if value.name in _RECONSTRUCT and isinstance(state, tuple) and len(state) == 5:
+        version, shape, dtype, fortran, data = state
+        if version != 1 or len(args) != 3 or args[1:] not in _EMPTY or not _flags(fortran):
+            return None
         found = _tensor(dtype, shape, data, "F" if fortran else "C")
-        kind = value.args[0].name if value.args and isinstance(value.args[0], Symbol) else ""
+        kind = args[0].name if isinstance(args[0], Symbol) else ""
         return found if kind == "numpy.ndarray" else found and Tagged(found, kind)
-    if last == "_frombuffer" and len(value.args) == 4:
-        data, dtype, shape, order = value.args
+    if value.name in _FROM_BUFFER and len(args) == 4 and args[3] in ("C", "F") and state is None:
+        data, dtype, shape, order = args
         return _tensor(dtype, shape, data, order)
-    if last == "scalar" and len(value.args) == 2:
-        found = _tensor(value.args[0], (), value.args[1], "C")
+    if value.name in _SCALAR and len(args) == 2 and state is None:
+        found = _tensor(args[0], (), args[1], "C")
         return found and Tagged(found, "scalar")
     return None
+
+
+def _flags(*values: Any) -> bool:
+    """Whether these are truth values; Python 2 wrote whole numbers."""
+    return all(type(value) in (bool, int) and value in (0, 1) for value in values)
 
 
 def _tensor(dtype: Any, shape: Any, data: Any, order: Any) -> Any:
@@ -153,24 +168,48 @@ def dtype_of(wanted: Any) -> np.dtype[Any]:
     """
     if not isinstance(wanted, Opaque) or not isinstance(wanted.args, tuple) or not wanted.args:
         raise Unreadable("an array without a type")
-    name, state = str(wanted.args[0]), wanted.state if isinstance(wanted.state, tuple) else ()
-    if not _TYPE.fullmatch(name):
-        raise Unreadable(f"an array of type {name}")
+    if wanted.name != "numpy.dtype" or wanted.items or not _flags(*wanted.args[1:]):
+        raise Unreadable("an array of which the type is not NumPy's")
+    name, state = str(wanted.args[0]), () if wanted.state is None else wanted.state
+    if not isinstance(state, tuple):
+        raise Unreadable("an array of which the type has an odd state")
+    if not _TYPE.fullmatch(name) or (state and state[0] not in (1, 2, 3, 4)):
+        raise Unreadable(f"an array of type {name:.200}")
     if len(state) > 5 and state[3] is not None:
-        fields = [(str(field), *state[4].get(field)[:2]) for field in state[3]]
-        names, kinds, offsets = ([one[place] for one in fields] for place in range(3))
-        return np.dtype(
-            {
-                "names": names,
-                "formats": list(map(dtype_of, kinds)),
-                "offsets": offsets,
-                "itemsize": state[5],
-            }
-        )
+        return _compound(state)
     if len(state) > 2 and isinstance(state[2], tuple):
         return np.dtype((dtype_of(state[2][0]), state[2][1]))
-    endian = state[1] if len(state) > 1 and state[1] in ("<", ">") else "<"
-    return np.dtype(endian + name + (_unit(state) if name[0] in "mM" else ""))
+    endian = state[1] if len(state) > 1 else "<"
+    if endian not in ("<", ">", "|", "="):
+        raise Unreadable("an array in an unknown byte order")
+    found = np.dtype(
+        ("<" if endian in "|=" else endian) + name + (_unit(state) if name[0] in "mM" else "")
+    )
+    if len(state) > 6 and not _is_size(found, state[5], state[6]):
+        raise Unreadable(f"an array of type {name} and of another size")
+    if len(state) > 7 and state[7] != found.flags:
+        raise Unreadable(f"an array of type {name} with flags of another type")
+    return found
+
+
+def _compound(state: tuple[Any, ...]) -> np.dtype[Any]:
+    if len(state) > 7 and state[7] not in _ROWS_FLAGS:
+        raise Unreadable("an array of rows with flags of another type")
+    fields = [(str(field), *state[4].get(field)[:2]) for field in state[3]]
+    names, kinds, offsets = ([one[place] for one in fields] for place in range(3))
+    return np.dtype(
+        {
+            "names": names,
+            "formats": list(map(dtype_of, kinds)),
+            "offsets": offsets,
+            "itemsize": state[5],
+        }
+    )
+
+
+def _is_size(kind: np.dtype[Any], size: Any, alignment: Any) -> bool:
+    """Whether a type has that size and alignment, which are said of texts and bytes only."""
+    return (size, alignment) in ((-1, -1), (kind.itemsize, kind.alignment))
 
 
 def _unit(state: tuple[Any, ...]) -> str:

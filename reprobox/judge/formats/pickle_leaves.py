@@ -25,7 +25,7 @@ from reprobox.judge.formats.pickle_data import Opaque, Pairs, Symbol, Tagged
 from reprobox.judge.leaves import Blob, Leaf, Rows, Unreadable, put, put_rows
 from reprobox.judge.tensors import Tensor
 
-_DEEPEST = 400
+DEEPEST = 400
 _SCALARS = (str, int, float, bool, type(None))
 _LIST = 64
 """From here on a list of plain values is kept together."""
@@ -60,7 +60,7 @@ class _Walk:
 
     def add(self, path: str, value: Any, above: list[int]) -> None:
         """Adds what is at a path. Raises Unreadable where it is too deep."""
-        if len(above) > _DEEPEST:
+        if len(above) > DEEPEST:
             raise Unreadable("a pickle with too deep values")
         value = _resolved(value)
         if isinstance(value, Tagged):

@@ -37,6 +37,16 @@ LEFT_OUT = {
     "between": "bytes between the fields of compound types",
 }
 
+NOT_CHECKED = {
+    "persistent": "persistent ids",
+    "extensions": "registered extensions",
+    "buffers": "buffers out of band",
+}
+BEYOND = (
+    f"values {pickle_leaves.DEEPEST} deep",
+    f"pickles of more than {_MAX_STEPS:,} operations",
+)
+
 
 class Machine:
     """Walks one pickle.
@@ -59,6 +69,8 @@ class Machine:
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
         self._protocol = 0
+        self._frame_end = -1
+        """Where the frame ends that operations are in (PEP 3154); -1 outside of frames."""
         self.dropped: list[Any] = []
         """Values that the pickle made and took from its stack again."""
 
@@ -66,8 +78,10 @@ class Machine:
         """The value; the stream stands behind the pickle. Raises Unreadable."""
         steps = 0
         try:
-            for opcode, argument, _ in pickletools.genops(stream):
+            for opcode, argument, place in pickletools.genops(stream):
                 steps += 1
+                if self._frame_end >= 0 or opcode.name == "FRAME":
+                    self._in_frame(opcode.name, argument, place or 0)
                 if steps > _MAX_STEPS:
                     raise Unreadable("a pickle with too many operations")
                 if opcode.name == "STOP":
@@ -81,10 +95,30 @@ class Machine:
             raise Unreadable(f"not a pickle that can be read: {error}") from error
         raise Unreadable("a pickle without an end")
 
+    def _in_frame(self, name: str, argument: Any, place: int) -> None:
+        """Raises Unreadable where a frame does not end with an operation, or the last one not with
+        the pickle: Python would not read it.
+        """
+        if place == self._frame_end:
+            self._frame_end = -1
+        inside = self._frame_end >= 0
+        if name == "FRAME" and not inside:
+            self._frame_end = place + 9 + argument
+        elif inside and (
+            name == "FRAME"
+            or place > self._frame_end
+            or (name == "STOP" and place + 1 != self._frame_end)
+        ):
+            raise Unreadable("a pickle with a frame of a wrong length")
+
     def _read_behind(self, stream: IO[bytes]) -> None:
         target = self._stack[-1]
+        place = stream.tell()
         found = self._behind(target, stream)
         if found is not None:
+            if self._frame_end not in (-1, place):
+                raise Unreadable("a pickle with a frame of a wrong length")
+            self._frame_end = -1
             self._stack[-1] = found
             for place, held in self._memo.items():
                 if held is target:
@@ -92,6 +126,8 @@ class Machine:
 
     def _step(self, name: str, argument: Any) -> None:
         if name == "PROTO":
+            if argument > 5:
+                raise Unreadable(f"a pickle of protocol {argument}")
             self._protocol = argument
         elif name in _CONSTANTS:
             self._stack.append(_CONSTANTS[name]())
@@ -179,7 +215,9 @@ class Machine:
 
     def _stack_global(self) -> None:
         name, module = self._stack.pop(), self._stack.pop()
-        self._stack.append(self._global(str(module), str(name)))
+        if not isinstance(name, str) or not isinstance(module, str):
+            raise Unreadable("a pickle with a name that is not a text")
+        self._stack.append(self._global(module, name))
 
     def _instance(self, text: str | None) -> None:
         """How Python 2 wrote instances of classes of the old kind."""
@@ -371,5 +409,6 @@ FORMAT = Format(
     claims=is_pickle,
     read=_read,
     left_out=LEFT_OUT,
-    not_checked="persistent ids, registered extensions, buffers out of band; values 400 deep",
+    not_checked=NOT_CHECKED,
+    beyond=BEYOND,
 )

@@ -37,7 +37,7 @@ _PASSES = (
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _NAME = re.compile(rb"[A-Za-z]{4}")
 LEFT_OUT = {
-    "compression": "compression of the pixels",
+    "compression": "compression of the pixels, of texts and of profiles",
     "filters": "filters of their rows",
     "interlacing": "interlacing",
     "division": "division of the pixels into chunks",
@@ -89,6 +89,8 @@ def _read(file: File) -> Content:
             file.put(name if seen[name] == 1 else f"{name} ({seen[name]})", _leaf(one))
         if one.name in (b"IDAT", b"fdAT"):
             file.leave_out(SEVERAL, one.start, one.end)
+        elif one.name in (b"zTXt", b"iTXt", b"iCCP"):
+            file.leave_out("compression", one.start + 8, one.end)
         file.read(one.start, one.end)
     file.read(0, chunks[0].end)
     return file.content("png")
@@ -148,6 +150,9 @@ def _inflated(packed: bytes, most: int = 1 << 28) -> bytes:
 
 def _frames(file: File, chunks: list[Chunk], shape: Shape) -> None:
     """Frames of an animation: what controls each, without its running number, and its pixels."""
+    numbers = [one.data[:4] for one in chunks if one.name != b"IDAT"]
+    if numbers != [struct.pack(">I", number) for number in range(len(numbers))]:
+        raise Unreadable("a PNG file with frames that are not in order")
     count, packed, control, first = 0, b"", b"", False
     for one in [*chunks, Chunk(b"fcTL", b"", 0, 0)]:
         if one.name == b"fcTL":
@@ -261,5 +266,6 @@ FORMAT = Format(
     claims=_is_png,
     read=_read,
     left_out=LEFT_OUT,
-    not_checked="wrong checksums; 2²⁸ pixels and more",
+    not_checked={"checksum": "chunks with a wrong checksum"},
+    beyond=(f"more than {_MAX_PIXELS:,} pixels",),
 )

@@ -68,6 +68,17 @@ FORMATS: tuple[Format, ...] = (
     text.FORMAT,
 )
 """The first that claims a file reads it: by first bytes before names, narrow before wide."""
+NOT_CHECKED = {
+    "unknown": "a format that no row names",
+    "damaged": "a file that is damaged or cut off",
+    "rest": "two files whose values agree while bytes that no reader accounts for differ: behind "
+    "the end, in front of the beginning, between two parts",
+    "twice": "a key, a member or a tag that comes twice where other programs would see one of them",
+    "library": "a file whose library is not installed",
+}
+"""Which files of any format are *not checked*. A member of a container that is one of them is
+compared by its bytes instead.
+"""
 DAMAGE = (
     ArithmeticError,
     AssertionError,

@@ -126,5 +126,6 @@ FORMAT = Format(
     claims=_is_safetensors,
     read=_read,
     left_out=LEFT_OUT,
-    not_checked="gaps between tensors; types that are not known",
+    not_checked={"gaps": "gaps between tensors", "types": "tensors of a type that is not known"},
+    beyond=(f"headers of more than {_MAX_HEADER:,} bytes",),
 )

@@ -61,9 +61,11 @@ def _one(database: Database, sql: str) -> Any:
 
 
 def _schema(file: File, database: Database) -> None:
-    found = database.rows("SELECT type, name, sql FROM sqlite_master ORDER BY type, name")
-    for kind, name, sql in list(found):
+    found = database.rows("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY 1, 2")
+    for kind, name, table, sql in list(found):
         file.put(f"<{kind} {segment(name)}>", sql)
+        if table != name:
+            file.put(f"<{kind} {segment(name)}> on", table)
         virtual = str(sql).upper().startswith("CREATE VIRTUAL")
         if kind == "table" and not virtual and not name.startswith("sqlite_stat"):
             _table(file, database, name)
@@ -101,6 +103,9 @@ FORMAT = Format(
     claims=_is_sqlite,
     read=_read,
     left_out=LEFT_OUT,
-    not_checked="damaged databases, and those with rows in a `-wal` file; 20,000,000 cells of a "
-    "table and more",
+    not_checked={
+        "integrity": "databases in which SQLite's own check finds damage",
+        "wal": "databases with rows in a `-wal` file",
+    },
+    beyond=(f"more than {_MAX_CELLS:,} cells of a table",),
 )

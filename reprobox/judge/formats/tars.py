@@ -139,5 +139,8 @@ FORMAT = Format(
     claims=_is_tar,
     read=_read,
     left_out=LEFT_OUT,
-    not_checked="sparse members that differ in their packing; what stands behind the end",
+    not_checked={
+        "sparse": "sparse members that are packed differently",
+        "behind": "anything behind the end but zeros",
+    },
 )

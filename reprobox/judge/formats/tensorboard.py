@@ -184,5 +184,8 @@ FORMAT = Format(
     claims=_is_events,
     read=_read,
     left_out=LEFT_OUT,
-    not_checked="wrong checksums; a last event that is cut off and differs",
+    not_checked={
+        "checksum": "events with a wrong checksum",
+        "cut": "a last event that is cut off and differs",
+    },
 )

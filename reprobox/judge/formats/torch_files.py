@@ -8,6 +8,7 @@ import functools
 import hashlib
 import io
 import math
+import re
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -32,14 +33,15 @@ _HEAD = 40
 _SYSTEM = {"/protocol_version", "/little_endian", "/type_sizes"}
 _MAX_ELEMENTS = 1 << 34
 _MAX_MASK = 1 << 28
+_NUMBER = re.compile(rb"\d+\s*")
 _SAYS_HOW = {
-    "byteorder",
-    "version",
-    ".format_version",
-    ".storage_alignment",
-    ".data/serialization_id",
+    "byteorder": re.compile(b"little"),
+    "version": _NUMBER,
+    ".format_version": _NUMBER,
+    ".storage_alignment": _NUMBER,
+    ".data/serialization_id": re.compile(rb"[ -~]*"),
 }
-"""Members below the root that say how it was written.
+"""Members below the root that say how it was written, and what they may hold.
 
 All others (TorchScript's source and constants, what somebody put beside) count.
 """
@@ -65,6 +67,10 @@ _TYPES: dict[str, tuple[str, Any]] = {
     "QUInt2x4": ("quint2x4", np.uint8),
     "Untyped": ("bytes", np.dtype("V1")),
 }
+_MODULES = frozenset({"torch", "torch.cuda", "torch.storage"})
+_DEVICE = re.compile(
+    r"(cpu|cuda|hpu|ipu|maia|meta|mps|mtia|npu|privateuseone|vulkan|xla|xpu)(:\d+)?", re.ASCII
+)
 _NEW_TYPES: dict[str, tuple[str, Any]] = {
     "torch.uint16": ("uint16", np.uint16),
     "torch.uint32": ("uint32", np.uint32),
@@ -218,17 +224,20 @@ def _build(name: str, args: Any) -> Any:
     """
     if not isinstance(args, tuple):
         return None
-    part = name.removeprefix("torch._utils._rebuild_")
+    begin = "torch._utils._rebuild_"
+    part = name.removeprefix(begin) if name.startswith(begin) else ""
     if part in ("tensor", "tensor_v2"):
+        args = args if len(args) > 4 else (*args, False)
         plain = not _says(args[5:6]) and not _says(args[6:7]) and not args[7:]
-        return _tensor(*args[:4]) if plain else None  # conjugated or negated when it is read
+        found = _tensor(*args[:4]) if plain else None  # conjugated or negated when it is read
+        return found if found and _may_have_grad(found, args[4]) else None
     if part == "tensor_v3":
         return _new_tensor(args)
-    if part == "qtensor" and len(args) >= 7 and not _says(args[6:7]):
+    if part == "qtensor" and len(args) >= 7 and not _says(args[6:7]) and args[5] is False:
         return Opaque("torch quantized tensor", (_tensor(*args[:4]), args[4]))
     if part in ("parameter", "parameter_with_state") and isinstance(args[0], Tensor):
         plain = not _says(args[2:3]) and not _says(args[3:4])
-        return Tagged(args[0], "parameter") if plain else None
+        return Tagged(args[0], "parameter") if plain and _may_have_grad(*args[:2]) else None
     if name == "torch._tensor._rebuild_from_type_v2":
         inner = _build(args[0].name, args[2])
         return None if inner is None else Opaque(args[1].name, (inner,), state=args[3])
@@ -237,6 +246,12 @@ def _build(name: str, args: Any) -> Any:
     if name.startswith("torch.storage."):
         return None if name != "torch.storage.TypedStorage" else Opaque(name, args)
     return encoded(name, args)
+
+
+def _may_have_grad(tensor: Tensor, said: Any) -> bool:
+    """Whether `requires_grad` is a truth value, and true of floats only."""
+    floats = "float" in tensor.dtype or tensor.dtype.startswith("complex")
+    return said is False or (said is True and floats)
 
 
 def _says(part: tuple[Any, ...]) -> bool:
@@ -273,17 +288,15 @@ def _new_tensor(args: Any) -> Tensor | None:
     dtype, kind = _NEW_TYPES[named.name]
     size = np.dtype(store.kind).itemsize
     count = store.count * size // np.dtype(kind).itemsize
-    return _tensor(replace(store, dtype=dtype, kind=kind, count=count), *args[1:4])
+    found = _tensor(replace(store, dtype=dtype, kind=kind, count=count), *args[1:4])
+    return found if _may_have_grad(found, args[4]) else None
 
 
 def _kind(symbol: Any) -> tuple[str, Any]:
-    name = (
-        symbol.name.rpartition(".")[2].removesuffix("Storage")
-        if isinstance(symbol, Symbol)
-        else "?"
-    )
-    if name not in _TYPES:
-        raise Unreadable(f"a storage of type {name}")
+    said = symbol.name if isinstance(symbol, Symbol) else "?"
+    module, _, name = said.removesuffix("Storage").rpartition(".")
+    if module not in _MODULES or name not in _TYPES or not said.endswith("Storage"):
+        raise Unreadable(f"a storage of type {said:.200}")
     return _TYPES[name]
 
 
@@ -293,11 +306,7 @@ def _read_zip(file: File) -> Content:
     for info in archive.infos:
         file.inside.take(info.file_size)
     root = next(name for name in archive.names if name.endswith("/data.pkl"))[: -len("data.pkl")]
-    if (
-        f"{root}byteorder" in archive.names
-        and archive.read(f"{root}byteorder").strip() != b"little"
-    ):
-        raise Unreadable("a checkpoint in big-endian order")
+    _require_little(archive, root)
     stores = _Stores(archive, root)
     stream = io.BytesIO(archive.read(f"{root}data.pkl"))
     walked = Machine(stores.get, _build)
@@ -316,6 +325,13 @@ def _read_zip(file: File) -> Content:
     return file.content("torch")
 
 
+def _require_little(archive: zips.Zip, root: str) -> None:
+    """Raises Unreadable where a member that says how the file was written says something else."""
+    for name, usual in _SAYS_HOW.items():
+        if f"{root}{name}" in archive.names and not usual.fullmatch(archive.read(f"{root}{name}")):
+            raise Unreadable(f"a checkpoint in big-endian order, or with an odd {name}")
+
+
 class _Stores:
     """Storages of an archive by their persistent id; one object for each."""
 
@@ -325,21 +341,37 @@ class _Stores:
         self.members: set[str] = set()
         # Views into one storage come one after another.
         self._read = functools.lru_cache(maxsize=1)(archive.read)
+        self._sizes = {info.filename: info.file_size for info in archive.infos}
+
+    def _size(self, member: str) -> int:
+        if member not in self._sizes:
+            raise Unreadable(f"a checkpoint without its {member[:200]}")
+        return self._sizes[member]
 
     def get(self, pid: Any) -> Store:
         """What stands for a persistent id. Raises Unreadable."""
         if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage":
             raise Unreadable("an unknown persistent id")
         dtype, kind = _kind(pid[1])
-        member = f"{self._root}data/{pid[2]}"
+        member = f"{self._root}data/{_key(pid)}"
         self.members.add(member)
+        if self._size(member) != _count(pid) * np.dtype(kind).itemsize:
+            raise Unreadable("a storage of another size than it says")
         memory = self._memory.setdefault(member, Memory(lambda: self._read(member)))
         return Store(dtype=dtype, kind=kind, count=_count(pid), memory=memory)
 
 
+def _key(pid: tuple[Any, ...]) -> str:
+    """Which storage a persistent id means; its device is left out, if it is one."""
+    _, _, key, device, *_ = pid
+    if not isinstance(key, str) or not isinstance(device, str) or not _DEVICE.fullmatch(device):
+        raise Unreadable("a storage without a name, or on an unknown device")
+    return key
+
+
 def _count(pid: tuple[Any, ...]) -> int:
     """Elements of a storage; of one that has no type, bytes."""
-    if not isinstance(pid[4], int) or not 0 <= pid[4] <= _MAX_ELEMENTS:
+    if type(pid[4]) is not int or not 0 <= pid[4] <= _MAX_ELEMENTS:
         raise Unreadable("a storage of an odd size")
     return pid[4]
 
@@ -421,10 +453,12 @@ class _LegacyIds:
         if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage":
             raise Unreadable("an unknown persistent id")
         dtype, kind = _kind(pid[1])
-        key = str(pid[2])
+        key = _key(pid)
         if pid[5:] and pid[5] is not None:
             raise Unreadable("a storage that is a part of another")
-        self.waiting[key] = (dtype, kind, _count(pid))
+        what = (dtype, kind, _count(pid))
+        if self.waiting.setdefault(key, what) != what:
+            raise Unreadable("a storage of two types or sizes")
         memory = self._memory.setdefault(key, Memory(lambda: self._loaded[key]))
         return Store(dtype=dtype, kind=kind, count=_count(pid), memory=memory)
 
@@ -450,7 +484,10 @@ def _is_legacy(head: Head) -> bool:
     return _is_legacy_head(head.first[:_HEAD])
 
 
-_NOT_CHECKED = "big-endian files; storages of a type that is not known"
+_NOT_CHECKED = {
+    "big-endian": "files in big-endian order",
+    "types": "storages of a type that is not known",
+}
 _BY = "own: opcodes of the pickle are walked, nothing is imported or called"
 ZIP = Format(
     name="torch",
@@ -459,7 +496,8 @@ ZIP = Format(
     claims=_is_zip,
     read=_read_zip,
     left_out=zips.LEFT_OUT | pickles.LEFT_OUT | _OURS | _IN_ZIP,
-    not_checked=f"{_NOT_CHECKED}; members that are encrypted or damaged",
+    not_checked=_NOT_CHECKED | zips.NOT_CHECKED,
+    beyond=pickles.BEYOND,
 )
 LEGACY = Format(
     name="torch-legacy",
@@ -468,5 +506,6 @@ LEGACY = Format(
     claims=_is_legacy,
     read=_read_legacy,
     left_out=pickles.LEFT_OUT | _OURS | {"source": "the file in which a class stood"},
-    not_checked=f"{_NOT_CHECKED}; storages that are a part of another",
+    not_checked=_NOT_CHECKED | {"parts": "storages that are a part of another"},
+    beyond=pickles.BEYOND,
 )

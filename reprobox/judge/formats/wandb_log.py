@@ -19,6 +19,8 @@ from reprobox.judge.leaves import Unreadable, segment
 
 MAGIC = b":W&B"
 _HEADER, _BLOCK, _PIECE = 7, 32768, 7
+_BEGIN = MAGIC + b"\xe1\xbe\0"
+"""Then a number of its own and the version of the log."""
 _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 _HISTORY, _SUMMARY, _CONFIG, _STATS = 2, 3, 5, 7
 _CLOCKS = ("_timestamp", "_runtime")
@@ -38,6 +40,8 @@ _PASSING = frozenset({_STATS, 4, 6, 8, 11, 13, 16, 18, 21, 26, 110})
 
 def _read(file: File) -> Content:
     walk, data = _Walk(file), file.data
+    if bytes(data[:_HEADER]) != _BEGIN:
+        raise Unreadable("a log of an unknown version")
     for record in _records(data):
         walk.add(protobuf.fields(record))
     file.leave_out(SEVERAL, 0, file.size)
@@ -136,5 +140,5 @@ FORMAT = Format(
     claims=_is_wandb,
     read=_read,
     left_out=LEFT_OUT,
-    not_checked="logs that are cut off",
+    not_checked={"cut": "logs that are cut off"},
 )

@@ -114,5 +114,6 @@ FORMAT = Format(
     read=_read,
     left_out=LEFT_OUT,
     library="yaml",
-    not_checked="keys that are no plain values; values 100 deep",
+    not_checked={"keys": "keys that are not plain values"},
+    beyond=(f"values {_DEPTH} deep",),
 )

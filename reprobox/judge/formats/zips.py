@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import bz2
+import itertools
 import lzma
 import mmap
 import stat
@@ -25,8 +26,13 @@ _LINK = 1 << 16
 _KNOWN_EXTRA = frozenset({0x0001, 0x000A, 0x5455, 0x5855, 0x7855, 0x7875, 0x4246, 0xA220})
 """zip64 sizes, times and owners of NTFS and Unix, and padding (torch's is FB)."""
 _ENCRYPTED = 0x1
+_MARKED_END = 0x2
 _DESCRIPTOR = 0x8
 _UTF8 = 0x800
+_DIRECTORY = 0x10
+"""Among the attributes: some programs read nothing of a member that has it."""
+_HARMLESS = 0x806 | _DESCRIPTOR
+"""Flags that say nothing of what a member holds: its level, a later checksum, its name's text."""
 LEFT_OUT = {
     "times": "times of members",
     "permissions": "permissions and other attributes of members",
@@ -34,6 +40,12 @@ LEFT_OUT = {
     "extra": "extra fields for sizes, times, owners and padding",
     "order": "order of members",
     "compression": "compression of members",
+}
+
+NOT_CHECKED = {
+    "encrypted": "encrypted members",
+    "checksum": "members with a wrong checksum",
+    "comments": "comments that differ",
 }
 
 
@@ -52,8 +64,8 @@ class Zip:
                 self._comment, self._start = len(archive.comment), archive.start_dir
         except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise Unreadable(f"a damaged zip file: {error}") from error
-        for info in self.infos:
-            self._local(info)
+        ends = [self._local(info) for info in self.infos]
+        self._require_apart([*zip((info.header_offset for info in self.infos), ends, strict=True)])
         self._directory()
 
     @property
@@ -77,15 +89,29 @@ class Zip:
         start = self._after_header(info)
         yield from _expanded(self._data, info, start)
 
+    def stored(self, info: zipfile.ZipInfo) -> int | None:
+        """Where a member's bytes stand as they are; None where they are packed."""
+        return self._after_header(info) if info.compress_type == zipfile.ZIP_STORED else None
+
     def _after_header(self, info: zipfile.ZipInfo) -> int:
         place = info.header_offset
         name, extra = struct.unpack_from("<HH", self._data, place + 26)
         return int(place + 30 + name + extra)
 
-    def _local(self, info: zipfile.ZipInfo) -> None:
+    def _require_apart(self, places: list[tuple[int, int]]) -> None:
+        """Raises Unreadable where a member reaches into the next one or into the directory."""
+        for (_, end), (start, _) in itertools.pairwise([*sorted(places), (self._start, 0)]):
+            if end > start:
+                raise Unreadable(f"a zip file with members that overlap at {start}")
+
+    def _local(self, info: zipfile.ZipInfo) -> int:
+        """Accounts for a member and its header. Where its packed bytes end."""
         place, data = info.header_offset, self._data
         head = struct.unpack_from("<4sHHHHHIIIHH", data, place)
         flags, method, name_size = head[2], head[3], head[9]
+        odd = info.external_attr & _DIRECTORY and not info.is_dir()
+        if odd or (flags | info.flag_bits) & ~(_HARMLESS | _ENCRYPTED):
+            raise Unreadable(f"a member of an unknown kind: {info.filename[:200]}")
         if head[0] != b"PK\3\4" or flags & _ENCRYPTED or info.flag_bits & _ENCRYPTED:
             raise Unreadable(f"an encrypted or damaged member: {info.filename[:200]}")
         if data[place + 30 : place + 30 + name_size] != _name(info) or method != info.compress_type:
@@ -104,6 +130,7 @@ class Zip:
             self._file.leave_out("compression", start, end)
         if flags & _DESCRIPTOR:
             self._descriptor(start + info.compress_size, sized)
+        return start + info.compress_size
 
     def _fields(
         self, place: int, first: int, left_out: tuple[tuple[str, int, int], ...], end: int
@@ -167,24 +194,26 @@ class Zip:
         self._end(place)
 
     def _end(self, place: int) -> None:
-        """The end of the directory, in both widths; counts and sizes were used to find the rest."""
-        if self._data[place : place + 4] == b"PK\6\6":
-            size = struct.unpack_from("<Q", self._data, place + 4)[0]
-            self._file.leave_out("order", place, place + 12 + size)
-            place += 12 + size
-        if self._data[place : place + 4] == b"PK\6\7":
-            self._file.leave_out("order", place, place + 20)
+        """The end of the directory, in both widths. What does not agree with the directory itself
+        is rest.
+        """
+        directory = (len(self.infos), len(self.infos), place - self._start, self._start)
+        wide = place
+        if self._data[place : place + 4] == b"PK\6\6" and place + 56 <= len(self._data):
+            fields = struct.unpack_from("<Q4x2I4Q", self._data, place + 4)
+            if fields == (44, 0, 0, *directory):
+                self._fields(place, 0, (("writer", 12, 16), ("order", 24, 56)), 56)
+            place += 56
+        if self._data[place : place + 4] == b"PK\6\7" and place + 20 <= len(self._data):
+            if struct.unpack_from("<IQI", self._data, place + 4) == (0, wide, 1):
+                self._fields(place, 0, (("order", 8, 16),), 20)
             place += 20
-        end = self._file.size - self._comment
-        if place + 22 == end and self._data[place : place + 4] == b"PK\5\6":
-            disks, size = self._data[place + 4 : place + 8], place + 12
-            counts = struct.unpack_from("<HH", self._data, place + 8)
-            said = struct.unpack_from("<H", self._data, place + 20)[0]
-            usual = disks == bytes(4) and said == self._comment
-            if usual and counts == (min(len(self.infos), 0xFFFF),) * 2:
-                self._file.read(place, size)
-                self._file.leave_out("order", size, size + 8)
-                self._file.read(size + 8, size + 10)
+        if place + 22 == self._file.size - self._comment and place + 22 <= len(self._data):
+            head = struct.unpack_from("<4s4H2IH", self._data, place)
+            said = zip(head[3:7], directory, (0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF), strict=True)
+            agree = all(one == min(other, most) or one == most for one, other, most in said)
+            if head[:3] == (b"PK\5\6", 0, 0) and agree and head[7] == self._comment:
+                self._fields(place, 0, (("order", 8, 20),), 22)
 
 
 def _name(info: zipfile.ZipInfo) -> bytes:
@@ -208,6 +237,10 @@ def _expanded(data: bytes | mmap.mmap, info: zipfile.ZipInfo, start: int) -> Ite
         if expand.eof:
             return
         yield from _pieces(expand, packed)
+    # A stream of LZMA has an end only where its flag says so.
+    endless = info.compress_type == zipfile.ZIP_LZMA and not info.flag_bits & _MARKED_END
+    if expand is not None and not expand.eof and not endless:
+        raise Unreadable(f"a member that is cut off: {info.filename[:200]}")
 
 
 def _pieces(expand: Any, packed: bytes) -> Iterator[bytes]:
@@ -246,6 +279,8 @@ class _Lzma:
         """As the decompressors of the standard library."""
         if self._inner is None:
             size = int.from_bytes(packed[2:4], "little")
+            if size != 5:
+                raise Unreadable("a member with odd properties of LZMA")
             properties = packed[4 : 4 + size]
             level = properties[0]
             chosen = {
@@ -312,5 +347,5 @@ FORMAT = Format(
     claims=is_zip,
     read=_read,
     left_out=LEFT_OUT,
-    not_checked="encrypted or damaged members; containers four deep; comments that differ",
+    not_checked=NOT_CHECKED,
 )
