@@ -38,17 +38,17 @@ def sync(context: Context, uri: str, experiment: str, wanted: ls.Wanted) -> Sync
     added, updated = [], []
     with (
         closing(Server(uri, experiment)) as server,
-        context.progress.task("runs to MLflow", len(rows)) as bar,
+        context.progress.task("runs to MLflow") as bar,
     ):
         known = server.known()
-        for row in reversed(rows):
+        for number, row in enumerate(reversed(rows), 1):
             if row.digest and row.id not in known:
                 server.add(_server_run(context, row.id))
                 added.append(row.id)
             elif row.id in known:
                 server.set_tags(known[row.id], _tags(context, context.runs.record(row.id)[0]))
                 updated.append(row.id)
-            bar.update(1)
+            bar.update(0, f"{number} of {len(rows)}")
     return Synced(added=tuple(added), updated=tuple(updated), experiment=experiment)
 
 

@@ -159,14 +159,13 @@ def measure(recipes: Iterable[Recipe], objects: Inputs, progress: Progress) -> l
         from concurrent.futures import ThreadPoolExecutor  # a run of a known image needs none
 
         with (
-            progress.task("hash layers", len(missing)) as bar,
+            progress.task("hash layers") as bar,
             ThreadPoolExecutor(_THREADS) as pool,
         ):
-            for number, fact in zip(
-                missing, pool.map(lambda at: _measured(wanted[at], objects), missing), strict=True
-            ):
+            measured = pool.map(lambda at: _measured(wanted[at], objects), missing)
+            for done, (number, fact) in enumerate(zip(missing, measured, strict=True), 1):
                 facts[number] = fact
-                bar.update(1)
+                bar.update(0, f"{done} of {len(missing)}")
     return [
         _layer(recipe, fact) for recipe, fact in zip(wanted, facts, strict=True) if fact is not None
     ]

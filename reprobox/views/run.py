@@ -19,9 +19,12 @@ from reprobox.views.times import lasted, when
 if TYPE_CHECKING:
     from reprobox.commands.attest import Confirmation
     from reprobox.commands.show import Shown
+    from reprobox.store.annotation_log import Note
 
 _OUTPUTS = 40
 """Outputs in a table; the rest are counted."""
+_VALUES = 40
+"""Metrics, and parameters, in a table; the rest are counted."""
 _REMARKS = 10
 """Remarks of a kind; the rest are counted."""
 
@@ -32,7 +35,12 @@ def sections(found: Shown, signed: Sequence[Confirmation]) -> tuple[Section, ...
         where = f"  {found.where}" if found.where else ""
         return (Section(title="run", blocks=(Line(f"{found.id}  {found.state}{where}"),)),)
     lines = tuple(Line(f"{label:<10}  {value}") for label, value in facts(found, signed))
-    return (Section(title="run", blocks=lines), _outputs(found.outputs))
+    values = (_values(found, "metric", "metric"), _values(found, "param", "parameter"))
+    return (
+        Section(title="run", blocks=lines),
+        *(section for section in values if section.blocks),
+        _outputs(found.outputs),
+    )
 
 
 def facts(found: Shown, signed: Sequence[Confirmation]) -> list[tuple[str, str]]:
@@ -40,10 +48,36 @@ def facts(found: Shown, signed: Sequence[Confirmation]) -> list[tuple[str, str]]
     if found.record is None:
         return []
     return [
-        *_facts(found.record),
+        *_facts(found.record, found.name, found.tags),
+        *_notes(found.said.notes),
         *((f"replay {row.id}", row.result) for row in found.verdicts),
         *map(_signed, signed),
     ]
+
+
+def _notes(notes: Sequence[Note]) -> Iterator[tuple[str, str]]:
+    for note in notes:
+        first, *more = note.text.splitlines() or [""]
+        yield "note", f"{first}  ({note.by or 'unknown'}, {when(note.at)} UTC)"
+        yield from (("", line) for line in more)
+
+
+def _values(found: Shown, kind: str, title: str) -> Section:
+    """Metrics or parameters, with the output that each is from; nothing where there are none."""
+    from reprobox.views.run_list import value_text
+
+    # SQLite has no NaN, so that a number that is none comes as nothing.
+    rows = [
+        (name, "nan" if value is None else value_text(value), source or "the config's `metrics`")
+        for one, name, source, value in found.values
+        if one == kind
+    ]
+    if not rows:
+        return Section(title=title, blocks=())
+    table = Table(columns=(title, "value", "from"), rows=tuple(rows[:_VALUES]), right=("value",))
+    more = len(rows) - _VALUES
+    rest = (Line(f"... and {more:,} more (--json lists all)"),) if more > 0 else ()
+    return Section(title=title, blocks=(table, *rest))
 
 
 def _outputs(outputs: Sequence[OutputFile]) -> Section:
@@ -67,9 +101,9 @@ def _signed(one: Confirmation) -> tuple[str, str]:
     return label, f"{who}  {one.result}  {one.where}  {one.when}"
 
 
-def _facts(record: Record) -> list[tuple[str, str]]:
+def _facts(record: Record, name: str | None, tags: Sequence[str]) -> list[tuple[str, str]]:
     intent, asked = record.intent, record.intent.runspec
-    title = (record.id, *filter(None, (intent.name,)), *(f"[{tag}]" for tag in intent.tags))
+    title = (record.id, *filter(None, (name,)), *(f"[{tag}]" for tag in tags))
     ended = f"{record.exit.reason}, exit {record.exit.shown}, {lasted(record)}"
     return [
         ("run", "  ".join(title)),

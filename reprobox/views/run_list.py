@@ -15,6 +15,8 @@ from reprobox.store.run_values import Scalar
 
 _GAP = 2
 """Blanks between two columns."""
+_DIGESTS = ("commit", "identity", "image")
+"""Columns of which the first digits say enough."""
 _CUTS = (32, 24, 16, 12, 8)
 """Characters to which wanted values are cut, one after the other, until a table fits."""
 
@@ -89,7 +91,7 @@ def value_text(value: Scalar, name: str = "") -> str:
         return ""
     if isinstance(value, float):
         return f"{int(value)}" if value.is_integer() and abs(value) < 1e15 else f"{value:.6g}"
-    return value[:12] if name in ("commit", "identity", "image") else value
+    return value.removeprefix("sha256:")[:12] if name in _DIGESTS else value
 
 
 def fitted(table: Sequence[Column], width: int | None) -> list[Column]:

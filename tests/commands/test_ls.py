@@ -238,6 +238,26 @@ def test_tags_names_and_notes_afterwards(context: Context, six: list[str]) -> No
     assert show.show(context, six[3]).name is None
 
 
+def test_show_has_metrics_and_what_was_said_afterwards(context: Context, command: Command) -> None:
+    run = recorded(context, 0, '{"accuracy": 0.91, "loss": NaN}', lr=0.1)
+    before = command("show", run)
+    assert "metric" in before
+    rows = {line.split()[0]: line.split()[1:] for line in before.splitlines() if line.strip()}
+    assert rows["accuracy"] == ["0.91", "results/metrics.json"]
+    assert rows["loss"] == ["nan", "results/metrics.json"]
+    assert "note" not in rows
+    tag.tag(context, [run], ["paper"])
+    name.name(context, run, "best")
+    note.note(context, run, "the smallest rate\nwins")
+    said = command("show", "best").splitlines()
+    assert said[0] == f"run         {run}  best  [paper]"
+    (at,) = [number for number, line in enumerate(said) if line.startswith("note ")]
+    assert said[at].startswith("note        the smallest rate  (")
+    assert said[at + 1].strip() == "wins"
+    without = recorded(context, 1, '{"text": "no number"}')
+    assert "metric  " not in command("show", without)
+
+
 def test_an_annotation_cut_off_by_a_crash_costs_only_itself(
     context: Context, six: list[str]
 ) -> None:
