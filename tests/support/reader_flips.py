@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 
 from torch_python import formats_python
 
+from reprobox.judge import content
+from reprobox.judge.formats.archives import Unpacker
 from reprobox.kit import proc
 
 HERE = Path(__file__).parent
@@ -49,6 +51,12 @@ def small_files(*kinds: str) -> list[Small]:
         assert done.ok, done.error_text
         said = [json.loads(line) for line in done.out.decode().splitlines()]
         return [Small(one["kind"], one["name"], Path(one["path"]).read_bytes()) for one in said]
+
+
+def read(path: Path, name: str) -> content.Content:
+    """The content of a file, in this process."""
+    with tempfile.TemporaryDirectory() as scratch:
+        return Unpacker(Path(scratch), 1 << 26).read(path, name)
 
 
 class Change(NamedTuple):
