@@ -79,7 +79,7 @@ def check(
     directories. A program that takes no optimizer step of torch is run whole. Nothing is left
     behind.
 
-    Makes 2 runs, and 2 more to find the operation where they differ; beside each other where CPUs
+    Makes 2 runs, and 2 more to find the operation where they differ; at the same time where CPUs
     and memory are enough for both. A few steps take as long as the program needs to begin (import
     torch, load its data), and that twice.
 
@@ -142,10 +142,7 @@ def _preflight(talk: Talk, asked: _Asked, steps: int, as_json: bool) -> int:
         gpus=asked.gpus,
         choice=asked.choice,
     )
-    if as_json:
-        talk.data(view.as_json(found))
-    else:
-        tables.draw(talk, view.sections(found))
+    tables.data_or_sections(talk, as_json, found, view)
     return found.verdict.result.code
 
 
@@ -164,10 +161,7 @@ def _resume(talk: Talk, asked: _Asked, step: int, grace: float, as_json: bool) -
         gpus=asked.gpus,
         choice=asked.choice,
     )
-    if as_json:
-        talk.data(view.as_json(found))
-    else:
-        tables.draw(talk, view.sections(found))
+    tables.data_or_sections(talk, as_json, found, view)
     return found.result.code
 
 
@@ -186,10 +180,7 @@ def _hardware(talk: Talk, asked: _Asked, steps: int, devices: str | None, as_jso
         cpus=cpus,
         choice=asked.choice,
     )
-    if as_json:
-        talk.data(view.as_json(found))
-    else:
-        tables.draw(talk, view.sections(found))
+    tables.data_or_sections(talk, as_json, found, view)
     return found.result.code
 
 

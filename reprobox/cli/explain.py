@@ -51,8 +51,5 @@ def explain(
         trust=trust,
         trust_runtime=trust_runtime,
     )
-    if as_json:
-        talk.data(view.as_json(found))
-    else:
-        tables.draw(talk, view.sections(found))
+    tables.data_or_sections(talk, as_json, found, view)
     raise typer.Exit(found.verdict.result.code)

@@ -102,10 +102,7 @@ def replay(
             trust=trust,
             trust_runtime=trust_runtime,
         )
-        if as_json:
-            talk.data(steps_view.as_json(found))
-        else:
-            tables.draw(talk, steps_view.sections(found))
+        tables.data_or_sections(talk, as_json, found, steps_view)
         raise typer.Exit(found.result.code)
     given: tuple[OutputRule, ...] = ()
     if rule or rules:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from reprobox.cli.messages import Talk
 from reprobox.kit.text import shortened, shown
@@ -31,6 +31,22 @@ def draw(talk: Talk, sections: Iterable[Section]) -> None:
                 table(talk, block.columns, block.rows, right=block.right)
             else:
                 talk.line(_painted(talk, shown(block.text), block.style), trusted=True)
+
+
+class _View(Protocol):
+    """A module of `views` that shows a value both ways."""
+
+    def as_json(self, found: Any, /) -> Any: ...
+
+    def sections(self, found: Any, /) -> Iterable[Section]: ...
+
+
+def data_or_sections(talk: Talk, as_json: bool, found: Any, view: _View) -> None:
+    """A value as one JSON document, or drawn."""
+    if as_json:
+        talk.data(view.as_json(found))
+    else:
+        draw(talk, view.sections(found))
 
 
 def _painted(talk: Talk, text: str, style: str) -> str:

@@ -2,7 +2,7 @@
 job.
 
 What differs between the two: the moment of the start, the load of the host (each other, where two
-fit on it at once; else a busy process beside the second), the run's directory on the host, the
+fit on it at once; else a busy process next to the second), the run's directory on the host, the
 directory for temporary files, and what always differs (addresses, the order in which threads come
 to run). What an experiment may depend on is the same. If the two differ, the long job would not be
 reproducible either.
@@ -21,7 +21,7 @@ from reprobox.commands.shared import comparison, intents
 from reprobox.commands.shared.code_choice import WORK_TREE, Choice
 from reprobox.context import Context
 from reprobox.engine import passwd
-from reprobox.executor import capacity, journal
+from reprobox.executor import capacity
 from reprobox.executor.base import Job
 from reprobox.executor.trial_runs import Trial, Trials, operations_env, trail_env
 from reprobox.judge import trail
@@ -81,14 +81,9 @@ def check_config(
     """The first steps of what `run` would run, twice; see `check`. Raises as `run`, before anything
     is run.
     """
-    intent, job = intents.resolve(
-        context, config, overrides, gpus=gpus, name=None, tags=(), choice=choice
-    )
-    try:
+    asked = intents.temporary(context, config, overrides, gpus=gpus, choice=choice)
+    with asked as (_, intent, job):
         return check(context, intent, job, steps=steps, limit=limit, keep=keep)
-    finally:
-        if choice.snapshot:
-            journal.end(context, intent.id)  # the two runs keep their commit themselves
 
 
 def check(
@@ -202,7 +197,7 @@ def variant(
     tag: str = TAG,
     argv: tuple[str, ...] = (),
 ) -> Intent:
-    """The intent of a trial: what was asked, and what lets us look.
+    """The intent of a trial: what was asked, and what makes it observable.
 
     Args:
         argv: another command line than the intent's.
@@ -225,7 +220,7 @@ def variant(
 
 @contextmanager
 def _load() -> Iterator[None]:
-    """A busy process beside the block; it ends with it, and with us."""
+    """A busy process while the block runs; it ends with the block, or with this process."""
     with proc.piped([sys.executable, "-I", "-S", "-c", _BUSY], direction="read"):
         yield
 

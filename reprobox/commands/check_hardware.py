@@ -18,7 +18,6 @@ from reprobox.commands.shared import comparison, intents
 from reprobox.commands.shared.code_choice import WORK_TREE, Choice
 from reprobox.context import Context
 from reprobox.errors import UsageError
-from reprobox.executor import journal
 from reprobox.executor.base import Job
 from reprobox.executor.trial_runs import Trials, trail_env
 from reprobox.kit import canon
@@ -118,15 +117,9 @@ def check_hardware(
             f"{devices[0].name} alone has nothing to be compared with",
             next_step="name several: --devices 0,1",
         )
-    intent, job = intents.resolve(
-        context, config, overrides, gpus=devices[0].gpu, name=None, tags=(), choice=choice
-    )
-    try:
-        with Trials(context) as trials:
-            return _Each(context, trials, intent, job, steps, limit).judged(devices)
-    finally:
-        if choice.snapshot:
-            journal.end(context, intent.id)
+    asked = intents.temporary(context, config, overrides, gpus=devices[0].gpu, choice=choice)
+    with asked as (_, intent, job), Trials(context) as trials:
+        return _Each(context, trials, intent, job, steps, limit).judged(devices)
 
 
 @dataclass(frozen=True)

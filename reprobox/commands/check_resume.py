@@ -15,7 +15,6 @@ from reprobox.commands import check
 from reprobox.commands.shared import comparison, intents
 from reprobox.commands.shared.code_choice import WORK_TREE, Choice
 from reprobox.context import Context
-from reprobox.executor import journal
 from reprobox.executor.base import Job
 from reprobox.executor.trial_runs import RESUMED_FROM, Trials, restart_env
 from reprobox.judge import restart, trail
@@ -84,17 +83,11 @@ def check_resume(
     Raises:
         as `run`, before anything is run.
     """
-    spec, intent, job = intents.resolve_spec(
-        context, config, overrides, gpus=gpus, name=None, tags=(), choice=choice
-    )
-    try:
-        with Trials(context, keep=keep) as trials:
-            three = _Three(context, trials, spec, intent, job, limit, [])
-            found = three.compare(step, grace)
-            return replace(found, runs=tuple(three.made) if keep else ())
-    finally:
-        if choice.snapshot:
-            journal.end(context, intent.id)
+    asked = intents.temporary(context, config, overrides, gpus=gpus, choice=choice)
+    with asked as (spec, intent, job), Trials(context, keep=keep) as trials:
+        three = _Three(context, trials, spec, intent, job, limit, [])
+        found = three.compare(step, grace)
+        return replace(found, runs=tuple(three.made) if keep else ())
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def doctor(context: Context) -> dict[str, Any]:
         found["engine"] = f"none answers: {error.what}"
         found["gpus"] = "unknown"
     found["engines"] = dict(_engines())
-    found["cpu_code"] = profiles.dispatch_class(host.met(gpus=False))
+    found["cpu_code"] = profiles.dispatch_class(host.observe(gpus=False))
     found["profiles"] = {
         name: profiles.refuse(name, flags, machine) or "ok" for name in profiles.PROFILES
     }
@@ -70,8 +70,8 @@ def _offers(engine: Engine) -> dict[str, Any]:
         "version": info["version"],
         "address": engine.address,
         "users": info["users"],
-        "limits held": ", ".join(name for name, held in limits if held) or "none",
-        "limits not held": ", ".join(name for name, held in limits if not held) or "none",
+        "limits_held": ", ".join(name for name, held in limits if held) or "none",
+        "limits_not_held": ", ".join(name for name, held in limits if not held) or "none",
         "gpus": engine.gpus_offered() or "none can be handed over",
     }
 
@@ -111,8 +111,8 @@ def doctor_run(context: Context, reference: str) -> dict[str, Any]:
         "run": run_id,
         "profile": asked.profile,
         "promise": profiles.promise(asked.profile),
-        "recorded": profiles.dispatch_class(original.met),
-        "here": profiles.dispatch_class(host.met(gpus=False)),
+        "recorded": profiles.dispatch_class(original.observed),
+        "here": profiles.dispatch_class(host.observe(gpus=False)),
         "forecast": found.sameness,
         "reasons": list(found.reasons),
         "in_the_way": list(_in_the_way(context, original)),

@@ -109,9 +109,7 @@ def replay(
         env=knobs,
     )
     if made.image_tier != "local":
-        context.progress.note(
-            f"the image was gone from the engine and came back: {made.image_tier}"
-        )
+        context.progress.note(f"the image was not in the engine; restored from: {made.image_tier}")
     context.soon += ("reprobox.commands.shared.comparison", "reprobox.judge.trail")
     expected = forecast_.forecast(original, as_recorded=as_recorded, gpus=gpus)
     context.progress.note(forecast_.sentence(expected))
@@ -127,8 +125,7 @@ def replay(
 
 def _gpu_model(original: Record) -> str:
     """The model of the GPUs that a run had; empty where it had none, or several."""
-    met = original.met.get("gpus")
-    found = {str(one.get("name", "")) for one in met or () if isinstance(one, dict)}
+    found = {one.name or "" for one in original.observed.gpus or ()}
     return found.pop() if len(found) == 1 and original.intent.runspec.gpus else ""
 
 

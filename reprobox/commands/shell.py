@@ -45,14 +45,9 @@ def of_config(
     gpus: str | None = None,
 ) -> int:
     """Opens what `run` would run; the exit code of the shell. Raises as `run`."""
-    intent, job = intents.resolve(
-        context, config, overrides, gpus=gpus, name=None, tags=(), choice=choice
-    )
-    try:
+    asked = intents.temporary(context, config, overrides, gpus=gpus, choice=choice)
+    with asked as (_, intent, job):
         return _open(context, intent, job, argv)
-    finally:
-        if choice.snapshot:
-            journal.end(context, intent.id)
 
 
 def _open(context: Context, intent: Intent, job: Job, argv: Sequence[str]) -> int:

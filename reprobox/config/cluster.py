@@ -76,6 +76,7 @@ SLURM = (
         kind=Texts(_option),
         about="More options of sbatch. Those after `--` on the command line follow them.",
         sample="options: [--qos=low]",
+        absent="none",
     ),
     Setting(
         key="python",

@@ -1,8 +1,8 @@
-"""Why two runs may differ: a table of rules over what was asked and what was met, the most telling
-first.
+"""Why two runs may differ: a table of rules over what was asked and what was observed, the most
+likely cause first.
 
-A cause is a difference that was recorded, never a proof; where nothing recorded differs, that is
-said, with what to try.
+A cause is a difference that was recorded, never a proof; where nothing recorded differs, the cause
+says so, with what to try.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from reprobox.judge import config_diff, languages, name_causes, seeds, unreached, value_causes
 from reprobox.kit.lazy_dataclass import dataclass
-from reprobox.model import observed
+from reprobox.model.observed import Gpu, Observed, Process, Torch
 from reprobox.model.verdict import Cause, FileVerdict, TrailComparison
 
 Facts = Mapping[str, Any]
@@ -21,31 +21,18 @@ Facts = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One side, as plain JSON: `runspec` as stored, `met` of the record, and the resolved config
-    where it is known.
+    """One side: the RunSpec as plain JSON, what was observed, and the resolved config where it is
+    known.
     """
 
     runspec: Facts
-    met: Facts
+    observed: Observed
     config: Facts = field(default_factory=dict)
 
-    def processes(self) -> list[Facts]:
-        """Markers of the processes that the injected runtime reached."""
-        return [one for one in self.met.get("processes") or () if isinstance(one, Mapping)]
-
-    def torch(self, key: str) -> str:
-        """What torch said of itself, over all processes."""
-        return _join(
-            str(one["torch"].get(key))
-            for one in self.processes()
-            if isinstance(one.get("torch"), Mapping)
-        )
-
-    def gpu(self, key: str) -> str:
-        """A property of the GPUs."""
-        return _join(
-            str(one.get(key, "")) for one in self.met.get("gpus") or () if isinstance(one, Mapping)
-        )
+    @property
+    def processes(self) -> list[Process]:
+        """Those that the injected runtime reached."""
+        return self.observed.processes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,21 +48,29 @@ class Rule:
 
 
 def _join(texts: Iterable[str]) -> str:
-    return ", ".join(sorted({text for text in texts if text and text != "None"}))
+    return ", ".join(sorted({text for text in texts if text}))
 
 
 def _asked(key: str) -> Callable[[Run], str]:
     return lambda run: "" if run.runspec.get(key) is None else str(run.runspec[key])
 
 
-def _met(*keys: str) -> Callable[[Run], str]:
-    def read(run: Run) -> str:
-        value: Any = run.met
-        for key in keys:
-            value = value.get(key) if isinstance(value, Mapping) else None
-        return "" if value is None else str(value)
+def _observed(read: Callable[[Observed], object]) -> Callable[[Run], str]:
+    return lambda run: _text(read(run.observed))
 
-    return read
+
+def _torch(read: Callable[[Torch], object]) -> Callable[[Run], str]:
+    """What torch reported, over all processes."""
+    return lambda run: _join(_text(read(one.torch)) for one in run.processes if one.torch)
+
+
+def _gpu(read: Callable[[Gpu], str | None]) -> Callable[[Run], str]:
+    """A property of the GPUs."""
+    return lambda run: _join(_text(read(one)) for one in run.observed.gpus or ())
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 _GPU = (
@@ -124,61 +119,82 @@ RULES: tuple[Rule, ...] = (
         read=_asked("runtime"),
         advice="replay with the runtime that is kept with the record",
     ),
-    Rule(weight=90, what="GPU model", read=lambda run: run.gpu("name"), advice=_GPU),
+    Rule(weight=90, what="GPU model", read=_gpu(lambda gpu: gpu.name), advice=_GPU),
     Rule(
-        weight=89, what="GPU slice (MIG)", read=lambda run: run.gpu("mig_mode_current"), advice=_GPU
+        weight=89, what="GPU slice (MIG)", read=_gpu(lambda gpu: gpu.mig_mode_current), advice=_GPU
     ),
-    Rule(weight=88, what="GPU memory", read=lambda run: run.gpu("memory_total"), advice=_GPU),
+    Rule(weight=88, what="GPU memory", read=_gpu(lambda gpu: gpu.memory_total), advice=_GPU),
     Rule(
-        weight=87, what="GPU multiprocessors", read=lambda run: run.torch("sm_counts"), advice=_GPU
+        weight=87,
+        what="GPU multiprocessors",
+        read=_torch(lambda torch: torch.sm_counts),
+        advice=_GPU,
     ),
-    Rule(weight=86, what="GPU driver", read=lambda run: run.gpu("driver_version"), advice=_GPU),
+    Rule(weight=86, what="GPU driver", read=_gpu(lambda gpu: gpu.driver_version), advice=_GPU),
     Rule(
-        weight=84, what="torch CPU code", read=lambda run: run.torch("cpu_capability"), advice=_CPU
+        weight=84,
+        what="torch CPU code",
+        read=_torch(lambda torch: torch.cpu_capability),
+        advice=_CPU,
     ),
     Rule(
         weight=82,
         what="threads of torch",
-        read=lambda run: run.torch("threads_at_exit"),
+        read=_torch(lambda torch: torch.threads_at_exit),
         advice="set threads in the config, not in code",
     ),
     Rule(
         weight=80,
         what="torch",
-        read=lambda run: run.torch("version"),
+        read=_torch(lambda torch: torch.version),
         advice="lock one version of torch",
     ),
     Rule(
         weight=79,
         what="cuDNN",
-        read=lambda run: run.torch("cudnn"),
+        read=_torch(lambda torch: torch.cudnn),
         advice="lock one version of cuDNN",
     ),
-    Rule(weight=60, what="CPU vendor", read=_met("cpu", "vendor"), advice=_CPU),
-    Rule(weight=50, what="C library", read=_met("libc"), advice="replay with the recorded image"),
-    Rule(weight=40, what="CPU model", read=_met("cpu", "model_name"), advice=_CPU),
+    Rule(
+        weight=60,
+        what="CPU vendor",
+        read=_observed(lambda seen: seen.cpu and seen.cpu.vendor),
+        advice=_CPU,
+    ),
+    Rule(
+        weight=50,
+        what="C library",
+        read=_observed(lambda seen: seen.libc),
+        advice="replay with the recorded image",
+    ),
+    Rule(
+        weight=40,
+        what="CPU model",
+        read=_observed(lambda seen: seen.cpu and seen.cpu.model_name),
+        advice=_CPU,
+    ),
     Rule(
         weight=35,
         what="CPUs allowed",
-        read=_met("cpu", "allowed"),
+        read=_observed(lambda seen: seen.cpu and seen.cpu.allowed),
         advice="code that asks for the number of CPUs sees another one",
     ),
     Rule(
         weight=34,
         what="fixed places in memory",
-        read=_met("security", "personality"),
+        read=_observed(lambda seen: seen.security and seen.security.personality),
         advice="sets of objects that hash by their address have another order: sort them",
     ),
     Rule(
         weight=30,
         what="CPU quota",
-        read=_met("cgroup", "cpus"),
+        read=_observed(lambda seen: seen.cgroup and seen.cgroup.cpus),
         advice="code that asks for the quota sees another one",
     ),
     Rule(
         weight=25,
         what="file system",
-        read=_met("files", "system"),
+        read=_observed(lambda seen: seen.files and seen.files.system),
         advice="the order of a directory is the file system's own for a program that asks the "
         "kernel itself (statically linked, ftw); sizes of directories, device and inode numbers "
         "and free space differ, too",
@@ -186,31 +202,31 @@ RULES: tuple[Rule, ...] = (
     Rule(
         weight=20,
         what="address randomisation",
-        read=_met("security", "aslr"),
+        read=_observed(lambda seen: seen.security and seen.security.aslr),
         advice="sets of objects are ordered by address: sort",
     ),
     Rule(
         weight=15,
         what="kernel",
-        read=_met("kernel", "release"),
+        read=_observed(lambda seen: seen.kernel and seen.kernel.release),
         advice="rarely a cause; look at the others first",
     ),
     Rule(
         weight=12,
         what="limit of open files",
-        read=_met("files", "open"),
+        read=_observed(lambda seen: seen.files and seen.files.open),
         advice="a program that sizes pools by it takes other sizes",
     ),
     Rule(
         weight=11,
         what="disk of the work tree",
-        read=_met("files", "device"),
+        read=_observed(lambda seen: seen.files and seen.files.device),
         advice="a program that looks at device or inode numbers, or at free space, sees other ones",
     ),
     Rule(
         weight=10,
         what="memory",
-        read=_met("memory", "total"),
+        read=_observed(lambda seen: seen.memory and seen.memory.total),
         advice="rarely a cause, unless the program sizes its batches by it",
     ),
 )
@@ -226,17 +242,17 @@ def causes(
     *,
     files: Sequence[FileVerdict] = (),
     trail: TrailComparison | None = None,
-    dispatch: Callable[[Facts], str] | None = None,
+    dispatch: Callable[[Observed], str] | None = None,
     cut_off: bool = False,
 ) -> tuple[Cause, ...]:
-    """Ranked causes, the most telling first.
+    """Ranked causes, the most likely first.
 
     Args:
         left: the original.
         right: the replay.
         files: the verdicts of their outputs, for what a difference looks like.
         trail: what the comparison of the trails found.
-        dispatch: names the class of CPU code from `met` (`runtime.profiles.dispatch_class`).
+        dispatch: names the class of CPU code (`runtime.profiles.dispatch_class`).
         cut_off: whether one of them was ended from outside, which is reason enough for a
             difference.
     """
@@ -250,7 +266,7 @@ def causes(
         *_markers(left, right),
         *_entropy(left, right),
         *_threads(left, right),
-        *seeds.differ(left.processes(), right.processes()),
+        *seeds.differ(left.processes, right.processes),
         *_unfixed(left, right),
     ]
     ordinary = any(cause.weight > value_causes.BYTE for cause in found)
@@ -260,7 +276,7 @@ def causes(
         rule = Rule(
             weight=85,
             what="CPU dispatch class",
-            read=lambda run: dispatch(run.met).replace("unknown", ""),
+            read=lambda run: dispatch(run.observed).replace("unknown", ""),
             advice=_CPU,
         )
         found += [cause for cause in (_apply(rule, left, right),) if cause is not None]
@@ -283,7 +299,7 @@ def _weight(cause: Cause, left: Run) -> int:
 
 
 def _config(found: list[Cause], left: Run, right: Run) -> Iterable[Cause]:
-    """The keys in the place of the file's digest, where the configs are known."""
+    """The keys instead of the file's digest, where the configs are known."""
     keys = (
         tuple(config_diff.differ(left.config, right.config)) if left.config and right.config else ()
     )
@@ -320,7 +336,7 @@ def _inputs(left: Run, right: Run) -> Iterable[Cause]:
 def _inputs_changed(left: Run, right: Run) -> Iterable[Cause]:
     """Inputs that another process wrote while a run read them."""
     for side, run in (("ours", left), ("theirs", right)):
-        for change in observed.inputs_changed(run.met):
+        for change in run.observed.inputs_changed:
             yield Cause(
                 what=change.sentence,
                 ours="changed" if side == "ours" else "",
@@ -357,7 +373,7 @@ def _environment(left: Run, right: Run) -> Iterable[Cause]:
 
 def _packages(left: Run, right: Run) -> Iterable[Cause]:
     for kind in ("python", "debian"):
-        ours, theirs = ((run.met.get("packages") or {}).get(kind) or {} for run in (left, right))
+        ours, theirs = ((run.observed.packages or {}).get(kind, {}) for run in (left, right))
         if not ours or not theirs:
             continue
         names = sorted(
@@ -377,7 +393,7 @@ def _packages(left: Run, right: Run) -> Iterable[Cause]:
 def _markers(left: Run, right: Run) -> Iterable[Cause]:
     """Processes that the injection did not reach, or where it failed."""
     ours, theirs = (
-        unreached.outside(run.runspec.get("argv") or (), run.met) for run in (left, right)
+        unreached.outside(run.runspec.get("argv") or (), run.observed) for run in (left, right)
     )
     language = languages.seed_advice(left.runspec.get("argv") or ())
     for what in dict.fromkeys((*ours, *theirs)):
@@ -390,7 +406,7 @@ def _markers(left: Run, right: Run) -> Iterable[Cause]:
             "keep PYTHONPATH",
             weight=93 if bool(ours) != bool(theirs) else 80,
         )
-    for what in sorted({*unreached.static(left.met), *unreached.static(right.met)}):
+    for what in sorted({*unreached.static(left.observed), *unreached.static(right.observed)}):
         yield Cause(
             what=f"a statically linked program: {what}",
             ours="",
@@ -399,32 +415,28 @@ def _markers(left: Run, right: Run) -> Iterable[Cause]:
             "directory; sort what it lists",
             weight=9,
         )
-    for what in sorted({*unreached.others(left.met), *unreached.others(right.met)}):
+    for what in sorted({*unreached.others(left.observed), *unreached.others(right.observed)}):
         own = languages.seed_advice(what.split())
         yield Cause(
             what=f"a program that is not Python: {what}",
             ours="",
             theirs="",
-            advice=own or "no profile speaks for a program that is not Python; rarely a cause",
+            advice=own or "no profile applies to a program that is not Python; rarely a cause",
             weight=70 if own else 7,
         )
 
 
 def _entropy(left: Run, right: Run) -> Iterable[Cause]:
-    """Draws that no seed fixes, as the injected runtime saw them; on both sides, because that is
-    when it matters.
+    """Draws that no seed fixes, as the injected runtime saw them; also those of both sides, because
+    these are what makes two equal runs differ.
     """
     ours, theirs = (
-        {
-            f"{d['what']} at {d['place']}"
-            for one in run.processes()
-            for d in one.get("entropy") or ()
-        }
+        {f"{draw.what} at {draw.place}" for one in run.processes for draw in one.entropy or ()}
         for run in (left, right)
     )
     for what in sorted(ours | theirs):
-        # A library that draws on both sides does so for names and keys, when it is imported; the
-        # program's own line means it.
+        # A library that draws on both sides does so for names and keys, when it is imported; a line
+        # of the program draws for its results.
         harmless = "-packages/" in what and what in ours and what in theirs
         advice = (
             "a library's own draw, seldom a cause"
@@ -441,7 +453,7 @@ def _entropy(left: Run, right: Run) -> Iterable[Cause]:
 
 
 _SEVERAL = 2
-"""So many workers at once can overtake each other."""
+"""Workers at once that can overtake each other."""
 
 
 def _threads(left: Run, right: Run) -> Iterable[Cause]:
@@ -460,7 +472,7 @@ def _threads(left: Run, right: Run) -> Iterable[Cause]:
                 "in a fixed order",
                 weight=77,
             )
-    workers = [sum(bool(one.get("forked")) for one in run.processes()) for run in (left, right)]
+    workers = [sum(bool(one.forked) for one in run.processes) for run in (left, right)]
     if max(workers) >= _SEVERAL:
         yield Cause(
             what=f"worker processes: {max(workers)}",
@@ -475,13 +487,13 @@ def _threads(left: Run, right: Run) -> Iterable[Cause]:
 def _at_once(run: Run) -> dict[str, int]:
     """Threads by the line that started them: the most at one time, in any process."""
     found: dict[str, int] = {}
-    for process in run.processes():
-        for one in process.get("threads") or ():
-            found[one["place"]] = max(found.get(one["place"], 0), one["at_once"])
+    for process in run.processes:
+        for one in process.threads or ():
+            found[one.place] = max(found.get(one.place, 0), one.at_once)
     return found
 
 
-_RANDOM = {"00000000"}
+_RANDOM = "00000000"
 """/proc/self/personality of a process whose places in memory the kernel draws."""
 
 
@@ -499,7 +511,7 @@ def _unfixed(left: Run, right: Run) -> Iterable[Cause]:
     ours, theirs = (
         str((run.runspec.get("env") or {}).get("PYTHONHASHSEED", "random")) for run in (left, right)
     )
-    if left.processes() and {ours, theirs} == {"random"}:
+    if left.processes and {ours, theirs} == {"random"}:
         advice = (
             "sets and the hashes of text have another order in each process: leave "
             "PYTHONHASHSEED to reprobox"
@@ -507,8 +519,8 @@ def _unfixed(left: Run, right: Run) -> Iterable[Cause]:
         yield Cause(
             what="PYTHONHASHSEED is random", ours=ours, theirs=theirs, advice=advice, weight=82
         )
-    places = {str((run.met.get("security") or {}).get("personality", "")) for run in (left, right)}
-    if places & _RANDOM:
+    kept = [run.observed.security for run in (left, right)]
+    if any(one is not None and one.personality == _RANDOM for one in kept):
         yield Cause(
             what="places in memory are drawn anew in each process",
             ours="",

@@ -1,26 +1,25 @@
-"""Seeds that the programs gave themselves, as the injected runtime noted them: two that differ are
-a cause by themselves.
+"""Seeds that the programs set themselves, as the injected runtime noted them: two that differ are a
+cause by themselves.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
+from reprobox.model.observed import Process
 from reprobox.model.verdict import Cause
 
-Markers = Sequence[Mapping[str, Any]]
 _WEIGHT = 94
-"""Above all that was merely met, below what the two runs were asked to do."""
+"""Above all that was only observed, below what the two runs were asked to do."""
 
 
-def differ(left: Markers, right: Markers) -> Iterable[Cause]:
-    """Each place that gave a seed in both runs, where the seeds are not the same ones.
+def differ(left: Sequence[Process], right: Sequence[Process]) -> Iterable[Cause]:
+    """Each place that set a seed in both runs, where the seeds differ.
 
     Args:
-        left: markers of the original's processes (`seeds`: `what`, `place`, `value`).
-        right: the replay's.
+        left: processes of the original.
+        right: of the replay.
     """
     ours, theirs = _given(left), _given(right)
     for what, place in sorted(ours.keys() & theirs.keys()):
@@ -39,15 +38,15 @@ def differ(left: Markers, right: Markers) -> Iterable[Cause]:
             )
 
 
-def _given(markers: Markers) -> dict[tuple[str, str], frozenset[str]]:
+def _given(processes: Sequence[Process]) -> dict[tuple[str, str], frozenset[str]]:
     found: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-    for marker in markers:
+    for one in processes:
         # A seed drawn from the system's entropy on the same line: that draw is the cause, and is
-        # told as such.
-        drawn = {note["place"] for note in marker.get("entropy") or ()}
-        for note in marker.get("seeds") or ():
-            if note["place"] not in drawn:
-                found[note["what"], note["place"]].add(note["value"])
+        # reported as one.
+        drawn = {note.place for note in one.entropy or ()}
+        for note in one.seeds or ():
+            if note.place not in drawn:
+                found[note.what, note.place].add(note.value)
     return {where: frozenset(values) for where, values in found.items()}
 
 

@@ -1,7 +1,7 @@
 """What was observed of a run: the shape of `met` in a record. Programs and other users can write
-anything there, so it is held to this.
+anything there, so a value that does not have this shape is refused.
 
-`Record.observed` has it as typed values. Only what is read somewhere is typed; the document keeps
+`Record.observed` gives it as typed values. Only what is read somewhere is typed; the document keeps
 the rest as it is, so that the bytes of a record stay.
 """
 
@@ -56,13 +56,42 @@ class Threads:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Child:
+    """A program that a process started through `subprocess`."""
+
+    pid: int | None = None
+    argv: list[str] | None = None
+    static: str | None = None
+    """The line that started it, where it is statically linked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Torch:
+    """What torch reported in one process."""
+
+    version: str | None = None
+    cpu_capability: str | None = None
+    cudnn: int | None = None
+    threads_at_exit: int | None = None
+    sm_counts: list[int] | None = None
+    """Multiprocessors of each GPU."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Process:
+    """A process that the injected runtime reached, by the marker that it left."""
+
+    pid: int | None = None
+    ppid: int | None = None
+    forked: bool | None = None
+    argv: list[str] | None = None
+    children: list[Child] | None = None
     errors: list[Any] | None = None
     entropy: list[Draw] | None = None
     seeds: list[Seed] | None = None
     threads: list[Threads] | None = None
-    torch: dict[str, Any] | None = None
-    """What torch said of itself; None where the process did not use it."""
+    torch: Torch | None = None
+    """None where the process did not use torch."""
     stopped: int | None = None
     """The optimizer step after which a preflight ended it."""
 
@@ -76,9 +105,39 @@ class Memory:
 
 @dataclass(frozen=True, kw_only=True)
 class Gpu:
-    """One GPU, as the driver names it."""
+    """One GPU, in the words of nvidia-smi."""
 
+    uuid: str | None = None
     name: str | None = None
+    driver_version: str | None = None
+    memory_total: str | None = None
+    compute_cap: str | None = None
+    mig_mode_current: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cgroup:
+    """Limits of the container's control group."""
+
+    cpus: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """The file system of the work tree, and what a process may open."""
+
+    system: str | None = None
+    device: int | None = None
+    open: list[str] | None = None
+    """Soft and hard limit of open files."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Security:
+    """What the kernel lets the run's processes do."""
+
+    aslr: int | None = None
+    personality: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,16 +199,18 @@ class Outside:
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """What the container, its processes and the look at its end said."""
+    """What the container, its processes and the look at its end reported."""
 
     outside: Outside | None = None
     inputs_changed: list[InputChange] = field(default_factory=list)
     cpu: Cpu | None = None
     kernel: Kernel | None = None
-    cgroup: dict[str, Any] | None = None
+    cgroup: Cgroup | None = None
     memory: Memory | None = None
-    security: dict[str, Any] | None = None
+    files: Files | None = None
+    security: Security | None = None
     python: dict[str, Any] | None = None
+    libc: str | None = None
     packages: dict[str, dict[str, str]] | None = None
     gpus: list[Gpu] | None = None
     processes: list[Process] = field(default_factory=list)
@@ -159,7 +220,7 @@ class Observed:
 
 
 def inputs_changed(met: Any) -> tuple[InputChange, ...]:
-    """The inputs that did not stay what was hashed; empty for what has not the shape."""
+    """The inputs that did not stay what was hashed; empty where the value has another shape."""
     listed = met.get("inputs_changed") if isinstance(met, dict) else None
     try:
         return codec.from_json(tuple[InputChange, ...], listed or [], where="inputs_changed")
@@ -180,8 +241,8 @@ def read(met: Any) -> Observed:
     """The typed values.
 
     Raises:
-        ValueError: it has not the shape; says where. So a document that holds a `met` is refused as
-            a whole.
+        ValueError: it has another shape; the text says where. So a document with such a `met` is
+            refused as a whole.
     """
     try:
         return codec.from_json(Observed, met, where="met")

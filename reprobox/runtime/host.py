@@ -1,5 +1,5 @@
-"""The host's processor and GPUs, as far as a profile and a forecast need them; under the names that
-a record has them.
+"""The host's processor and GPUs, as far as a profile and a forecast need them, in the shape in
+which a record has them.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ import os
 import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reprobox.kit import proc
+
+if TYPE_CHECKING:
+    from reprobox.model.observed import Observed
 
 _GPU_FIELDS = ("uuid", "name", "driver_version", "memory.total", "compute_cap", "mig.mode.current")
 _GPU_SECONDS = 30.0
@@ -29,17 +32,21 @@ def machine() -> str:
     return os.uname().machine
 
 
-def met(*, gpus: bool) -> dict[str, Any]:
-    """What a run here would meet, as the shim would write it: `cpu`, `kernel`, `gpus`.
+def observe(*, gpus: bool) -> Observed:
+    """What a run here would observe: `cpu`, `kernel` and `gpus`.
 
     Args:
         gpus: ask the driver; it wakes each GPU, which may take seconds.
     """
-    return {
-        "cpu": _cpu(),
-        "kernel": {"release": os.uname().release, "machine": machine()},
-        "gpus": _gpus() if gpus else [],
-    }
+    from reprobox.model import observed
+
+    return observed.read(
+        {
+            "cpu": _cpu(),
+            "kernel": {"release": os.uname().release, "machine": machine()},
+            "gpus": list_gpus() if gpus else [],
+        }
+    )
 
 
 def driver() -> str:
@@ -50,19 +57,19 @@ def driver() -> str:
         text = Path("/proc/driver/nvidia/version").read_text(errors="replace")
         if found := re.search(r"\b(\d{3,}\.\d+(?:\.\d+)?)\b", text):
             return found[1]
-    return next((gpu.get("driver_version", "") for gpu in _gpus()), "")
+    return next((gpu.get("driver_version", "") for gpu in list_gpus()), "")
 
 
 def gpu_count() -> int:
     """How many GPUs the driver knows; 0 where that is not known."""
     with contextlib.suppress(OSError):
         return len(os.listdir("/proc/driver/nvidia/gpus"))
-    return len(_gpus())
+    return len(list_gpus())
 
 
 def room() -> tuple[int, int]:
     """How many CPUs this process may use, and bytes of memory that can be taken without swapping (0
-    where that is not told).
+    where the kernel does not report it).
     """
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
@@ -90,8 +97,10 @@ def _cpu() -> dict[str, Any]:
     }
 
 
-def _gpus() -> list[dict[str, str]]:
-    """The GPUs as nvidia-smi lists them; none where it is absent or fails."""
+def list_gpus() -> list[dict[str, str]]:
+    """The GPUs as nvidia-smi lists them, under the names of `Gpu`; none where it is absent or
+    fails.
+    """
     program = shutil.which("nvidia-smi")
     if program is None:
         return []

@@ -8,14 +8,17 @@ which `benchmarks/determinism.py --only ablate` shows part by part.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from reprobox.errors import UsageError
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.forecast import Forecast
 from reprobox.model.runspec import BOX, OUT
 from reprobox.model.spec import THREADS, Profile, Trail
+
+if TYPE_CHECKING:
+    from reprobox.model.observed import Gpu, Observed
 
 ADDRESSES, FIXED = "REPROBOX_ADDRESSES", "fixed"
 """The variable by which processes fix the addresses of their children."""
@@ -169,7 +172,7 @@ def env(
         raise UsageError(f"threads must be at least 1, not {threads}")
     if as_recorded and profile in _PORTABLE:
         raise UsageError(
-            f"--as-recorded means nothing with {profile}",
+            f"--as-recorded cannot be combined with profile {profile}",
             why="The profile pins the dispatch class itself.",
         )
     values = _base(threads, commit_time, python_path, box)
@@ -257,22 +260,21 @@ class Cpu:
     arch: str
 
     @classmethod
-    def of(cls, met: Mapping[str, Any]) -> Cpu:
-        """From the `cpu` and `kernel` that the shim wrote; what is absent is empty."""
-        cpu = met.get("cpu") or {}
-        machine = (met.get("kernel") or {}).get("machine")
+    def of(cls, observed: Observed) -> Cpu:
+        """From what was observed; what is absent is empty."""
+        cpu, kernel = observed.cpu, observed.kernel
         return cls(
-            vendor=str(cpu.get("vendor") or ""),
-            flags=frozenset(cpu.get("flags") or ()),
-            arch=str(machine or "x86_64"),
+            vendor=(cpu and cpu.vendor) or "",
+            flags=frozenset((cpu and cpu.flags) or ()),
+            arch=(kernel and kernel.machine) or "x86_64",
         )
 
 
-def dispatch_class(met: Mapping[str, Any]) -> str:
+def dispatch_class(observed: Observed) -> str:
     """The class of CPU code that unpinned libraries choose, such as `intel-avx512` or `amd-avx2`;
     `unknown` without flags.
     """
-    cpu = Cpu.of(met)
+    cpu = Cpu.of(observed)
     if cpu.arch not in ("x86_64", "amd64"):
         return cpu.arch
     if not cpu.flags:
@@ -307,9 +309,9 @@ def as_recorded(dispatch: str) -> dict[str, str]:
     return dict(_CLASSES[dispatch])
 
 
-def can_play(dispatch: str, met: Mapping[str, Any]) -> str | None:
+def can_play(dispatch: str, observed: Observed) -> str | None:
     """Why the CPU here cannot execute a recorded class's code, or None when it can."""
-    here = Cpu.of(met)
+    here = Cpu.of(observed)
     need = {
         "avx512": {"avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"},
         "avx2": {"avx2", "fma"},
@@ -326,12 +328,12 @@ def can_play(dispatch: str, met: Mapping[str, Any]) -> str | None:
 
 
 def forecast(
-    profile: str, recorded: Mapping[str, Any], here: Mapping[str, Any], *, uses_gpu: bool = False
+    profile: str, recorded: Observed, here: Observed, *, uses_gpu: bool = False
 ) -> Forecast:
     """What to expect of a replay on this host, before it starts.
 
     Args:
-        recorded: `met` of the record.
+        recorded: what the record observed.
         here: the same facts of this host.
         uses_gpu: whether the run was given a GPU.
     """
@@ -352,7 +354,7 @@ def forecast(
     )
 
 
-def forecast_as_recorded(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> Forecast:
+def forecast_as_recorded(recorded: Observed, here: Observed) -> Forecast:
     """What to expect where `as_recorded` sets the class of the record: on another CPU equal bits
     were shown for one class only.
     """
@@ -366,7 +368,7 @@ def forecast_as_recorded(recorded: Mapping[str, Any], here: Mapping[str, Any]) -
     )
 
 
-def _cpu_reasons(profile: str, recorded: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+def _cpu_reasons(profile: str, recorded: Observed, here: Observed) -> list[str]:
     was, now = dispatch_class(recorded), dispatch_class(here)
     cpu = Cpu.of(here)
     if profile in _PORTABLE:
@@ -403,19 +405,28 @@ def _narrow_reasons(dispatch: str, recorded: frozenset[str], here: frozenset[str
     return [f"same dispatch class: {dispatch}, except for {numbers} ({', '.join(sides)})"]
 
 
-def _gpu_reasons(recorded: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
-    was, now = recorded.get("gpus") or [], here.get("gpus") or []
+def _gpu_reasons(recorded: Observed, here: Observed) -> list[str]:
+    was, now = recorded.gpus or [], here.gpus or []
     if not now:
         return ["the record used a GPU and there is none here"]
     reasons = [
-        f"GPU {key}: recorded {_named(was, key)}, here {_named(now, key)}"
-        for key in ("name", "compute_cap", "memory_total", "mig_mode_current", "driver_version")
-        if _named(was, key) != _named(now, key)
+        f"GPU {what}: recorded {_each(was, read)}, here {_each(now, read)}"
+        for what, read in _GPU_FACTS
+        if _each(was, read) != _each(now, read)
     ]
     if len(now) < len(was):
         reasons.append(f"GPUs: recorded {len(was)}, here {len(now)}")
-    return reasons if was else ["the record does not say which GPU it met", *reasons]
+    return reasons if was else ["the record does not say which GPU it used", *reasons]
 
 
-def _named(gpus: Any, key: str) -> str:
-    return ", ".join(sorted({str(gpu.get(key, "?")) for gpu in gpus if isinstance(gpu, Mapping)}))
+_GPU_FACTS: tuple[tuple[str, Callable[[Gpu], str | None]], ...] = (
+    ("name", lambda gpu: gpu.name),
+    ("compute_cap", lambda gpu: gpu.compute_cap),
+    ("memory_total", lambda gpu: gpu.memory_total),
+    ("mig_mode_current", lambda gpu: gpu.mig_mode_current),
+    ("driver_version", lambda gpu: gpu.driver_version),
+)
+
+
+def _each(gpus: Sequence[Gpu], read: Callable[[Gpu], str | None]) -> str:
+    return ", ".join(sorted({"?" if (value := read(gpu)) is None else value for gpu in gpus}))

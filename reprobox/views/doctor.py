@@ -82,5 +82,5 @@ def _lines(value: object) -> list[str]:
 
 def _in_a_line(value: object) -> str:
     if isinstance(value, dict):
-        return "; ".join(f"{name} {text}" for name, text in value.items())
+        return "; ".join(f"{name.replace('_', ' ')} {text}" for name, text in value.items())
     return str(value)

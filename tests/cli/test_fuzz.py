@@ -50,6 +50,10 @@ MET = {
     "format": "reprobox.met/1",
     "cpu": {"vendor": "GenuineIntel", "model_name": "x", "flags": ["avx2", "fma"], "allowed": 2},
     "kernel": {"machine": "x86_64", "release": "6"},
+    "cgroup": {"cpus": 1.5},
+    "files": {"system": "ext4", "device": 7, "open": ["1024", "4096"]},
+    "security": {"aslr": 2, "personality": "00040000"},
+    "libc": "glibc 2.41",
     "packages": {"python": {"numpy": "2.0"}, "debian": {}},
     "gpus": [{"name": "H", "uuid": "u"}],
     "processes": [
@@ -57,7 +61,12 @@ MET = {
             "errors": [],
             "entropy": [{"what": "urandom", "place": "a:1"}],
             "seeds": [{"what": "random.seed", "place": "a:2", "value": "3"}],
-            "torch": {"version": "2"},
+            "torch": {"version": "2", "threads_at_exit": 1, "sm_counts": [132]},
+            "pid": 7,
+            "ppid": 1,
+            "argv": ["python", "train.py"],
+            "children": [{"pid": 8, "argv": ["ls"], "static": "a:3"}],
+            "threads": [{"place": "a:4", "at_once": 2}],
             "errors_": 1,
         }
     ],
@@ -139,9 +148,9 @@ def written(path: Path, data: bytes) -> Path:
 
 def show_record(data: bytes, place: Path) -> Any:
     record = codec.decode(Record, data, where="a record")
-    profiles.dispatch_class(record.met)
-    facts = causes.Run(runspec=codec.to_json(record.intent.runspec), met=record.met)
-    other = causes.Run(runspec=codec.to_json(RECORD.intent.runspec), met=MET)
+    profiles.dispatch_class(record.observed)
+    facts = causes.Run(runspec=codec.to_json(record.intent.runspec), observed=record.observed)
+    other = causes.Run(runspec=codec.to_json(RECORD.intent.runspec), observed=RECORD.observed)
     for pair in ((facts, other), (other, facts)):
         causes.causes(*pair, files=(), trail=None, dispatch=profiles.dispatch_class)
     return list(look._facts(record)), codec.encode(record)

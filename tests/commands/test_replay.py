@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from flow_project import TOP, Project, Said
 
+from reprobox.model import observed
 from reprobox.runtime import profiles
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
@@ -221,7 +222,7 @@ def test_a_forecast_comes_first_and_the_verdict_says_whether_it_held(
 
 def test_as_recorded_sets_the_recorded_class_and_says_so(project: Project) -> None:
     made = project.run()
-    knobs = profiles.as_recorded(profiles.dispatch_class(made["record"]["met"]))
+    knobs = profiles.as_recorded(profiles.dispatch_class(observed.read(made["record"]["met"])))
     said = project("replay", "--as-recorded", "--json")
     assert said.code == 0, said.err
     again = project("show", "latest", "--json").json["record"]["intent"]
@@ -233,7 +234,7 @@ def test_as_recorded_sets_the_recorded_class_and_says_so(project: Project) -> No
     project.run("reprobox.profile=portable-any")
     said = project("replay", "--as-recorded")
     assert said.code == 2
-    assert "means nothing with portable-any" in said.err
+    assert "cannot be combined with profile portable-any" in said.err
 
 
 # ---- declared rules

@@ -14,6 +14,7 @@ from torch_python import under
 
 from reprobox.judge import causes as causes_
 from reprobox.judge.causes import Run, causes
+from reprobox.model import observed
 from reprobox.model.spec import OutputRule
 from reprobox.model.verdict import Cause, FileVerdict, TrailComparison
 from reprobox.runtime import profiles
@@ -62,8 +63,8 @@ def between(
     spec: dict[str, Any] | None = None, met: dict[str, Any] | None = None, **more: Any
 ) -> tuple[Cause, ...]:
     return causes(
-        Run(runspec=SPEC, met=MET),
-        Run(runspec=spec or SPEC, met=met or MET),
+        Run(runspec=SPEC, observed=observed.read(MET)),
+        Run(runspec=spec or SPEC, observed=observed.read(met or MET)),
         dispatch=profiles.dispatch_class,
         **more,
     )
@@ -142,7 +143,9 @@ def test_under_a_portable_profile_the_cpu_is_suspected_last() -> None:
     spec = changed(SPEC, "profile", "portable-avx2")
     met = changed(changed(MET, "cpu/vendor", "AuthenticAMD"), "libc", "glibc 2.41")
     found = causes(
-        Run(runspec=spec, met=MET), Run(runspec=spec, met=met), dispatch=profiles.dispatch_class
+        Run(runspec=spec, observed=observed.read(MET)),
+        Run(runspec=spec, observed=observed.read(met)),
+        dispatch=profiles.dispatch_class,
     )
     assert [cause.what for cause in found] == ["C library", "CPU dispatch class", "CPU vendor"]
 
@@ -184,7 +187,9 @@ def run(directory: Path, program: str, name: str, **asked: Any) -> tuple[Run, Pa
     markers = [
         {**marker, "ppid": 1} for marker in ran.markers
     ]  # as in a container, where the shim is process 1
-    return Run(runspec=spec, met={**MET, "processes": markers}), place / "out.json"
+    return Run(
+        runspec=spec, observed=observed.read({**MET, "processes": markers})
+    ), place / "out.json"
 
 
 def verdict(left: Path, right: Path) -> FileVerdict:
@@ -282,8 +287,8 @@ def test_a_seed_that_the_program_took_from_the_clock_is_named_with_both_values()
 
     def said(one: dict[str, Any], other: dict[str, Any]) -> list[tuple[str, str, str]]:
         found = causes(
-            Run(runspec=SPEC, met=one),
-            Run(runspec=SPEC, met=other),
+            Run(runspec=SPEC, observed=observed.read(one)),
+            Run(runspec=SPEC, observed=observed.read(other)),
             dispatch=profiles.dispatch_class,
         )
         return [(cause.what, cause.ours, cause.theirs) for cause in found if cause.weight]
@@ -304,7 +309,10 @@ def configured(
     left: dict[str, Any], right: dict[str, Any], *, spec: dict[str, Any] | None = None
 ) -> list[tuple[str, str, str]]:
     spec = spec or changed(SPEC, "config_digest", "sha256:ff")
-    one, other = Run(runspec=SPEC, met=MET, config=left), Run(runspec=spec, met=MET, config=right)
+    one, other = (
+        Run(runspec=SPEC, observed=observed.read(MET), config=left),
+        Run(runspec=spec, observed=observed.read(MET), config=right),
+    )
     return [
         (cause.what, cause.ours, cause.theirs)
         for cause in causes(one, other, dispatch=profiles.dispatch_class)
@@ -409,7 +417,10 @@ def test_threads_that_ran_at_once_are_named_with_the_line_that_started_them() ->
         return changed(MET, "processes/0/threads", noted)
 
     def found(ours: dict[str, Any], theirs: dict[str, Any]) -> list[Cause]:
-        made = causes(Run(runspec=SPEC, met=ours), Run(runspec=SPEC, met=theirs))
+        made = causes(
+            Run(runspec=SPEC, observed=observed.read(ours)),
+            Run(runspec=SPEC, observed=observed.read(theirs)),
+        )
         return [cause for cause in made if "threads that race" in cause.what]
 
     [cause] = found(at_once(1, 4), at_once(1, 3))
@@ -418,7 +429,10 @@ def test_threads_that_ran_at_once_are_named_with_the_line_that_started_them() ->
     assert found(at_once(1, 1), at_once(1)) == []
     workers = [{"pid": pid, "ppid": 9, "forked": True} for pid in (17, 18)]
     forked = changed(MET, "processes", [*MET["processes"], *workers])
-    made = causes(Run(runspec=SPEC, met=forked), Run(runspec=SPEC, met=forked))
+    made = causes(
+        Run(runspec=SPEC, observed=observed.read(forked)),
+        Run(runspec=SPEC, observed=observed.read(forked)),
+    )
     assert [cause.what for cause in made] == [
         "nothing that was recorded differs",
         "worker processes: 2",

@@ -17,6 +17,7 @@ from torch_python import PAYLOAD, ROOT, WORKLOADS, Ran, emulator, torch_python, 
 
 from reprobox.judge import unreached
 from reprobox.kit import proc
+from reprobox.model import observed
 from reprobox.runtime import profiles
 
 DRAW = "import random; print(random.random())"
@@ -255,7 +256,7 @@ def test_a_statically_linked_child_is_noted_with_the_line_that_started_it(tmp_pa
     children = ran.marker()["children"]
     lines = [child.get("static", "").rpartition(":")[2] for child in children]
     assert lines == ["4", "", "7", ""]
-    assert unreached.static({"processes": ran.markers}) == (
+    assert unreached.static(observed.read({"processes": ran.markers})) == (
         f"{tmp_path}/static x, started at {program}:4",
         f"static, started at {program}:7",
     )

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reprobox.errors import UsageError
+from reprobox.model.observed import Cpu, Gpu, Kernel, Observed
 from reprobox.model.spec import Trail
 from reprobox.runtime import profiles
 
-INTEL = {
-    "cpu": {"vendor": "GenuineIntel", "flags": ["sse4_2", "avx", "avx2", "fma"]},
-    "kernel": {"machine": "x86_64"},
-}
 AVX512 = ["avx2", "fma", "avx512f", "avx512dq", "avx512bw", "avx512vl", "avx512cd"]
-ZEN = {"cpu": {"vendor": "AuthenticAMD", "flags": AVX512}, "kernel": {"machine": "x86_64"}}
+
+
+def machine(vendor: str, flags: list[str], arch: str | None = "x86_64") -> Observed:
+    return Observed(cpu=Cpu(vendor=vendor, flags=flags), kernel=Kernel(machine=arch))
+
+
+INTEL = machine("GenuineIntel", ["sse4_2", "avx", "avx2", "fma"])
+ZEN = machine("AuthenticAMD", AVX512)
 
 
 def env(profile: str, **changes: object) -> dict[str, str]:
@@ -130,7 +136,7 @@ def test_every_profile_has_a_promise() -> None:
 
 
 @pytest.mark.parametrize(
-    ("vendor", "flags", "machine", "named"),
+    ("vendor", "flags", "arch", "named"),
     [
         ("GenuineIntel", AVX512, "x86_64", "intel-avx512"),
         ("GenuineIntel", ["avx", "avx2", "fma"], "x86_64", "intel-avx2"),
@@ -142,13 +148,14 @@ def test_every_profile_has_a_promise() -> None:
         ("ARM", ["asimd"], "aarch64", "aarch64"),
     ],
 )
-def test_dispatch_classes(vendor: str, flags: list[str], machine: str, named: str) -> None:
-    assert (
-        profiles.dispatch_class(
-            {"cpu": {"vendor": vendor, "flags": flags}, "kernel": {"machine": machine}}
-        )
-        == named
-    )
+def test_dispatch_classes(vendor: str, flags: list[str], arch: str, named: str) -> None:
+    assert profiles.dispatch_class(machine(vendor, flags, arch)) == named
+
+
+def test_a_record_without_a_kernel_is_of_x86_64() -> None:
+    intel = Observed(cpu=Cpu(vendor="GenuineIntel", flags=["avx2", "fma"]))
+    assert profiles.dispatch_class(intel) == "intel-avx2"
+    assert profiles.dispatch_class(Observed()) == "unknown"
 
 
 def test_as_recorded_knows_what_it_can_and_cannot() -> None:
@@ -160,7 +167,7 @@ def test_as_recorded_knows_what_it_can_and_cannot() -> None:
 
 
 def test_an_amd_class_is_not_promised_on_an_intel_cpu() -> None:
-    xeon = {"cpu": {"vendor": "GenuineIntel", "flags": ["avx2", "fma", *AVX512]}}
+    xeon = machine("GenuineIntel", ["avx2", "fma", *AVX512])
     assert "no knob makes MKL" in str(profiles.can_play("amd-avx512", xeon))
     assert profiles.can_play("amd-avx512", ZEN) is None
     assert profiles.forecast_as_recorded(INTEL, ZEN).sameness == "same-bits-as-recorded"
@@ -170,7 +177,7 @@ def test_an_amd_class_is_not_promised_on_an_intel_cpu() -> None:
 
 def test_one_class_with_other_instructions_for_narrow_numbers() -> None:
     cascade_lake, sapphire_rapids = (
-        {"cpu": {"vendor": "GenuineIntel", "flags": ["avx2", "fma", *AVX512, "avx512_vnni", *more]}}
+        machine("GenuineIntel", ["avx2", "fma", *AVX512, "avx512_vnni", *more])
         for more in ((), ("amx_bf16",))
     )
     found = profiles.forecast("same-machine", cascade_lake, sapphire_rapids)
@@ -200,15 +207,15 @@ def test_forecasts() -> None:
         True,
     )
     assert profiles.forecast("portable-avx2", INTEL, ZEN).sameness == "same-bits"
-    old = {"cpu": {"vendor": "GenuineIntel", "flags": ["sse4_2"]}}
+    old = machine("GenuineIntel", ["sse4_2"])
     assert profiles.forecast("portable-avx2", INTEL, old).sameness == "numbers-may-differ"
     assert profiles.forecast("observe", INTEL, INTEL).sameness == "unknown"
-    assert profiles.forecast("same-machine", {}, INTEL).sameness == "unknown"
+    assert profiles.forecast("same-machine", Observed(), INTEL).sameness == "unknown"
 
 
 def test_a_forecast_for_a_gpu_names_what_differs() -> None:
     one, two = (
-        {**INTEL, "gpus": [{"name": name, "driver_version": "580.1"}]} for name in ("H100", "H200")
+        replace(INTEL, gpus=[Gpu(name=name, driver_version="580.1")]) for name in ("H100", "H200")
     )
     assert profiles.forecast("same-machine", one, one, uses_gpu=True).sameness == "same-bits"
     found = profiles.forecast("same-machine", one, two, uses_gpu=True)
@@ -220,7 +227,7 @@ def test_a_forecast_for_a_gpu_names_what_differs() -> None:
         profiles.forecast("same-machine", one, INTEL, uses_gpu=True).reasons[0]
         == "the record used a GPU and there is none here"
     )
-    pair = {**INTEL, "gpus": one["gpus"] * 2}
+    pair = replace(INTEL, gpus=(one.gpus or []) * 2)
     assert profiles.forecast("same-machine", pair, one, uses_gpu=True).reasons == (
         "GPUs: recorded 2, here 1",
     )

@@ -260,5 +260,7 @@ def _facts(record: Record) -> Run:
     from reprobox.judge.causes import Run as Facts
 
     return Facts(
-        runspec=codec.to_json(record.intent.runspec), met=record.met, config=record.intent.config
+        runspec=codec.to_json(record.intent.runspec),
+        observed=record.observed,
+        config=record.intent.config,
     )

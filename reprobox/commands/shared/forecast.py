@@ -1,6 +1,4 @@
-"""What to expect of a replay here, said before it starts, and whether it came true, said by the
-verdict.
-"""
+"""The forecast: what to expect of a replay on this host, and whether the verdict confirmed it."""
 
 from __future__ import annotations
 
@@ -31,10 +29,10 @@ def forecast(original: Record, *, as_recorded: bool = False, gpus: str | None = 
     """
     asked = original.intent.runspec
     uses_gpu = bool(gpus or asked.gpus)
-    here = host.met(gpus=uses_gpu)
-    found = profiles.forecast(asked.profile, original.met, here, uses_gpu=uses_gpu)
+    here = host.observe(gpus=uses_gpu)
+    found = profiles.forecast(asked.profile, original.observed, here, uses_gpu=uses_gpu)
     if as_recorded and not uses_gpu:
-        found = profiles.forecast_as_recorded(original.met, here)
+        found = profiles.forecast_as_recorded(original.observed, here)
     doubts = _doubts(original)
     if doubts and found.promised:
         return Forecast(sameness="unknown", reasons=doubts)
@@ -49,15 +47,15 @@ def knobs(original: Record) -> dict[str, str]:
         UsageError: the profile pins the class itself, or no knobs are known for it.
         ProfileUnavailable: this CPU cannot execute that code.
     """
-    asked, dispatch = original.intent.runspec, profiles.dispatch_class(original.met)
+    asked, dispatch = original.intent.runspec, profiles.dispatch_class(original.observed)
     if asked.profile.startswith("portable"):
         raise UsageError(
-            f"--as-recorded means nothing with {asked.profile}",
+            f"--as-recorded cannot be combined with profile {asked.profile}",
             why="The profile pins the CPU code itself.",
             next_step=f"reprobox replay {original.id}",
         )
     values = profiles.as_recorded(dispatch)
-    if why := profiles.can_play(dispatch, host.met(gpus=False)):
+    if why := profiles.can_play(dispatch, host.observe(gpus=False)):
         raise ProfileUnavailable(
             f"this host cannot execute the recorded CPU code ({dispatch})", why=why
         )
@@ -106,7 +104,7 @@ def outside(record: Record) -> tuple[str, ...]:
     if record.exit.reason in ("not-found", "not-executable", "engine", "lost"):
         return ()
     asked = record.intent.runspec
-    missed = (*_replaced(record), *unreached.outside(asked.argv, record.met))
+    missed = (*_replaced(record), *unreached.outside(asked.argv, record.observed))
     return tuple(f"outside profile {asked.profile}: {what}" for what in missed)
 
 

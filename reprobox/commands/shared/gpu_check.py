@@ -51,7 +51,7 @@ def _refuse_too_few(asked: str, count: int) -> None:
 
 def report(context: Context) -> dict[str, Any]:
     """What was found of GPUs, and what may be promised with them."""
-    found = host.met(gpus=True)["gpus"]
+    found = host.list_gpus()
     return {
         "handed_over": context.engine.gpus_offered() or "none can be handed over",
         "devices": list(context.engine.gpu_devices()),

@@ -74,6 +74,31 @@ def resolve_spec(
         return spec, *_pinned(context, spec, code, choice, run_id)
 
 
+@contextmanager
+def temporary(
+    context: Context,
+    config: Path,
+    overrides: Sequence[str],
+    *,
+    gpus: str | None,
+    choice: Choice,
+) -> Iterator[tuple[Spec, Intent, Job]]:
+    """An intent of which no run is recorded: for trials, which keep their commit themselves, and
+    for a shell. The commit of a snapshot is kept until the end of the block.
+
+    Raises:
+        as `run`, before anything is run.
+    """
+    spec, intent, job = resolve_spec(
+        context, config, overrides, gpus=gpus, name=None, tags=(), choice=choice
+    )
+    try:
+        yield spec, intent, job
+    finally:
+        if choice.snapshot:
+            journal.end(context, intent.id)
+
+
 def _pinned(
     context: Context, spec: Spec, code: Code, choice: Choice, run_id: str
 ) -> tuple[Intent, Job]:

@@ -93,7 +93,7 @@ def _tensor(file: File, proto: protobuf.Fields) -> None:
         dtype, numpy_kind = _TYPES[kind]
         array: Array = np.frombuffer(data, dtype=numpy_kind).reshape(shape)
         file.put(name, Tensor(dtype=dtype, shape=shape, load=lambda: array))
-    rest = protobuf.told(proto)
+    rest = protobuf.rest(proto)
     if rest is not None:
         file.put(f"{name}<rest>", rest)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from reprobox.judge.leaves import Blob, Unreadable
+from reprobox.kit import protobuf
+from reprobox.kit.protobuf import signed as signed
 
 Fields = dict[int, list[Any]]
 _FIXED = {1: 8, 5: 4}
@@ -36,23 +38,16 @@ def fields(data: Any) -> Fields:
 
 
 def varint(data: Any, place: int) -> tuple[int, int]:
-    """An integer and where it ends. Raises Unreadable, also where a shorter form would do."""
-    value = shift = 0
-    while place < len(data) and shift < 70:
-        byte = data[place]
-        value |= (byte & 127) << shift
-        place, shift = place + 1, shift + 7
-        if byte < 128:
-            if (byte == 0 and shift > 7) or value >> 64:
-                break
-            return value, place
-    raise Unreadable("a damaged message of protobuf")
-
-
-def signed(value: Any) -> int:
-    """An int64 that was written as it is."""
-    number = int(value) if isinstance(value, int) else 0
-    return number - 2**64 if number >= 2**63 else number
+    """An integer and where it ends. Raises Unreadable, also where a shorter form would do: two
+    files with the same values then have the same bytes.
+    """
+    try:
+        value, end = protobuf.varint(data, place)
+    except protobuf.Damaged as fault:
+        raise Unreadable("a damaged message of protobuf") from fault
+    if (end - place > 1 and not data[end - 1]) or value >> 64:
+        raise Unreadable("a damaged message of protobuf")
+    return value, end
 
 
 def single(message: Fields, number: int, absent: Any) -> Any:
@@ -68,8 +63,8 @@ def text(value: Any) -> str:
     return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
 
 
-def told(message: Fields) -> Blob | None:
-    """What else is in a message, as one leaf that counts as numbers do; None for nothing."""
+def rest(message: Fields) -> Blob | None:
+    """The remaining fields of a message, as one leaf that counts as numbers do; None for none."""
     if not message:
         return None
     parts = [

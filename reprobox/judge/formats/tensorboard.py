@@ -124,7 +124,7 @@ class _Events:
         return name if self._names[name] == 1 else f"{name} ({self._names[name]})"
 
     def _rest(self, name: str, message: protobuf.Fields) -> None:
-        leaf = protobuf.told(message)
+        leaf = protobuf.rest(message)
         if leaf is not None:
             self._file.put(name, leaf)
 
@@ -157,7 +157,7 @@ class _Events:
         if found is not None:
             taken = f"{name} (tensor)" if name in self._file.leaves else name
             self._file.put(taken, found)
-        leaf = protobuf.told(proto)
+        leaf = protobuf.rest(proto)
         if leaf is not None:
             self._file.put(f"{name}<tensor>", leaf)
 

@@ -91,7 +91,7 @@ class _Walk:
                 elif kind == _RUN:
                     self._run(protobuf.fields(value))
                 elif kind not in _PASSING:
-                    leaf = protobuf.told({kind: [value]})
+                    leaf = protobuf.rest({kind: [value]})
                     if leaf is not None:
                         self._file.put(self._name(f"<record {kind}>"), leaf)
 
@@ -118,7 +118,7 @@ class _Walk:
                 json_values.walk(
                     self._file, self._name(f"{prefix}{key}{end}"), json_values.parse(value)
                 )
-        leaf = protobuf.told({number: held for number, held in message.items() if number < 100})
+        leaf = protobuf.rest({number: held for number, held in message.items() if number < 100})
         if leaf is not None and kind != _HISTORY:
             self._file.put(self._name(f"<{prefix}rest>"), leaf)
 
