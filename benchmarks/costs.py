@@ -4,7 +4,7 @@
     --quick           small sizes and 3 pairs: whether it works, not what it costs
     --write           puts the table into docs/performance.md and its first part into README.md
 
-Each row names what it is held against. The two run in turn, in pairs, so that load on the machine
+Each row names what it is compared with. The two run in turn, in pairs, so that load on the machine
 hits both; a ratio is the median of the ratios of the pairs. Times are wall times of whole
 processes, as the row says, or processor times of a process and its children. The store's rows are
 of runs that are made here, without containers, in memory where /dev/shm is.
@@ -42,7 +42,7 @@ from reprobox.store.runs import Runs  # noqa: E402
 
 REPROBOX = str(Path(sys.executable).with_name("reprobox"))
 COMMIT = "git -c user.name=bench -c user.email=bench@example.invalid commit -q -m bench"
-HEAD = "| work | today | held against | goal |\n|---|---|---|---|"
+HEAD = "| work | today | compared with | goal |\n|---|---|---|---|"
 BEGIN, END = "<!-- costs: python benchmarks/costs.py --write -->", "<!-- end of costs -->"
 
 

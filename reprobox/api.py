@@ -81,7 +81,7 @@ class Output:
         """The bytes that were recorded.
 
         Raises:
-            StoreDamaged: the stored bytes are others.
+            StoreDamaged: digest mismatch.
         """
         from reprobox.errors import StoreDamaged
         from reprobox.kit import canon
@@ -170,7 +170,7 @@ class Run:
 
     @cached_property
     def record(self) -> Record:
-        """The whole record. Raises RunBusy while the run is going on."""
+        """The whole record. Raises RunBusy while the run is running."""
         return self._context.runs.record(self.id)[0]
 
     @cached_property

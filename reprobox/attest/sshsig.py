@@ -115,7 +115,7 @@ def verify(data: bytes, raw: bytes, allowed: Path) -> Signer:
 
     Raises:
         SignatureRefused: the signature is not over these bytes, was made for another purpose, or is
-            by somebody who is not in the file or whose entry is not valid now.
+            by a key that is not in the file or whose entry is not valid now.
     """
     key = fingerprint(raw)
     if not allowed.is_file():
@@ -126,7 +126,7 @@ def verify(data: bytes, raw: bytes, allowed: Path) -> Signer:
     with tempfile.TemporaryDirectory(prefix="reprobox-verify-") as folder:
         place = Path(folder) / "signature"
         place.write_bytes(armor(raw))
-        # A signature that is wrong in itself is told as that, and not as one by somebody unknown.
+        # A signature that is wrong in itself is reported as that, and not as one by an unknown key.
         sound = _keygen("-Y", "check-novalidate", "-n", NAMESPACE, "-s", str(place), stdin=data)
         if not sound.ok:
             raise SignatureRefused(

@@ -1,7 +1,7 @@
 """Progress of one step: a live line on a terminal, one line at its end in a pipe.
 
-rich draws the bar and is imported when one shows. What moves before that (a step whose size nobody
-knows yet) is drawn here, by a thread that imports nothing.
+rich draws the bar and is imported when one shows. What moves before that (a step whose size is not
+known yet) is drawn here, by a thread that imports nothing.
 """
 
 from __future__ import annotations

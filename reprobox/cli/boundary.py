@@ -60,11 +60,11 @@ def stopped(code: int, arguments: list[str]) -> int:
     """
     if code != _INTERRUPTED or (_is_run(arguments) and not Terminated.came):
         return code
-    return told(Terminated() if Terminated.came else KeyboardInterrupt(), arguments)
+    return handle(Terminated() if Terminated.came else KeyboardInterrupt(), arguments)
 
 
-def told(error: BaseException, arguments: list[str]) -> int:
-    """Tells an error; the exit code."""
+def handle(error: BaseException, arguments: list[str]) -> int:
+    """Prints an error; the exit code."""
     failure = _foreseen(error, arguments)
     code = _code(error, failure)
     if _is_help(error):

@@ -79,7 +79,7 @@ def options(
 
 
 def main() -> None:
-    """Runs the command; failures end in `boundary.told`."""
+    """Runs the command; failures end in `boundary.handle`."""
     signal.signal(signal.SIGTERM, boundary.terminate)
     _open_what_is_closed()
     arguments = _hoisted(sys.argv[1:])
@@ -115,7 +115,7 @@ def _answer(arguments: list[str]) -> int:
     except BrokenPipeError:
         return READER_GONE
     except (Exception, KeyboardInterrupt) as error:
-        return boundary.told(error, arguments)
+        return boundary.handle(error, arguments)
 
 
 def _flushed(code: int, arguments: list[str]) -> int:
@@ -127,7 +127,7 @@ def _flushed(code: int, arguments: list[str]) -> int:
     except BrokenPipeError:
         code = READER_GONE
     except OSError as fault:
-        code = boundary.told(output_lost(fault), arguments)
+        code = boundary.handle(output_lost(fault), arguments)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
 

@@ -25,14 +25,14 @@ def explain(
     trust_runtime: TRUST_RUNTIME = False,
     as_json: JSON = False,
 ) -> None:
-    """Find where two runs part: step, tensor, operation.
+    """Find where two runs diverge: step, tensor, operation.
 
-    Where their trails are too coarse to tell, or absent, both are run again that far, with a
+    Where their trails are too coarse to show it, or absent, both are run again that far, with a
     fingerprint at each step. What was run for this is gone afterwards.
 
-    Makes no run where the trails tell the step, else 2: up to the end of the trails' window, or
+    Makes no run where the trails show the step, else 2: up to the end of the trails' window, or
     whole, where there is no trail. --operations makes 2 more, up to the first differing step. Two
-    go on beside each other where CPUs and memory are enough.
+    run at the same time where CPUs and memory are enough.
 
     Exit code 0: they do not differ. 1: they do. 60: inconclusive.
 

@@ -29,7 +29,7 @@ def get(
 ) -> None:
     """Copy outputs of a run out of the store.
 
-    Each is held against its recorded hash while it is copied. Nothing that is there is replaced.
+    Each is checked against its recorded hash while it is copied. Nothing that is there is replaced.
 
     Example:  reprobox get latest "*.pt" -o models
     """

@@ -49,7 +49,7 @@ def diff(
     right: Annotated[str, typer.Argument(help="Another.")],
     as_json: JSON = False,
 ) -> None:
-    """Tell two images apart by layer, package and file. Exit code 0: the same; 1: different.
+    """Compare two images by layer, package and file. Exit code 0: the same; 1: different.
 
     Example:  reprobox image diff reprobox.lock latest
     """

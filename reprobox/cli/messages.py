@@ -43,7 +43,7 @@ class Talk:
         )
         sys.stderr.write(f"{red}error:{off} {shown(error.what)}\n")
         if error.why:
-            # Several lines, in which whoever wrote them has shown names.
+            # Several lines; names in them are escaped already.
             sys.stderr.writelines(f"{dim}{shown(line)}{off}\n" for line in error.why.split("\n"))
         if error.next_step:
             sys.stderr.write(f"{bold}next:{off} {shown(error.next_step)}\n")

@@ -57,7 +57,7 @@ TRUST_RUNTIME = Annotated[
     bool,
     typer.Option(
         "--trust-runtime",
-        help="Inject the runtime that a run from elsewhere brought along, though no release of "
+        help="Inject the runtime that an imported run brought, though no release of "
         "reprobox had it.",
     ),
 ]

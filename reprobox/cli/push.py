@@ -61,9 +61,9 @@ def push(
             "no place was named",
             next_step="--to PLACE for the runs, --image HOST/NAME for their images",
         )
-    # Told once: while an image is on its way, `latest` may become another run.
+    # Resolved once: while an image is sent, `latest` may become another run.
     runs = transfer.chosen(context, runs)
-    # The image first, so that its address goes along with the run.
+    # The image first, so that its address is sent with the run.
     sent = _images(talk, context, runs, image, dry=dry) if image else []
     if to:
         _do(

@@ -61,7 +61,7 @@ def replay(
         int | None,
         typer.Option(
             "--budget-steps",
-            help="Only so many first steps, held against the run's trail; nothing is kept.",
+            help="Only so many first steps, checked against the run's trail; nothing is kept.",
             metavar="N",
             min=1,
         ),

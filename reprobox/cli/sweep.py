@@ -94,7 +94,7 @@ def sweep(
     """Run a config with several values, at one commit.
 
     The commit is pinned when the sweep begins: editing files meanwhile changes nothing. Each trial
-    is an ordinary run. A sweep that was interrupted, in whatever way, goes on with `resume`.
+    is an ordinary run. A sweep that was interrupted, in whatever way, is continued by `resume`.
 
     Example:  reprobox sweep config.yaml lr=0.1,0.01 'seed=range(5)' --jobs 2
     """
@@ -106,7 +106,7 @@ def sweep(
     if detach and on == "local":
         raise UsageError(
             "a sweep on this host needs this process, so it cannot be left alone",
-            next_step="leave out --detach; `resume` goes on with a sweep that was interrupted",
+            next_step="leave out --detach; `resume` continues a sweep that was interrupted",
         )
     if maximize and minimize:
         raise UsageError("--maximize and --minimize exclude each other", next_step="give one")

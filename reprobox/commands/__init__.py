@@ -1,1 +1,1 @@
-"""One module a command, named as the command: the only place where rooms meet."""
+"""One module a command, named as the command: the only place that uses several rooms."""

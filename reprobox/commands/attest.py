@@ -1,4 +1,4 @@
-"""attest: statements about a run, signed, kept beside it and sent along with it; and who confirmed
+"""attest: statements about a run, signed, kept next to it and sent with it; and who confirmed
 a run so far.
 """
 
@@ -40,7 +40,7 @@ class Attested:
 
 @dataclass(frozen=True, kw_only=True)
 class Confirmation:
-    """Somebody's statement that they ran a record again, or made it."""
+    """A signer's statement that they ran a record again, or made it."""
 
     kind: Literal["made", "replayed"]
     result: str
@@ -201,7 +201,7 @@ def confirmations(context: Context, run_id: str, allowed: Path | None = None) ->
     that is here.
 
     Args:
-        allowed: file of allowed signers; without one nobody's name is known, and nothing is
+        allowed: file of allowed signers; without one no signer's name is known, and nothing is
             trusted.
     """
     record, digest = context.runs.record(run_id)

@@ -14,7 +14,7 @@ from reprobox.model.lock import Expected, Lock
 
 if TYPE_CHECKING:
     from reprobox.image.recompose_check import Difference
-from reprobox.commands.lock import _complete, _noted, lock_path, told
+from reprobox.commands.lock import _complete, _noted, contested_lines, lock_path
 from reprobox.commands.shared.load_config import load_spec
 
 
@@ -54,7 +54,7 @@ def ensure_image(context: Context, lock: Lock, *, offline: bool = False) -> Buil
         image, there = found
         return Built(image=image, there=there, how="found")
     _complete(context, lock, offline=offline)
-    for text in told(lock.contested):
+    for text in contested_lines(lock.contested):
         context.progress.note(text)
     image = compose.compose(
         lock, digest, objects=context.objects, engine=context.engine, progress=context.progress

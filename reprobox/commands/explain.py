@@ -1,4 +1,4 @@
-"""explain: the first step, tensor and operation at which two runs part, by running both again as
+"""explain: the first step, tensor and operation at which two runs diverge, by running both again as
 far as that.
 
 A trail of each k steps gives a window; both runs are made again with k = 1, up to its end. What
@@ -26,7 +26,7 @@ from reprobox.model.verdict import TrailComparison, Verdict
 
 @dataclass(frozen=True, kw_only=True)
 class Explained:
-    """Why two runs differ, as far as running them again can tell."""
+    """Why two runs differ, as far as running them again can show."""
 
     verdict: Verdict
     first: TrailComparison | None = None
@@ -93,7 +93,7 @@ class _Search:
     def find(
         self, verdict: Verdict, seen: TrailComparison | None, *, operations: bool
     ) -> Explained:
-        """First the step, where the trails are too coarse to tell, then the operation."""
+        """First the step, where the trails are too coarse to show it, then the operation."""
         notes: list[str] = []
         exact = seen if seen and _exact(seen) else None
         self.context.progress.note(self._announced((exact is None) + operations))
@@ -135,7 +135,7 @@ class _Search:
             found = trail.compare_runs(self.context.runs.path(run_id), self._path(record))
             if found and found.state == "different":
                 notes.append(
-                    f"{run_id}, run again here, parts from its own trail by step {found.step}: "
+                    f"{run_id}, run again here, diverges from its own trail by step {found.step}: "
                     "it is not deterministic"
                 )
         return notes

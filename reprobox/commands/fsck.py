@@ -81,7 +81,7 @@ def _named(context: Context) -> set[str]:
 
 
 def _trees(context: Context) -> Iterator[store_fsck.Fault]:
-    """Input trees, each held against the digest that is its name."""
+    """Input trees, each checked against the digest that is its name."""
     from reprobox.commands.shared.object_proxies import NoMemo
     from reprobox.data import pins, tree
 

@@ -25,13 +25,14 @@ class Taken:
 
 
 def take(context: Context, reference: str, patterns: Sequence[str], directory: Path) -> Taken:
-    """Copies a run's outputs, or those that a pattern means, each held against its recorded hash.
+    """Copies a run's outputs, or those that a pattern means, each checked against its recorded
+    hash.
 
     Raises:
         RunBusy: it has not ended.
         UsageError: a pattern means none, or something there has the name of an output.
         StoreDamaged: an output is not what was recorded.
-        StoreError: the outputs did not come along with an imported run.
+        StoreError: the run was imported without its outputs.
     """
     run_id = reconcile.find(context, reference)
     outputs = _meant(run_id, context.runs.outputs(run_id), patterns)
@@ -58,7 +59,7 @@ def _meant(
                 pattern, [file.path for file in outputs], n=1, cutoff=0.5
             )
             raise UsageError(
-                f"no output of {run_id} is like {shown(pattern)}"
+                f"no output of {run_id} matches {shown(pattern)}"
                 + (f" (did you mean {shown(near[0])}?)" if near else ""),
                 next_step=f"see which there are: reprobox show {run_id}",
             )

@@ -19,7 +19,7 @@ def import_(context: Context, source: str, look: Look, *, outside_links: bool = 
 
     Raises:
         BundleRefused, NewerFormat: nothing of it was published.
-        RunBusy: another import goes on.
+        RunBusy: another import is running.
     """
     from reprobox.store.transfer.bundle import Reader
 

@@ -30,7 +30,7 @@ class Locked:
 
 
 def lock_path(spec: Spec, config: Path) -> Path:
-    """The lock of a config: `reprobox.lock` beside it (or beside the link that leads to it), or
+    """The lock of a config: `reprobox.lock` next to it (or to the link that leads to it), or
     where the config says.
     """
     return config.parent / os.path.relpath(spec.lock_path, os.path.dirname(spec.config_path) or ".")
@@ -79,7 +79,7 @@ def lock(
         now=int(context.clock()),
         contested=lambda made, order: _contested(context, made, order),
         maker=wheel_maker(context),
-        beside=target.parent,
+        lock_dir=target.parent,
         place=_place(context, spec),
     )
     if made != previous:
@@ -103,13 +103,13 @@ def _contested(context: Context, made: Lock, order: Sequence[str]) -> tuple[Cont
     if made.conda:
         conda_link.check(made.conda, made.python.version, context.objects)
     found = wheel_paths.contested(made.wheels, order, context.objects.path, made.python.version)
-    for text in told(found):
+    for text in contested_lines(found):
         context.progress.note(text)
     return found
 
 
-def told(found: Sequence[Contested]) -> list[str]:
-    """Which wheels have different files at one path, and whose is there; a line for each group."""
+def contested_lines(found: Sequence[Contested]) -> list[str]:
+    """Which wheels have different files at one path, and whose is used; a line for each group."""
     groups: dict[tuple[str, ...], list[Contested]] = {}
     for one in found:
         groups.setdefault(one.wheels, []).append(one)
@@ -129,8 +129,8 @@ def _noted(spec: Spec, config: Path) -> Lock:
 
 
 def _note(target: Path) -> None:
-    """Tells the shared store that a lock needs it: it may be in any directory, and no run of it may
-    ever have been made.
+    """Registers with the shared store that a lock needs it: it may be in any directory, and no run
+    of it may ever have been made.
     """
     from reprobox.store.project import register
 

@@ -32,7 +32,7 @@ def sync(context: Context, uri: str, experiment: str, wanted: ls.Wanted) -> Sync
 
     Raises:
         UsageError: no address.
-        ServerFailed: the server did not answer, or refused; a second call goes on.
+        ServerFailed: the server did not answer, or refused; a second call continues.
     """
     rows = [item.row for item in ls.list_runs(context, wanted, limit=None)]
     added, updated = [], []

@@ -23,7 +23,7 @@ def pull(
 
     Raises:
         RunNotFound, RunAmbiguous: for the references.
-        StoreError: it cannot be reached or read; a second pull goes on.
+        StoreError: it cannot be reached or read; a second pull continues.
     """
     from reprobox.store.remotes.registry import open_remote
 

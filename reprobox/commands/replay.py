@@ -75,7 +75,7 @@ def replay(
         secrets: give this machine's secrets also to a run that came from elsewhere.
         trust: let a run that came from elsewhere be less isolated than the default, as it was where
             it was made.
-        trust_runtime: inject the runtime that a run from elsewhere brought along, though no release
+        trust_runtime: inject the runtime that an imported run brought, though no release
             of reprobox had it.
         as_recorded: set the recorded CPU dispatch class by the libraries' own knobs. They are part
             of the environment, so the replay has another identity than the original, which the
@@ -210,7 +210,7 @@ def config_again(context: Context, digest: str) -> bytes:
 
 def _require_agreement(original: Record) -> None:
     """A record that came before this was asked of arriving ones may name one thing in its identity
-    and another one beside it.
+    and another one next to it.
     """
     if wrong := contradictions(original.intent):
         raise StoreDamaged(

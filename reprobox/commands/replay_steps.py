@@ -1,4 +1,4 @@
-"""replay --budget-steps: the first steps of a recorded run again, held against its trail.
+"""replay --budget-steps: the first steps of a recorded run again, checked against its trail.
 
 Only the trail is compared: outputs are not whole after so few steps. Nothing is kept, so that no
 listing and no statement takes it for a replay.

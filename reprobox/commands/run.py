@@ -44,7 +44,7 @@ def run(
         options: of its scheduler.
 
     Returns:
-        the record; the intent where nobody watches.
+        the record; the intent where there is no watcher.
 
     Raises:
         DirtyTree: with every reason, where the work tree is to run as its commit.

@@ -1,7 +1,7 @@
 """sweep: runs of one commit with several values, several at a time, and nothing lost.
 
 The supervisor starts each trial as a detached run and completes it as any command would
-(executor/reconcile). It may be killed at any moment: `resume` goes on where it was.
+(executor/reconcile). It may be killed at any moment: `resume` continues where it was.
 """
 
 from __future__ import annotations
@@ -182,11 +182,12 @@ def drive(
 
     Args:
         jobs: None for one at a time on this host, and as many as a scheduler lets run.
-        watch: wait until all have ended; a scheduler goes on without.
+        watch: wait until all have ended; a scheduler continues without.
 
     Raises:
         RunBusy: another process supervises the sweep.
-        ReproboxError: a trial could not be started; what is running goes on, and `resume` goes on.
+        ReproboxError: a trial could not be started; what is running continues, and `resume`
+            starts the rest.
     """
     store = Sweeps(context.runs.root)
     kind = _ClusterSupervisor if sweep.on else _Supervisor
@@ -209,7 +210,7 @@ class _Supervisor:
         self._source = searches.source(sweep, self._plan, store.storage(sweep.id))
 
     def run(self, *, watch: bool) -> None:
-        """Until all trials have ended; without `watch` a scheduler goes on alone."""
+        """Until all trials have ended; without `watch` a scheduler continues alone."""
         reconcile.settle(self._context)
         self._supervise(self._take_up())
 
@@ -330,7 +331,7 @@ class _ClusterSupervisor(_Supervisor):
             yield trial
 
     def _submit(self, trials: Sequence[Trial]) -> None:
-        """One batch. Whoever dies in here leaves trials that `resume` submits again."""
+        """One batch. A process that dies in here leaves trials that `resume` submits again."""
         if not trials:
             return
         context, sweep, works = self._context, self._sweep, []

@@ -91,14 +91,15 @@ def _verify(context: Context, run_id: str) -> Checked:
     except RunNotFound:
         raise
     except RunBusy:
-        # It goes on, so there is nothing yet that could be damaged; or its record was there once.
+        # It is running, so there is nothing yet that could be damaged; or its record has
+        # disappeared.
         if not (gone := integrity.vouched(context.runs, run_id, integrity.read_log(context.runs))):
             raise
         return Checked(id=run_id, checked="record", damage=(gone,))
     except StoreDamaged as error:
         return Checked(id=run_id, checked="record", damage=(in_a_line(error),))
     except ReproboxError as error:
-        # Unreadable, or of a newer version: nobody knows whether it is damaged.
+        # Unreadable, or of a newer version: whether it is damaged is not known.
         return Checked(id=run_id, checked="nothing", damage=(), unchecked=(in_a_line(error),))
     path = context.runs.path(run_id)
     damage = list(_streams(path, record.stdout, record.stderr))

@@ -236,7 +236,8 @@ class _Worker:
         context, root = self._context, self._context.runs.root
         stopped = (run / local.STOPPED).exists()
         if interrupted and record.exit.by_the_moment and not stopped:
-            # The scheduler may start it again. Whoever sees that it does not, publishes this.
+            # The scheduler may start it again. The command that sees that it does not publishes
+            # this.
             why = "the job was sent SIGTERM"
             attempts.ended(run, tried, "interrupted", now=context.clock(), why=why)
             raise Ended
@@ -315,7 +316,7 @@ def _one_at_a_time(image: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _stopped_with(run: Path, submitted: Scheduled) -> Iterator[None]:
-    """Ends the run where it is stopped and its job goes on, because that has other runs."""
+    """Ends the run where it is stopped and its job continues, because that has other runs."""
     if submitted.alone:
         yield
         return

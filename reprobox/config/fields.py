@@ -1,5 +1,5 @@
-"""Typed access to a section of the config: a wrong type is noted with its line, and reading goes on
-with the default.
+"""Typed access to a section of the config: a wrong type is noted with its line, and reading
+continues with the default.
 """
 
 from __future__ import annotations

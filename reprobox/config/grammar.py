@@ -52,7 +52,7 @@ def within(text: str, start: str, instead: str) -> str:
 def size(text: str) -> str:
     """A size in docker's grammar, such as `4g`."""
     if units.bytes_of(text) <= 0:
-        raise ValueError(f"{text!r} is no room at all")
+        raise ValueError(f"{text!r} is not more than 0 bytes")
     return text
 
 
@@ -60,7 +60,7 @@ def seconds(text: str) -> float:
     """A duration in seconds, more than none."""
     value = units.seconds_of(text)
     if value <= 0:
-        raise ValueError(f"{text!r} is no time at all")
+        raise ValueError(f"{text!r} is not more than 0 seconds")
     return value
 
 

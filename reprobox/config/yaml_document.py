@@ -1,4 +1,4 @@
-"""A YAML document with what the values alone no longer tell: lines, and numbers as they were
+"""A YAML document with what the values alone no longer show: lines, and numbers as they were
 written.
 """
 

@@ -59,7 +59,7 @@ def never_began(status: str, code: int, error: str) -> bool:
     """Whether the container could not start because its program is not there (127) or cannot be
     executed (126).
 
-    The engine uses 127 for impossible mounts too; only its message tells them apart.
+    The engine uses 127 for impossible mounts too; only its message distinguishes them.
     """
     return (
         status == "created"

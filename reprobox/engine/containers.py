@@ -58,7 +58,7 @@ class Containers:
         Raises:
             GpuUnavailable: GPUs are asked for and cannot be handed over; nothing has been created.
             ImageMissing: the image is not in the engine.
-            EngineError: the engine refuses, or the name belongs to somebody else.
+            EngineError: the engine refuses, or the name belongs to another container.
         """
         body = create_body.create_body(
             self._limited(container),
@@ -179,7 +179,7 @@ class Containers:
         there = self.state(container_id)
         if there is None:
             raise EngineError(
-                f"the container {container_id[:12]} is gone", why="Somebody removed it."
+                f"the container {container_id[:12]} is gone", why="Another process removed it."
             )
         return there
 

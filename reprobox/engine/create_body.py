@@ -37,7 +37,7 @@ def create_body(
         profile_in_a_file: whether the engine takes a seccomp profile by the name of a file.
 
     Raises:
-        ConfigError: for text that the engine cannot be told: bytes that are not UTF-8, NUL, an
+        ConfigError: for text that cannot be sent to the engine: bytes that are not UTF-8, NUL, an
             impossible variable name.
     """
     body = {
@@ -52,7 +52,7 @@ def create_body(
         "Hostname": container.hostname,
         "Labels": dict(container.labels),
         "StopSignal": "SIGTERM",
-        # A base image's health check would run a second program beside the experiment.
+        # A base image's health check would run a second program during the experiment.
         "Healthcheck": {"Test": ["NONE"]},
         "Tty": False,
         "OpenStdin": False,

@@ -56,7 +56,7 @@ class DockerEngine(Containers):
         return self._gpus.known()
 
     def home(self) -> EngineHome:
-        """What tells this engine from others; asked once.
+        """What distinguishes this engine from others; asked once.
 
         Raises:
             EngineUnavailable: no engine answers.

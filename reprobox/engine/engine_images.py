@@ -148,7 +148,7 @@ class Images:
         digest there.
 
         Raises:
-            EngineError: nobody answers there, it may not be written to, or the transfer broke off.
+            EngineError: no registry answers, it may not be written to, or the transfer broke off.
         """
         _require(reference)
         repository, name = _split(reference)
@@ -201,7 +201,7 @@ class Images:
         """
         what = f"build {dockerfile}"
         with speaking(what):
-            told = self._link.patient().build(
+            lines = self._link.patient().build(
                 path=str(context),
                 dockerfile=dockerfile,
                 tag=tag,
@@ -209,7 +209,7 @@ class Images:
                 forcerm=True,
                 decode=True,
             )
-            _heed(what, told, lambda line: _say(line, say))
+            _heed(what, lines, lambda line: _say(line, say))
         image = self.inspect(tag)
         if image is None:
             raise EngineError(f"Could not {what}: the build ended without an image")
@@ -220,7 +220,7 @@ class Images:
         """Runs a build step to its end; the stopped container is removed when the context ends,
         however it ends.
 
-        The container's name gets a random end, so that two builds of the same lock do not meet.
+        The container's name gets a random end, so that two builds of the same lock do not collide.
         """
         container = replace(container, name=f"{container.name}-{os.urandom(4).hex()}")
         try:
@@ -247,8 +247,8 @@ class FinishedStep:
     def changes(self) -> list[tuple[int, str]]:
         """`docker diff`: (0 modified, 1 added, 2 deleted; path)."""
         with speaking("list what the build step changed"):
-            told = self._link.patient().diff(self._id) or []
-        return [(entry["Kind"], entry["Path"]) for entry in told]
+            changes = self._link.patient().diff(self._id) or []
+        return [(entry["Kind"], entry["Path"]) for entry in changes]
 
     def export(self) -> Iterator[bytes]:
         """The whole root file system as tar chunks."""
@@ -321,13 +321,13 @@ class _Moved:
 
 
 def _heed(
-    what: str, told: Iterable[Any], each: Callable[[dict[str, Any]], None] = lambda _line: None
+    what: str, lines: Iterable[Any], each: Callable[[dict[str, Any]], None] = lambda _line: None
 ) -> None:
     """Reads a stream of the engine's to its end: the answer is 200 before the work begins, errors
     come as lines.
     """
     fault: ReproboxError | None = None
-    for line in told:
+    for line in lines:
         if not isinstance(line, dict):
             continue
         if "error" in line or "errorDetail" in line:

@@ -71,7 +71,7 @@ def _no_answer() -> tuple[type[Exception], ...]:
 
 def _of_docker(*names: str) -> tuple[type[Exception], ...]:
     """docker-py's and urllib3's errors of these names; none as long as they were not imported, for
-    then nobody can have raised them either.
+    then no user can have raised them either.
     """
     modules = [sys.modules.get(name) for name in ("docker.errors", "urllib3.exceptions")]
     return tuple(

@@ -43,7 +43,7 @@ class Watcher:
     Ctrl-C reaches the program as INT, then as TERM, then KILL; a second Ctrl-C kills at once. TERM
     (of `timeout`, a CI job, Slurm) is passed on as `docker run` does, KILL follows.
 
-    `interrupted` tells afterwards why the run was stopped: `user`, `timeout`, or None.
+    `interrupted` says afterwards why the run was stopped: `user`, `timeout`, or None.
     """
 
     def __init__(self, sink: Sink, note: Callable[[str], None], grace: float = GRACE) -> None:
@@ -136,11 +136,11 @@ class Watcher:
             else:
                 self._begin("user", engine.kill, container)
 
-        def told(_number: int, _frame: FrameType | None) -> None:
+        def terminated(_number: int, _frame: FrameType | None) -> None:
             self._note(f"stopping: SIGTERM, SIGKILL after {self._grace:g} s")
             self._stop(engine, container, "user")
 
-        with self._handled({signal.SIGINT: pressed, signal.SIGTERM: told}):
+        with self._handled({signal.SIGINT: pressed, signal.SIGTERM: terminated}):
             yield
 
     @contextmanager

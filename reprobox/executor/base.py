@@ -62,7 +62,7 @@ class Executor(Protocol):
     def submit_all(
         self, works: Sequence[tuple[Intent, Job]], *, at_once: int | None = None
     ) -> None:
-        """Starts several runs; of those, at most `at_once` go on at a time. Raises as `submit`."""
+        """Starts several runs; of those, at most `at_once` run at a time. Raises as `submit`."""
 
     def follow(self, intent: Intent, job: Job, watcher: Watcher) -> Record:
         """Starts a run and watches it to its record. Raises as `submit`."""

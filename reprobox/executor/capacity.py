@@ -1,4 +1,4 @@
-"""Whether two trial runs may go on beside each other on this machine, and how long they take, by
+"""Whether two trial runs may run at the same time on this machine, and how long they take, by
 what is recorded of such runs.
 """
 
@@ -22,11 +22,11 @@ def fit(asked: Sequence[RunSpec], known: Sequence[Record | None]) -> bool:
     """Whether all of them fit at once: a CPU for each thread, and memory that is known to be
     enough.
 
-    Runs with GPUs or a network take turns: they might meet there.
+    Runs with GPUs or a network take turns: they might disturb each other.
 
     Args:
         known: for each, a record of such a run; None where there is none, and then only a memory
-            limit tells what it may take.
+            limit shows what it may take.
     """
     if any(spec.gpus or spec.network != "none" for spec in asked):
         return False

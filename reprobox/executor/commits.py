@@ -36,7 +36,7 @@ def holder(context: Context, commit: str) -> Repo:
 
 def begins_here(top: Path) -> bool:
     """Whether a repository is as `git init` left it, or an import that died there: no commit, and
-    nothing of somebody's staged.
+    none of the user's staged changes.
 
     An import writes the index and no file, so what is staged and not in the work tree is its own.
     """
@@ -102,8 +102,8 @@ class Code:
         """The first commit that comes is what the branch begins with; no file is written, `git
         restore .` does that.
 
-        The index first: whoever dies between the two leaves a repository without a commit, and the
-            next import begins here again.
+        The index first: a process that dies between the two leaves a repository without a commit,
+        and the next import begins here again.
         """
         from reprobox.source.git import Git
         from reprobox.source.repo import unborn

@@ -49,7 +49,7 @@ def _write(context: Context, run_id: str, intent: Intent | None) -> None:
 
 
 def release(context: Context, run_id: str) -> None:
-    """Lets go of a run that goes on by itself; the note stays."""
+    """Lets go of a run that continues by itself; the note stays."""
     stack = context.making.pop(run_id, None)
     if stack is not None:
         stack.close()
@@ -96,7 +96,7 @@ def clear(context: Context, tidy: Callable[[str], bool]) -> None:
         elif not context.runs.is_removed(run_id) and context.runs.finished(run_id) and tidy(run_id):
             _path(context, run_id).unlink(missing_ok=True)
         else:
-            _path(context, run_id).touch()  # gc removes old ones that nobody holds
+            _path(context, run_id).touch()  # gc removes old ones that no process holds
     if unborn:
         _clear_unborn(context, unborn)
 
@@ -127,7 +127,7 @@ def _dead(context: Context) -> Iterator[tuple[str, float]]:
 
 
 def _is_here(context: Context, run_id: str) -> bool:
-    """Whether the note is of this host and engine; one that says nothing is."""
+    """Whether the note is of this host and engine; one that names neither is."""
     try:
         note = canon.parse(_path(context, run_id).read_bytes())
         recorded = Home.of(note["host"], note["engine"])

@@ -1,8 +1,8 @@
 """One execution, from an intent to a record: lay out, create, start, watch, collect, publish.
 
 The order is the one that survives a death at any point: the intent is durable before the container
-exists, the container ID before it starts, and the container goes last, after the record. Whoever
-finds a run half-way (`reconcile`) finishes it with the same functions.
+exists, the container ID before it starts, and the container goes last, after the record. A command
+that finds a run half-way (`reconcile`) finishes it with the same functions.
 """
 
 from __future__ import annotations
@@ -277,8 +277,8 @@ def finish(
 ) -> Record:
     """Collects what the run left and publishes the record; the container and the scratch go last.
 
-    Whoever dies in here is followed by another who calls it again: what was moved already is found
-        where it was moved to.
+    Where a command dies in here, the next one calls it again: what was moved already is found where
+    it was moved to.
     """
     out = run.path / "out"
     changed = run_inputs.look(context, run)
@@ -363,7 +363,7 @@ def _times(
     report: shim_report.Report | None,
     state: ContainerState | None,
 ) -> tuple[float, float, float]:
-    """Start, end and duration: as the shim saw it, else as the engine did. Where nobody saw both
+    """Start, end and duration: as the shim saw it, else as the engine did. Where neither saw both
     ends the duration is UNKNOWN.
     """
     if report:

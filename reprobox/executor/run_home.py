@@ -80,7 +80,7 @@ def require_here(context: Context, run_id: str) -> None:
     if not _is_here(context, intent):
         raise RunElsewhere(
             f"run {run_id} was started {where(intent)}, so nothing is done to it here",
-            why="Only that host and engine can tell whether it is still running.",
+            why="Only that host and engine show whether it is still running.",
             next_step=_go_there(intent, run_id),
         )
 

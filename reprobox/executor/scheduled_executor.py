@@ -206,7 +206,7 @@ class _Submission:
         )
 
     def note(self, batch: str) -> None:
-        """The job of each run; from here on they go on without us."""
+        """The job of each run; from here on they run without this process."""
         for intent, _ in self.works:
             run = self.context.runs.path(intent.id)
             submitted = attempts.scheduled(run)

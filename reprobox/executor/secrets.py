@@ -36,7 +36,7 @@ def read(wanted: Mapping[str, str], directory: Path) -> dict[str, bytes]:
     """
     found = {}
     for name, origin in wanted.items():
-        # They may come from somebody else's record, which no config loader has seen.
+        # They may come from another user's record, which no config loader has seen.
         _require(name, origin)
         kind, _, place = origin.partition(":")
         try:
@@ -116,7 +116,7 @@ def place(run_path: Path, values: Mapping[str, bytes]) -> None:
     """Writes the values for a run, readable by this user only.
 
     Raises:
-        ConfigError: the place belongs to somebody else, or a name is none of a secret.
+        ConfigError: the place belongs to another user, or a name is not that of a secret.
         StoreError: they could not be written.
     """
     for name in values:

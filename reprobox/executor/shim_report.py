@@ -61,11 +61,11 @@ class Report:
             or self.reason not in _REASONS
             or (self.signal is not None and not 0 < self.signal < 128)
         ):
-            raise ValueError("no program ends like that")
+            raise ValueError("invalid exit status")
         if not (
             0 <= self.started < 1e11 and 0 <= self.finished < 1e11 and 0 <= self.duration < 1e11
         ):
-            raise ValueError("no clock shows that")
+            raise ValueError("timestamp out of range")
 
     @property
     def told_to_end(self) -> bool:

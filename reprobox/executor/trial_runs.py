@@ -39,7 +39,7 @@ class Trials:
     """Makes trial runs; when the context ends, they are removed."""
 
     def __init__(self, context: Context, *, keep: bool = False) -> None:
-        self._box, self._keep = context, keep
+        self._context, self._keep = context, keep
         self._made: list[Intent] = []
         self._lock = threading.Lock()
 
@@ -56,9 +56,9 @@ class Trials:
             # One that could not be started is no run any more, and why it could not is what is to
             # be told.
             with contextlib.suppress(RunNotFound):
-                if self._box.runs.finished(intent.id):
-                    self._box.runs.remove(intent.id)
-            refs.forget(commits.holder(self._box, intent.source.commit), intent.id)
+                if self._context.runs.finished(intent.id):
+                    self._context.runs.remove(intent.id)
+            refs.forget(commits.holder(self._context, intent.source.commit), intent.id)
 
     def run(self, intent: Intent, job: Job) -> Record:
         """One trial, to its end.
@@ -68,14 +68,14 @@ class Trials:
         """
         with self._lock:
             self._made.append(intent)
-        watcher = Watcher(Quiet(), self._box.progress.note)
-        record = executors.of(self._box).follow(intent, job, watcher)
+        watcher = Watcher(Quiet(), self._context.progress.note)
+        record = executors.of(self._context).follow(intent, job, watcher)
         if watcher.interrupted == "user":
             raise KeyboardInterrupt
         return record
 
     def both(self, one: Trial, other: Trial, *, apart: float = 0.0) -> tuple[Record, Record]:
-        """Two trials beside each other; what ends the first one early ends the second one too.
+        """Two trials at the same time; what ends the first one early ends the second one too.
 
         Args:
             apart: seconds by which the second starts later.
@@ -95,7 +95,7 @@ class Trials:
                 called_off.set()
                 self._end(other.intent, second)
                 raise
-        assert found is not None  # noqa: S101  (nobody has called it off)
+        assert found is not None  # noqa: S101  (no caller has cancelled it)
         return record, found
 
     def _end(self, intent: Intent, running: Future[Record | None]) -> None:
@@ -104,7 +104,7 @@ class Trials:
 
         while not running.done():
             with contextlib.suppress(ReproboxError):
-                self._box.engine.stop(intent.container, GRACE)
+                self._context.engine.stop(intent.container, GRACE)
             wait([running], timeout=0.2)
 
 

@@ -60,8 +60,8 @@ def compose(
 def draw(
     lock: Lock, lock_digest: str, *, objects: Objects, engine: ImageEngine, progress: Progress
 ) -> Composition:
-    """The image on paper, held against what the lock expects; the engine is used only for derived
-    layers not yet in the store.
+    """The image on paper, checked against what the lock expects; the engine is used only for
+    derived layers not yet in the store.
 
     Raises: as `compose`, without the load.
     """
@@ -80,7 +80,7 @@ def check_expected(composition: Composition, expected: Expected) -> None:
         raise ImageMismatch(
             "the lock does not give the image that it names",
             why="\n".join(found),
-            next_step="`reprobox build --check` tells whether composing repeats here; if the lock "
+            next_step="`reprobox build --check` shows whether composing repeats here; if the lock "
             "was edited, lock again",
         )
 

@@ -23,7 +23,7 @@ _OCI_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 
 
 class _Counted:
-    """Tells a bar of the bytes that pass."""
+    """Moves a bar by the bytes that pass."""
 
     def __init__(self, target: Sink, progress: Progress, total: int) -> None:
         self._target = target
@@ -44,7 +44,7 @@ class _Counted:
 def write(
     composition: Composition, target: Sink, *, objects: Objects, progress: Progress, skip: int = 0
 ) -> None:
-    """Writes the archive, each layer held against its digest on the way.
+    """Writes the archive, each layer checked against its digest on the way.
 
     Args:
         skip: so many layers, from the bottom, are left out (the engine has them); 0 for a whole

@@ -168,7 +168,7 @@ Owned = tuple[int, int, int]
 
 
 def directories(layers: Iterable[Path]) -> dict[str, Owned]:
-    """The directories that some layers leave, to tell a changed mode from a changed content;
+    """The directories that some layers leave, to distinguish a changed mode from a changed content;
     whiteouts do not matter for that.
     """
     found: dict[str, Owned] = {}

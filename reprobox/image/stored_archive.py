@@ -28,7 +28,7 @@ _BLOBS = "blobs/sha256/"
 
 
 def read(path: Path, image: Image) -> Composition:
-    """The image that an archive holds; its layers are held against their digests when they are
+    """The image that an archive holds; its layers are checked against their digests when they are
     written.
 
     Raises:

@@ -39,7 +39,7 @@ def recipe(python: Python) -> Recipe:
 
 def _pyvenv(python: Python) -> bytes:
     home = posixpath.dirname(python.executable)
-    # Packages of conda are beside their interpreter.
+    # Packages of conda are next to their interpreter.
     system = "true" if home.startswith(f"/{CONDA}/") else "false"
     lines = [f"home = {home}", f"include-system-site-packages = {system}"]
     return "\n".join([*lines, f"version = {python.version}", ""]).encode()

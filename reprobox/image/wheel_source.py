@@ -1,4 +1,4 @@
-"""A wheel as `installer` reads it, with what its own RECORD says held against its bytes."""
+"""A wheel as `installer` reads it, with what its own RECORD says checked against its bytes."""
 
 from __future__ import annotations
 

@@ -549,6 +549,7 @@ def _nothing(trail: TrailComparison | None) -> tuple[Cause, ...]:
         first, last = trail.window
         where = f"step {last}" if last - first == 1 else f"steps {first} to {last}"
         tensors = ", ".join(trail.tensors or ()) or trail.kind or "parameters"
-        what = f"{what}, and {tensors} part at {where}"
+        verb = "diverges" if len(trail.tensors or ()) == 1 else "diverge"
+        what = f"{what}, and {tensors} {verb} at {where}"
         advice += "; `reprobox explain --operations` traces the operations there"
     return (Cause(what=what, ours="", theirs="", advice=advice, weight=0),)

@@ -197,7 +197,7 @@ def _of_numbers(name: str, left: float, right: float, sure: bool) -> str | None:
         return "a duration"
     for unit in (1.0, 1e3, 1e6, 1e9):
         if all(_EARLIEST <= number / unit <= _LATEST for number in (left, right)):
-            # Ten digits alone may be any number; a fraction, a finer unit or the key tells.
+            # Ten digits alone may be any number; a fraction, a finer unit or the key decides.
             telling = unit > 1 or _TIME_KEY.search(key) or not (left % 1 == right % 1 == 0)
             near = abs(left - right) / unit < 400 * 86400
             return "a time" if telling or (near and not sure) else None

@@ -591,9 +591,9 @@ def _told(
                 yield {"name": one, "value": _short(value)}
     elif wanted(name) and isinstance(leaf, Tensor):
         flat = leaf.load().reshape(-1)
-        told = {"name": name, "dtype": leaf.dtype, "shape": list(leaf.shape)}
+        known = {"name": name, "dtype": leaf.dtype, "shape": list(leaf.shape)}
         numbers = [_short(value) if _json(value) else str(value) for value in flat[:most].tolist()]
-        yield told | {"values": numbers} | ({"cut": True} if flat.size > most else {})
+        yield known | {"values": numbers} | ({"cut": True} if flat.size > most else {})
     elif wanted(name):
         yield {"name": name, "value": _short(leaf)}
 

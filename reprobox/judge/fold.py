@@ -16,12 +16,12 @@ from reprobox.model.verdict import Class, FileState, FileVerdict, Verdict, worst
 
 NOTHING = "nothing to compare: no output that counts, and nothing on stdout that counts"
 _CUT_OFF = ("interrupted", "engine", "lost")
-"""Exit reasons that tell of the surroundings, not of the program: what such a run left depends on
+"""Exit reasons that come from outside of the program: what such a run left depends on
 the moment.
 """
 _ENDS = {
     "signal": "was ended by signal {signal}",
-    "oom": "was killed for want of memory",
+    "oom": "was killed because memory ran out",
     "timeout": "was stopped at its time limit",
     "interrupted": "was interrupted",
     "not-found": "had no such program to start",
@@ -187,7 +187,8 @@ def _end(record: Record) -> str:
         return f"{_ENDS[reason].format(signal=signal)} (exit {code})"
     kills = record.observed.oom_kills
     lost = (
-        f" after {counted(kills, 'process', 'processes')} of it had been killed for want of memory"
+        f" after {counted(kills, 'process', 'processes')} of it had been killed because memory "
+        "ran out"
         if kills
         else ""
     )

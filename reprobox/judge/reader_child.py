@@ -65,7 +65,7 @@ def _import(module: str) -> None:
 def _answered(worker: _Worker | None, line: bytes) -> tuple[_Worker | None, dict[str, Any]]:
     """The answer, and the worker that is ready for the next request.
 
-    What a worker could not tell after earlier requests is asked again in a new one, so that no
+    What a worker could not answer after earlier requests is asked again in a new one, so that no
     answer depends on the files that were read before.
     """
     if worker is not None:

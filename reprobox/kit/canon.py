@@ -46,24 +46,24 @@ def digest_of(value: Any) -> Digest:
     return digest_bytes(canonical(value))
 
 
-def digest_file(path: Path, tell: Callable[[int], None] | None = None) -> Digest:
-    """sha256 of a file's bytes; `tell` is called with each piece that is done."""
+def digest_file(path: Path, advance: Callable[[int], None] | None = None) -> Digest:
+    """sha256 of a file's bytes; `advance` is called with each piece that is done."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return digest_descriptor(fd, tell)
+        return digest_descriptor(fd, advance)
     finally:
         os.close(fd)
 
 
-def digest_descriptor(fd: int, tell: Callable[[int], None] | None = None) -> Digest:
-    """sha256 of what is left to read of an open file; `tell` as for `digest_file`. Most files are
+def digest_descriptor(fd: int, advance: Callable[[int], None] | None = None) -> Digest:
+    """sha256 of what is left to read of an open file; `advance` as for `digest_file`. Most files are
     small, and are read without the large buffer of `hashlib.file_digest`.
     """
     hasher = hashlib.sha256()
     for piece in _pieces(fd):
         hasher.update(piece)
-        if tell is not None:
-            tell(len(piece))
+        if advance is not None:
+            advance(len(piece))
     return Digest("sha256:" + hasher.hexdigest())
 
 

@@ -37,7 +37,7 @@ def shortened(text: str, most: int = 300) -> str:
 
 
 def in_a_line(fault: Exception) -> str:
-    """What happened and why, where other work goes on and the whole would be too much."""
+    """What happened and why, where other work continues and the whole would be too much."""
     parts = (
         (fault.what, fault.why)
         if isinstance(fault, ReproboxError)

@@ -124,7 +124,7 @@ def _known(offer: Offer, objects: Objects) -> str | None:
 
 
 def _fetched(offer: Offer, objects: Objects, transport: Transport, progress: Progress) -> str:
-    """A package whose list has no sha256: held against its md5, where it has one."""
+    """A package whose list has no sha256: checked against its md5, where it has one."""
     with (
         progress.task(f"fetching {offer.filename}"),
         tempfile.NamedTemporaryFile(prefix="reprobox-conda-") as file,

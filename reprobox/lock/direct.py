@@ -60,12 +60,12 @@ class Rewriter:
         made.write_text("\n".join(lines) + "\n", "utf-8", "surrogateescape")
         return made
 
-    def _line(self, line: str, beside: Path) -> str:
+    def _line(self, line: str, base_dir: Path) -> str:
         for included in requirements.includes(line):
-            inner = beside / included
+            inner = base_dir / included
             flag = "-c" if line.startswith(("-c", "--c")) else "-r"
             return f"{flag} {self._file(inner) if has_places(inner) else inner}"
-        place = place_of(line, beside)
+        place = place_of(line, base_dir)
         if place is None:
             return line
         found, extras = place
@@ -75,7 +75,7 @@ class Rewriter:
         return f"{named.name}{extras} @ {named.url}" + (f" ;{marker[2]}" if marker[1] else "")
 
 
-def place_of(line: str, beside: Path) -> tuple[Path | str, str] | None:
+def place_of(line: str, base_dir: Path) -> tuple[Path | str, str] | None:
     """The directory, or the `git+URL`, of a line that names one without a package, and the extras
     wanted of it; None for every other line.
     """
@@ -89,7 +89,7 @@ def place_of(line: str, beside: Path) -> tuple[Path | str, str] | None:
     path = match["path"]
     if path.startswith("file:"):
         path = unquote(urlsplit(path).path)
-    folder = (beside / path).resolve()
+    folder = (base_dir / path).resolve()
     return (folder, match["extras"] or "") if folder.is_dir() else None
 
 

@@ -176,7 +176,7 @@ class _Cut(Exception):
 
 
 class _Download:
-    """One item. What was written stays in the partial file, so a later try goes on from there."""
+    """One item. What was written stays in the partial file, so a later try continues from there."""
 
     def __init__(
         self, item: Item, objects: Objects, transport: Transport, bar: Bar, stop: threading.Event
@@ -237,7 +237,7 @@ class _Download:
         self.objects.put_file(partial, expect=self.item.digest, move=True)
 
     def _complete(self, url: str, partial: Path) -> str:
-        """Goes on until the server says it is all; the digest of all that is there."""
+        """Continues until the server says that this is all; the digest of all that is there."""
         failed = 0
         while True:
             before = partial.stat().st_size

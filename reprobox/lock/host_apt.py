@@ -163,7 +163,7 @@ class Apt:
 
     def addresses(self, wanted: Mapping[str, tuple[str, str, str]]) -> dict[str, list[str]]:
         """Where packages may be had, by digest; a version that has left the lists may still lie in
-        the pool beside its successor.
+        the pool next to its successor.
 
         Args:
             wanted: digest to (name, version, file name).

@@ -100,12 +100,12 @@ def base_file(env: Environment, root: Path) -> Path | None:
     return path
 
 
-def digest(env: Environment, root: Path, beside: Path | None = None) -> canon.Digest:
-    """The digest that tells whether a lock is stale.
+def digest(env: Environment, root: Path, lock_dir: Path | None = None) -> canon.Digest:
+    """The digest that shows whether a lock is stale.
 
     Args:
         root: the directory of the config, which all names are relative to.
-        beside: the lock's directory: names are told relative to it, so that configs in several
+        lock_dir: the lock's directory: names are written relative to it, so that configs in several
             directories can have one lock.
 
     Raises:
@@ -113,9 +113,9 @@ def digest(env: Environment, root: Path, beside: Path | None = None) -> canon.Di
     """
     files = requirement_files(env, root)
     base = base_file(env, root)
-    if beside is not None:
-        env = _from(env, root, beside)
-        files = {_relative(name, root, beside): path for name, path in files.items()}
+    if lock_dir is not None:
+        env = _from(env, root, lock_dir)
+        files = {_relative(name, root, lock_dir): path for name, path in files.items()}
     return canon.digest_of(
         {
             "environment": codec.to_json(env),
@@ -125,27 +125,27 @@ def digest(env: Environment, root: Path, beside: Path | None = None) -> canon.Di
     )
 
 
-def answers(found: str, env: Environment, root: Path, beside: Path) -> bool:
+def answers(found: str, env: Environment, root: Path, lock_dir: Path) -> bool:
     """Whether a lock's intent is that of an environment: by names from the lock's directory, or (as
     it was written first) by the names as the config has them.
     """
-    return found in (digest(env, root, beside), digest(env, root))
+    return found in (digest(env, root, lock_dir), digest(env, root))
 
 
-def _from(env: Environment, root: Path, beside: Path) -> Environment:
+def _from(env: Environment, root: Path, lock_dir: Path) -> Environment:
     entries = tuple(
-        _relative(entry, root, beside) if is_file(entry, root) else entry
+        _relative(entry, root, lock_dir) if is_file(entry, root) else entry
         for entry in env.requirements
     )
     base = env.base
     if base.kind in ("dockerfile", "archive"):
-        base = replace(base, reference=_relative(base.reference, root, beside))
+        base = replace(base, reference=_relative(base.reference, root, lock_dir))
     if base.kind == "dockerfile":
-        base = replace(base, context=_relative(base.context, root, beside))
+        base = replace(base, context=_relative(base.context, root, lock_dir))
     return replace(env, requirements=entries, base=base)
 
 
-def _relative(name: str, root: Path, beside: Path) -> str:
-    if name.startswith("/") or os.path.samefile(root, beside):
+def _relative(name: str, root: Path, lock_dir: Path) -> str:
+    if name.startswith("/") or os.path.samefile(root, lock_dir):
         return name
-    return os.path.relpath(os.path.join(root, name), beside)
+    return os.path.relpath(os.path.join(root, name), lock_dir)

@@ -1,4 +1,4 @@
-"""`reprobox.lock` on disk: JSON for people to read and diff, with a seal that tells when it was
+"""`reprobox.lock` on disk: JSON for people to read and diff, with a seal that shows when it was
 edited by hand.
 """
 

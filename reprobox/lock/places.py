@@ -26,7 +26,7 @@ _SOURCE = frozenset(
     {".py", ".toml", ".cfg", ".in", ".txt", ".md", ".rst", ".json", ".yaml", ".yml", ".pyi"}
     | {".c", ".h", ".cc", ".cpp", ".hpp", ".pyx", ".pxd", ""}
 )
-"""What a build backend may look at to tell a project's metadata."""
+"""What a build backend may look at for a project's metadata."""
 _BIGGEST = 1_000_000
 _SKIPPED = frozenset({"node_modules", "__pycache__", "build", "dist", "venv", "env"})
 

@@ -86,7 +86,7 @@ def resolve(
     now: int,
     contested: Contests | None = None,
     maker: WheelMaker | None = None,
-    beside: Path | None = None,
+    lock_dir: Path | None = None,
     place: str | None = None,
 ) -> Lock:
     """Makes the lock; everything that it names is in the store afterwards.
@@ -102,14 +102,14 @@ def resolve(
         now: seconds since 1970, for a new lock's timestamp.
         contested: finds the paths at which wheels have different files.
         maker: builds source distributions.
-        beside: the lock's directory, `root` by default.
+        lock_dir: the lock's directory, `root` by default.
         place: `root` relative to the top of the repository; None outside of any.
 
     Raises:
         ConfigError, ResolveError, FetchError, HashMismatch, ImageError, EngineUnavailable,
         EngineError.
     """
-    lock_place = beside or root
+    lock_place = lock_dir or root
     wanted = intent.digest(env, root, lock_place)
     kept = None if upgrade else previous
     released = frozenset(str(canonicalize_name(name)) for name in upgrade_packages)

@@ -63,7 +63,7 @@ def compile_packages(
         constraints: versions that are given, by normalised name.
         more: further arguments, such as extras and groups.
         known: metadata that is known already, by name and version.
-        note: told which versions were yanked.
+        note: called with the versions that were yanked.
 
     Raises:
         ResolveError: nothing satisfies them.
@@ -161,8 +161,8 @@ def _compile(
 
 
 def _guarded(scratch: Path) -> Path:
-    """An interpreter that tells uv what it is and runs no code of a source distribution: a virtual
-    environment with a guard that every start but uv's own question executes.
+    """An interpreter that answers uv's questions and runs no code of a source distribution: a
+    virtual environment with a guard that every start but uv's own question executes.
     """
     python = scratch / "guard/bin/python"
     if not python.exists():

@@ -45,7 +45,7 @@ class Claim:
 
 @dataclass(frozen=True, kw_only=True)
 class Checked:
-    """A claim, held against the values of a run."""
+    """A claim, checked against the values of a run."""
 
     name: str
     text: str

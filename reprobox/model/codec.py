@@ -143,7 +143,7 @@ def decode(
 
 
 def decode_known(kind: type[T], data: bytes, *, where: str) -> T:
-    """Reads bytes that were held against their digest: as `decode`, in a tenth of its time."""
+    """Reads bytes that were checked against their digest: as `decode`, in a tenth of its time."""
     try:
         found = msgspec.json.decode(data, type=kind)
     except (msgspec.DecodeError, UnicodeError):

@@ -16,7 +16,7 @@ from reprobox.kit.lazy_dataclass import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class EngineHome:
-    """What tells one engine from another."""
+    """What distinguishes one engine from another."""
 
     id: str = ""
     root: str = ""
@@ -64,7 +64,7 @@ class Home:
         return ours.mark == theirs.mark if ours.mark else self.alike(other)
 
     def alike(self, other: Home) -> bool:
-        """Whether nothing but the mark tells the engines apart; it is lost when unused volumes are
+        """Whether only the mark distinguishes the engines; it is lost when unused volumes are
         removed (`docker system prune --volumes`).
         """
         ours, theirs = self.engine, other.engine

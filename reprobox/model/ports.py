@@ -26,7 +26,7 @@ class Bar(Protocol):
 
 
 class Progress(Protocol):
-    """How rooms tell of long work without printing."""
+    """How rooms report long work without printing."""
 
     def task(self, what: str, total: int | None = None) -> AbstractContextManager[Bar]:
         """Starts a bar; `total` in bytes, None when unknown."""
@@ -68,8 +68,8 @@ class Objects(Protocol):
         """Reads the bytes again and compares."""
 
     def memo(self, key: str) -> Any | None:
-        """A derived fact kept beside the bytes (JSON), such as the diff ID of a wheel's layer; None
-        when unknown. A cache only.
+        """A derived fact kept next to the bytes (JSON), such as the diff ID of a wheel's layer;
+        None when unknown. A cache only.
         """
 
     def remember(self, key: str, value: Any) -> None:
@@ -176,7 +176,7 @@ class RunEngine(Protocol):
         """Where the engine is reached, as a URL."""
 
     def home(self) -> EngineHome:
-        """What tells this engine from others."""
+        """What distinguishes this engine from others."""
 
     def mark(self) -> str:
         """The engine's mark, made when it has none; empty where it cannot hold one."""

@@ -70,7 +70,7 @@ class Intent:
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """record.json: what was asked (the intent) and what was met."""
+    """record.json: what was asked (the intent) and what was observed."""
 
     FORMAT: ClassVar[str] = "reprobox.record/1"
 
@@ -94,7 +94,7 @@ class Record:
             0 <= one < LATEST
             for one in (self.intent.created, self.started, self.finished, self.duration)
         ):
-            raise ValueError("no clock shows that")
+            raise ValueError("timestamp out of range")
 
     @cached_property
     def observed(self) -> Observed:

@@ -42,7 +42,7 @@ class InputPin:
 
 @dataclass(frozen=True, kw_only=True)
 class RunSpec:
-    """What was asked. Nothing that was only met (GPU, kernel, host) is in here."""
+    """What was asked. Nothing that was only observed (GPU, kernel, host) is in here."""
 
     FORMAT: ClassVar[str] = "reprobox.runspec/1"
 

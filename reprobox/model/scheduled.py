@@ -43,7 +43,7 @@ class Try:
     began: float
     ended: float | None = None
     outcome: str = ""
-    """`published`, `same`, `different`, `interrupted` or `failed`; empty while it goes on, and
+    """`published`, `same`, `different`, `interrupted` or `failed`; empty while it runs, and
     where its worker died.
     """
     why: str = ""

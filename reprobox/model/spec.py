@@ -27,7 +27,7 @@ class BaseIntent:
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """What the lock is made from. Its digest, with the bytes of the requirement files, tells
+    """What the lock is made from. Its digest, with the bytes of the requirement files, shows
     whether a lock is stale.
     """
 

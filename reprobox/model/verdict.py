@@ -288,7 +288,7 @@ class Verdict:
     forecast: Forecast | None = None
     """Of a replay."""
     claims: tuple[Checked, ...] = later(())
-    """Of the original's config, held against the replay."""
+    """Of the original's config, checked against the replay."""
     rules: tuple[OutputRule, ...] = later(())
     """The rules that were used, where they are not the recorded ones alone."""
     checked: float = 0.0

@@ -2,7 +2,7 @@
 those of its submodules.
 
 History is not part of it; the repository that takes it in is shallow. LFS content is not in git and
-travels beside it (see `carry`).
+travels with it (see `carry`).
 """
 
 from __future__ import annotations

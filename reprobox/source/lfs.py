@@ -1,4 +1,4 @@
-"""Git LFS: pointers in the commit, content beside the object database. The content is found and
+"""Git LFS: pointers in the commit, content next to the object database. The content is found and
 checked here; git-lfs never runs.
 
 What is a pointer is decided by the blob's own bytes (git-lfs, docs/spec.md), not by

@@ -107,7 +107,7 @@ def find_repo(start: Path) -> tuple[Path, Repo]:
     """The top of the work tree around a directory, and its repository; it may have no commit yet.
 
     Raises:
-        NotARepository: there is none, it is bare, or it belongs to somebody else.
+        NotARepository: there is none, it is bare, or it belongs to another user.
     """
     if not start.is_dir():
         raise NotARepository(f"{start} is not a directory")
@@ -140,7 +140,7 @@ def main_top(top: Path) -> Path:
     of a bare `.git`.
 
     `top` itself where it is no linked work tree, or where its repository is a bare one of another
-    name: what lies beside that may be anybody's.
+    name: what is next to it may be another user's.
     """
     return top if not (top / ".git").is_file() else main_top_of(top, open_repo(top))
 

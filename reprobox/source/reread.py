@@ -30,11 +30,11 @@ class Reread:
     damage: tuple[str, ...]
 
 
-def reread(place: Repo | Path, commit: str, tell: Callable[[int], None]) -> Reread:
+def reread(place: Repo | Path, commit: str, advance: Callable[[int], None]) -> Reread:
     """Reads a commit's files, those of its submodules and its LFS content.
 
     Args:
-        tell: is told of bytes read.
+        advance: called with the number of bytes that were read.
     """
     try:
         repo = opened(place)
@@ -46,18 +46,18 @@ def reread(place: Repo | Path, commit: str, tell: Callable[[int], None]) -> Rere
     for prefix, inner, content in parts:
         entries = [entry for entry in content.entries if entry.mode != commit_tree.SUBMODULE]
         files += len(entries)
-        for entry, fault in _faults(inner, entries, tell):
+        for entry, fault in _faults(inner, entries, advance):
             damage.append(f"{shown(prefix + entry.path)}: {fault}")
     return Reread(files=files, damage=tuple(damage))
 
 
 def _faults(
-    repo: Repo, entries: list[commit_tree.Entry], tell: Callable[[int], None]
+    repo: Repo, entries: list[commit_tree.Entry], advance: Callable[[int], None]
 ) -> Iterator[tuple[commit_tree.Entry, str]]:
     read = _by_gitpython(repo) if all(len(entry.oid) == 40 for entry in entries) else _by_git(repo)
     for entry in entries:
         try:
-            start, size = read(entry.oid, tell)
+            start, size = read(entry.oid, advance)
         except _Unreadable as error:
             yield entry, str(error)
             continue
@@ -82,11 +82,11 @@ def _by_gitpython(repo: Repo) -> Reader:
 
     store: Any = GitDB(str(repo.common_dir / "objects"))
 
-    def read(oid: str, tell: Callable[[int], None]) -> tuple[bytes, int]:
+    def read(oid: str, advance: Callable[[int], None]) -> tuple[bytes, int]:
         try:
             found = store.stream(bytes.fromhex(oid))
             kind = found.type if isinstance(found.type, str) else found.type.decode()
-            start, name = _hashed(oid, kind, found.size, found.read, tell)
+            start, name = _hashed(oid, kind, found.size, found.read, advance)
         except BadObject as error:
             raise _Unreadable(f"the git object {oid} is missing") from error
         except (
@@ -110,7 +110,7 @@ def _by_gitpython(repo: Repo) -> Reader:
 
 
 def _hashed(
-    oid: str, kind: str, size: int, read: Callable[[int], bytes], tell: Callable[[int], None]
+    oid: str, kind: str, size: int, read: Callable[[int], bytes], advance: Callable[[int], None]
 ) -> tuple[bytes, str]:
     """The first bytes of a stream, and the name that git gives to all of it."""
     hasher = git_objects.Hasher(oid, kind, size)
@@ -118,19 +118,19 @@ def _hashed(
     while chunk := read(git_objects.CHUNK):
         start = start or chunk
         hasher.update(chunk)
-        tell(len(chunk))
+        advance(len(chunk))
     return start, hasher.name()
 
 
 def _by_git(repo: Repo) -> Reader:
     """For repositories that are named by SHA-256, which GitPython does not read."""
 
-    def read(oid: str, tell: Callable[[int], None]) -> tuple[bytes, int]:
+    def read(oid: str, advance: Callable[[int], None]) -> tuple[bytes, int]:
         try:
             data = repo.objects.one(oid, "blob")
         except SourceError as error:
             raise _Unreadable(error.what) from error
-        tell(len(data))
+        advance(len(data))
         return data[: lfs.MAX_POINTER], len(data)
 
     return read

@@ -1,3 +1,3 @@
 """Runs and objects on disk: published whole, never edited, found again after any crash; the index
-beside them is a cache.
+next to them is a cache.
 """

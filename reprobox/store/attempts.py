@@ -1,7 +1,7 @@
 """Tries to execute a run that a scheduler was given: `runs/<id>/attempts/<name>/`, a small store
 with the try as its only run.
 
-A scheduler may start a run twice: after a preemption, or while a node that it calls dead goes on.
+A scheduler may start a run twice: after a preemption, or while a node that it calls dead continues.
 So a try writes into its own directory alone, and what it made becomes the run's in one step that
 only one try can make: a link to `winner`, which a network file system decides on its server. A
 winner that dies while its files are moved is completed by any other process. Nothing here relies on

@@ -118,11 +118,11 @@ def collect(
         mounted: paths in it that were mount points of inputs, which the engine may have created;
             left alone with all below.
         outputs: a directory on the same file system; created if absent.
-        bar: told of the bytes that are read.
+        bar: moved by the bytes that are read.
 
     Raises:
         StoreError: the operating system refused something; what was moved stays moved, and
-            collecting again goes on.
+            collecting again continues.
     """
     longest = min(MAX_PATH, _KERNEL_TAKES - _ROOM - len(os.fsencode(outputs.absolute())))
     walk = _Walk(exported, frozenset(path.strip("/") for path in mounted), longest, bar)

@@ -54,7 +54,7 @@ def rows(runs: Path, ids: Iterable[str]) -> Iterator[tuple[str, str]]:
                 where=f"the intent of {run_id}",
             ).config
         except (FileNotFoundError, NotADirectoryError, StoreDamaged, NewerFormat):
-            continue  # it is listed as damaged; whether it had the setting cannot be told
+            continue  # it is listed as damaged; whether it had the setting is not known
         text = "".join(f"\n{line}" for line in _lines(config, ()))
         yield run_id, f"{text}\n".encode("utf-8", "backslashreplace").decode()
 

@@ -44,7 +44,7 @@ _RESUMABLE = 7 * 24 * 3600.0
 """Seconds that an unfinished download is kept."""
 _HEX = re.compile(rb"[0-9a-f]{64}")
 _NAMED = re.compile(rb'"(?:lock|packages)":"sha256:([0-9a-f]{64})"')
-"""Where a document may name an object in the place of a member."""
+"""Where a document may name an object instead of a member."""
 _SCAN_LIMIT = 64 << 20
 """Bytes: a JSON object above this is no manifest of ours."""
 
@@ -150,7 +150,7 @@ def carry_out(root: Path, found: Plan, *, now: float | None = None) -> int:
             if not _there(link):
                 link.unlink(missing_ok=True)
         for digest, size in found.objects:
-            # One lock for each object, so that whoever wants to store something waits for
+            # One lock for each object, so that a process that stores something waits for
             # microseconds only.
             with layout.store_lock(root, shared=False):
                 if _still_old(store, digest, now):
@@ -451,7 +451,7 @@ def _remove_leftover(root: Path, path: Path, current: set[Path], now: float) -> 
     if path not in current:
         return False
     if path.parent == root / "tmp":
-        # Somebody may have gone on with it since.
+        # Another process may have continued it since.
         if dead := _dead(path, now):
             fd_trees.remove(path)
         return dead

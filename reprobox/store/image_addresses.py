@@ -1,4 +1,4 @@
-"""Where registries have the image of a run, beside the record: an image may be pushed long after
+"""Where registries have the image of a run, next to the record: an image may be pushed long after
 the record was written.
 
 Documents are numbered like verdicts, never replaced, and travel with the run. They say no time, so
@@ -27,8 +27,8 @@ _ADDRESS = re.compile(r"[a-z0-9][a-z0-9._:/-]{0,500}@sha256:[0-9a-f]{64}")
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """A registry that has an image. It is only where to look: what comes from there is held against
-    the record's digests.
+    """A registry that has an image. It is only where to look: what comes from there is checked
+    against the record's digests.
     """
 
     FORMAT: ClassVar[str] = "reprobox.address/1"

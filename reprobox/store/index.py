@@ -238,7 +238,7 @@ class Index:
     def _ask_on_disk(self, question: Callable[[sqlite3.Connection], T]) -> T | None:
         with contextlib.ExitStack() as stack:
             try:
-                # Deleting an SQLite file that somebody has open corrupts it
+                # Deleting an SQLite file that another process has open corrupts it
                 # (sqlite.org/howtocorrupt.html), hence a lock of ours.
                 stack.enter_context(files.locked(self._root / "index.lock", shared=True))
             except OSError:
@@ -332,7 +332,7 @@ class Index:
                 _store(database, (new,))
 
     def _read(self, name: str) -> RunRow:
-        # A directory without an intent may get one later, and the time of `runs/` does not tell.
+        # A directory without an intent may get one later, and its time does not show that.
         row = run_row.read(self._runs, name) or RunRow(id=name, state=OPEN, created=-1.0)
         said = self._annotations.get(name)
         return row if said is None else said.applied(row)

@@ -38,7 +38,7 @@ _ADVICE = {
 
 @contextlib.contextmanager
 def trouble(doing: str) -> Iterator[None]:
-    """Tells an operating system error as StoreError; "not there" passes, because only the caller
+    """Reports an operating system error as StoreError; "not there" passes, because only the caller
     knows what it means.
     """
     try:

@@ -60,7 +60,7 @@ class ObjectStore:
         """Whether the bytes are here.
 
         Raises:
-            StoreError: when that cannot be told; unreadable is never "absent".
+            StoreError: when that is not known; unreadable is never "absent".
         """
         path = self._where(digest)
         with layout.trouble(f"looking for {digest}"):
@@ -183,7 +183,7 @@ class ObjectStore:
                 return False
 
     def memo(self, key: str) -> Any | None:
-        """A derived fact kept beside the bytes; None when unknown or damaged."""
+        """A derived fact kept next to the bytes; None when unknown or damaged."""
         with layout.trouble("reading a derived fact"):
             try:
                 data = self._memo_path(key).read_bytes()
@@ -258,7 +258,7 @@ class ObjectStore:
 
     @contextlib.contextmanager
     def _temporary(self) -> Iterator[tuple[Path, IO[bytes]]]:
-        """A file in `tmp/`, locked while it is written, so that `gc` can tell a dead one."""
+        """A file in `tmp/`, locked while it is written, so that `gc` can recognise a dead one."""
         temp = files.temp_beside(self.root / "tmp")
         with layout.trouble("writing to the store"):
             fd = os.open(temp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -299,8 +299,8 @@ class ObjectStore:
             # The age of an object counts from when it was stored: `gc` spares the young.
             os.utime(file.fileno())
             os.fsync(file.fileno())
-            # Only now, because whoever goes on with a file that a kill left in `tmp/` has to write
-            # to it.
+            # Only now, because a process that continues a file that a kill left in `tmp/` has to
+            # write to it.
             os.fchmod(file.fileno(), 0o444)
             self._publish(path, digest)
         return digest

@@ -32,7 +32,7 @@ def read_manifest(data: bytes, *, checked: bool = False) -> tuple[OutputFile, ..
     """Reads a manifest strictly: it may come from another machine.
 
     Args:
-        checked: the bytes were held against a record of this store, so lines are read faster.
+        checked: the bytes were checked against a record of this store, so lines are read faster.
 
     Raises:
         NewerFormat: written by a newer reprobox.

@@ -75,7 +75,7 @@ def _write_file(folder: int, name: bytes, file: OutputFile, source: Path) -> Non
 def repair(
     top: Path, wrong: Sequence[OutputFile], where: Callable[[str], Path], room: Path
 ) -> None:
-    """Writes some outputs anew, each in the place of whatever is there; links last.
+    """Writes some outputs anew, each over what is at its path; links last.
 
     Args:
         room: an empty directory on the same file system, in which files are written before they get
@@ -120,7 +120,7 @@ def looks_whole(top: Path, file: OutputFile, before: float) -> bool:
 def take(
     stored: Path, outputs: Sequence[OutputFile], top: Path, moved: Callable[[int], None]
 ) -> None:
-    """Copies outputs into a directory of the user's own, each held against its hash while it is
+    """Copies outputs into a directory of the user's own, each checked against its hash while it is
     copied; nothing there is replaced.
 
     Links come last and are never followed, those of an earlier copy neither. A file has its name
@@ -128,7 +128,7 @@ def take(
 
     Args:
         stored: the run's own outputs.
-        moved: told of bytes as they are copied.
+        moved: called with the number of bytes that were copied.
 
     Raises:
         UsageError: something is there under such a name; nothing was written.
@@ -146,7 +146,7 @@ def take(
             top.mkdir(parents=True, exist_ok=True)
         except FileExistsError as fault:
             raise UsageError(
-                f"{shown(str(top))} is no directory", next_step="name another one"
+                f"{shown(str(top))} is not a directory", next_step="name another one"
             ) from fault
         for file in sorted(outputs, key=lambda file: file.kind == "link"):
             _take(stored, file, top, moved)

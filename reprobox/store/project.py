@@ -24,7 +24,7 @@ def open_project(top: Path, *, shared: Path | None = None) -> Runs:
 
     Args:
         top: top directory of the repository.
-        shared: the user's shared store; None when there is none to tell.
+        shared: the user's shared store; None when there is none.
 
     Raises:
         NewerFormat, StoreError: as `layout.ensure`.

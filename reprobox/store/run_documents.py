@@ -89,8 +89,8 @@ def digest(run: Path, name: str) -> Digest:
 
 
 def record_of(run: Path, data: bytes) -> Record:
-    """The record that a document on the disk is, whose whole was held against its digest. Runs with
-    one lock get one value for it: decoding it takes longer than all the rest.
+    """The record that a document on the disk is, whose whole was checked against its digest. Runs
+    with one lock get one value for it: decoding it takes longer than all the rest.
     """
     root, what = run.parent.parent, f"the record of {run.name}"
     locks: list[Digest] = []
@@ -159,7 +159,7 @@ def unbroken(written: bytes, run: Path | str, short: bytes) -> str | None:
 
 
 def named(name: str, data: bytes) -> Iterator[Digest]:
-    """The objects that a document on the disk names in the place of its members."""
+    """The objects that a document on the disk names instead of its members."""
     found: list[Digest] = []
 
     def look(_: str, member: bytes) -> bytes:

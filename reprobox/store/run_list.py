@@ -37,7 +37,7 @@ class Filter:
 def rows(
     index: Index, state_of: Callable[[RunRow], str], wanted: Filter, limit: int | None
 ) -> Iterator[RunRow]:
-    """The rows; `state_of` tells the state of a run without a record."""
+    """The rows; `state_of` gives the state of a run without a record."""
     where, values = condition(wanted)
     needs = {"configs": bool(wanted.settings), "commits": wanted.commit is not None}
     # An open run may drop out when its state is computed, so the limit alone would cut too early.

@@ -38,9 +38,9 @@ class RunState:
     """A run's state and what it follows from.
 
     `queued` and `running` runs have no record yet. A run that is `running` and whose container has
-    exited has ended, and nobody has written its record: the next command does. `interrupted` and
-    `lost` without a record likewise wait for their record. `unknown-here` is a run of another host
-    or engine: what became of it can be seen only there.
+    exited has ended, and its record is not written yet: the next command does that. `interrupted`
+    and `lost` without a record likewise wait for their record. `unknown-here` is a run of another
+    host or engine: what became of it can be seen only there.
     """
 
     name: Name

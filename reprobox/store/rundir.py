@@ -2,8 +2,8 @@
 
 The order is the promise: intent, then the container is created, then `started`, then it is started;
 at the end outputs and streams, one `syncfs`, the announcement in heads.log, the record's own
-checksum, and last the record. Whoever dies at any point leaves a directory from which the next
-command can tell what happened and go on (see docs/reliability.md).
+checksum, and last the record. A process that dies at any point leaves a directory from which the
+next command sees what happened and continues (see docs/reliability.md).
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class RunDir:
             files.fsync_dir(self.path)
 
     def keep(
-        self, name: str, source: Path, tell: Callable[[int], None] | None = None
+        self, name: str, source: Path, advance: Callable[[int], None] | None = None
     ) -> Digest | None:
         """Moves a file of the shim out of scratch and gives its digest; None when there is none, or
         it is not a regular file.
@@ -114,7 +114,7 @@ class RunDir:
                     os.rename(source, final)
                     os.chmod(final, 0o600)
             try:
-                return canon.digest_file(final, tell)
+                return canon.digest_file(final, advance)
             except FileNotFoundError:
                 return None
 

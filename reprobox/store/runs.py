@@ -101,7 +101,7 @@ class Runs:
             except FileNotFoundError as fault:
                 raise _not_found(run_id) from fault
             try:
-                # Whoever held it may have removed it.
+                # The process that held it may have removed it.
                 self._existing(run_id)
                 # Who takes over may rely on the directory's own name, and on every name in it.
                 files.fsync_dir(self.folder)
@@ -156,7 +156,7 @@ class Runs:
         return known[1], known[2]
 
     def record_bytes(self, run_id: str) -> bytes:
-        """The bytes of a record, checked against the checksum beside them; errors as `record`."""
+        """The bytes of a record, checked against the checksum next to them; errors as `record`."""
         return self._record_bytes(self._existing(run_id))[1]
 
     def _record_bytes(self, path: Path) -> tuple[bytes, bytes, Digest]:
@@ -169,7 +169,7 @@ class Runs:
             self._existing(run_id)  # it may have been removed meanwhile
             raise RunBusy(
                 f"run {run_id} has no record yet",
-                why="It is still going, or its end has not been collected.",
+                why="It is still running, or its end has not been collected.",
                 next_step=f"reprobox show {run_id}",
             ) from fault
         expected, found = _seal(path), canon.digest_bytes(data)
@@ -308,9 +308,9 @@ class Runs:
             settings: values in the run's config.
             replay_of: id of the original.
             containers: for the state of runs without a record; without it the locks alone decide
-                between `running`, `queued` and `open` (nobody holds it; the engine would know
+                between `running`, `queued` and `open` (no process holds it; the engine would know
                 more).
-            elsewhere: tells runs of other hosts and engines, which are not judged.
+            elsewhere: recognises runs of other hosts and engines, which are not judged.
         """
         return run_list.rows(
             self.index,
@@ -414,7 +414,7 @@ class Runs:
         return "open"
 
     def add_verdict(self, run_id: str, verdict: Verdict) -> Path:
-        """Keeps a verdict beside a run, under the next free number."""
+        """Keeps a verdict next to a run, under the next free number."""
         from reprobox.store import verdict_files
 
         return verdict_files.add(self._existing(run_id), verdict)

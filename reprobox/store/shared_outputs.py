@@ -2,8 +2,8 @@
 
 The original's copy gives way to the replay's, whose bytes were hashed just now; so a copy that has
 rotted since is mended, and never spread. A reflink is two files that share their blocks until one
-is written; where the file system has none, both names become hard links of one file, which nobody
-may write to any more.
+is written; where the file system has none, both names become hard links of one file, which no
+process may write to any more.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _share(old: Path, new: Path, file: OutputFile, room: Path) -> int:
         try:
             if not _cloned(name, here, temp, file.mode):
                 os.link(name, temp, src_dir_fd=here, follow_symlinks=False)
-                # Two runs have it now: an editor that writes in place is told so.
+                # Two runs have it now: an editor that writes in place is refused by its mode.
                 os.chmod(name, file.mode & 0o555, dir_fd=here)
             os.rename(temp, name, dst_dir_fd=there)
         finally:

@@ -1,7 +1,7 @@
 """Removed runs: a run that `rm` removes stays in its place, marked, until `gc` deletes it.
 
 The mark is a file in `runs/`, next to the run's directory: published and synced like every other
-document, so a removal and its undo are each one durable step. Whoever lists runs leaves out those
+document, so a removal and its undo are each one durable step. Lists of runs leave out those
 that are marked; `gc` still keeps the objects that they need.
 """
 

@@ -1,4 +1,4 @@
-"""Verdicts beside the run that was checked: numbered, never replaced."""
+"""Verdicts next to the run that was checked: numbered, never replaced."""
 
 from __future__ import annotations
 

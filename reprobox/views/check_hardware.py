@@ -36,4 +36,4 @@ def sentence(found: Examined) -> str:
     if not found.odd:
         return f"hardware: {all_of_them} do not agree"
     names = ", ".join(one.device for one in found.odd)
-    return f"hardware: of {all_of_them}, {names} gave other bits than the others"
+    return f"hardware: of {all_of_them}, {names} gave different bits"

@@ -96,7 +96,7 @@ def _outputs(outputs: Sequence[OutputFile]) -> Section:
 
 def _signed(one: Confirmation) -> tuple[str, str]:
     """A statement in one line; an unknown signature is shown by its key, and as that."""
-    who = ", ".join(one.who) if one.trusted else f"{', '.join(one.keys) or 'nobody'}, not verified"
+    who = ", ".join(one.who) if one.trusted else f"{', '.join(one.keys) or 'unknown'}, not verified"
     label = "made by" if one.kind == "made" else "confirmed"
     return label, f"{who}  {one.result}  {one.where}  {one.when}"
 
@@ -199,6 +199,6 @@ def _out_of_memory(record: Record) -> Iterator[str]:
     """
     kills, limit = record.observed.oom_kills or 0, record.intent.runspec.resources.memory
     if kills and record.exit.reason != "oom":
-        told = f"its memory limit is {limit}" if limit else "the machine had no more"
+        bound = f"its memory limit is {limit}" if limit else "the machine had no more"
         processes = counted(kills, "process", "processes")
-        yield f"out of memory: the kernel killed {processes} of the run ({told})"
+        yield f"out of memory: the kernel killed {processes} of the run ({bound})"

@@ -28,7 +28,7 @@ _CLAIM_STYLE = {"holds": "green", "fails": "red", "inconclusive": "yellow"}
 _PLACES, _PARTS = 3, 6
 """Differing places and equal parts of one file that are shown."""
 _ULP, _FAR = 1 << 20, 10.0
-"""Beyond these, a distance in ulp or in per cent tells a reader nothing."""
+"""Beyond these, a distance in ulp or in per cent is of no use to a reader."""
 _UNNAMED = (FileState.IDENTICAL, FileState.RENAMED, FileState.IGNORED)
 """States of which no line is said below the table."""
 
@@ -109,8 +109,8 @@ def name(file: FileVerdict) -> str:
     other = file.detail.other_name or file.path
     if other == file.path:
         return file.path
-    beside = other.rpartition("/")[0] == file.path.rpartition("/")[0]
-    return f"{file.path} -> {other.rpartition('/')[2] if beside else other}"
+    together = other.rpartition("/")[0] == file.path.rpartition("/")[0]
+    return f"{file.path} -> {other.rpartition('/')[2] if together else other}"
 
 
 def _differences(found: Verdict, files: list[FileVerdict]) -> Iterator[str]:

@@ -190,7 +190,7 @@ def _not_found(site: Site) -> Callable[[Request, Exception], Response]:
 
 
 def _bug(site: Site) -> Callable[[Request, Exception], Response]:
-    """Shows a bug of ours where the page is served and in the page, and goes on."""
+    """Shows a bug of ours where the page is served and in the page, and continues."""
 
     def answer(_: Request, fault: Exception) -> Response:
         trace = "".join(traceback.format_exception(fault))

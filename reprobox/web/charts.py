@@ -158,7 +158,7 @@ class Axis:
 
 
 def parallel(title: str, axes: Sequence[Axis], labels: Sequence[str], best: int | None) -> Markup:
-    """Parallel coordinates: a line for each row, over all axes; the colour tells the last axis.
+    """Parallel coordinates: a line for each row, over all axes; the colour shows the last axis.
 
     Args:
         labels: one for each row.

@@ -103,7 +103,7 @@ class Guard:
             await _answer(_with_headers(send), *refused)
 
     def _refused(self, method: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
-        """Status and reason; None where the request may go on."""
+        """Status and reason; None where the request may continue."""
         if not _is_own(headers.get("host", "")):
             return 403, "this page is reached as 127.0.0.1 or localhost only"
         if method not in ("GET", "HEAD", "POST"):
@@ -126,7 +126,7 @@ class Guard:
         )
 
     async def _let_in(self, scope: Scope, send: Send) -> None:
-        """Gives the cookie, and goes on to the same address without the token. By a page of ours
+        """Gives the cookie, and leads to the same address without the token. By a page of ours
         and not by a redirect: browsers leave a strict cookie out of one that begins elsewhere.
         """
         query = [
@@ -139,14 +139,15 @@ class Guard:
         body = (
             f'<!doctype html><html lang="en"><title>reprobox</title>'
             f'<link rel="icon" href="data:,">'
-            f'<meta http-equiv="refresh" content="0;url={where}"><a href="{where}">Go on</a></html>'
+            f'<meta http-equiv="refresh" content="0;url={where}">'
+            f'<a href="{where}">Continue</a></html>'
         )
         more = [(b"set-cookie", cookie.encode("latin-1"))]
         await _answer(_with_headers(send), 200, body, more, kind=b"text/html; charset=utf-8")
 
 
 def same(given: str, wanted: str) -> bool:
-    """Whether two secrets are the same, in a time that tells nothing."""
+    """Whether two secrets are the same, in a time that reveals nothing."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
 
 

@@ -24,7 +24,7 @@ class _Stream:
     def __init__(self, run: Path, name: str, start: int) -> None:
         self._log, self._cutter, self._read = Log(run, name), Lines(), start
         self.whole = start
-        """Offset after the last line that was given whole: from there a reader may go on."""
+        """Offset after the last line that was given whole: from there a reader may continue."""
 
     def more(self) -> list[str]:
         """Lines that came since the last call."""

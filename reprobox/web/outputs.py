@@ -50,7 +50,7 @@ def find(context: Context, run_id: str, digest: str) -> OutputFile:
 
 @contextmanager
 def opened(context: Context, run_id: str, file: OutputFile) -> Iterator[IO[bytes]]:
-    """The bytes of an output, held against the recorded digest before anything is read of them.
+    """The bytes of an output, checked against the recorded digest before anything is read of them.
 
     Raises:
         StoreError: they did not come with an imported run, or are gone.

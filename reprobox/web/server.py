@@ -68,8 +68,8 @@ def listening(port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """Tells the pages when it ends, so that a live log does not keep it; writes no log, because an
-    address may hold the token.
+    """Notifies the pages when it ends, so that a live log does not keep it; writes no log, because
+    an address may hold the token.
     """
 
     def __init__(self, site: Site, port: int) -> None:

@@ -73,7 +73,7 @@ def containers(project: Project) -> str:
 EXPECTED = {
     "ulp": (
         "step 6, parameters 3.weight",
-        "nothing that was recorded differs, and 3.weight part at step 6",
+        "nothing that was recorded differs, and 3.weight diverges at step 6",
         "",
     ),
     "window": (

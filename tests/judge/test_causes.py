@@ -164,7 +164,7 @@ def test_when_nothing_differs_that_is_said_with_what_to_try() -> None:
         trail=TrailComparison(state="different", window=(16, 17), tensors=("2.weight",))
     )
     assert (cause.what, cause.weight) == (
-        "nothing that was recorded differs, and 2.weight part at step 17",
+        "nothing that was recorded differs, and 2.weight diverges at step 17",
         0,
     )
     assert "replay twice" in cause.advice

@@ -304,12 +304,12 @@ def test_a_rule_says_whether_stdout_counts() -> None:
         (
             Exit(code=137, reason="oom", signal=9),
             Exit(code=137, reason="oom", signal=9),
-            "each was killed for want of memory (exit 137)",
+            "each was killed because memory ran out (exit 137)",
         ),
         (
             Exit(code=137, reason="oom", signal=9),
             Exit(code=0, reason="exited"),
-            "the first was killed for want of memory (exit 137), the second ended with exit 0",
+            "the first was killed because memory ran out (exit 137), the second ended with exit 0",
         ),
         (
             Exit(code=139, reason="signal", signal=11),
@@ -331,7 +331,7 @@ def test_a_child_that_was_killed_for_want_of_memory_is_told() -> None:
         side(an_output("a"), met={"oom_kills": 1}),
         side(an_output("a"), met={"oom_kills": 0}),
     )
-    lost = "ended with exit 0 after 1 process of it had been killed for want of memory"
+    lost = "ended with exit 0 after 1 process of it had been killed because memory ran out"
     assert compare(ours, ours).ended == f"both {lost}"
     assert compare(ours, theirs).ended == f"the first {lost}, the second ended with exit 0"
 

@@ -239,13 +239,13 @@ def test_a_run_that_lost_to_the_memory_limit_says_so_in_its_verdict(
     code, how = {
         "checked": (
             1,
-            "both failed with exit 1 after 1 process of it had been killed for want of memory",
+            "both failed with exit 1 after 1 process of it had been killed because memory ran out",
         ),
         "passed over": (
             0,
-            "both ended with exit 0 after 1 process of it had been killed for want of memory",
+            "both ended with exit 0 after 1 process of it had been killed because memory ran out",
         ),
-        "itself": (137, "each was killed for want of memory (exit 137)"),
+        "itself": (137, "each was killed because memory ran out (exit 137)"),
     }[end]
     project.run("reprobox.memory=100m", f"reprobox.command=[python3, train.py, {end}]", code=code)
     said = project("replay")

@@ -132,7 +132,7 @@ def _verdict(verdict: Verdict, digests: dict[str, str]) -> Verdict:
 
 def _commit(context: Context, record: Record, run_id: str) -> str:
     """A commit of the same tree and time without an author and without parents; where the code does
-    not go along, the recorded one.
+    not be exported, the recorded one.
     """
     source = record.intent.source
     repo = context.repo

@@ -100,8 +100,8 @@ def _compare(
         rules=used,
         now=context.clock(),
     )
-    told = (*_outside(left.record, right.record), *_snapshots(left.record, right.record))
-    found = replace(found, rules=used if rules else (), notes=(*found.notes, *told))
+    more = (*_outside(left.record, right.record), *_snapshots(left.record, right.record))
+    found = replace(found, rules=used if rules else (), notes=(*found.notes, *more))
     if claims := claim_check.of_pair(context, reader, left.record, right.record):
         found = fold.with_claims(found, claims)
     found = replace(found, notes=(*found.notes, *_no_trail(context, left.record, right.record)))
@@ -113,7 +113,7 @@ def _compare(
 
 
 def _outside(left: Record, right: Record) -> tuple[str, ...]:
-    """Processes of either side that its profile did not reach; a promise says nothing of them."""
+    """Processes of either side that its profile did not reach; a promise does not cover them."""
     return tuple(dict.fromkeys((*forecast.outside(left), *forecast.outside(right))))
 
 

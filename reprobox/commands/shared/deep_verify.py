@@ -189,18 +189,18 @@ def _runtime(digest: str, objects: Objects) -> list[tuple[str, str]]:
         return []
 
 
-def _digests(chunks: Iterable[bytes], tell: Any) -> Iterator[str]:
+def _digests(chunks: Iterable[bytes], advance: Any) -> Iterator[str]:
     """Digests of the uncompressed bytes of every file in an image archive, of either layout."""
     with tarfile.open(fileobj=image_archive.as_file(chunks), mode="r|") as tar:
         for member in tar:
             source = tar.extractfile(member) if member.isreg() else None
             if source is not None:
-                yield _hash(image_archive.plain(source), tell)
+                yield _hash(image_archive.plain(source), advance)
 
 
-def _hash(source: IO[bytes], tell: Any) -> str:
+def _hash(source: IO[bytes], advance: Any) -> str:
     hasher = hashlib.sha256()
     while chunk := source.read(_CHUNK):
         hasher.update(chunk)
-        tell(len(chunk))
+        advance(len(chunk))
     return f"sha256:{hasher.hexdigest()}"

@@ -24,7 +24,7 @@ def refuse(context: Context, asked: str, lock: Lock | None) -> None:
             next_step=DEFAULT.toolkit,
         )
     if not context.engine.is_local:
-        return  # what this host has says nothing of the engine's
+        return  # the GPUs of this host are not those of a remote engine
     if lock is not None:
         _refuse_old_driver(lock, host.driver())
     _refuse_too_few(asked, host.gpu_count())

@@ -141,8 +141,8 @@ def _whole(context: Context, pin: InputPin, target: Path) -> bool:
 
 
 def _lay_out(context: Context, pin: InputPin, listed: Listed, target: Path) -> None:
-    """Writes a tree beside, and gives it its name when it is whole; other replays may be using, or
-    making, the same one.
+    """Writes a tree under another name and renames it when it is whole; other replays may be using,
+    or making, the same one.
     """
     made = Path(tempfile.mkdtemp(prefix="inputs-", dir=context.runs.root / "tmp"))
     try:
@@ -153,7 +153,7 @@ def _lay_out(context: Context, pin: InputPin, listed: Listed, target: Path) -> N
         while not _named(made, target):
             if _whole(context, pin, target):
                 return
-            # Nobody's files are pulled away: a run that has the damaged tree mounted keeps it until
+            # No run loses its files: one that has the damaged tree mounted keeps it until
             # `gc` comes by.
             aside = context.runs.root / "tmp" / f"removed-{made.name}-{os.urandom(4).hex()}"
             with contextlib.suppress(FileNotFoundError):
@@ -199,7 +199,7 @@ def _contents(listed: Listed) -> list[str]:
 def _checked(objects: Objects, digest: str) -> Path:
     if not objects.verify(digest):
         raise StoreDamaged(
-            f"the stored bytes of the input {digest} are not what came",
+            f"digest mismatch for the stored input {digest}",
             next_step="import or pull the run again",
         )
     return objects.path(digest)

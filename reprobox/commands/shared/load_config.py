@@ -31,7 +31,7 @@ def load_spec(
     Args:
         config: as the user named it.
         top: a directory that stands for the top of the repository.
-        file: what is read in the place of `config`, below `top`.
+        file: what is read instead of `config`, below `top`.
 
     Raises:
         ConfigError: missing, unreadable, or wrong.

@@ -1,4 +1,4 @@
-"""push --image: the images of runs to a registry, and where they are then, kept beside the runs."""
+"""push --image: sends images of runs to a registry, and keeps their addresses next to the runs."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class Pushed:
 
 
 def push(context: Context, references: Sequence[str], target: str) -> list[Pushed]:
-    """Sends the images of runs, each held against its record before, and keeps the addresses with
-    the runs.
+    """Sends the images of runs, each checked against its record before, and keeps the addresses
+    with the runs.
 
     Args:
         target: `host/name`, with a tag or without; without one it is made of the image's digest, so
             that no image takes the tag of another.
 
     Raises:
-        UsageError: the target is no name of an image, or one tag for several images.
+        UsageError: the target is not a name of an image, or one tag for several images.
         RunNotFound, RunAmbiguous: for the references.
         ImageMissing, ImageMismatch: the image of a record cannot be had any more.
         EngineError: the registry cannot be reached or written to; a second push sends what is
@@ -76,7 +76,7 @@ def name(target: str, image: Image) -> str:
     if not _NAME.fullmatch(target) or ".." in target:
         raise UsageError(
             f"{target!r} does not name an image in a registry",
-            next_step="say it like registry.example/team/name",
+            next_step="write it like registry.example/team/name",
         )
     tagged = ":" in target.rpartition("/")[2]
     return target if tagged else f"{target}:reprobox-{canon.hex_of(image.config)[:32]}"

@@ -48,7 +48,7 @@ def again(context: Context, original: Intent, *, trusted: bool) -> dict[str, byt
         trusted: read them also for a run that was made elsewhere.
 
     Raises:
-        ConfigError: one cannot be had, or the record is somebody else's and `trusted` was not said.
+        ConfigError: one cannot be had, or the record is another user's and `trusted` was not given.
         StoreDamaged: the record's config asks for others than its identity.
     """
     wanted = _recorded(original)

@@ -39,10 +39,10 @@ class Source(Protocol):
         """Number and overrides of a trial that was not begun yet; None when there is none."""
 
     def begun(self, trial: Trial) -> None:
-        """Tells of a trial that an earlier supervisor began."""
+        """Notes a trial that an earlier supervisor began."""
 
     def ended(self, trial: Trial, metrics: Mapping[str, Scalar], *, failed: bool) -> None:
-        """Tells of a trial that has ended."""
+        """Notes a trial that has ended."""
 
 
 def source(sweep: Sweep, plan: Plan, storage: Path) -> Source:
@@ -106,7 +106,7 @@ def example(plan: Plan) -> Iterator[str]:
 
 
 class Study:
-    """A search; its state is Optuna's own storage next to the sweep, so that it can go on."""
+    """A search; its state is Optuna's own storage next to the sweep, so that it can continue."""
 
     def __init__(self, sweep: Sweep, search: Search, plan: Plan, storage: Path) -> None:
         library = _optuna()
@@ -166,7 +166,7 @@ class Study:
         self._open.add(trial.number)
 
     def ended(self, trial: Trial, metrics: Mapping[str, Scalar], *, failed: bool) -> None:
-        """Tells the study the metric; a run without it has failed as a trial."""
+        """Gives the study the metric; a run without it has failed as a trial."""
         library = _optuna()
         self._open.add(trial.number)
         known = self._study.trials[trial.number]

@@ -37,7 +37,7 @@ class SideBySide:
 
 
 def compare(context: Context, ids: Sequence[str], rules: Sequence[OutputRule]) -> SideBySide:
-    """Compares runs by id; the first is what the others are held against."""
+    """Compares runs by id; the first is what the others are compared with."""
     records = [context.runs.record(run_id)[0] for run_id in ids]
     rows: list[Row] = []
     for section, values in _SECTIONS.items():

@@ -30,7 +30,7 @@ def parts_of(text: str) -> tuple[Role, ...]:
     """The parts in `code,lock`; `all` and `none` are understood.
 
     Raises:
-        UsageError: a word that is no part.
+        UsageError: a word that names no part.
     """
     words = [word.strip() for word in text.split(",") if word.strip()]
     if words == ["all"]:

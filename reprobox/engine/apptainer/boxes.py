@@ -7,9 +7,9 @@
                     ended.json      exit code and time
                     log             what Apptainer and the container's first process wrote
 
-Whatever dies, the directory says what became of the container: one whose lock is held is alive, and
-so is one without a supervisor whose processes are there. Where they are gone too and nobody wrote
-an end, only the exit code is not known.
+Whatever dies, the directory shows the container's state: one whose lock is held is alive, and so is
+one without a supervisor whose processes run. Where they are gone too and no end was written, only
+the exit code is not known.
 """
 
 from __future__ import annotations

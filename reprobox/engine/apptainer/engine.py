@@ -117,7 +117,7 @@ class ApptainerEngine:
         }
 
     def home(self) -> EngineHome:
-        """What tells this engine from others."""
+        """What distinguishes this engine from others."""
         mark = self._mark()
         return EngineHome(id=mark, root=str(self._root), mark=mark)
 

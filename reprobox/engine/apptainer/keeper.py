@@ -52,7 +52,7 @@ def main(folder: str) -> None:
         _say("it was started before")
         return
     if os.fork():
-        return  # the child is nobody's: the caller need not wait for it
+        return  # the child has no parent here: the caller need not wait for it
     os.setsid()
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
@@ -73,7 +73,7 @@ def main(folder: str) -> None:
         ended["error"] = _last_words(folder)
     _write(folder, "ended.json", ended)
     if init is None:
-        _say(ended["error"] or f"Apptainer ended with {ended['code']} and said nothing")
+        _say(ended["error"] or f"Apptainer ended with {ended['code']} and printed nothing")
 
 
 def _locked(lock: int) -> bool:
@@ -190,7 +190,7 @@ def _write(folder: str, name: str, value: dict[str, Any]) -> None:
 
 
 def _say(text: str) -> None:
-    """Tells the caller, who reads to the end of our stdout."""
+    """Reports to the caller, who reads our stdout to its end."""
     with contextlib.suppress(OSError):  # the caller is gone; the container continues
         os.write(1, text.encode())
     nothing = os.open(os.devnull, os.O_RDWR)

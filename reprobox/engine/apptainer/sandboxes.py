@@ -4,10 +4,10 @@
                root/        the file system, as the layers give it
     tags/NAME               a symbolic link, whose text is a digest
 
-An image is unpacked once, from an archive whose layers and config are held against their digests.
-Before each start the directory is held against what was unpacked: names, kinds, modes, sizes,
-places on the disk (inodes) and times of change, which no program can set. That takes 4 microseconds
-a file; reading all bytes again would take longer than most runs.
+An image is unpacked once, from an archive whose layers and config are checked against their
+digests. Before each start the directory is compared with what was unpacked: names, kinds, modes,
+sizes, places on the disk (inodes) and times of change, which no program can set. That takes 4
+microseconds a file; reading all bytes again would take longer than most runs.
 """
 
 from __future__ import annotations

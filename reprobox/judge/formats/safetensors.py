@@ -41,7 +41,7 @@ _TYPES: dict[str, tuple[str, Any]] = {
     "F8_E5M2FNUZ": ("float8_e5m2fnuz", np.uint8),
 }
 _PACKED_BITS = {"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6}
-"""Types of which several elements share a byte: compared as bytes, with the shape beside them."""
+"""Types of which several elements share a byte: compared as bytes, with their shape."""
 _MAX_HEADER = 100_000_000
 LEFT_OUT = {
     "order": "order of the header's entries",

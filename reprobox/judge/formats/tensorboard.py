@@ -151,7 +151,7 @@ class _Events:
 
     def _tensor(self, name: str, proto: protobuf.Fields) -> None:
         """TensorProto: type 1, shape 2, content 4, floats 5, doubles 6. Numbers are an array; all
-        else is told as it is.
+        else is kept as it is.
         """
         found = _numbers(proto)
         if found is not None:

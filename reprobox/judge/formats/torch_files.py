@@ -43,7 +43,7 @@ _SAYS_HOW = {
 }
 """Members below the root that say how it was written, and what they may hold.
 
-All others (TorchScript's source and constants, what somebody put beside) count.
+All others (TorchScript's source and constants, what a user added) count.
 """
 _TYPES: dict[str, tuple[str, Any]] = {
     "Double": ("float64", np.float64),

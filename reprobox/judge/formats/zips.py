@@ -319,7 +319,7 @@ def is_zip(head: Head) -> bool:
 
 
 def names(head: Head) -> list[str]:
-    """Of the members of a zip file, to tell formats in it; none where it is damaged."""
+    """Of the members of a zip file, to recognise formats in it; none where it is damaged."""
     try:
         with zipfile.ZipFile(head.path) as archive:
             return archive.namelist()

@@ -1,4 +1,4 @@
-"""Whether a lock still answers the manifest beside it: poetry, pdm and pipenv write a hash of what
+"""Whether a lock still answers the manifest next to it: poetry, pdm and pipenv write a hash of what
 the manifest asks for into their locks (`content-hash`, `content_hash`, `_meta.hash`).
 """
 
@@ -39,7 +39,7 @@ def check_pipfile(lock: Path, meta: dict[str, Any]) -> None:
         document = tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
     except ValueError as error:
         raise ResolveError(
-            f"the Pipfile beside {lock.name} is not TOML", why=str(error), next_step="correct it"
+            f"the Pipfile next to {lock.name} is not TOML", why=str(error), next_step="correct it"
         ) from error
     noted = meta.get("hash", {}).get("sha256")
     _check(lock, noted, _pipfile(document, meta), "Pipfile", "pipenv lock")
@@ -54,7 +54,7 @@ def _check(lock: Path, noted: object, made: Iterator[Any], manifest: str, comman
         return
     if not fresh:
         raise ResolveError(
-            f"{lock.name} is older than the {manifest} beside it",
+            f"{lock.name} is older than the {manifest} next to it",
             why=f"Its hash of what {manifest} asks for ({str(noted)[:12]}…) is not today's.",
             next_step=f"run `{command}` in its project, then lock again",
         )

@@ -1,7 +1,7 @@
 """poetry.lock, taken as it is: it names every file with its hash, so nothing is resolved.
 
 Since lock version 2.1 a package says its groups and markers itself. Before that, what belongs to
-a group follows from the pyproject.toml beside it: the packages to which dependencies with true
+a group follows from the pyproject.toml next to it: the packages to which dependencies with true
 markers lead.
 """
 
@@ -65,7 +65,7 @@ def parse(
 
     Args:
         path: of the lock, which paths in it are relative to.
-        project: the pyproject.toml beside it; empty where there is none.
+        project: the pyproject.toml next to it; empty where there is none.
 
     Raises:
         LockInvalid: it is not a poetry.lock.
@@ -275,7 +275,9 @@ def _caret(version: str, *, tilde: bool) -> str:
     return f">={version},<{'.'.join(map(str, upper))}"
 
 
-def _package(entry: dict[str, Any], files: dict[str, Any], applies: bool, beside: Path) -> Package:
+def _package(
+    entry: dict[str, Any], files: dict[str, Any], applies: bool, base_dir: Path
+) -> Package:
     offers = entry.get("files") or files.get(entry["name"], [])
     found = [one for offer in offers if (one := _candidate(offer))]
     sources = [one for one in found if not one.is_wheel]
@@ -288,7 +290,7 @@ def _package(entry: dict[str, Any], files: dict[str, Any], applies: bool, beside
         wheels=tuple(one for one in found if one.is_wheel),
         other={"git": ("vcs",), "directory": ("directory",)}.get(kind, ("sdist",)),
         source=sources[0] if sources else None,
-        directory=beside / source["url"] if kind == "directory" else None,
+        directory=base_dir / source["url"] if kind == "directory" else None,
         repository=Repository(
             url=source["url"],
             commit=source["resolved_reference"],

@@ -139,9 +139,9 @@ def _package(entry: dict[str, Any], directory: Path, values: dict[str, Any]) -> 
     )
 
 
-def _directory(entry: dict[str, Any], beside: Path) -> Path | None:
+def _directory(entry: dict[str, Any], base_dir: Path) -> Path | None:
     found = entry.get("directory")
-    return (beside / found["path"]).resolve() if found and "path" in found else None
+    return (base_dir / found["path"]).resolve() if found and "path" in found else None
 
 
 def _repository(entry: dict[str, Any] | None) -> Repository | None:

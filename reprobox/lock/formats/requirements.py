@@ -1,7 +1,7 @@
 """The requirements file format (pip's reference, "Requirements File Format"): logical lines,
 includes, hashes.
 
-Resolving is uv's; this reads only what tells whether a lock is stale and which hashes the user
+Resolving is uv's; this reads only what shows whether a lock is stale and which hashes the user
 allows.
 """
 

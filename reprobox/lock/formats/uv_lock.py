@@ -1,4 +1,4 @@
-"""uv.lock, as uv itself exports it; and whether it still answers the pyproject.toml beside it."""
+"""uv.lock, as uv itself exports it; and whether it still answers the pyproject.toml next to it."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Directory:
                 raise not_a_file(self.url, name)
             file = os.fdopen(fd, "rb", closefd=False)
             file.seek(offset)
-            yield copy.Told(file, f"{name} in {self.url}")
+            yield copy.Named(file, f"{name} in {self.url}")
 
     def write(self, name: str, stream: Readable) -> None:
         with self._temporary(name) as (temp, path):

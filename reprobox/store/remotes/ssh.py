@@ -64,7 +64,7 @@ class Sftp:
             raise UsageError(
                 "an ssh address needs paramiko", next_step="pip install 'reprobox[ssh]'"
             ) from fault
-        # Its threads write tracebacks to stderr where nobody has set up logging; what failed is
+        # Its threads write tracebacks to stderr where no logging is set up; what failed is
         # raised as well.
         logging.getLogger("paramiko").addHandler(logging.NullHandler())
         self._made: set[str] = set()
@@ -248,7 +248,7 @@ class _File:
 
     All that was asked for is in memory once anything else is asked on the connection, be it that
     the file is closed early. So it is never a whole file: of what `prefetch` itself could limit,
-    the thread goes on when the file is closed.
+    the thread continues when the file is closed.
     """
 
     def __init__(self, file: Any, place: Sftp, start: int, end: int) -> None:

@@ -108,7 +108,7 @@ class Origin(Protocol):
     """Where runs come from."""
 
     again: bool
-    """Whether a blob may be asked for a second time. A copy goes on inside of a blob only then: a
+    """Whether a blob may be asked for a second time. A copy continues inside of a blob only then: a
     beginning that was left by a copy before may have rotted, or hold zeros after a power cut, and
     is known to be good only together with the rest.
     """
@@ -151,7 +151,7 @@ class Destination(Protocol):
         """
 
     def put(self, digest: str, size: int, stream: Readable, offset: int = 0) -> None:
-        """Takes a blob, durably. Raises HashMismatch when the bytes are others; nothing is kept
+        """Takes a blob, durably. Raises HashMismatch when the digest differs; nothing is kept
         then.
 
         Args:
@@ -222,7 +222,7 @@ def copy(planned: Plan, origin: Origin, destination: Destination, progress: Prog
     Raises:
         BundleRefused: what came is not what was announced; no run is published.
         StoreDamaged: our own bytes are not what they were; likewise.
-        StoreError: one of the ends failed; a second copy goes on from there.
+        StoreError: one of the ends failed; a second copy continues from there.
     """
     there = destination.begin(planned.cards, planned.wanted)
     offsets = {digest: there.get(digest, 0) if origin.again else 0 for digest in planned.wanted}
@@ -264,7 +264,7 @@ def _send(
 
 
 class _Watched:
-    """Tells a bar of what is read."""
+    """Moves a bar by what is read."""
 
     def __init__(self, stream: Readable, bar: Bar) -> None:
         self._stream, self._bar = stream, bar
@@ -354,7 +354,7 @@ class Parcel:
     openers: Mapping[str, Opener]
 
 
-class Told:
+class Named:
     """A stream whose errors are reported as those of reading it, not of what is done with the
     bytes.
     """
@@ -400,7 +400,7 @@ class Parcels:
                 ) from fault
             with stream:
                 stream.seek(offset)
-                yield digest, Told(stream, digest)
+                yield digest, Named(stream, digest)
 
     def mismatch(self, digest: str) -> ReproboxError:
         """Our own bytes have changed."""

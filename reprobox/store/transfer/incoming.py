@@ -149,10 +149,10 @@ class Project:
         """
         if any(self._objects_of(role) for role in self._needed[digest]):
             return False
-        with layout.trouble("looking for what came before"):
+        with layout.trouble("looking for parts of an earlier copy"):
             try:
                 path = self._own.partial(digest)
-                # gc takes what nobody has touched for long.
+                # gc takes what has not been touched for long.
                 os.utime(path)
                 return canon.digest_file(path) == digest
             except FileNotFoundError:
@@ -186,7 +186,7 @@ class Project:
         return begun
 
     def _begun(self, digest: str, size: int) -> int:
-        """How many bytes a copy may go on after; a whole file of other bytes (it would not be
+        """How many bytes a copy may continue after; a whole file of other bytes (it would not be
         wanted else) is no beginning.
         """
         try:
@@ -219,7 +219,7 @@ class Project:
                     objects.put_file(path, expect=digest, move=number == len(homes) and not stays)
                 if not homes and canon.digest_file(path) != digest:
                     raise HashMismatch(
-                        "the bytes that came are not the ones that were announced",
+                        "the received data does not match its digest",
                         why=f"announced: {digest}",
                     )
             except HashMismatch:

@@ -23,7 +23,7 @@ def leads_out(path: str, links: Mapping[str, str]) -> bool:
         links: the text of every link in the tree.
 
     Returns:
-        True also where it cannot be told, because too many links were met.
+        True also where it is not known, because there were too many links.
     """
     at, left, followed = path.split("/")[:-1], [path.split("/")[-1]], 0
     for _ in range(_STEPS):

@@ -84,7 +84,7 @@ class LocalCopy:
             )
         raise BundleRefused(
             f"there is another run {self.card.id} here, so nothing was taken",
-            why=f"The record here is {announced or found}, the one that came is "
+            why=f"The record here is {announced or found}, the incoming one is "
             f"{self.card.record}. Records are never edited: one was forged.",
             next_step=f"compare them with the person who sent it; `reprobox rm {self.card.id}` "
             "gives up the one here",

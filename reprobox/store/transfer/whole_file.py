@@ -52,8 +52,8 @@ def written(path: Path, *, replace: bool) -> Iterator[IO[bytes]]:
 
 
 def refuse_taken(path: Path) -> None:
-    """Tells before any work what `written` would tell after it. Raises UsageError when the name is
-    taken.
+    """Raises before any work what `written` would raise after it. Raises UsageError when the name
+    is taken.
     """
     with layout.trouble(f"looking for {path}"):
         if layout.exists(path):
