@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from attest_world import CONTENTS, MANIFEST, OUTPUTS, a_record, a_verdict, d
-from crate_validator import complaints
+from attest_world import MANIFEST, OUTPUTS, a_record, a_verdict, d
 
-from reprobox.attest import cyclonedx_export, rocrate_export, statement
-from reprobox.errors import UsageError
+from reprobox.attest import cyclonedx_export, statement
 from reprobox.kit import canon
 from reprobox.model import codec
 from reprobox.model.outcome import OutputFile
@@ -125,98 +122,3 @@ def test_a_confirmation_says_who_and_what() -> None:
     assert found["subject"][0]["digest"]["sha256"] == canon.hex_of(codec.digest(original))
     with pytest.raises(ValueError, match="other runs"):
         statement.confirmation(replay, original, codec.digest(original), verdict)
-
-
-def test_cyclonedx_is_valid_and_whole() -> None:
-    from cyclonedx.schema import SchemaVersion
-    from cyclonedx.validation.json import JsonStrictValidator
-
-    data = cyclonedx_export.cyclonedx(a_record())
-    assert JsonStrictValidator(SchemaVersion.V1_7).validate_str(data.decode()) is None
-    found = json.loads(data)
-    assert {one["name"]: one["hashes"][0]["content"] for one in found["components"]} == {
-        **{name: canon.hex_of(d(name)) for name in ("numpy", "libc6", "git")},
-        "/work/data.csv": canon.hex_of(d("data")),
-    }
-    assert found["metadata"]["component"]["hashes"][0]["content"] == canon.hex_of(d("image"))
-
-
-def test_cyclonedx_names_the_model_and_the_data() -> None:
-    from cyclonedx.schema import SchemaVersion
-    from cyclonedx.validation.json import JsonStrictValidator
-
-    data = cyclonedx_export.cyclonedx(a_record(), OUTPUTS)
-    assert JsonStrictValidator(SchemaVersion.V1_7).validate_str(data.decode()) is None
-    kinds = {one["name"]: one["type"] for one in json.loads(data)["components"]}
-    assert kinds["model.pt"] == "machine-learning-model"
-    assert kinds["/work/data.csv"] == "data"
-    [model] = [one for one in json.loads(data)["dependencies"] if one["ref"] == "output:model.pt"]
-    assert model["dependsOn"] == ["input:/work/data.csv", d("image")]
-    assert data == cyclonedx_export.cyclonedx(a_record(), OUTPUTS)
-
-
-@pytest.fixture
-def run_directory(tmp_path: Path) -> Path:
-    run = tmp_path / "run"
-    for name, data in {
-        **{f"outputs/{path}": data for path, data in CONTENTS.items()},
-        "record.json": b"{}",
-        "stdout": b"out",
-    }.items():
-        (run / name).parent.mkdir(parents=True, exist_ok=True)
-        (run / name).write_bytes(data)
-    return run
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("code", [0, 3])
-def test_the_crate_is_valid_for_an_independent_validator(
-    run_directory: Path, tmp_path: Path, code: int
-) -> None:
-    rocrate_export.write(
-        a_record(code=code),
-        OUTPUTS,
-        run_directory,
-        tmp_path / "crate",
-        record_bytes=b"{}",
-        title="A run",
-        license_="https://spdx.org/licenses/MIT",
-    )
-    assert complaints(tmp_path / "crate") == ""
-    found = json.loads((tmp_path / "crate" / "ro-crate-metadata.json").read_text())["@graph"]
-    action = next(one for one in found if one["@type"] == "CreateAction")
-    assert action["actionStatus"].endswith(
-        "CompletedActionStatus" if code == 0 else "FailedActionStatus"
-    )
-    assert ("error" in action) == (code != 0)
-
-
-def test_the_same_run_gives_the_same_crate(run_directory: Path, tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        rocrate_export.write(
-            a_record(),
-            OUTPUTS,
-            run_directory,
-            tmp_path / name,
-            title="A run",
-            license_="none",
-            record_bytes=b"{}",
-        )
-    one, two = (
-        (tmp_path / name / "ro-crate-metadata.json").read_bytes() for name in ("one", "two")
-    )
-    assert one == two
-    assert (tmp_path / "one" / "outputs" / "model.pt").read_bytes() == b"one"
-
-
-def test_a_crate_replaces_nothing(run_directory: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="already"):
-        rocrate_export.write(
-            a_record(),
-            OUTPUTS,
-            run_directory,
-            tmp_path,
-            title="A run",
-            license_="none",
-            record_bytes=b"{}",
-        )

@@ -2,74 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
 import pytest
-import yaml
+from config_text import parsed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reprobox.config.emit import dump
 from reprobox.config.problems import Problems
-from reprobox.config.scalars import resolve, spelled
-from reprobox.config.written import plain
 from reprobox.config.yaml12 import read
 from reprobox.errors import ConfigError
-
-
-def parsed(text: str | bytes) -> Any:
-    problems = Problems(where="c.yaml")
-    document = read(text.encode() if isinstance(text, str) else text, problems)
-    problems.throw()
-    return plain(document.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        *[
-            (word, word)
-            for word in (
-                "yes",
-                "no",
-                "on",
-                "off",
-                "Yes",
-                "y",
-                "n",
-                "1:30",
-                "2026-01-01",
-                "1_000",
-                "0b1",
-                "tRue",
-                "=",
-                "1e",
-                ".",
-            )
-        ],
-        *[
-            ("true", True),
-            ("True", True),
-            ("FALSE", False),
-            ("null", None),
-            ("~", None),
-            ("", None),
-        ],
-        *[("017", 17), ("0o17", 15), ("0x1F", 31), ("-5", -5), ("+5", 5), ("00", 0)],
-        *[("1e-3", 0.001), ("1E5", 1e5), (".5", 0.5), ("5.", 5.0), ("-.5e1", -5.0), ("1.0", 1.0)],
-        *[(".inf", math.inf), ("-.INF", -math.inf)],
-        *[("'5'", "5"), ('"true"', "true"), ("'null'", "null")],
-    ],
-)
-def test_scalars(text: str, value: object) -> None:
-    found = parsed(f"a: {text}\n")["a"]
-    assert found == value
-    assert type(found) is type(value)
-
-
-def test_not_a_number_is_one() -> None:
-    assert math.isnan(parsed("a: .nan")["a"])
 
 
 @pytest.mark.parametrize(
@@ -129,77 +69,6 @@ def test_aliases_are_values_and_merges_do_not_override() -> None:
     assert value["many"] == {"x": 5, "y": 2, "z": 1}
     value["again"]["x"] = 9
     assert value["base"]["x"] == 1
-
-
-keys = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.integers()
-scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False)
-    | st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
-    | st.sampled_from(
-        [
-            "1e-3",
-            "yes",
-            "017",
-            "1:30",
-            "2026-01-01",
-            "null",
-            "~",
-            "<<",
-            "=",
-            "0o17",
-            "- x",
-            "a: b",
-            "#x",
-            " x",
-            "x ",
-            "\n",
-            "&a",
-            "!x",
-        ]
-    )
-    | st.from_regex(r"[-+]?[0-9._:eExob]{1,8}", fullmatch=True)
-)
-values = st.recursive(
-    scalars,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
-    max_leaves=15,
-)
-
-
-@settings(max_examples=400, deadline=None)
-@given(st.dictionaries(keys, values, max_size=6))
-def test_both_versions_read_back_what_is_written(document: dict[Any, Any]) -> None:
-    data = dump(document)
-    theirs = yaml.safe_load(data)
-    assert theirs == document
-    assert repr(theirs) == repr(document)
-    if (
-        document
-        and len({str(key) for key in document}) == len(document)
-        and _text_keys_apart(document)
-    ):
-        assert repr(parsed(data)) == repr(document)
-
-
-def _text_keys_apart(value: Any) -> bool:
-    """Whether no mapping has both 1 and '1' as keys, which a config must not."""
-    if isinstance(value, list):
-        return all(map(_text_keys_apart, value))
-    if isinstance(value, dict):
-        return len({str(key) for key in value}) == len(value) and all(
-            map(_text_keys_apart, value.values())
-        )
-    return True
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.floats() | st.integers() | st.booleans() | st.none())
-def test_a_scalar_is_spelled_as_both_versions_read_it(value: Any) -> None:
-    assert repr(resolve(spelled(value))) == repr(value)
-    assert repr(yaml.safe_load(spelled(value))) == repr(value)
 
 
 @settings(max_examples=300, deadline=None)

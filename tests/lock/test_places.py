@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 import subprocess
-import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
 from format_files import PEP_621
 from lock_world import Index, Locker, Talk, wheel_bytes
+from own_projects import PROJECT, project
 from uv import find_uv_bin
 
-from reprobox.errors import FetchError, ResolveError
-from reprobox.lock import direct, git_source, intent, own_code
-from reprobox.lock.formats import pyproject
+from reprobox.errors import ResolveError
+from reprobox.lock import intent
 from reprobox.model.lock import Lock, Wheel
 from reprobox.model.spec import BaseIntent, Environment
 from reprobox.store.objects import ObjectStore
-
-PROJECT = """\
-[project]
-name = "My.Project"
-version = "1.2"
-dependencies = ["alpha"]
-[project.optional-dependencies]
-train = ["beta"]
-[project.scripts]
-tool = "my_project.cli:main"
-[build-system]
-requires = ["hatchling"]
-build-backend = "hatchling.build"
-"""
 
 
 def wheel(made: Lock, name: str) -> Wheel:
@@ -42,14 +27,6 @@ def wheel(made: Lock, name: str) -> Wheel:
 def texts(objects: ObjectStore, one: Wheel) -> dict[str, str]:
     with zipfile.ZipFile(objects.path(one.sha256)) as archive:
         return {name: archive.read(name).decode() for name in archive.namelist()}
-
-
-def project(root: Path, folder: str, text: str = PROJECT) -> Path:
-    place = root / folder
-    (place / "src/my_project").mkdir(parents=True)
-    (place / "src/my_project/__init__.py").write_text("")
-    (place / "pyproject.toml").write_text(text)
-    return place
 
 
 @pytest.fixture
@@ -133,119 +110,6 @@ def test_members_of_a_workspace(
     assert [one.name for one in made.wheels] == ["alpha", "member"]
     assert wheel(made, "member").editable == "libs/member"
     assert any("member: a run sees the code of its commit" in note for note in talk.notes)
-
-
-@pytest.mark.parametrize(
-    ("text", "config", "expected"),
-    [
-        ("", "", "src"),
-        ('[tool.setuptools.packages.find]\nwhere = ["lib"]\n', "", "lib"),
-        ('[tool.setuptools.package-dir]\n"" = "lib"\n', "", "lib"),
-        ('[[tool.poetry.packages]]\ninclude = "x"\nfrom = "lib"\n', "", "lib"),
-        ('[tool.hatch.build.targets.wheel]\npackages = ["lib/x"]\n', "", "lib"),
-        ("", "[options]\npackage_dir =\n    = lib\n", "lib"),
-        ("", "[options.packages.find]\nwhere = lib\n", "lib"),
-    ],
-)
-def test_the_directory_that_an_editable_install_has(
-    text: str, config: str, expected: str, tmp_path: Path
-) -> None:
-    project(tmp_path, ".", text)
-    (tmp_path / "lib/x").mkdir(parents=True)
-    (tmp_path / "setup.cfg").write_text(config)
-    document = pyproject.read(tmp_path / "pyproject.toml")
-    assert own_code.source_of(tmp_path, document) == expected
-
-
-def git(folder: Path, *words: str) -> str:
-    argv = ["git", "-c", "user.name=a", "-c", "user.email=a@example.invalid", *words]
-    return subprocess.run(argv, cwd=folder, check=True, capture_output=True, text=True).stdout
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    place = tmp_path / "library"
-    place.mkdir()
-    git(place, "init", "--quiet", "-b", "main")
-    (place / "library.py").write_text("VALUE = 1\n")
-    (place / "run.sh").write_text("true\n")
-    (place / "run.sh").chmod(0o755)
-    (place / "link").symlink_to("library.py")
-    git(place, "add", "-A")
-    git(place, "commit", "--quiet", "-m", "one")
-    git(place, "tag", "v1")
-    (place / "library.py").write_text("VALUE = 2\n")
-    git(place, "commit", "--quiet", "-a", "-m", "two")
-    return place
-
-
-@pytest.mark.parametrize("revision", ["v1", "main", ""])
-def test_a_commit_is_kept_by_its_bytes(
-    revision: str, repository: Path, objects: ObjectStore, talk: Talk
-) -> None:
-    url = f"git+{repository.as_uri()}" + (f"@{revision}" if revision else "")
-    asked = git_source.parse(url)
-    first = git_source.fetch("library", "0", asked, objects=objects, progress=talk)
-    assert first.commit == git(repository, "rev-parse", revision or "HEAD").strip()
-    again = git_source.fetch("library", "0", asked, objects=objects, progress=talk)
-    assert (again.digest, again.filename) == (first.digest, first.filename)
-    found = git_source.parse(f"{url.partition('@')[0]}@{first.commit}")
-    repository.rename(repository.with_name("gone"))
-    kept = git_source.fetch("library", "0", found, objects=objects, progress=talk)
-    assert kept.digest == first.digest, "a commit that was fetched needs no network"
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ('[build-system]\nrequires = ["setuptools-scm"]\n', "v1.0-1-g"),
-        ('[build-system]\nrequires = ["hatchling", "hatch-vcs"]\n', "v1.0-1-g"),
-        ('[build-system]\nrequires = ["setuptools"]\n', None),
-    ],
-)
-def test_a_version_that_git_gives_goes_along(
-    text: str, expected: str | None, repository: Path, objects: ObjectStore, talk: Talk
-) -> None:
-    git(repository, "tag", "v1.0")
-    (repository / "pyproject.toml").write_text(text)
-    git(repository, "add", "-A")
-    git(repository, "commit", "--quiet", "-m", "three")
-    asked = git_source.parse(f"git+{repository.as_uri()}")
-    found = git_source.fetch("library", "0", asked, objects=objects, progress=talk)
-    with tarfile.open(objects.path(found.digest)) as packed:
-        names = [name for name in packed.getnames() if name.endswith("/.git_archival.txt")]
-        assert len(names) == (expected is not None)
-        if names:
-            member = packed.extractfile(names[0])
-            assert member is not None
-            node, described = member.read().decode().splitlines()
-            assert node == f"node: {found.commit}"
-            assert described == f"describe-name: {expected}{str(found.commit)[:7]}"
-
-
-def test_a_revision_that_is_not_there(repository: Path, objects: ObjectStore, talk: Talk) -> None:
-    asked = git_source.parse(f"git+{repository.as_uri()}@nope")
-    with pytest.raises(FetchError, match="no revision nope"):
-        git_source.fetch("library", "0", asked, objects=objects, progress=talk)
-
-
-@pytest.mark.parametrize(
-    ("url", "where", "revision", "subdirectory"),
-    [
-        ("git+https://h.invalid/a/b.git@v1#subdirectory=x", "https://h.invalid/a/b.git", "v1", "x"),
-        ("git+ssh://git@h.invalid/a/b.git", "ssh://git@h.invalid/a/b.git", "", None),
-        ("git+ssh://git@h.invalid/a/b@c0ffee", "ssh://git@h.invalid/a/b", "c0ffee", None),
-        ("git+https://u:p@h.invalid/a#egg=a", "https://u:p@h.invalid/a", "", None),
-    ],
-)
-def test_addresses(url: str, where: str, revision: str, subdirectory: str | None) -> None:
-    found = git_source.parse(url)
-    assert (found.url, found.commit, found.subdirectory) == (where, revision, subdirectory)
-
-
-@pytest.mark.parametrize("line", ["alpha", "-r x.txt", "alpha @ git+https://h.invalid/a", "./no"])
-def test_lines_that_name_no_place(line: str, tmp_path: Path) -> None:
-    assert direct.place_of(line, tmp_path) is None
 
 
 POETRY = """\

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lfs_work import CONTENT, POINTER
+
+from reprobox.source.lfs import stored_at
 
 
 class Work:
@@ -76,4 +80,21 @@ def work(make: Callable[..., Work]) -> Work:
     (work.top / "link").symlink_to("data/a.csv")
     work.write(".gitignore", "*.tmp\n")
     work.commit("first")
+    return work
+
+
+@pytest.fixture
+def lfs_work(work):
+    """A repository as git-lfs leaves it: the pointer in the commit, the content in the work tree
+    and below .git/lfs.
+    """
+    work.write(".gitattributes", "*.bin filter=lfs diff=lfs merge=lfs -text\n")
+    blob = work.git("hash-object", "-w", "--no-filters", "--stdin", stdin=POINTER)
+    work.git("add", ".gitattributes")
+    work.git("update-index", "--add", "--cacheinfo", f"100644,{blob},model.bin")
+    work.git("commit", "-q", "-m", "with content elsewhere")
+    work.write("model.bin", CONTENT)
+    path = stored_at(work.top / ".git", hashlib.sha256(CONTENT).hexdigest())
+    path.parent.mkdir(parents=True)
+    path.write_bytes(CONTENT)
     return work

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from reprobox.errors import FetchError, HashMismatch, NewerFormat, StoreDamaged, StoreError
 from reprobox.kit import canon
-from reprobox.store.object_chain import ChainObjects
 from reprobox.store.objects import ObjectStore
 
 HELLO = canon.digest_bytes(b"hello")
@@ -188,25 +187,6 @@ def test_facts_are_kept_and_damaged_facts_are_unknown(objects: ObjectStore) -> N
     for damaged in (b"", whole[:-5], whole.replace(b"2.5", b"3.5"), bytes(len(whole)), b"[]"):
         path.write_bytes(damaged)
         assert objects.memo("wheel/\udcff ../x") is None
-
-
-def test_a_chain_reads_from_all_and_writes_to_the_first(tmp_path: Path) -> None:
-    first, second = ObjectStore(tmp_path / "first"), ObjectStore(tmp_path / "second")
-    digest = second.put_bytes(b"hello")
-    second.remember("key", 1)
-    chain = ChainObjects(first, second)
-    assert chain.has(digest)
-    assert chain.path(digest) == second.path(digest)
-    assert chain.verify(digest)
-    assert chain.memo("key") == 1
-    new = chain.put_bytes(b"new")
-    assert first.has(new)
-    assert not second.has(new)
-    chain.remember("key", 2)
-    assert (first.memo("key"), second.memo("key"), chain.memo("key")) == (2, 1, 2)
-    with pytest.raises(FetchError):
-        chain.path(canon.digest_bytes(b"absent"))
-    assert chain.partial(digest).parent.is_dir()
 
 
 @settings(max_examples=50, deadline=None)

@@ -3,42 +3,19 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from harness_runs import EMPTY, NOW, a_finished_run, a_record, an_intent, an_output
+from containers import a_container, no_container
+from harness_runs import NOW, a_finished_run, a_record, an_intent, an_output
 
-from reprobox.errors import RunAmbiguous, RunBusy, RunNotFound, StoreDamaged, StoreError
+from reprobox.errors import RunBusy, RunNotFound, StoreDamaged, StoreError
 from reprobox.kit import canon
 from reprobox.model import codec
-from reprobox.model.outcome import ContainerState, Exit
-from reprobox.model.verdict import Class, Verdict
-from reprobox.store import heads, run_ids
+from reprobox.store import heads
 from reprobox.store.output_manifest import outputs_manifest
 from reprobox.store.project import open_project
 from reprobox.store.runs import Runs
-
-
-def no_container(_: str) -> ContainerState | None:
-    return None
-
-
-def a_container(status: str, code: int | None = None) -> ContainerState:
-    return ContainerState(id="f" * 64, name="x", status=status, exit_code=code)  # type: ignore[arg-type]
-
-
-def test_ids_are_sortable_readable_and_fresh(runs: Runs) -> None:
-    first = runs.new_id(NOW)
-    assert first.startswith("20261120-153012-")
-    assert run_ids.is_id(first)
-    assert run_ids.created(first) == NOW
-    assert runs.new_id(NOW + 1) > first
-    adjectives, animals = run_ids._words()
-    assert (len(set(adjectives)), len(set(animals))) == (64, 64)
-    tries = iter([True, True, False])
-    run_ids.new_id(NOW, lambda _: next(tries))
-    assert list(tries) == []
 
 
 def test_a_run_from_begin_to_record(runs: Runs) -> None:
@@ -164,62 +141,6 @@ sys.stdin.read()
         assert run.id == run_id
 
 
-STATES = [
-    (True, False, None, "queued"),
-    (True, True, None, "running"),
-    (True, True, a_container("exited", 0), "running"),
-    (False, True, a_container("running"), "running"),
-    (False, True, a_container("paused"), "running"),
-    (False, True, a_container("exited", 0), "running"),
-    (False, False, None, "interrupted"),
-    (False, False, a_container("created"), "interrupted"),
-    (False, True, a_container("created"), "interrupted"),
-    (False, True, None, "lost"),
-    (False, True, a_container("removing"), "lost"),
-]
-
-
-@pytest.mark.parametrize(("held", "started", "container", "expected"), STATES)
-def test_state_is_computed_from_what_is_there(
-    runs: Runs, held: bool, started: bool, container: ContainerState | None, expected: str
-) -> None:
-    intent = an_intent()
-    with runs.begin(intent, {}) as run:
-        if started:
-            run.started("f" * 64)
-        if not held:
-            run.release()
-        asked: list[str] = []
-        state = runs.state(intent.id, lambda name: asked.append(name) or container)
-    assert state.name == expected
-    assert asked == ["f" * 64 if started else intent.container]
-    assert state.supervised is held
-    assert state.container is container
-    assert state.over is (expected not in ("queued", "running"))
-
-
-EXITS = [
-    (Exit(code=0, reason="exited"), "finished"),
-    (Exit(code=3, reason="exited"), "failed"),
-    (Exit(code=137, reason="oom"), "failed"),
-    (Exit(code=139, reason="signal", signal=11), "failed"),
-    (Exit(code=143, reason="timeout"), "timeout"),
-    (Exit(code=127, reason="not-found"), "failed"),
-    (Exit(code=130, reason="interrupted", message="by the user"), "interrupted"),
-    (Exit(code=255, reason="engine"), "interrupted"),
-    (Exit(code=0, reason="lost"), "lost"),
-]
-
-
-@pytest.mark.parametrize(("exit_", "expected"), EXITS)
-def test_an_engine_fault_is_never_a_failure(runs: Runs, exit_: Exit, expected: str) -> None:
-    intent = an_intent()
-    with runs.begin(intent, {}) as run:
-        run.finish(a_record(intent, exit=exit_), outputs_manifest(()))
-    assert runs.state(intent.id, no_container).name == expected
-    assert [row.state for row in runs.list()] == [expected]
-
-
 @pytest.mark.parametrize("position", [0, 40, -1])
 def test_a_changed_byte_of_a_record_is_found(runs: Runs, position: int) -> None:
     run_id = a_finished_run(runs)
@@ -243,30 +164,6 @@ def test_a_lost_checksum_or_manifest_is_damage(runs: Runs) -> None:
     (runs.path(run_id) / "record.sha256").unlink()
     with pytest.raises(StoreDamaged):
         runs.record(run_id)
-
-
-def test_verdicts_are_numbered_and_never_replaced(runs: Runs) -> None:
-    run_id = a_finished_run(runs)
-    verdict = Verdict(
-        left=run_id,
-        right=run_id,
-        left_record=EMPTY,
-        right_record=EMPTY,
-        result=Class.IDENTICAL,
-        files=(),
-        exit_equal=True,
-    )
-    paths = [
-        runs.add_verdict(run_id, replace(verdict, checked=float(number))) for number in range(12)
-    ]
-    assert [path.name for path in paths[:2]] == ["0001.json", "0002.json"]
-    assert [found.checked for found in runs.verdicts(run_id)] == [
-        float(number) for number in range(12)
-    ]
-    paths[3].unlink()
-    assert runs.add_verdict(run_id, verdict).name == "0013.json"
-    with pytest.raises(RunNotFound):
-        runs.add_verdict(runs.new_id(), verdict)
 
 
 def test_removing_is_announced_and_refused_while_running(runs: Runs) -> None:
@@ -296,46 +193,6 @@ def test_a_directory_without_an_intent_never_happened(runs: Runs) -> None:
     assert not path.exists()
 
 
-def test_a_run_is_found_by_all_its_names(runs: Runs) -> None:
-    first = a_finished_run(runs, now=NOW, name="baseline")
-    second = a_finished_run(runs, now=NOW + 60, name="baseline", replay_of=first)
-    third = a_finished_run(runs, now=NOW + 3600, name="wide")
-    assert runs.find(first) == first
-    assert runs.find("latest") == third
-    assert (runs.find("latest~1"), runs.find("latest~2")) == (second, first)
-    assert runs.find("baseline") == first
-    assert runs.find("wide") == third
-    assert runs.find(third[:15]) == third
-    assert runs.find(third[16:]) == third
-    with pytest.raises(RunAmbiguous) as caught:
-        runs.find("20261120-15")
-    assert first in caught.value.why
-    assert caught.value.why.index(second) < caught.value.why.index(first)
-    fourth = a_finished_run(runs, now=NOW + 7200, name="baseline")
-    with pytest.raises(RunAmbiguous) as caught:
-        runs.find("baseline")
-    assert second not in caught.value.why
-    assert runs.find("latest") == fourth
-
-
-@pytest.mark.parametrize(
-    "reference", ["", "latest~9", "nothing", "../../etc", "x' OR 1=1 --", "latest~", "\udcff"]
-)
-def test_what_means_nothing_is_not_found(runs: Runs, reference: str) -> None:
-    a_finished_run(runs, now=NOW, name="baseline")
-    a_finished_run(runs, now=NOW)
-    with pytest.raises(RunNotFound):
-        runs.find(reference)
-
-
-def test_the_nearest_name_is_suggested(runs: Runs) -> None:
-    run_id = a_finished_run(runs, name="baseline")
-    with pytest.raises(RunNotFound, match="Did you mean baseline"):
-        runs.find("basline")
-    with pytest.raises(RunNotFound, match=run_id):
-        runs.find(run_id[:-1] + ("0" if run_id[-1] != "0" else "1"))
-
-
 def test_stored_documents_are_the_canonical_bytes(runs: Runs) -> None:
     run_id = a_finished_run(runs, name="n\u00e4me \udcff")
     intent = runs.intent(run_id)
@@ -350,12 +207,3 @@ def test_opening_a_project_registers_it(tmp_path: Path) -> None:
         open_project(tmp_path, shared=shared)
     (link,) = (shared / "roots").iterdir()
     assert os.readlink(link) == str(tmp_path / ".reprobox")
-
-
-def test_a_run_whose_container_goes_unstarted_is_unborn_and_not_lost(runs: Runs) -> None:
-    with runs.begin(an_intent("20261120-153010-brave-otter-0000"), {}) as run:
-        run.started("f" * 64)
-        assert runs.started(run.id) is not None
-        for _ in range(2):  # whoever comes after a death takes it back again
-            run.not_started()
-            assert runs.started(run.id) is None

@@ -240,3 +240,10 @@ class Dropping(Wrapped):
 def members(path: Path) -> dict[str, tarfile.TarInfo]:
     with tarfile.open(path) as archive:
         return {member.name: member for member in archive}
+
+
+def lock_of_small_wheels(objects: ObjectStore) -> Lock:
+    wheels = tuple(
+        put_simple_wheel(objects, name) for name in ("delta", "alpha", "charlie", "beta")
+    )
+    return make_lock(put_base(objects, "one", "two"), wheels=wheels)

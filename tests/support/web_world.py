@@ -6,6 +6,7 @@ import functools
 import http.client
 import json
 import math
+import re
 import struct
 import sys
 import threading
@@ -14,6 +15,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -273,3 +275,13 @@ def served(context: Context, *, read_only: bool = False) -> Iterator[Served]:
 
 
 __all__ = ["HOSTILE", "Served", "World", "npy", "png", "served"]
+
+
+def named(world: World, name: str) -> str:
+    """The first run of a name that is not a replay."""
+    return next(row.id for row in world.runs.list(name=name) if row.replay_of is None)
+
+
+def text_of(page: str) -> str:
+    """What a page shows, without its markup."""
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", page)).split())

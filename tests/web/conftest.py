@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+from web_demo import laboratory
 from web_world import Served, World, served
 
 
@@ -17,6 +18,18 @@ def world(tmp_path: Path) -> World:
 @pytest.fixture
 def site(world: World) -> Iterator[Served]:
     with served(world.context) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """The runs of `web_demo`, for tests that only read."""
+    return laboratory(tmp_path_factory.mktemp("laboratory") / "digits")
+
+
+@pytest.fixture(scope="session")
+def demo_site(demo: World) -> Iterator[Served]:
+    with served(demo.context) as made:
         yield made
 
 
