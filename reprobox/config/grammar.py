@@ -95,10 +95,10 @@ def name(text: str) -> str:
 
 def run_name(text: str) -> str:
     """The name of a run."""
-    return name(tellable(text))
+    return name(unambiguous(text))
 
 
-def tellable(text: str) -> str:
+def unambiguous(text: str) -> str:
     """Text that can name a run: `latest` and `latest~2` always mean the last ones, and
     eight digits are how ids begin.
     """

@@ -1,5 +1,5 @@
 """Where things lie in a store, how a store is created, and how the operating system's errors are
-told.
+reported.
 
 Two stores have this layout: the project's `.reprobox` and the user's shared one. `VERSION` is
 published last, after every directory is durable: who sees it may rely on all of them, also after a
@@ -27,7 +27,7 @@ the hexadecimal of its digest.
 """
 _FOLDERS = ("tmp", "objects", "objects/sha256", "memo", "runs", "roots")
 _ADVICE = {
-    errno.ENOSPC: "free some space (`reprobox gc` shows what could go), then try again",
+    errno.ENOSPC: "free some space (`reprobox gc` lists what is reclaimable), then try again",
     errno.EDQUOT: "your disk quota is used up: free some space, then try again",
     errno.EMFILE: "raise the limit of open files (`ulimit -n`), then try again",
     errno.ENFILE: "the machine has too many open files; try again later",

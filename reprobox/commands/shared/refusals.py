@@ -18,7 +18,7 @@ from reprobox.source.commit_paths import directories, holds_directory
 def refuse_name(name: str | None) -> None:
     """Raises UsageError for a name that could be taken for a run id, `latest` or an override."""
     try:
-        grammar.tellable("run" if name is None else name)
+        grammar.unambiguous("run" if name is None else name)
     except ValueError as fault:
         raise UsageError(f"no run can be named {shown(name or '')!r}", why=str(fault)) from fault
 
