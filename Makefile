@@ -33,7 +33,7 @@ test:
 
 test-fast:
 	@scripts/setup --dev
-	@REPROBOX_FAST=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest -q -n auto --maxprocesses 4 -m "not engine and not slow" $(ARGS)
+	@REPROBOX_FAST=1 PATH="$(CURDIR)/.venv/bin:$$PATH" env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest -q -n auto --maxprocesses 4 -m "not engine and not slow" $(ARGS)
 
 python-matrix:
 	@scripts/setup --dev

@@ -180,15 +180,30 @@ test.
 """
 NEEDS_AN_ENGINE = frozenset({"engine", "locked_text", "second_engine", "apptainer"})
 """Fixtures that start or ask a container engine; others, such as `project`, are made of them."""
-LONG_FILES = (
+LONG = (
+    "commands/test_import_.py",
     "commands/test_rm.py",
+    "judge/formats/test_flips.py",
+    "judge/formats/test_pairs",
+    "judge/test_kinds.py",
+    "judge/test_reader.py::test_a_pair_that_needs_too_much_costs_only_itself",
+    "judge/test_trackers.py",
+    "lock/formats/test_table.py",
     "lock/test_conda_environment.py",
+    "lock/test_host_apt.py",
+    "lock/test_install_order.py",
+    "lock/test_places.py",
     "lock/test_wheels.py",
     "store/remotes/",
     "store/test_failing_calls.py",
+    "store/test_many_processes.py",
+    "store/test_powercut.py",
+    "store/test_state_machine.py",
     "views/test_verdict.py",
 )
-"""What takes most of the processor time of the tests without an engine, as measured."""
+"""How the names of those tests begin that take most of the processor time of the tests without an
+engine, as measured (`--durations=100`).
+"""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -212,6 +227,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _starts_much(item: pytest.Item) -> bool:
     module = getattr(item, "module", None)
-    path = item.path.relative_to(Path(__file__).parent).as_posix()
+    name = f"{item.path.relative_to(Path(__file__).parent).as_posix()}::{item.name}"
     needed = NEEDS_AN_ENGINE.intersection(getattr(item, "fixturenames", ()))
-    return bool(needed) or path.startswith(LONG_FILES) or bool(STARTS_MUCH & vars(module).keys())
+    return bool(needed) or name.startswith(LONG) or bool(STARTS_MUCH & vars(module).keys())

@@ -31,7 +31,7 @@ def doctor(
     ] = None,
     as_json: JSON = False,
 ) -> None:
-    """Say what this machine can do.
+    """Show what this machine can do.
 
     With a run: how far a replay here can be the same, and why. With `--on slurm`: partitions,
     limits, GPUs, the engines of this node, and whether the store can be shared.
