@@ -56,8 +56,8 @@ def digest_file(path: Path, advance: Callable[[int], None] | None = None) -> Dig
 
 
 def digest_descriptor(fd: int, advance: Callable[[int], None] | None = None) -> Digest:
-    """sha256 of what is left to read of an open file; `advance` as for `digest_file`. Most files are
-    small, and are read without the large buffer of `hashlib.file_digest`.
+    """sha256 of what is left to read of an open file; `advance` as for `digest_file`. Most files
+    are small, and are read without the large buffer of `hashlib.file_digest`.
     """
     hasher = hashlib.sha256()
     for piece in _pieces(fd):
