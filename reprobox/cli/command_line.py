@@ -51,7 +51,9 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def options(
     ctx: typer.Context,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print only what went wrong.")
+    ] = False,
     no_color: Annotated[
         bool, typer.Option("--no-color", envvar="NO_COLOR", help="No colours.")
     ] = False,
