@@ -21,8 +21,8 @@ from reprobox.commands.shared.read_values import reader
 from reprobox.config import sweep_grammar
 from reprobox.config.sweep_grammar import Plan
 from reprobox.context import Context
-from reprobox.errors import ReproboxError, RunNotFound, UsageError
-from reprobox.executor import executors, journal, reconcile
+from reprobox.errors import NewerFormat, ReproboxError, RunNotFound, StoreDamaged, UsageError
+from reprobox.executor import executors, journal, reconcile, scheduled_runs
 from reprobox.executor.attach import LIVE
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model.source import Source
@@ -358,8 +358,11 @@ class _ClusterSupervisor(_Supervisor):
 
     def _over(self, run_id: str) -> bool:
         if time.monotonic() - self._asked_at > _ASK:
-            reconcile.settle(self._context)
+            damaged = scheduled_runs.settle(self._context)
             self._asked_at = time.monotonic()
+            for run in self._running:
+                if run in damaged:
+                    raise damaged[run]  # waiting would not mend it; the other trials go on
         return not self._context.runs.has(run_id) or self._context.runs.finished(run_id)
 
 
@@ -396,10 +399,17 @@ def _status(context: Context, trial: Trial) -> TrialStatus:
     if row is None:
         return TrialStatus(trial=trial, state="not started", row=None, metrics={})
     if not row.digest:
-        state = executors.of_run(context, trial.run).state(trial.run).name
+        state = _state(context, trial.run)
         return TrialStatus(trial=trial, state=state, row=row, metrics={})
     metrics = metrics_of(context, trial.run)
     return TrialStatus(trial=trial, state=row.state, row=row, metrics=metrics)
+
+
+def _state(context: Context, run_id: str) -> str:
+    try:
+        return executors.of_run(context, run_id).state(run_id).name
+    except (StoreDamaged, NewerFormat):
+        return "damaged"
 
 
 def list_sweeps(context: Context) -> list[Sweep]:

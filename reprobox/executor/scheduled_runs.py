@@ -15,10 +15,12 @@ from reprobox.context import Context
 from reprobox.errors import (
     EngineError,
     EngineUnavailable,
+    NewerFormat,
     ReproboxError,
     RunBusy,
     RunNotFound,
     SchedulerError,
+    StoreDamaged,
     StoreError,
 )
 from reprobox.executor import export_manifest, run_home, schedulers
@@ -101,9 +103,11 @@ def _state(context: Context, run: Path, submitted: Scheduled, known: Schedulers)
     return RunState(name="running" if going else "queued", why=why)
 
 
-def settle(context: Context) -> None:
-    """Writes the records of runs that no worker will write any more."""
-    known = Schedulers()
+def settle(context: Context) -> dict[str, ReproboxError]:
+    """Writes the records of runs that no worker will write any more; those of which none can be
+    written, because what they left is damaged, each with the reason.
+    """
+    known, damaged = Schedulers(), dict[str, ReproboxError]()
     for run_id in context.runs.unfinished():
         try:
             if attempts.is_scheduled(context.runs.folder / run_id):
@@ -113,11 +117,14 @@ def settle(context: Context) -> None:
         except SchedulerError:
             continue  # what became of it cannot be known here, and `state` says why
         except (ReproboxError, OSError) as fault:
+            if isinstance(fault, (StoreDamaged, NewerFormat)):
+                damaged[run_id] = fault
             step = fault.next_step if isinstance(fault, ReproboxError) else ""
             context.progress.note(
                 f"run {run_id} cannot be finished yet: {in_a_line(fault)}"
                 + (f"; next: {step}" if step else "")
             )
+    return damaged
 
 
 def settle_run(context: Context, run_id: str, known: Schedulers | None = None) -> None:

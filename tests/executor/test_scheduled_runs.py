@@ -15,16 +15,19 @@ import pytest
 from harness_runs import NOW, a_record, an_intent
 
 from reprobox.cli.messages import Talk
+from reprobox.commands import sweep as sweep_command
 from reprobox.context import Context
 from reprobox.errors import ReproboxError, RunBusy, StoreDamaged, StoreError
 from reprobox.executor import executors, scheduled_executor, scheduled_runs, schedulers
 from reprobox.executor.scheduler import JobState
 from reprobox.model import codec
 from reprobox.model.scheduled import Scheduled, Try
+from reprobox.model.sweep import Sweep, Trial
 from reprobox.store import attempts, integrity
 from reprobox.store.output_manifest import outputs_manifest
 from reprobox.store.project import open_project
 from reprobox.store.runs import Runs
+from reprobox.store.sweeps import Sweeps
 
 JOB = "7"
 Damage = Callable[[Path], object]
@@ -161,6 +164,30 @@ def test_damage_of_one_run_keeps_no_other_from_its_record(
     unfinished = "damaged" if damage is not changed_record else "running"
     assert listed == {broken.name: unfinished, whole.name: "finished"}
     assert any(broken.name in fault.what for fault in integrity.check(context.runs.root).faults)
+
+
+@pytest.mark.parametrize("damage", [changed_record, text(attempts.SCHEDULED, "{")])
+def test_a_sweep_does_not_wait_for_a_trial_that_is_damaged(
+    context: Context, damage: Damage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep_command, "_ASK", 0.0)
+    broken, whole = submitted(context.runs), submitted(context.runs, now=NOW + 5)
+    store = Sweeps(context.runs.root)
+    made = Sweep(
+        id=store.new_id(NOW),
+        commit="c" * 40,
+        config_path="config.yaml",
+        overrides=("lr=1,2",),
+        on="slurm",
+    )
+    store.begin(made)
+    for number, run in enumerate((broken, whole)):
+        store.claim(made.id, Trial(number=number, run=run.name, overrides=(f"lr={number + 1}",)))
+    damage(broken)
+    with pytest.raises(StoreDamaged):
+        sweep_command.drive(context, made, jobs=None, report=lambda _: None)
+    states = [one.state for one in sweep_command.status(context, made.id).trials]
+    assert states == ["running" if damage is changed_record else "damaged", "finished"]
 
 
 def test_a_submission_that_is_gone_before_any_attempt_is_missed(context: Context) -> None:
