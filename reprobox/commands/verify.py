@@ -112,7 +112,7 @@ def _verify(context: Context, run_id: str) -> Checked:
     with context.progress.task(f"verifying {run_id}", record.outputs.size) as bar:
         for output in outputs:
             try:
-                if fault := _fault(path / "outputs", output):
+                if fault := _fault(f"{path}/outputs", output):
                     damage.append(f"outputs/{output.path}: {fault}")
             except OSError as error:
                 unread.append(f"outputs/{output.path}: {error.strerror}")
@@ -130,7 +130,7 @@ def _streams(path: Path, stdout: str, stderr: str) -> Iterator[str]:
             yield f"{name}: changed"
 
 
-def _fault(top: Path, output: OutputFile) -> str | None:
+def _fault(top: str, output: OutputFile) -> str | None:
     kind, found = output_tree.found(top, output.path)
     if kind == "gone":
         return "missing"

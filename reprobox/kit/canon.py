@@ -46,7 +46,7 @@ def digest_of(value: Any) -> Digest:
     return digest_bytes(canonical(value))
 
 
-def digest_file(path: Path, advance: Callable[[int], None] | None = None) -> Digest:
+def digest_file(path: Path | str, advance: Callable[[int], None] | None = None) -> Digest:
     """sha256 of a file's bytes; `advance` is called with each piece that is done."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

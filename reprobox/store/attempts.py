@@ -85,7 +85,7 @@ def given_up(run: Path) -> Iterator[None]:
 
 def is_scheduled(run: Path) -> bool:
     """Whether a run was given to a scheduler."""
-    return layout.exists(run / SCHEDULED)
+    return layout.exists(f"{run}/{SCHEDULED}")
 
 
 def note_job(run: Path, what: Scheduled) -> None:
@@ -283,7 +283,7 @@ def checks(run: Path) -> Iterator[tuple[str, Callable[[], object]]]:
     """What `fsck` reads of a run that a scheduler was given: a name below the run's directory, and
     what raises where it is damaged.
     """
-    if not is_scheduled(run) and not layout.exists(run / FOLDER):
+    if not is_scheduled(run) and not layout.exists(f"{run}/{FOLDER}"):
         return
     yield SCHEDULED, partial(scheduled, run)
     yield WINNER, partial(winner, run)

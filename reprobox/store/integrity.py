@@ -237,13 +237,15 @@ def _record(runs: Runs, run_id: str, contained: bool, seen: dict[str, str]) -> I
         ("stderr", record.stderr),
         ("config.yaml", record.intent.runspec.config_digest),
     ):
-        yield from _guarded(f"{what}, {name}", _file, folder / name, f"{what}, {name}", expected)
+        yield from _guarded(
+            f"{what}, {name}", _file, f"{folder}/{name}", f"{what}, {name}", expected
+        )
     yield from _guarded(
         f"{what}, outputs.jsonl", _outputs, folder, what, record, runs.outputs_stayed(run_id)
     )
 
 
-def _file(path: Path, what: str, expected: str) -> Iterator[Fault]:
+def _file(path: str, what: str, expected: str) -> Iterator[Fault]:
     try:
         found = canon.digest_file(path)
     except FileNotFoundError:
@@ -258,19 +260,19 @@ def _outputs(folder: Path, what: str, record: Record, stayed: bool) -> Iterator[
     data = files.read_whole(manifest) if layout.exists(manifest) else b""
     if canon.digest_bytes(data) != record.outputs.manifest:
         raise StoreDamaged("its bytes are not those that the record names, or it is gone")
-    known = set()
+    known, top = set(), f"{folder}/outputs"
     for file in () if stayed else output_manifest.read_manifest(data, checked=True):
         known.add(file.path)
         name = f"{what}, outputs/{file.path}"
-        yield from _guarded(name, _output, folder / "outputs", name, file)
-    for path in _walk(folder / "outputs"):
+        yield from _guarded(name, _output, top, name, file)
+    for path in _walk(top):
         if path not in known:
             yield Fault(
                 what=f"{what}, outputs/{path}", kind="untrusted", why="the record does not know it"
             )
 
 
-def _output(top: Path, what: str, file: OutputFile) -> Iterator[Fault]:
+def _output(top: str, what: str, file: OutputFile) -> Iterator[Fault]:
     kind, found = output_tree.found(top, file.path)
     if kind != file.kind:
         yield Fault(what=what, kind="corrupted", why=f"it was a {file.kind} and is {kind}")
@@ -278,7 +280,7 @@ def _output(top: Path, what: str, file: OutputFile) -> Iterator[Fault]:
         yield Fault(what=what, kind="corrupted", why=f"it was {file.sha256} and is {found}")
 
 
-def _walk(folder: Path) -> Iterator[str]:
+def _walk(folder: str) -> Iterator[str]:
     """Everything below a directory that is not a directory; what cannot be entered is left out."""
     waiting = [""]
     while waiting:

@@ -216,7 +216,7 @@ def _require(file: OutputFile, found: str) -> None:
         )
 
 
-def found(top: Path, path: str) -> tuple[str, str]:
+def found(top: Path | str, path: str) -> tuple[str, str]:
     """What lies at an output's place now: its kind and digest; `gone` and `something else` have
     none.
 

@@ -200,7 +200,7 @@ class Runs:
         """Whether the run came from elsewhere without its outputs: their hashes are here, and their
         bytes never were.
         """
-        outputs = self._existing(run_id) / "outputs"
+        outputs = f"{self._existing(run_id)}/outputs"
         return not layout.exists(outputs) and self.started(run_id) is None
 
     def state(
@@ -227,7 +227,7 @@ class Runs:
         """Whether the run has a record."""
         path = self._existing(run_id)
         with layout.trouble(f"looking at run {run_id}"):
-            return layout.exists(path / "record.json")
+            return layout.exists(f"{path}/record.json")
 
     def unfinished(self) -> list[str]:
         """Ids of the runs without a record, oldest first. Every command asks for them, hence from
