@@ -65,7 +65,7 @@ _DURATION_KEY = re.compile(
     re.IGNORECASE,
 )
 _TIME_KEY = re.compile(
-    r"(?:timestamp|_time\b|time_|\btime\b|_at\b|date|heartbeat|created|modified|started|finished|"
+    r"(?:timestamp|_time\b|time_|\btime\b|\bwhen\b|_at\b|date|heartbeat|created|modified|started|finished|"
     r"start_|stop_|end_|\bts\b|epoch_ms)",
     re.IGNORECASE,
 )
@@ -81,11 +81,27 @@ _WORD = (
 no rule that does not name it.
 """
 _SAID = rf"(?:_\w+)?(?: ?\(\w+\))?[\"']?(?:\s*[:=]\s*|\s+)[\"']?(?P<value>{_NUMBER})(?![\w.:])"
+_PROCESSES = re.compile(r"\bp?pid[\"']?[-_=:# ]{1,3}[\"']?(?P<value>\d+)(?!\w)", re.IGNORECASE)
+_MEMORY = re.compile(
+    r"\b(?:max_?|peak_?)?(?:rss|mem|memory)\b[^\d\n]{0,12}?"
+    r"(?P<value>\d+(?:\.\d+)?(?: ?[kKMGT]?i?B)?)(?![\w.])",
+    re.IGNORECASE,
+)
+_MEMORY_KEY = re.compile(
+    r"(?:^|[^a-z])(?:max_?rss|rss|(?:peak|max|gpu|cpu|used|process)_?mem(?:ory)?|"
+    r"mem(?:ory)?_?(?:used|usage|peak|allocated|reserved|mb|gb|bytes|kb|mib|gib))$",
+    re.IGNORECASE,
+)
 _SURE_WORDS = re.compile(rf"\b{_SURE_WORD}{_SAID}(?! ?[A-Za-z%])", re.IGNORECASE)
 _WORDS = re.compile(rf"\b(?:{_SURE_WORD}|{_WORD}){_SAID}", re.IGNORECASE)
+_WORDED_SURELY = (("a duration", _SURE_WORDS), ("a process", _PROCESSES))
+_WORDED = (("a duration", _WORDS), ("a process", _PROCESSES), ("memory use", _MEMORY))
+"""Numbers in a text, by the word before each."""
 _MAYBE_DURATION = re.compile(
     rf"(?:^|[^a-zA-Z])(?:{_SURE_WORD}|{_WORD})\s*(?:[(\[]\w+[)\]])?$", re.IGNORECASE
 )
+_DRAWN = 2.0**100
+"""From here on a whole number is no count: a UUID, or a digest."""
 _PLACES = (range(0x55 << 40, 0x57 << 40, 8), range(0x7E << 40, 0x80 << 40, 8))
 """Where Linux lays the heap, libraries and mapped memory of a 64-bit process (x86-64, aarch64)."""
 _DIGEST_KEY = re.compile(r"md5|sha\d|digest|checksum|hash|etag|fingerprint", re.IGNORECASE)
@@ -111,10 +127,11 @@ def _marks(text: str, *, sure: bool = False) -> list[_Mark]:
         _Mark(*match.span(), _KINDS[int((match.lastgroup or "k0")[1:])][0])
         for match in _PART.finditer(text)
     ]
-    for match in (_SURE_WORDS if sure else _WORDS).finditer(text):
-        start, end = match.span("value")
-        if not any(one.start < end and start < one.end for one in found):
-            found.append(_Mark(start, end, "a duration"))
+    for kind, words in _WORDED_SURELY if sure else _WORDED:
+        for match in words.finditer(text):
+            start, end = match.span("value")
+            if not any(one.start < end and start < one.end for one in found):
+                found.append(_Mark(start, end, kind))
     return sorted(found)
 
 
@@ -210,6 +227,10 @@ def _perhaps(key: str, left: float, right: float) -> str | None:
     """What two numbers look like, and need not be."""
     if _MAYBE_DURATION.search(key):
         return "a duration"
+    if _MEMORY_KEY.search(key):
+        return "memory use"
+    if min(left, right) >= _DRAWN and left % 1 == right % 1 == 0:
+        return "a random identifier"
     places = all(any(number in span for span in _PLACES) for number in map(_whole, (left, right)))
     return "a memory address" if places else None
 

@@ -50,6 +50,8 @@ from reprobox.judge.tensors import Distance, Tensor, Tolerance, differing, dista
 from reprobox.kit.lazy_dataclass import dataclass
 
 _SHOWN = 20
+_ORDERED = 10_000
+"""Differing values of all columns that are looked at for another order."""
 _RENAMED = 10_000
 """Names of values that are looked at for a clock in them."""
 _CHUNK = 1 << 16
@@ -314,6 +316,8 @@ class _Comparison:
             return
         if found.count and not alone and self._column_aside(name, left, right):
             return
+        if len(left.shape) == 1 and 0 < found.count <= _ORDERED - len(self._sum.pairs):
+            self._sum.pairs += [(mine, yours) for _, mine, yours in differing(left, right)]
         if found.count:
             where = {
                 "index": _index(found.index or 0, left.shape),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from reprobox.judge import renames
-from reprobox.model.verdict import Cause, FileVerdict
+from reprobox.model.verdict import Cause, FileState, FileVerdict
 
 WEIGHT = 75
 """Below what was observed to differ, above what is only said by the way."""
@@ -68,6 +68,30 @@ def causes(files: Sequence[FileVerdict]) -> Iterable[Cause]:
             advice=_advice(those[0].path, ours),
             weight=WEIGHT,
         )
+    yield from _moved(files)
+
+
+def _moved(files: Sequence[FileVerdict]) -> Iterable[Cause]:
+    """Bytes that are in one file only of each side, whose names have nothing in common."""
+    missing, extra = _alone(files, FileState.MISSING), _alone(files, FileState.EXTRA)
+    for digest, path in list(missing.items())[:_SHOWN]:
+        if other := extra.get(digest):
+            yield Cause(
+                what="the same bytes under a name that has nothing in common with the other",
+                ours=path,
+                theirs=other,
+                advice="give the file a name that follows from the config, or none that is drawn",
+                weight=WEIGHT,
+            )
+
+
+def _alone(files: Sequence[FileVerdict], state: FileState) -> dict[str, str]:
+    """Paths by digest, where no other file of that state has those bytes; none of empty files."""
+    found: dict[str, list[str]] = {}
+    for file in files:
+        if file.state is state and file.size and (digest := file.ours or file.theirs):
+            found.setdefault(digest, []).append(file.path)
+    return {digest: paths[0] for digest, paths in found.items() if len(paths) == 1}
 
 
 def _first_parts(ours: str, theirs: str) -> tuple[str, str]:

@@ -23,6 +23,7 @@ _ADVICE = {
     "a random identifier": "an identifier that is drawn anew each time is in this output: derive "
     "it from the seed or the config",
     "a process": "the number of a process is in this output",
+    "memory use": "how much memory was used is in this output",
 }
 _ORDERS = {
     "the order of items": "the same items in another order: sort sets, listings and results of "

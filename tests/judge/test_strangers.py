@@ -11,9 +11,11 @@ import pickle
 import re
 import struct
 import tarfile
+import uuid
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ import yaml
 from attest_world import a_record, a_verdict
 from looking import look
 
-from reprobox.judge import rules, value_causes
+from reprobox.judge import name_causes, rules, value_causes
 from reprobox.model.spec import OutputRule
 from reprobox.model.verdict import Cause, FileState, FileVerdict
 from reprobox.views import verdict as view
@@ -158,6 +160,30 @@ STRANGERS: dict[str, tuple[str, tuple[bytes, bytes], str, str]] = {
         "a time in model.bin at offset 2, a double",
         "2026-11-28T04:20:21.500000+00:00 -> 2026-11-28T04:20:25.500000+00:00",
     ),
+    "a datetime in a pickle": (
+        "m.pkl",
+        tuple(pickle.dumps({"w": [1.0], "at": datetime(2026, 11, 28, 4, 20, s, 5, UTC)}) for s in (21, 25)),
+        "a time in m.pkl at at/<args>(0)",
+        "2026-11-28T04:20:21.000005 -> 2026-11-28T04:20:25.000005",
+    ),
+    "memory in a report": (
+        "m.json",
+        _json({"max_rss": 10312, "a": 1}, {"max_rss": 10240, "a": 1}),
+        "memory use in m.json at $.max_rss",
+        "10312 -> 10240",
+    ),
+    "a process in a log": (
+        "a.log",
+        _lines("INFO pid 123 loss 0.5\n", "INFO pid 177 loss 0.5\n"),
+        "a process in a.log at line 1",
+        "123 -> 177",
+    ),
+    "a large number that was drawn": (
+        "m.pkl",
+        tuple(pickle.dumps({"id": uuid.UUID(int=(1 << 120) + n), "w": 1}) for n in (1, 2)),
+        "a random identifier in m.pkl at id/<state>/int",
+        f"{(1 << 120) + 1} -> {(1 << 120) + 2}",
+    ),
     "dates in a zip": (
         "a.zip", (_zip(0), _zip(1)), "only the packing of a.zip (times of members)", "",
     ),
@@ -231,6 +257,41 @@ def test_no_rule_for_times_leaves_aside_what_was_computed(
     name, sides = NOT_BY_CHANCE[which]
     rule = OutputRule(pattern="*", compare="except-times")
     assert look(*pair(sides), rule, path=name).state is FileState.DIFFERENT
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "ordered"),
+    [
+        ("name,value\na,1\nb,2\nc,3\n", "name,value\nb,2\na,1\nc,3\n", True),
+        ("x,y\n1,1.5\n2,2.5\n", "x,y\n2,2.5\n1,1.5\n", True),
+        ("x,y\n1,1.5\n2,2.5\n", "x,y\n2,2.5\n1,1.25\n", False),
+    ],
+)
+def test_rows_in_another_order_are_named(
+    pair: Callable[[tuple[bytes, bytes]], tuple[Path, Path]], left: str, right: str, ordered: bool
+) -> None:
+    _, causes = caused(*pair(_lines(left, right)), "rows.csv")
+    assert [cause.what.startswith("the order of items in rows.csv") for cause in causes] == [
+        True
+    ] * ordered
+
+
+def test_the_same_bytes_under_a_name_without_a_pattern_are_named() -> None:
+    def one(path: str, state: FileState, digest: str, size: int = 9) -> FileVerdict:
+        sides = {"ours": digest} if state is FileState.MISSING else {"theirs": digest}
+        return FileVerdict(path=path, state=state, size=size, **sides)
+
+    files = [
+        one("cache_qx", FileState.MISSING, "sha256:aa"),
+        one("cache_zy", FileState.EXTRA, "sha256:aa"),
+        one("empty", FileState.MISSING, "sha256:ee", 0),
+        one("void", FileState.EXTRA, "sha256:ee", 0),
+        one("twice", FileState.MISSING, "sha256:bb"),
+        *(one(path, FileState.EXTRA, "sha256:bb") for path in ("x", "y")),
+    ]
+    assert [(cause.ours, cause.theirs) for cause in name_causes.causes(files)] == [
+        ("cache_qx", "cache_zy")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from datetime import date, datetime, time
 from typing import Any
 
 import numpy as np
@@ -166,12 +167,30 @@ def _short(text: str) -> str:
 def _of_opaque(value: Opaque) -> list[tuple[str, Any]]:
     items = sorted(value.items, key=_rank) if value.name in _SETS else value.items
     parts: tuple[tuple[str, Any, Any], ...] = (
-        ("/<args>", value.args, ()),
+        ("/<args>", _readable(value), ()),
         ("/<state>", value.state, None),
         ("/<items>", items, []),
     )
     held = [(name, part) for name, part, absent in parts if part is not absent and part != absent]
     return [("/<type>", value.name), *held]
+
+
+_TIMES = {"datetime.datetime": datetime, "datetime.date": date, "datetime.time": time}
+
+
+def _readable(value: Opaque) -> Any:
+    """What an object was made of; of a date or time in its bytes (`__reduce_ex__` of datetime) the
+    ISO text.
+    """
+    kind = _TIMES.get(value.name)
+    if kind is None or not isinstance(value.args, tuple) or not value.args:
+        return value.args
+    try:
+        made = kind(value.args[0])
+    except (TypeError, ValueError):
+        return value.args
+    fold = " (fold)" if getattr(made, "fold", 0) else ""
+    return (made.isoformat() + fold, *value.args[1:])
 
 
 def _rank(item: Any) -> tuple[str, str]:
