@@ -17,6 +17,7 @@ product's reader. Behind each batch the unchanged file must still be equal to it
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import json
 import os
@@ -41,7 +42,16 @@ from reprobox.judge.tensors import Tolerance
 BATCH = 400
 """Changes that one process reads: libraries may leak."""
 UNPACKED = 1 << 26
-LIMITS = {"memory": 2 << 30, "cpu": 5, "wall": 10, "unpacked": UNPACKED}
+LIMITS = {"memory": 2 << 30, "cpu": 5, "wall": 60, "unpacked": UNPACKED}
+LIBRARIES = {
+    "arrow": ("pyarrow.ipc",),
+    "parquet": ("pyarrow.parquet",),
+    "hdf5": ("h5py",),
+    "jpeg": ("PIL.Image",),
+    "webp": ("PIL.Image",),
+    "sqlite": ("sqlite3",),
+    "yaml": ("yaml",),
+}
 
 
 # ---- what a library makes of a file, where any byte may belong to what is left out
@@ -366,7 +376,10 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints is no answer
     warnings.simplefilter("ignore")
     for line in sys.stdin.buffer:
-        answers.write(json.dumps(_answers(json.loads(line))).encode() + b"\n")
+        said = json.loads(line)
+        for module in LIBRARIES.get(said["kind"], ()):
+            importlib.import_module(module)  # once, and not in each forked process
+        answers.write(json.dumps(_answers(said)).encode() + b"\n")
         answers.flush()
 
 
