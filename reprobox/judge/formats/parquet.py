@@ -74,7 +74,13 @@ def _chunk(file: File, data: Any, chunk: thrift.Struct) -> None:
         if offset and length:
             file.leave_out("statistics", offset, offset + length)
     first = min(place for place in (about.get(9), about.get(11)) if place)
-    _pages(file, data, first, first + about[7])
+    end = first + about[7]
+    _pages(file, data, first, end)
+    # Arrow writes the ColumnChunk a second time behind its pages until version 17 (`file_offset`).
+    if chunk.get(2) == end:
+        copy, behind = thrift.struct(data, end)
+        if copy == {2: end, 3: about}:
+            file.leave_out(SEVERAL, end, behind)
 
 
 def _pages(file: File, data: Any, place: int, end: int) -> None:
