@@ -32,6 +32,7 @@ from reprobox.executor.run_home import host_facts
 from reprobox.executor.scheduler import Batch, Scheduler
 from reprobox.kit import files
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.meanwhile import importing
 from reprobox.kit.text import in_a_line
 from reprobox.model import codec
 from reprobox.model.record import Intent, Record
@@ -98,6 +99,7 @@ class ScheduledExecutor:
         submitted = attempts.scheduled(self._context.runs.path(intent.id))
         job_id = submitted.job if submitted else ""
         self._context.progress.note(f"run {intent.id} is job {job_id} of {self._name}")
+        importing(self._context.soon)()  # while the scheduler looks for a node
         view = _View(self._context, intent.id)
         watcher.follow(view.pump, lambda kill: self.cancel(intent.id, kill=kill))
         return self._context.runs.record(intent.id)[0]
