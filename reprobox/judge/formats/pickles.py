@@ -301,7 +301,7 @@ def encoded(name: str, args: Any) -> Any:
         return Pairs(ordered=True)
     if name == "copyreg._reconstructor" and len(args) == 3 and isinstance(args[0], Symbol):
         return _reconstructed(args[0].name, args[1], args[2])
-    kind = name.removeprefix("__builtin__.").removeprefix("builtins.")
+    kind = name.removeprefix("builtins.")
     if kind == "getattr" and len(args) == 2 and isinstance(args[0], Symbol):
         return Symbol(f"{args[0].name}.{args[1]}") if isinstance(args[1], str) else None
     if kind in ("set", "frozenset") and len(args) == 1 and isinstance(args[0], list):

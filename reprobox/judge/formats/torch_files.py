@@ -196,15 +196,22 @@ def _tensor(store: Any, offset: Any, shape: Any, strides: Any) -> Tensor:
         raise Unreadable("a tensor without a storage")
     if store.dtype == "bytes":
         raise Unreadable("a tensor without a type")
-    size, steps = tuple(int(length) for length in shape), tuple(int(step) for step in strides)
+    size, steps = _whole(shape), _whole(strides)
+    (offset,) = _whole((offset,))
     if min(size, default=0) < 0 or math.prod(size) > _MAX_ELEMENTS or len(size) != len(steps):
         raise Unreadable(
             "a tensor of more elements than a reader may take"
         )  # a stride of 0 makes any number of them from one
-    found = store.tensor(int(offset), size, steps)
+    found = store.tensor(offset, size, steps)
     if 0 not in size:
-        _require_inside(int(offset), size, steps, _MAX_ELEMENTS)
+        _require_inside(offset, size, steps, _MAX_ELEMENTS)
     return found
+
+
+def _whole(numbers: Any) -> tuple[int, ...]:
+    if not isinstance(numbers, tuple) or not all(type(number) is int for number in numbers):
+        raise Unreadable("a tensor whose shape or place is not of whole numbers")
+    return numbers
 
 
 def _require_inside(

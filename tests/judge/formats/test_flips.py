@@ -45,6 +45,8 @@ OVERLOOKED = (
     ("joblib", b"numpy_pickle", b"numpy_pickli"),
     ("joblib", b"ndarray", b"ndarrax"),
     ("joblib", b"order", b"ordur"),
+    ("torch-legacy", b"K\1\x85q+K\1", b"K\1\x85q+C\1"),
+    ("pickle", b"\x80\2}q\0(X", b"\x80\3}q\0(X"),
     ("torch-legacy", b"ctorch\nFloat", b"cuorch\nFloat"),
     ("torch-legacy", b"\3\0\0\0cpu", b"\3\0\0\0cpx"),
     ("npy", b"\x20\n", b"\xa0\n"),
