@@ -173,7 +173,7 @@ def dtype_of(wanted: Any) -> np.dtype[Any]:
     name, state = str(wanted.args[0]), () if wanted.state is None else wanted.state
     if not isinstance(state, tuple):
         raise Unreadable("an array of which the type has an odd state")
-    if not _TYPE.fullmatch(name) or (state and state[0] not in (1, 2, 3, 4)):
+    if not _TYPE.fullmatch(name) or (state and not _is_state(state)):
         raise Unreadable(f"an array of type {name:.200}")
     if len(state) > 5 and state[3] is not None:
         return _compound(state)
@@ -205,6 +205,13 @@ def _compound(state: tuple[Any, ...]) -> np.dtype[Any]:
             "itemsize": state[5],
         }
     )
+
+
+def _is_state(state: tuple[Any, ...]) -> bool:
+    """Whether version, part type, names and fields are what NumPy writes."""
+    part, names, fields = (*state[2:5], None, None, None)[:3]
+    plain = part is None or isinstance(part, tuple)
+    return state[0] in (1, 2, 3, 4) and plain and (names is None) == (fields is None)
 
 
 def _is_size(kind: np.dtype[Any], size: Any, alignment: Any) -> bool:
