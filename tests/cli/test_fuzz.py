@@ -153,7 +153,7 @@ def show_record(data: bytes, place: Path) -> Any:
     other = causes.Run(runspec=codec.to_json(RECORD.intent.runspec), observed=RECORD.observed)
     for pair in ((facts, other), (other, facts)):
         causes.causes(*pair, files=(), trail=None, dispatch=profiles.dispatch_class)
-    return list(look._facts(record)), codec.encode(record)
+    return list(look._facts(record, record.intent.name, record.intent.tags)), codec.encode(record)
 
 
 def exit_json(data: bytes, place: Path) -> Any:
