@@ -263,8 +263,10 @@ def _any_file(project: Project, rng: random.Random) -> Path:
 
 
 def _rewrite(path: Path, data: bytes) -> None:
+    mode = path.stat().st_mode
     path.chmod(0o644)
     path.write_bytes(data)
+    path.chmod(mode)
 
 
 def _edit(project: Project, text: str) -> None:
@@ -512,7 +514,7 @@ def _doors(world: World, project: Project, run: str, forged: Any) -> str:
 
 
 def _crashed(said: Said) -> str:
-    if said.code == 70 or "Traceback" in said.err or said.code < 0:
+    if said.code == 70 or said.code < 0:  # a traceback with another code is the program's own
         return f"exit {said.code}: {said.err[-700:]}"
     if said.code not in (0, 1) and "error" not in said.err + said.out:
         return f"exit {said.code} without an error"
