@@ -992,6 +992,14 @@ def _tensorboard(rng: random.Random) -> Iterator[Pair]:
     swapped = [*(one for one in events if one.step != 2), second, first, *rest]
     yield "<order>", "equal", base, again(swapped)
     yield "one fewer", "different", base, again(events[:-1])
+    forms: list[Any] = [event_pb2.Event(step=1), event_pb2.Event(step=1)]
+    for event in forms:
+        value = event.summary.value.add(tag="t")
+        value.tensor.dtype = 1
+        value.tensor.tensor_shape.dim.add(size=2)
+    forms[0].summary.value[0].tensor.tensor_content = struct.pack("<2f", 1.0, 2.5)
+    forms[1].summary.value[0].tensor.float_val.extend([1.0, 2.5])
+    yield "<form>", "equal", again(forms[:1]), again(forms[1:])
     yield "cut", "unequal", base, base[:-5]
     yield from trailing(base, rng)
 

@@ -14,6 +14,7 @@ import functools
 import io
 import json
 import pickle
+import struct
 import sys
 import tarfile
 import warnings
@@ -138,8 +139,19 @@ def _events(path: Path) -> Any:
     for record in RawEventFileLoader(str(path)).Load():
         event = event_pb2.Event.FromString(record)
         event.ClearField("wall_time")
+        for value in event.summary.value:
+            _as_content(value.tensor)
         found.append(event.SerializeToString())
     return found
+
+
+def _as_content(tensor: Any) -> None:
+    """Floats and doubles as the content, where there is none: two forms of one value."""
+    for kind, name, letter in ((1, "float_val", "f"), (2, "double_val", "d")):
+        numbers = list(getattr(tensor, name))
+        if numbers and tensor.dtype == kind and not tensor.tensor_content:
+            tensor.tensor_content = struct.pack(f"<{len(numbers)}{letter}", *numbers)
+            tensor.ClearField(name)
 
 
 def _wandb(path: Path) -> Any:

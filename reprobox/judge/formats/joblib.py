@@ -35,7 +35,8 @@ def raw(target: Opaque, stream: IO[bytes], nested: Callable[[IO[bytes]], Any]) -
     if target.name != _WRAPPER:
         return None
     said = target.state if isinstance(target.state, Pairs) else Pairs()
-    if said.odd or not _REQUIRED <= set(said.named) <= _KNOWN or target.args or target.items:
+    made = target.args == () and not target.items  # False or None for () would end joblib
+    if said.odd or not _REQUIRED <= set(said.named) <= _KNOWN or not made:
         raise Unreadable("an array of joblib of an unknown version")
     shape, wanted, order = said.get("shape"), said.get("dtype"), said.get("order")
     whole = isinstance(shape, tuple) and all(type(size) is int and size >= 0 for size in shape)

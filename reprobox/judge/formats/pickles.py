@@ -149,6 +149,12 @@ class Machine:
         del self._stack[place:]
         return found
 
+    def _put(self, place: int) -> None:
+        """Python refuses a negative number, which only the operation in text can write."""
+        if place < 0:
+            raise Unreadable("a pickle with a negative place in its memo")
+        self._memo[place] = self._stack[-1]
+
     def _drop(self) -> None:
         value = self._stack.pop()
         if value is not _MARK:
@@ -268,7 +274,7 @@ _ACTIONS: dict[str, Callable[[Machine, Any], Any]] = {
     "ADDITEMS": lambda m, _: m._extend(m._marked()),
     "SETITEM": lambda m, _: m._set([*reversed([m._stack.pop(), m._stack.pop()])]),
     "SETITEMS": lambda m, _: m._set(m._marked()),
-    "PUT": lambda m, n: m._memo.__setitem__(n, m._stack[-1]),
+    "PUT": lambda m, n: m._put(n),
     "BINPUT": lambda m, n: m._memo.__setitem__(n, m._stack[-1]),
     "LONG_BINPUT": lambda m, n: m._memo.__setitem__(n, m._stack[-1]),
     "MEMOIZE": lambda m, _: m._memo.__setitem__(len(m._memo), m._stack[-1]),

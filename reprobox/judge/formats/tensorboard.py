@@ -43,6 +43,7 @@ _LISTS: dict[int, Any] = {5: "<f4", 6: "<f8"}
 LEFT_OUT = {
     "clock": "wall time of each event, and the checksum of an event that holds one",
     "order": "order of events with other tags or steps",
+    "form": "whether a tensor's numbers stand as its content or as a list",
 }
 
 
@@ -61,8 +62,11 @@ def _read(file: File) -> Content:
         raise Unreadable("not a file of events")
     _check(data, records)
     for record in records:
-        events.add(protobuf.fields(record.data))
+        forms = events.add(protobuf.fields(record.data))
         file.read(record.start - 12, record.end + 4)
+        for form in forms:
+            if (place := record.data.find(form)) >= 0:
+                file.leave_out("form", record.start + place, record.start + place + 1)
         if record.data[:1] == b"\x09":
             file.leave_out("clock", record.start + 1, record.start + 9)
     return file.content("tensorboard")
@@ -104,9 +108,13 @@ class _Events:
     def __init__(self, file: File) -> None:
         self._file = file
         self._names: Counter[str] = Counter()
+        self._forms: list[bytes] = []
 
-    def add(self, event: protobuf.Fields) -> None:
-        """Event: wall_time 1, step 2, file_version 3, summary 5."""
+    def add(self, event: protobuf.Fields) -> list[bytes]:
+        """Event: wall_time 1, step 2, file_version 3, summary 5. The numbers of its tensors, as
+        they stand in it with the field that holds them.
+        """
+        self._forms = []
         step = protobuf.signed(protobuf.single(event, 2, 0))
         protobuf.single(event, 1, 0)
         for version in event.pop(3, []):
@@ -118,6 +126,7 @@ class _Events:
             self._rest(self._name(f"summary@{step}<rest>"), message)
         for number, others in sorted(event.items()):
             self._rest(self._name(f"event@{step}<{number}>"), {number: others})
+        return self._forms
 
     def _name(self, name: str) -> str:
         self._names[name] += 1
@@ -153,13 +162,24 @@ class _Events:
         """TensorProto: type 1, shape 2, content 4, floats 5, doubles 6. Numbers are an array; all
         else is kept as it is.
         """
+        written = [(number, proto[number]) for number in (4, *_LISTS) if number in proto]
         found = _numbers(proto)
         if found is not None:
+            self._forms += [_field(number, held[0]) for number, held in written if len(held) == 1]
             taken = f"{name} (tensor)" if name in self._file.leaves else name
             self._file.put(taken, found)
         leaf = protobuf.rest(proto)
         if leaf is not None:
             self._file.put(f"{name}<tensor>", leaf)
+
+
+def _field(number: int, held: bytes) -> bytes:
+    """A field of bytes as it is written: number and wire type 2, length, bytes."""
+    left, length = len(held), bytearray()
+    while left > 0x7F:
+        length.append(left & 0x7F | 0x80)
+        left >>= 7
+    return bytes([number << 3 | 2, *length, left]) + held
 
 
 def _numbers(proto: protobuf.Fields) -> Tensor | None:

@@ -45,6 +45,8 @@ OVERLOOKED = (
     ("joblib", b"numpy_pickle", b"numpy_pickli"),
     ("joblib", b"ndarray", b"ndarrax"),
     ("joblib", b"order", b"ordur"),
+    ("joblib", b"\x8c\1o\x94h\4)\x81", b"\x8c\1o\x94h\4\x89\x81"),
+    ("pickle", b"\np45\n", b"\np-5\n"),
     ("torch-legacy", b"K\1\x85q+K\1", b"K\1\x85q+C\1"),
     ("pickle", b"\x80\2}q\0(X", b"\x80\3}q\0(X"),
     ("torch-legacy", b"ctorch\nFloat", b"cuorch\nFloat"),
