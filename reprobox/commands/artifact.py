@@ -70,8 +70,8 @@ def artifact(
     names = {name for record in known for name in left_names.of(record, context.top)}
     with anonymous_.anonymous(context, [*run_ids, *replays], parts) as (inner, left):
         made = _write(inner, run_ids, target, title, license_, parts)
-        package_ = left_names.below(target, sorted(names, key=len, reverse=True))
-        own = [one for one in package_ if not one.place.startswith("runs/")]
+        in_package = left_names.below(target, sorted(names, key=len, reverse=True))
+        own = [one for one in in_package if not one.place.startswith("runs/")]
         return replace(made, notes=(*made.notes, *(one.sentence for one in (*left, *own))))
 
 

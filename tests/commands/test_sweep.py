@@ -37,10 +37,10 @@ def status(project: Project, *words: str) -> Any:
     return project("sweep", "status", "latest", "--json", *words).json
 
 
-def test_the_best_of_six_from_a_cold_start_with_a_file_edited_meanwhile(swept: Project) -> None:
-    words = ["sweep", "config.yaml", "scale=1,2,3", "seed=range(2)", "lasts=1", "-j", "3"]
+def begun(swept: Project, *words: str) -> subprocess.Popen[str]:
+    """A sweep that goes on; its first trial is submitted."""
     sweeping = subprocess.Popen(
-        [sys.executable, "-m", "reprobox.cli.main", *words, "--maximize", "accuracy"],
+        [sys.executable, "-m", "reprobox.cli.main", *words],
         cwd=swept.top,
         env=swept.env,
         stdout=subprocess.PIPE,
@@ -50,6 +50,12 @@ def test_the_best_of_six_from_a_cold_start_with_a_file_edited_meanwhile(swept: P
     while not list((swept.top / ".reprobox/sweeps").glob("*/trials/*.json")):
         assert sweeping.poll() is None, sweeping.communicate()
         time.sleep(0.05)
+    return sweeping
+
+
+def test_the_best_of_six_from_a_cold_start_with_a_file_edited_meanwhile(swept: Project) -> None:
+    words = ["sweep", "config.yaml", "scale=1,2,3", "seed=range(2)", "lasts=1", "-j", "3"]
+    sweeping = begun(swept, *words, "--maximize", "accuracy")
     swept.write("train.py", "raise SystemExit('edited')\n")
     out, err = sweeping.communicate()
     assert sweeping.returncode == 0, err
@@ -143,17 +149,7 @@ def test_a_snapshot_is_one_commit_for_all_trials_and_ends_with_the_sweep(swept: 
     swept.write("new.txt", "not tracked")
     before = swept.git("status", "--porcelain")
     words = ["sweep", "config.yaml", "--snapshot", "scale=1,2"]
-    sweeping = subprocess.Popen(
-        [sys.executable, "-m", "reprobox.cli.main", *words],
-        cwd=swept.top,
-        env=swept.env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while not list((swept.top / ".reprobox/sweeps").glob("*/trials/*.json")):
-        assert sweeping.poll() is None, sweeping.communicate()
-        time.sleep(0.05)
+    sweeping = begun(swept, *words)
     swept.write("new.txt", "edited meanwhile")
     swept.write("later.txt", "made meanwhile")
     _, err = sweeping.communicate(timeout=300)
