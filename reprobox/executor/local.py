@@ -18,6 +18,7 @@ from reprobox.context import Context
 from reprobox.engine import container_state as state_
 from reprobox.engine import passwd
 from reprobox.engine.caller import Caller
+from reprobox.engine.gpu import failures
 from reprobox.errors import EngineError, EngineUnavailable, ReproboxError, StoreError
 from reprobox.executor import (
     container_spec,
@@ -54,7 +55,7 @@ BALLAST = "ballast"
 """A file in the run's directory that holds the place of its record, for the run that fills the
 disk.
 """
-_BALLAST, _FULL = 1 << 20, 1 << 16
+_BALLAST, _FULL, _LAST_WORDS = 1 << 20, 1 << 16, 1 << 16
 """Bytes."""
 _KILLED, _SHIM_FAILED = 137, 125
 """Exit codes of a container: its first process was killed; the shim failed
@@ -302,6 +303,7 @@ def finish(
     ended = exit_of(
         report, state, interrupted or ("user" if (run.path / STOPPED).exists() else None)
     )
+    ended = _with_gpu_failure(ended, intent, run.path / "stderr")
     times = _times(context, intent, report, state)
     record = Record(
         intent=intent,
@@ -462,6 +464,21 @@ def _at_time_limit(code: int, signal: int | None) -> Exit:
         message="The time limit was reached; the program was sent SIGTERM and "
         + (f"ended by signal {signal}." if signal else f"exited with {code}."),
     )
+
+
+def _with_gpu_failure(ended: Exit, intent: Intent, stderr: Path) -> Exit:
+    """An exit with the GPU's part in it, where a program that had GPUs failed and said so in the
+    last lines that it wrote.
+    """
+    if not (intent.runspec.gpus and ended.code and ended.reason in ("exited", "signal")):
+        return ended
+    try:
+        with stderr.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _LAST_WORDS))
+            said = failures.named(file.read(_LAST_WORDS).decode("utf-8", "replace"))
+    except OSError:
+        return ended
+    return replace(ended, message=f"{ended.message} {said}".strip())
 
 
 def _by_itself(report: shim_report.Report, state: ContainerState | None) -> bool:

@@ -97,21 +97,25 @@ def _cpu() -> dict[str, Any]:
     }
 
 
-def list_gpus() -> list[dict[str, str]]:
+def list_gpus(*also: str) -> list[dict[str, str]]:
     """The GPUs as nvidia-smi lists them, under the names of `Gpu`; none where it is absent or
     fails.
+
+    Args:
+        also: further fields of `nvidia-smi --query-gpu`.
     """
+    fields = _GPU_FIELDS + also
     program = shutil.which("nvidia-smi")
     if program is None:
         return []
     try:
         done = proc.run(
-            [program, f"--query-gpu={','.join(_GPU_FIELDS)}", "--format=csv,noheader,nounits"],
+            [program, f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"],
             timeout=_GPU_SECONDS,
         )
     except proc.TooLong:
         return []
-    names = [field.replace(".", "_") for field in _GPU_FIELDS]
+    names = [field.replace(".", "_") for field in fields]
     lines = done.out.decode("utf-8", "replace").splitlines() if done.ok else []
     return [
         dict(zip(names, (value.strip() for value in line.split(",")), strict=False))

@@ -65,3 +65,23 @@ def test_doctor_says_what_it_found_of_gpus(project: Project) -> None:
     assert found["handed_over"] == "none can be handed over"
     assert (found["gpus"], found["driver"]) == ([], "none")
     assert found["promise"].startswith("nothing")
+    assert found["problems"] == []
+
+
+@pytest.mark.engine
+def test_doctor_names_modes_that_let_a_run_fail(project: Project, tmp_path: Path) -> None:
+    """A script stands in for nvidia-smi; it answers the fields that it is asked for, in order."""
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(
+        "#!/bin/sh\n"
+        'case "$1" in *,mig.mode.current,compute_mode) ;; *) exit 2 ;; esac\n'
+        "echo GPU-1, NVIDIA H100, 580.1, 81559, 9.0, Disabled, Exclusive_Process\n"
+        "echo GPU-2, NVIDIA H100, 580.1, 81559, 9.0, Enabled, Default\n"
+    )
+    tool.chmod(0o755)
+    said = project("doctor", "--gpu", "--json", PATH=f"{tmp_path}:{project.env['PATH']}")
+    first, second = said.json["problems"]
+    assert first.startswith("GPU-1: one process at a time")
+    assert second.startswith("GPU-2: divided (MIG)")
+    shown = project("doctor", "--gpu", PATH=f"{tmp_path}:{project.env['PATH']}").out
+    assert "GPU-2: divided (MIG)" in shown

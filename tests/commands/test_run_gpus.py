@@ -47,6 +47,19 @@ def test_the_request_arrives(
         assert unseen in project("show", DOCKER_HOST=url).out
     forecast = project("doctor", "latest", "--json", DOCKER_HOST=url).json
     assert forecast["forecast"] == "numbers-may-differ"
+    project.write(
+        "train.py",
+        "import sys\n"
+        "sys.exit('torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 20.00 GiB.')\n",
+    )
+    project.commit()
+    for words, expected in ((("--gpus", "all"), "The GPU had not enough free memory."), ((), "")):
+        said = project("run", "config.yaml", *words, "--json", DOCKER_HOST=url)
+        assert said.code == 1
+        message = said.json["record"]["exit"].get("message", "")
+        assert message.partition(" Next: ")[0] == expected
+        shown = project("show", said.json["id"], DOCKER_HOST=url).out
+        assert ("The GPU had not enough" in shown) == bool(expected)
 
 
 SMI = """#!/bin/sh

@@ -51,13 +51,14 @@ def _refuse_too_few(asked: str, count: int) -> None:
 
 def report(context: Context) -> dict[str, Any]:
     """What was found of GPUs, and what may be promised with them."""
-    found = host.list_gpus()
+    found = host.list_gpus("compute_mode")
     return {
         "handed_over": context.engine.gpus_offered() or "none can be handed over",
         "devices": list(context.engine.gpu_devices()),
         "driver": host.driver() or "none",
         "gpus": found,
         "promise": _promise(found),
+        "problems": [said for gpu in found for said in DEFAULT.check(gpu)],
     }
 
 

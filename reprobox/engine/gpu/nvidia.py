@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
-from reprobox.engine.gpu.vendor import Required, Vendor
+from reprobox.engine.gpu.vendor import Failure, Required, Vendor
 
 _OLDEST_DRIVER = {11: "450.80.02", 12: "525.60.13", 13: "580.65.06"}
 """By CUDA's major version, since a driver serves all minor versions of it (CUDA Toolkit release
@@ -39,6 +39,78 @@ def _cuda(name: str, version: str) -> int:
     return int(local[1]) if local else 0
 
 
+_FAILURES = (
+    Failure(
+        mark=re.compile(r"GPU is lost|fallen off the bus|uncorrectable ECC error"),
+        what="The GPU failed: it was lost, or its memory has an error that cannot be corrected.",
+        next_step="look for Xid in the kernel's log, reset the GPU or restart the machine, and "
+        "run again",
+    ),
+    Failure(
+        mark=re.compile(
+            r"CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAILED"
+            r"|RESOURCE_EXHAUSTED: Out of memory|OOM when allocating tensor"
+            r"|cudaErrorMemoryAllocation"
+        ),
+        what="The GPU had not enough free memory.",
+        next_step="see in nvidia-smi who else uses it, use a smaller batch, or another GPU "
+        "(--gpus device=N)",
+    ),
+    Failure(
+        mark=re.compile(
+            r"devices?(?:\(s\))? (?:is|are|is/are) busy or unavailable|cudaErrorDevicesUnavailable"
+        ),
+        what="The GPU was refused to the program: another process has it alone, or its compute "
+        "mode is Exclusive_Process or Prohibited.",
+        next_step="see `reprobox doctor --gpu`; nvidia-smi -c 0 allows several processes again",
+    ),
+    Failure(
+        mark=re.compile(
+            r"driver version is insufficient|NVIDIA driver on your system is too old"
+            r"|forward compatibility was attempted|unsupported PTX|cudaErrorUnsupportedPtxVersion"
+        ),
+        what="The driver is too old for the CUDA of the image.",
+        next_step="update the driver, or lock a build for an older CUDA",
+    ),
+    Failure(
+        mark=re.compile(r"no kernel image is available|not compatible with the current PyTorch"),
+        what="The image has no code for this GPU model.",
+        next_step="lock a build that names its compute capability, or use another GPU",
+    ),
+    Failure(
+        mark=re.compile(r"invalid device ordinal|[Dd]uplicate GPU detected"),
+        what="The program asked for more GPUs than it was given.",
+        next_step="--gpus all, or one process for each GPU that `reprobox show` lists",
+    ),
+    Failure(
+        mark=re.compile(r"Error 802: system not yet initialized|cudaErrorSystemNotReady"),
+        what="The GPU's fabric manager does not run.",
+        next_step="start nvidia-fabricmanager of the driver's version",
+    ),
+    Failure(
+        mark=re.compile(
+            r"No CUDA GPUs are available|no CUDA-capable device|Found no NVIDIA driver"
+            r"|cudaErrorNoDevice"
+        ),
+        what="The program found no GPU in its container.",
+        next_step="see `reprobox doctor --gpu`; where MIG is on, ask for an instance by its UUID "
+        "(nvidia-smi -L)",
+    ),
+)
+"""What CUDA's runtime (CUDA Runtime API, cudaError), torch, JAX and TensorFlow write."""
+
+
+def _check(gpu: Mapping[str, str]) -> Iterator[str]:
+    """Modes of a GPU that let a run fail (nvidia-smi, "Compute Mode", "MIG Mode")."""
+    mode, name = gpu.get("compute_mode", ""), gpu.get("uuid", "")
+    if mode == "Exclusive_Process":
+        yield f"{name}: one process at a time (compute mode {mode}); a second run or rank fails"
+    if mode == "Prohibited":
+        yield f"{name}: no process may use it (compute mode {mode}); nvidia-smi -c 0 allows it"
+    if gpu.get("mig_mode_current") == "Enabled":
+        yield f"{name}: divided (MIG); ask for an instance by its UUID, --gpus device=MIG-…"
+
+
 VENDOR = Vendor(
     name="nvidia",
     cdi_kind="nvidia.com/gpu",
@@ -46,4 +118,6 @@ VENDOR = Vendor(
     toolkit="install the NVIDIA driver and the NVIDIA Container Toolkit, restart the engine and "
     "see that `docker run --gpus all` works, or leave `gpus` out",
     required=required,
+    failures=_FAILURES,
+    check=_check,
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from reprobox.kit.lazy_dataclass import dataclass
 
@@ -20,6 +21,16 @@ class Required:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Failure:
+    """How a program says that its GPU failed it, and not its own code."""
+
+    mark: re.Pattern[str]
+    """Found in what it wrote to stderr."""
+    what: str
+    next_step: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Vendor:
     """A GPU vendor."""
 
@@ -32,6 +43,10 @@ class Vendor:
     """What to do where GPUs cannot be handed over."""
     required: Callable[[Iterable[tuple[str, str]]], Required | None]
     """What (package, version) pairs of a lock need of the driver; None where none of them says."""
+    failures: tuple[Failure, ...] = ()
+    """The first that fits is the one that is named."""
+    check: Callable[[Mapping[str, str]], Iterator[str]] = lambda gpu: iter(())
+    """What limits the use of a GPU, from what the vendor's tool says of it (names of `Gpu`)."""
 
 
 def older(one: str, other: str) -> bool:
