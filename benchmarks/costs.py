@@ -1,8 +1,9 @@
 """What reprobox costs, in one table: `python benchmarks/costs.py [--write]`, or `make bench`.
 
-    --only PART ...   parts of the table: run, many, store, share, files, rules
+    --only PART ...   parts of the table: run, many, build, store, share, files, rules, profile
     --quick           small sizes and 3 pairs: whether it works, not what it costs
-    --write           puts the table into docs/performance.md and its first part into README.md
+    --write           puts the table into docs/performance.md and some rows into README.md; with
+                      --only, the other rows stay
 
 Each row names what it is compared with. The two run in turn, in pairs, so that load on the machine
 hits both; a ratio is the median of the ratios of the pairs. Times are wall times of whole
@@ -25,14 +26,17 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TOP), str(TOP / "tests" / "support"), str(TOP / "benchmarks")]
 
+import builds  # noqa: E402
+import determinism  # noqa: E402
 import overhead  # noqa: E402
 import store as many_runs  # noqa: E402
+import uploads  # noqa: E402
+from paired import COMMIT, FULL, QUICK, Pairs, Row, Sizes, in_pairs, shell  # noqa: E402
 
 from reprobox.kit import canon  # noqa: E402
 from reprobox.store import run_documents  # noqa: E402
@@ -41,62 +45,8 @@ from reprobox.store.run_ids import new_id  # noqa: E402
 from reprobox.store.runs import Runs  # noqa: E402
 
 REPROBOX = str(Path(sys.executable).with_name("reprobox"))
-COMMIT = "git -c user.name=bench -c user.email=bench@example.invalid commit -q -m bench"
 HEAD = "| work | today | compared with | goal |\n|---|---|---|---|"
 BEGIN, END = "<!-- costs: python benchmarks/costs.py --write -->", "<!-- end of costs -->"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of the table."""
-
-    work: str
-    today: str
-    against: str
-    goal: str
-
-    def __str__(self) -> str:
-        return f"| {self.work} | {self.today} | {self.against} | {self.goal} |"
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """How much is measured."""
-
-    pairs: int
-    runs: int
-    listed: int
-    indexed: int
-    small: int
-    judged: int
-
-
-FULL = Sizes(pairs=9, runs=1000, listed=10_000, indexed=100_000, small=20_000, judged=1500)
-QUICK = Sizes(pairs=3, runs=100, listed=500, indexed=1000, small=500, judged=50)
-
-
-def shell(command: str, cwd: Path) -> None:
-    overhead.said("sh", "-ec", command, cwd=cwd)
-
-
-def in_pairs(
-    ours: str, theirs: str, cwd: Path, pairs: int, before: Callable[[], None] = lambda: None
-) -> tuple[float, float, float, float]:
-    """Medians of two shell commands in turn: the ratio of wall times, our wall and processor
-    milliseconds, their wall ones. `before` prepares each pair, unmeasured.
-    """
-    found = []
-    for number in range(pairs + 1):
-        before()
-        pair = [overhead.cost(["sh", "-ec", words], cwd) for words in (ours, theirs)]
-        found += [pair] if number else []  # the first warms both
-    a, b = zip(*found, strict=True)
-    return (
-        statistics.median(one.wall / other.wall for one, other in found),
-        statistics.median(one.wall for one in a),
-        statistics.median(one.cpu for one in a),
-        statistics.median(one.wall for one in b),
-    )
 
 
 # --- a program that ends at once
@@ -107,21 +57,27 @@ def run(sizes: Sizes, place: Path) -> Iterator[Row]:
     image = overhead.make(place, REPROBOX)["tag"]
     docker = _docker(image, place, "python3 job.py")
     for words, goal in (("run config.yaml", "1.25"), ("replay latest", "1.35")):
-        ratio, wall, cpu, theirs = in_pairs(f"{REPROBOX} {words}", docker, place, sizes.pairs)
+        found = in_pairs(f"{REPROBOX} {words}", docker, place, sizes.pairs)
         yield Row(
             f"`{words.split()[0]}` of a program that ends at once",
-            f"{ratio:.2f} times ({wall:.0f} ms, {cpu:.0f} of the processor)",
-            f"`docker run` ({theirs:.0f} ms)",
+            f"{found.ratio:.2f} times ({found.wall:.0f} ms, {found.cpu:.0f} of the processor)",
+            f"`docker run` ({found.theirs:.0f} ms)",
             f"≤ {goal}",
+            short=True,
         )
     newest = max((place / ".reprobox/runs").iterdir())
     size = sum((newest / name).stat().st_size for name in run_documents.NAMES)
     yield Row("record and intent of a run on the disk", f"{size / 1000:.1f} kB", "", "≤ 12 kB")
     python = f"{sys.executable} -c pass"
     for words, goal in (("--help", "≤ 60 ms"), ("build", "≤ 120 ms")):
-        _, wall, cpu, theirs = in_pairs(f"{REPROBOX} {words}", python, place, sizes.pairs)
-        name = "`build`, nothing to do" if words == "build" else f"`{words}`"
-        yield Row(name, f"{wall:.0f} ms ({cpu:.0f})", f"`python -c pass` ({theirs:.0f} ms)", goal)
+        found = in_pairs(f"{REPROBOX} {words}", python, place, sizes.pairs)
+        yield Row(
+            "`build`, nothing to do" if words == "build" else f"`{words}`",
+            f"{found.wall:.0f} ms ({found.cpu:.0f} of the processor)",
+            f"`python -c pass` ({found.theirs:.0f} ms)",
+            goal,
+            short=True,
+        )
 
 
 def many(sizes: Sizes, place: Path) -> Iterator[Row]:
@@ -135,13 +91,18 @@ def many(sizes: Sizes, place: Path) -> Iterator[Row]:
             " ".join(f"{one} & " for one in [command] * count) + "wait"
             for command in (f"{REPROBOX} run config.yaml", docker)
         )
-        ratio, wall, _, theirs = in_pairs(*commands, place, min(sizes.pairs, 3))
+        found = in_pairs(*commands, place, sizes.few)
         yield Row(
             f"{count} run{'s' * (count > 1)} of 2 s at once",
-            f"{ratio:.2f} times ({wall / 1000:.1f} s)",
-            f"as many `docker run` ({theirs / 1000:.1f} s)",
+            found.times,
+            f"as many `docker run` ({found.other})",
             "≤ 1.1" if count > 1 else "",
         )
+
+
+def build(sizes: Sizes, place: Path) -> Iterator[Row]:
+    """Images."""
+    yield from builds.rows(sizes, place, REPROBOX)
 
 
 def _docker(image: str, place: Path, command: str) -> str:
@@ -187,19 +148,33 @@ def _whole(runs: Runs, top: Path, sizes: Sizes) -> Iterator[Row]:
             f"{ratio:.1f} times ({ours:.0f} ms, {pairs[0][0][2]:.0f} MiB at most)",
             f"{tool} of their files ({theirs:.0f} ms)",
             f"≤ {goal}",
+            short=words == "fsck --project",
         )
 
 
 def _listed(runs: Runs, original: str, top: Path, sizes: Sizes) -> Iterator[Row]:
     _multiply(runs, original, sizes.listed)
+    _, seconds, memory = many_runs.cost([*many_runs.REPROBOX, "gc", "--project"], top)
+    yield Row(
+        f"`gc --project` of {sizes.listed:,} runs, memory",
+        f"{memory:.0f} MiB at most ({seconds:.1f} s)",
+        "",
+        "as with few runs",
+    )
     many_runs.cost([*many_runs.REPROBOX, "ls"], top)
-    known = _ls(top, sizes)
-    yield Row(f"`ls` of {sizes.listed:,} runs, processor time", f"{known:.0f} ms", "", "≤ 90 ms")
+    known, wall = _ls(top, sizes)
+    yield Row(
+        f"`ls` of {sizes.listed:,} runs",
+        f"{wall:.0f} ms ({known:.0f} of the processor)",
+        "",
+        "≤ 90 ms",
+        short=True,
+    )
     _multiply(runs, original, sizes.indexed)
     for path in runs.root.glob("index.sqlite*"):
         path.unlink()
     rebuilt = many_runs.cost([*many_runs.REPROBOX, "ls"], top)[0]
-    known = _ls(top, sizes)
+    known, _ = _ls(top, sizes)
     after = []
     for number in range(3):
         many_runs.a_run(runs, sizes.runs + number)
@@ -212,9 +187,11 @@ def _listed(runs: Runs, original: str, top: Path, sizes: Sizes) -> Iterator[Row]
     )
 
 
-def _ls(top: Path, sizes: Sizes) -> float:
-    found = (many_runs.cost([*many_runs.REPROBOX, "ls"], top)[0] for _ in range(sizes.pairs))
-    return statistics.median(found) * 1000
+def _ls(top: Path, sizes: Sizes) -> tuple[float, float]:
+    """Milliseconds of processor and wall time."""
+    found = [many_runs.cost([*many_runs.REPROBOX, "ls"], top) for _ in range(sizes.pairs)]
+    cpu, wall = (statistics.median(one[part] for one in found) * 1000 for part in (0, 1))
+    return cpu, wall
 
 
 def _multiply(runs: Runs, original: str, count: int) -> None:
@@ -248,13 +225,14 @@ def share(sizes: Sizes, place: Path) -> Iterator[Row]:
     pack = f"{hashed}; tar -cf - blobs | zstd -q -3 -T2 -f -o blobs.tar.zst; sync blobs.tar.zst"
     export = f"{REPROBOX} export latest -o run.rbx --force --with {parts}"
     pairs = min(sizes.pairs, 5)
-    ratio, wall, _, theirs = in_pairs(export, pack, place, pairs)
+    found = in_pairs(export, pack, place, pairs)
     size = sum(path.stat().st_size for path in (place / "blobs").rglob("*") if path.is_file()) / 1e6
     yield Row(
         f"`export` of {size:.0f} MB",
-        f"{ratio:.2f} times ({wall / 1000:.2f} s)",
-        f"sha256, `tar`, `zstd -3`, `sync` ({theirs / 1000:.2f} s)",
+        found.times,
+        f"sha256, `tar`, `zstd -3`, `sync` ({found.other})",
         "≤ 1.1",
+        short=True,
     )
 
     def afresh() -> None:
@@ -267,17 +245,19 @@ def share(sizes: Sizes, place: Path) -> Iterator[Row]:
     unpack = (
         "cd unpacked; zstd -dcq ../blobs.tar.zst | tar -xf -; " + hashed + "; sync -f ../unpacked"
     )
-    ratio, wall, _, theirs = in_pairs(take, unpack, place, pairs, afresh)
+    found = in_pairs(take, unpack, place, pairs, afresh)
     yield Row(
         "`import` of it",
-        f"{ratio:.2f} times ({wall / 1000:.2f} s)",
-        f"`zstd -d`, `tar`, sha256, `sync` ({theirs / 1000:.2f} s)",
+        found.times,
+        f"`zstd -d`, `tar`, sha256, `sync` ({found.other})",
         "≤ 1.1",
     )
-    yield _push(sizes, place / "small", pairs)
+    yield _push(sizes, place / "small")
+    (place / "large").mkdir()
+    yield from uploads.rows(sizes, place / "large", REPROBOX)
 
 
-def _push(sizes: Sizes, place: Path, pairs: int) -> Row:
+def _push(sizes: Sizes, place: Path) -> Row:
     from travelling import a_run
 
     (place / "project").mkdir(parents=True)
@@ -296,12 +276,13 @@ def _push(sizes: Sizes, place: Path, pairs: int) -> Row:
         for name in ("far", "copy"):
             shutil.rmtree(place / name, ignore_errors=True)
 
-    ratio, wall, _, theirs = in_pairs(push, copy, place, min(pairs, 3), afresh)
+    found = in_pairs(push, copy, place, sizes.few, afresh)
     return Row(
         f"push of {sizes.small:,} small outputs to a directory",
-        f"{ratio:.2f} times ({wall / 1000:.2f} s)",
-        f"`cp -r` and `sync` ({theirs / 1000:.2f} s)",
+        found.times,
+        f"`cp -r` and `sync` ({found.other})",
         "≤ 3",
+        short=True,
     )
 
 
@@ -312,25 +293,30 @@ def files(sizes: Sizes, place: Path) -> Iterator[Row]:
     """Code, inputs and outputs of many or large files."""
     image = overhead.make(place, REPROBOX)["tag"]
     docker = _docker(image, place, "python3 job.py")
+    small = in_pairs(f"{REPROBOX} run config.yaml", docker, place, sizes.few)
     for number in range(sizes.small):
         path = place / f"code/{number % 100}/{number}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{number}\n")
-    pairs = min(sizes.pairs, 3)
-    small, *_ = (in_pairs(f"{REPROBOX} run config.yaml", docker, place, pairs)[1:],)
     shell(f"git add -A && {COMMIT}", place)
-    ours = in_pairs(f"{REPROBOX} run config.yaml", "git archive HEAD | tar -tf -", place, pairs)
+    archive = "git archive HEAD | tar -tf -"
+    ours = in_pairs(f"{REPROBOX} run config.yaml", archive, place, sizes.few)
     yield Row(
         f"code of {sizes.small:,} files: a later run of the commit",
-        f"+{(ours[1] - small[0]) / 1000:.2f} s",
-        f"a run of two files; `git archive \\| tar -t` takes {ours[3] / 1000:.2f} s",
+        f"+{(ours.wall - small.wall) / 1000:.2f} s ({_more(ours, small)} of the processor)",
+        f"a run of two files; `git archive \\| tar -t` takes {ours.other}",
         "≤ +0.2 s",
     )
-    yield _inputs(sizes, place / "with-inputs", pairs)
+    yield _inputs(sizes, place / "with-inputs")
     yield _same_output(sizes, place / "large")
 
 
-def _inputs(sizes: Sizes, place: Path, pairs: int) -> Row:
+def _more(ours: Pairs, without: Pairs) -> str:
+    """Processor time that one took more than another."""
+    return f"{ours.cpu - without.cpu:+.0f} ms"
+
+
+def _inputs(sizes: Sizes, place: Path) -> Row:
     place.mkdir()
     data = place / "data"
     for number in range(sizes.small):
@@ -340,15 +326,16 @@ def _inputs(sizes: Sizes, place: Path, pairs: int) -> Row:
     config = overhead.CONFIG.replace("  environment", "  inputs: [data]\n  environment")
     _project(place, config, "print(1)\n", ignored="data\n")
     find = "find data -printf '%p %i %s %T@ %C@\\n'"
-    ours = in_pairs(f"{REPROBOX} run config.yaml", find, place, pairs)
+    ours = in_pairs(f"{REPROBOX} run config.yaml", find, place, sizes.few)
     (place / "plain.yaml").write_text(overhead.CONFIG)
     shell(f"git add -A && {COMMIT}", place)
-    without = in_pairs(f"{REPROBOX} run plain.yaml", find, place, pairs)
-    extra = ours[1] - without[1]
+    without = in_pairs(f"{REPROBOX} run plain.yaml", find, place, sizes.few)
+    extra = ours.wall - without.wall
     return Row(
         f"{sizes.small:,} inputs of 50 kB: a later run",
-        f"{extra / ours[3]:.1f} times (+{extra:.0f} ms)",
-        f"`find -printf` of them ({ours[3]:.0f} ms)",
+        f"{extra / ours.theirs:.1f} times (+{extra:.0f} ms, {_more(ours, without)} of the "
+        "processor)",
+        f"`find -printf` of them ({ours.theirs:.0f} ms)",
         "≤ 2",
     )
 
@@ -408,28 +395,58 @@ def rules(sizes: Sizes, place: Path) -> Iterator[Row]:
     yield Row("masking a dense secret in 32 MiB, processor time", f"{took:.2f} s", "", "≤ 0.5 s")
 
 
+def profile(sizes: Sizes, place: Path) -> Iterator[Row]:
+    """A training under a profile, next to one that pins nothing."""
+    import torch_python
+
+    options = argparse.Namespace(python=str(torch_python.torch_python()))
+    found: dict[str, list[float]] = {"portable-avx2": [], "observe": []}
+    for _ in range(2):
+        for name, times in found.items():
+            said = determinism.run(options, name, "resnet", str(sizes.steps))["resnet"]
+            times.append(float(str(said)))
+    ours, theirs = (min(times) for times in found.values())
+    yield Row(
+        "`portable-avx2`: a step of ResNet-18, 16 pictures of 128 × 128, processor time",
+        f"{ours / theirs:.2f} times ({ours / 1000:.2f} s)",
+        f"profile `observe` ({theirs / 1000:.2f} s)",
+        "≤ 1.25",
+        short=True,
+    )
+
+
 PARTS: dict[str, Callable[[Sizes, Path], Iterator[Row]]] = {
     "run": run,
     "many": many,
+    "build": build,
     "store": store,
     "share": share,
     "files": files,
     "rules": rules,
+    "profile": profile,
 }
-IN_README = ("run",)
+PEERS = {
+    "docker": "docker version --format {{.Server.Version}}",
+    "git": "git --version",
+    "uv": "uv --version",
+    "zstd": "zstd --version",
+    "openssl": "openssl version",
+    "openssh": "ssh -V",
+}
 
 
 def versions() -> str:
     """The peers, and the load that the machine had."""
     found = [f"Python {platform.python_version()}", f"Linux {platform.release()}"]
-    for command in ("docker --version", "git --version", "zstd --version", "openssl version"):
+    for name, command in PEERS.items():
         if shutil.which(command.split()[0]):
-            said = overhead.said(*command.split(), cwd=Path("/"))
+            said = overhead.said("sh", "-c", f"{command} 2>&1", cwd=Path("/"))
             number = re.search(r"v?(\d+\.\d+[\w.]*)", said)
-            found.append(f"{command.split()[0]} {number[1] if number else '?'}")
+            found.append(f"{name} {number[1] if number else '?'}")
     load = os.getloadavg()[0]
     state = "idle" if load < 0.5 else "LOADED BY OTHERS: times are too long, ratios are rough"
-    return f"{os.cpu_count()} processors, load {load:.1f} ({state}); {', '.join(found)}"
+    peers = ", ".join([*found, *uploads.versions()])
+    return f"{os.cpu_count()} processors, load {load:.1f} ({state}); {peers}"
 
 
 def write(page: Path, lines: list[str]) -> None:
@@ -442,31 +459,49 @@ def write(page: Path, lines: list[str]) -> None:
     page.write_text("".join([before, mark, "\n\n", "\n".join(lines), "\n\n", end, after]))
 
 
+def merged(page: Path, rows: list[str]) -> list[str]:
+    """The rows that a page has, those that were measured again in their place, and new ones below.
+    Rows are the same where their first columns are, numbers aside.
+    """
+    table = page.read_text().partition(BEGIN)[2].partition(END)[0].partition(HEAD)[2]
+    known = {_key(line): line for line in table.splitlines() if line.startswith("|")}
+    return list((known | {_key(row): row for row in rows}).values())
+
+
+def _key(row: str) -> str:
+    return re.sub(r"[\d.,]+", "#", row.split("|")[1])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
+    if options.quick and options.write:
+        parser.error("--quick shows whether it works; its figures do not belong in a page")
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as an installed program: compiled once
     sizes = QUICK if options.quick else FULL
     facts = f"{versions()}; {sizes.pairs} pairs."
     print(f"{facts}\n\n{HEAD}", flush=True)
-    rows: dict[str, list[str]] = {}
+    rows: list[Row] = []
     for part in options.only:
         with tempfile.TemporaryDirectory(prefix="bench-") as place:
-            rows[part] = []
             for row in PARTS[part](sizes, Path(place)):
-                rows[part].append(str(row))
+                rows.append(row)
                 print(row, flush=True)
     if options.write:
-        whole = [line for part in rows.values() for line in part]
-        write(
-            TOP / "docs/performance.md", [*textwrap.wrap(facts, 100), "", *HEAD.split("\n"), *whole]
-        )
-        short = [line for part in IN_README for line in rows.get(part, [])]
-        if short:
-            write(TOP / "README.md", [*HEAD.split("\n"), *short])
+        _write(facts, rows, whole=set(options.only) == set(PARTS))
+
+
+def _write(facts: str, rows: list[Row], *, whole: bool) -> None:
+    """Args: `whole` says that every part was measured, so that no row of the pages is kept."""
+    for page, lines, before in (
+        (TOP / "docs/performance.md", rows, [*textwrap.wrap(facts, 100), ""]),
+        (TOP / "README.md", [row for row in rows if row.short], []),
+    ):
+        texts = list(map(str, lines))
+        write(page, [*before, *HEAD.split("\n"), *(texts if whole else merged(page, texts))])
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 determinism.py and by the tests.
 
 `python determinism_workloads.py WORKLOAD [steps]` prints one JSON object: name to digest, and CPU
-seconds. Workloads: mlp, cnn, transformer, nets, ops, numpy, all, speed. It sets no seed of its own:
-that is the profile's part. Data are exact (integers scaled by powers of two), so only the code
-differs.
+seconds. Workloads: mlp, cnn, transformer, nets, ops, numpy, all, speed, resnet. It sets no seed of
+its own: that is the profile's part. Data are exact (integers scaled by powers of two), so only the
+code differs.
 """
 
 import hashlib
@@ -91,6 +91,50 @@ def transformer(torch):
             return self.head(self.body(self.embed(tokens)).mean(1))
 
     return Net(), torch.arange(8 * 32).reshape(8, 32) * 31 % 100, torch.arange(8) % 10
+
+
+def resnet(torch):
+    """A residual network of the size of ResNet-18 (11 million parameters) on 16 pictures of 128 by
+    128.
+    """
+    nn = torch.nn
+
+    class Block(nn.Module):
+        def __init__(self, before, after, stride):
+            super().__init__()
+            self.body = nn.Sequential(
+                nn.Conv2d(before, after, 3, stride, 1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.ReLU(),
+                nn.Conv2d(after, after, 3, 1, 1, bias=False),
+                nn.BatchNorm2d(after),
+            )
+            self.past = nn.Identity()
+            if stride > 1:
+                self.past = nn.Sequential(
+                    nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after)
+                )
+
+        def forward(self, x):
+            return torch.relu(self.body(x) + self.past(x))
+
+    widths = (64, 128, 256, 512)
+    blocks = [
+        Block(before if first else width, width, 2 if first and width > 64 else 1)
+        for before, width in zip((64, *widths), widths, strict=False)
+        for first in (True, False)
+    ]
+    model = nn.Sequential(
+        nn.Conv2d(3, 64, 7, 2, 3, bias=False),
+        nn.BatchNorm2d(64),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, 1),
+        *blocks,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(512, 1000),
+    )
+    return model, exact(torch, 16, 3, 128, 128), torch.arange(16) * 61 % 1000
 
 
 def train(torch, make, steps):
@@ -215,10 +259,10 @@ def nets(torch, steps):
     }
 
 
-def speed(torch, steps):
+def speed(torch, steps, chosen=NETS):
     """Milliseconds of processor time a step, after a warm-up; the least of five rounds."""
     found = {}
-    for name, make in NETS.items():
+    for name, make in chosen.items():
         model, data, target = make(torch)
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
         rounds = []
@@ -238,6 +282,7 @@ MANY = {
     "everything": lambda torch, steps: {**numpy_only(), **ops(torch), **nets(torch, steps)},
     "nets": nets,
     "speed": speed,
+    "resnet": lambda torch, steps: speed(torch, steps, {"resnet": resnet}),
     "ops": lambda torch, _: ops(torch),
 }
 

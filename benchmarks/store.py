@@ -17,7 +17,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -92,19 +91,33 @@ def a_run(runs: Runs, number: int) -> str:
     return intent.id
 
 
+_SMALL = """
+import os, sys, time
+begun = time.perf_counter()
+child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
+used = os.wait4(child, 0)[2]
+wall = time.perf_counter() - begun
+print(used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024)
+"""
+"""A small process that starts the command: a process inherits the memory at most of the one that
+started it, which here has made all the runs.
+"""
+
+
 def cost(argv: list[str], top: Path) -> tuple[float, float, float]:
     """Processor seconds, wall seconds and MiB at most of a whole process."""
-    begun = time.perf_counter()
-    child = subprocess.Popen(
-        argv,
+    whole = shutil.which(argv[0])
+    done = subprocess.run(
+        [sys.executable, "-ISc", _SMALL, str(whole), *argv[1:]],
         cwd=top,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        text=True,
+        check=True,
         env={**os.environ, "REPROBOX_HOME": str(top / "home"), "PYTHONPATH": str(TOP)},
     )
-    _, status, used = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    return used.ru_utime + used.ru_stime, time.perf_counter() - begun, used.ru_maxrss / 1024
+    processor, wall, memory = map(float, done.stdout.split()[-3:])
+    return processor, wall, memory
 
 
 def row(what: str, ours: Callable[[], float], theirs: Callable[[], float], pairs: int) -> None:
