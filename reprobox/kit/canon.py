@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, NewType
 
@@ -59,20 +59,25 @@ def digest_descriptor(fd: int, advance: Callable[[int], None] | None = None) -> 
     """sha256 of what is left to read of an open file; `advance` as for `digest_file`. Most files
     are small, and are read without the large buffer of `hashlib.file_digest`.
     """
-    hasher = hashlib.sha256()
-    for piece in _pieces(fd):
+    first = os.read(fd, _SMALL)
+    hasher = hashlib.sha256(first)
+    if advance is not None and first:
+        advance(len(first))
+    for piece in _rest(fd) if first else ():
         hasher.update(piece)
         if advance is not None:
             advance(len(piece))
     return Digest("sha256:" + hasher.hexdigest())
 
 
-def _pieces(fd: int) -> Iterator[bytes | memoryview]:
+def _rest(fd: int) -> Iterable[bytes | memoryview]:
     """What is left to read of a file; each piece is valid until the next is asked for."""
-    for _ in range(2):  # a small file ends here
-        if not (first := os.read(fd, _SMALL)):
-            return
-        yield first
+    first = os.read(fd, _SMALL)
+    return _large(fd, first) if first else ()  # a small file ends here
+
+
+def _large(fd: int, first: bytes) -> Iterator[bytes | memoryview]:
+    yield first
     buffer = bytearray(_CHUNK)
     view = memoryview(buffer)
     while size := os.readv(fd, [buffer]):

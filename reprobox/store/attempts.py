@@ -29,6 +29,8 @@ from reprobox.store.rundir import RunDir
 from reprobox.store.runs import Runs
 
 FOLDER, NOTE, WINNER, SCHEDULED = "attempts", "attempt.json", "winner", "scheduled.json"
+MARKS = (SCHEDULED, FOLDER)
+"""One of them is in the directory of each run that a scheduler was given."""
 _FINAL = "final.json"
 """In a try's run directory: its record as it becomes the run's."""
 _STAY = frozenset({"record.json", "record.sha256", "lock", rundir.ARRIVAL, "intent.json", _FINAL})
@@ -253,9 +255,9 @@ def _complete(root: Path, run: Path, source: Path, change: Callable[[Record], Re
     files.replace(run / "intent.json", intent, 0o600)
     for changed in (source, run):
         files.fsync_dir(changed)  # the contents were made durable before the try had its record
-    digest = canon.digest_bytes(data)
-    heads.append(root, run.name, "record", digest)
-    files.replace(run / "record.sha256", run_documents.seal(digest, short), 0o600)
+    digest, own = canon.digest_bytes(data), canon.digest_bytes(short)
+    heads.append(root, run.name, "record", digest, own)
+    files.replace(run / "record.sha256", run_documents.seal_of(digest, own), 0o600)
     with contextlib.suppress(FileExistsError):
         files.publish(run / "record.json", short, 0o600)
 

@@ -18,10 +18,13 @@ from reprobox.errors import StoreDamaged
 from reprobox.kit import canon, files
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec
+from reprobox.model.later import later
 from reprobox.store import layout
 
 START = canon.digest_bytes(b"")
 """What the first line gives as the digest of the line before."""
+_LINE = b'{"event":"%s","previous":"%s","record":"%s","run":"%s"}'
+_SHORT = _LINE[:-1] + b',"short":"%s"}'
 _LONGEST = 4096
 """Bytes; far above any line that is written here."""
 
@@ -35,9 +38,22 @@ class Head:
     event: Literal["record", "removed"]
     record: str = ""
     """Digest of record.json; empty for a removal."""
+    short: str = later("")
+    """Digest of what lies on the disk for it, where that is shorter (run_documents)."""
 
 
-def append(root: Path, run: str, event: Literal["record", "removed"], record: str = "") -> None:
+@dataclass(frozen=True, kw_only=True)
+class Announced:
+    """The last that an unbroken log says of a run that has a record."""
+
+    record: str
+    short: str
+    """As in Head; empty where the log does not have it."""
+
+
+def append(
+    root: Path, run: str, event: Literal["record", "removed"], record: str = "", short: str = ""
+) -> None:
     """Adds a line, durably. A last line that a crash cut off is cut away first: it was never
     acknowledged.
     """
@@ -47,10 +63,9 @@ def append(root: Path, run: str, event: Literal["record", "removed"], record: st
         try:
             end, previous = _tail(fd)
             os.ftruncate(fd, end)
-            line = (
-                codec.encode(Head(previous=previous, run=run, event=event, record=record)) + b"\n"
-            )
-            _write_all(fd, line, end)
+            other = "" if short == record else short
+            head = Head(previous=previous, run=run, event=event, record=record, short=other)
+            _write_all(fd, codec.encode(head) + b"\n", end)
             os.fsync(fd)
         finally:
             os.close(fd)
@@ -80,12 +95,10 @@ def _decoded(line: bytes, where: str) -> Head:
     """A line that is as `append` writes it is read fast; all others strictly."""
     with contextlib.suppress(StoreDamaged):
         head = codec.peek(Head, line, where=where)
-        fields = (head.event, head.previous, head.record, head.run)
-        if (
-            b'{"event":"%s","previous":"%s","record":"%s","run":"%s"}'
-            % tuple(map(os.fsencode, fields))
-            == line
-        ):
+        fields = (head.event, head.previous, head.record, head.run, head.short)
+        if (_SHORT if head.short else _LINE) % tuple(
+            map(os.fsencode, fields if head.short else fields[:-1])
+        ) == line:
             return head
     return codec.decode(Head, line, where=where)
 
@@ -98,6 +111,16 @@ def last(root: Path, run: str) -> Head | None:
             if head.run == run:
                 found = head
     return found
+
+
+def size(root: Path) -> int:
+    """Bytes of the log, which only grows."""
+    path = root / "heads.log"
+    with layout.trouble(f"reading {path}"):
+        try:
+            return os.stat(path).st_size
+        except FileNotFoundError:
+            return 0
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -84,13 +84,14 @@ def check(root: Path, progress: Progress | None = None) -> Report:
         for name in runs.headless()
     ]
     seen: dict[str, str] = {}
+    log = _log_at_first(runs)
     looks = [
         # Not `store.path`, which counts as a look-up.
         *(
             (partial(_kept, store, digest), root / "objects/sha256" / digest[7:9] / digest[9:])
             for digest in digests
         ),
-        *((partial(_run, runs, name, seen), runs.folder / name) for name in names),
+        *((partial(_run, runs, name, seen, log), runs.folder / name) for name in names),
     ]
     with layout.trouble(f"looking into {root}"):
         sizes = [0 if layout.closed(place) else fd_trees.bytes_of(place) for _, place in looks]
@@ -103,7 +104,7 @@ def check(root: Path, progress: Progress | None = None) -> Report:
         for (look, _), size in zip(looks, sizes, strict=True):
             faults += look()
             bar.update(size) if bar else None
-    faults += _guarded("heads.log", _chain, runs, set(names), seen)
+    faults += _guarded("heads.log", _chain, runs, set(names), seen, log)
     return Report(objects=len(digests), runs=len(names), faults=tuple(faults))
 
 
@@ -145,23 +146,34 @@ def _object(store: ObjectStore, digest: str) -> Iterator[Fault]:
         yield Fault(what=f"object {digest}", kind="corrupted", why="its bytes have another digest")
 
 
-def _run(runs: Runs, run_id: str, seen: dict[str, str]) -> list[Fault]:
+def _run(runs: Runs, run_id: str, seen: dict[str, str], log: Log) -> list[Fault]:
     """Args: `seen` gets the digest of the run's record."""
     what, folder = f"run {run_id}", runs.folder / run_id
     if layout.closed(folder):
         return [Fault(what=what, kind="unverifiable", why="it belongs to another user")]
-    recorded = layout.exists(f"{folder}/record.json")
+    with layout.trouble(f"listing run {run_id}"):
+        here = _names(folder)
     inside: list[bool] = []
+    recorded = "record.json" in here
     faults = _guarded(f"{what}, intent.json", _intent, runs, run_id, recorded, inside)
     if recorded:
-        contained = inside == [True]
-        faults += _guarded(f"{what}, record.json", _record, runs, run_id, contained, seen)
-    for name, check in _DOCUMENTS.items():
+        faults += _guarded(
+            f"{what}, record.json", _record, runs, run_id, inside == [True], seen, log
+        )
+    for name in [name for name in _DOCUMENTS if name in here]:
         for path in numbered(folder, name):
-            faults += _guarded(f"{what}, {name}/{path.name}", check, path)
-    for name, read in attempts.checks(folder):
-        faults += _guarded(f"{what}, {name}", _readable, read)
+            faults += _guarded(f"{what}, {name}/{path.name}", _DOCUMENTS[name], path)
+    if not here.isdisjoint(attempts.MARKS):
+        for name, read in attempts.checks(folder):
+            faults += _guarded(f"{what}, {name}", _readable, read)
     return faults
+
+
+def _names(folder: Path) -> set[str]:
+    try:
+        return set(os.listdir(folder))
+    except FileNotFoundError:
+        return set()
 
 
 def _readable(read: Callable[[], object]) -> Iterator[Fault]:
@@ -222,9 +234,11 @@ _DOCUMENTS: dict[str, Callable[[Path], Iterator[Fault]]] = {
 """Directories of numbered documents, and how each document is checked."""
 
 
-def _record(runs: Runs, run_id: str, contained: bool, seen: dict[str, str]) -> Iterator[Fault]:
+def _record(
+    runs: Runs, run_id: str, contained: bool, seen: dict[str, str], log: Log
+) -> Iterator[Fault]:
     """Args: `contained` says whether the record holds the intent; `seen` gets its own digest."""
-    record, seen[run_id] = runs.record(run_id)
+    record, seen[run_id] = runs.record(run_id, log.announced(run_id))
     folder, what = runs.folder / run_id, f"run {run_id}"
     if contained:
         yield from _consistent(run_id, record.intent)
@@ -305,8 +319,17 @@ class Log:
     """Run to the digest of the record that was announced last for it; empty where the run was
     removed since.
     """
+    short: Mapping[str, str]
+    """Run to the digest of what was announced to lie on the disk for that record."""
+    size: int
+    """Bytes of the log when it was read."""
     broken: str | None = None
     """Why what follows cannot be believed; `last` is of the lines before."""
+
+    def announced(self, run_id: str) -> heads.Announced | None:
+        """What it says of a run that has a record, where it can be believed."""
+        record = "" if self.broken else self.last.get(run_id, "")
+        return heads.Announced(record=record, short=self.short[run_id]) if record else None
 
 
 def read_log(runs: Runs) -> Log:
@@ -314,12 +337,24 @@ def read_log(runs: Runs) -> Log:
     version.
     """
     last: dict[str, str] = {}
+    short: dict[str, str] = {}
+    size = heads.size(runs.root)
+    broken = None
     try:
         for head in heads.read(runs.root):
             last[head.run] = head.record if head.event == "record" else ""
+            short[head.run] = head.short or head.record
     except StoreDamaged as fault:
-        return Log(last=last, broken=str(fault))
-    return Log(last=last)
+        broken = str(fault)
+    return Log(last=last, short=short, size=size, broken=broken)
+
+
+def _log_at_first(runs: Runs) -> Log:
+    """As `read_log`; what keeps it from being read is a fault, which `_chain` finds."""
+    try:
+        return read_log(runs)
+    except ReproboxError:
+        return Log(last={}, short={}, size=-1)
 
 
 def vouched(runs: Runs, run_id: str, log: Log) -> str | None:
@@ -327,9 +362,14 @@ def vouched(runs: Runs, run_id: str, log: Log) -> str | None:
     return log.broken or _vouched(runs, run_id, log.last.get(run_id))
 
 
-def _chain(runs: Runs, here: set[str], seen: dict[str, str]) -> Iterator[Fault]:
-    """Whether every record is the last one that was announced for its run, and none is missing."""
-    log = read_log(runs)
+def _chain(runs: Runs, here: set[str], seen: dict[str, str], log: Log) -> Iterator[Fault]:
+    """Whether every record is the last one that was announced for its run, and none is missing.
+
+    Args:
+        log: as it was before the runs were read; runs may have ended since.
+    """
+    if heads.size(runs.root) != log.size:
+        log = read_log(runs)
     if log.broken:
         yield Fault(what="heads.log", kind="untrusted", why=log.broken)
     for run_id in sorted((here | log.last.keys()) - runs.removed().keys()):

@@ -137,9 +137,12 @@ def seal(digest: str, short: bytes) -> bytes:
     """What is written next to a record: the digest of the whole, and below it that of a document
     that is shorter on the disk, so that a list need not make each whole.
     """
-    own = canon.digest_bytes(short)
-    lines = (digest,) if own == digest else (digest, own)
-    return "".join(f"{line}\n" for line in lines).encode("ascii")
+    return seal_of(digest, canon.digest_bytes(short))
+
+
+def seal_of(digest: str, own: str) -> bytes:
+    """`seal`, from the digest of the shorter document."""
+    return (f"{digest}\n" if own == digest else f"{digest}\n{own}\n").encode("ascii")
 
 
 def sealed(written: bytes) -> str:

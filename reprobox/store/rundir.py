@@ -141,9 +141,10 @@ class RunDir:
                 )
             files.replace(self.path / "outputs.jsonl", manifest, 0o600)
             files.sync_filesystem(self.path)
-            heads.append(self._root, self.id, "record", digest)
             short = run_documents.kept(self._root, run_documents.RECORD, data)
-            files.replace(self.path / "record.sha256", run_documents.seal(digest, short), 0o600)
+            own = canon.digest_bytes(short)
+            heads.append(self._root, self.id, "record", digest, own)
+            files.replace(self.path / "record.sha256", run_documents.seal_of(digest, own), 0o600)
             files.publish(self.path / "record.json", short, 0o600)
         return digest
 

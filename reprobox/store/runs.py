@@ -136,8 +136,14 @@ class Runs:
         except FileNotFoundError:
             return None
 
-    def record(self, run_id: str) -> tuple[Record, Digest]:
+    def record(
+        self, run_id: str, announced: heads.Announced | None = None
+    ) -> tuple[Record, Digest]:
         """The run's record, and the digest of its stored bytes.
+
+        Args:
+            announced: what an unbroken heads.log says of it. Where that names the digest of what
+                lies on the disk, the whole record need not be put together and hashed.
 
         Raises:
             RunNotFound: there is no such run.
@@ -148,7 +154,8 @@ class Runs:
         seen = _stamps(path)
         known = self._records.get(run_id)
         if known is None or seen is None or known[0] != seen:
-            short, _, digest = self._record_bytes(path)
+            found = announced and _announced_bytes(path, announced)
+            short, digest = found or self._record_bytes(path)[::2]
             known = (seen, run_documents.record_of(path, short), digest)
             while len(self._records) >= _REMEMBERED:
                 self._records.pop(next(iter(self._records)))
@@ -573,6 +580,18 @@ def _read(run: Path, name: str) -> bytes:
     place = f"{run}/{name}"
     with layout.trouble(f"reading {place}"):
         return files.read_whole(place)
+
+
+def _announced_bytes(run: Path, announced: heads.Announced) -> tuple[bytes, Digest] | None:
+    """A record as it lies on the disk, and the digest of the whole; None where its bytes or its
+    seal are not those that were announced.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        short, seal = _read(run, run_documents.RECORD), _read(run, "record.sha256")
+        own = canon.digest_bytes(short)
+        if own == announced.short and seal == run_documents.seal_of(announced.record, own):
+            return short, Digest(announced.record)
+    return None
 
 
 def _seal(run: Path) -> str:

@@ -33,6 +33,15 @@ def test_lines_are_read_in_their_order_and_the_last_of_a_run_counts(tmp_path: Pa
     assert (last.event, heads.last(tmp_path, "c")) == ("removed", None)
 
 
+def test_a_digest_of_what_lies_on_the_disk_is_kept_where_it_is_another(tmp_path: Path) -> None:
+    record, short = canon.digest_bytes(b"whole"), canon.digest_bytes(b"short")
+    heads.append(tmp_path, "a", "record", record, short)
+    heads.append(tmp_path, "b", "record", record, record)
+    assert [one.short for one in heads.read(tmp_path)] == [short, ""]
+    lines = (tmp_path / "heads.log").read_bytes().splitlines()
+    assert [b"short" in line for line in lines] == [True, False]
+
+
 @pytest.mark.parametrize("gone", [0, 1])
 def test_a_line_that_was_taken_out_breaks_the_chain(tmp_path: Path, gone: int) -> None:
     lines = three(tmp_path)

@@ -4,15 +4,16 @@ import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from harness_runs import NOW, a_finished_run, a_record, a_runspec, an_intent
+from harness_runs import LOCK, NOW, a_finished_run, a_record, a_runspec, an_intent
 
 from reprobox.kit import canon
 from reprobox.model import codec
 from reprobox.model.verdict import Class, Verdict
-from reprobox.store import integrity
+from reprobox.store import heads, integrity, run_documents
 from reprobox.store.collect import collect
 from reprobox.store.numbered_files import add_numbered
 from reprobox.store.objects import ObjectStore
@@ -189,6 +190,30 @@ def test_deleting_a_run_is_noticed(runs: Runs) -> None:
 def test_removing_a_run_as_it_should_be_is_fine(runs: Runs) -> None:
     runs.remove(a_full_run(runs))
     assert integrity.check(runs.root).code == 0
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_record_that_was_changed_with_the_seal_of_its_bytes_is_corrupted(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, announced: bool
+) -> None:
+    """The log names the digest of the bytes on the disk; a log of an older version does not."""
+    if not announced:
+        write = heads.append
+        monkeypatch.setattr(heads, "append", lambda *given: write(*given[:4]))
+    intent = an_intent(lock=replace(LOCK, python=replace(LOCK.python, executable="/" + "x" * 999)))
+    with runs.begin(intent, {"config.yaml": b""}) as run:
+        digest = run.finish(a_record(intent), outputs_manifest(()))
+    assert [one.short != "" for one in heads.read(runs.root)] == [announced]
+    folder = runs.path(intent.id)
+    data = (folder / "record.json").read_bytes()
+    changed = data.replace(b'"code":0', b'"code":1')
+    assert changed != data
+    assert len(data) < 3000
+    assert runs.record(intent.id, integrity.read_log(runs).announced(intent.id))[1] == digest
+    (folder / "record.json").write_bytes(changed)
+    (folder / "record.sha256").write_bytes(run_documents.seal(digest, changed))
+    faults = [fault for fault in integrity.check(runs.root).faults if fault.kind == "corrupted"]
+    assert any("record.json" in fault.what for fault in faults)
 
 
 def test_putting_back_an_older_record_is_noticed(runs: Runs) -> None:

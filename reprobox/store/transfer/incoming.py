@@ -270,14 +270,15 @@ class Project:
             if checked.with_outputs:
                 output_tree.write(made / "outputs", checked.outputs, self._own.partial)
             record = (made / run_documents.RECORD).read_bytes()
-            (made / "record.sha256").write_bytes(run_documents.seal(card.record, record))
+            own = canon.digest_bytes(record)
+            (made / "record.sha256").write_bytes(run_documents.seal_of(card.record, own))
             self._arrived = (self._arrived or self._runs.index.last_arrival()) + 1
             (made / ARRIVAL).write_text(f"{self._arrived}\n")
             files.sync_filesystem(made)
             if self._runs.is_removed(card.id):
                 # Another run of this id, which was removed, makes room.
                 self._runs.purge(card.id, math.inf)
-            heads.append(self._runs.root, card.id, "record", card.record)
+            heads.append(self._runs.root, card.id, "record", card.record, own)
             os.rename(made, self._runs.folder / card.id)
             files.fsync_dir(self._runs.folder)
         except BaseException:
