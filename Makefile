@@ -94,6 +94,7 @@ screenshots:
 cluster:
 	@scripts/setup --tests
 	@PATH="$(CURDIR)/.tools/usr/bin:$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python tests/cluster.py $(ARGS)
+	@PATH="$(CURDIR)/.tools/usr/bin:$(CURDIR)/.venv/bin:$$PATH" scripts/engines only podman .venv/bin/python tests/cluster.py engines
 
 runtimes:
 	@scripts/runtimes

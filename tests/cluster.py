@@ -2,8 +2,11 @@
 
     python tests/cluster.py overhead [--pairs 7]      one run through Slurm next to one on this host
     python tests/cluster.py empty [--tasks 500]       a sweep of empty programs next to a bare array
-    python tests/cluster.py engines [--runs 50]       trainings on nodes with different engines
-    python tests/cluster.py deaths [--kills 20]       nodes, workers and the controller are killed
+    python tests/cluster.py deaths [--kills 20]       nodes, workers and the controller are killed,
+                                                      once for each of --seeds
+    scripts/engines only podman python tests/cluster.py engines [--runs 50]
+                                                      trainings of examples/digits on three nodes:
+                                                      Docker, Podman and Apptainer
 
 Each part prints its figures with the load of the machine, and fails where a run is lost, is there
 twice, or leaves a container.
@@ -52,9 +55,33 @@ json.dump(weights, open("results/metrics.json", "w"))
 EMPTY = "open('made', 'w').write('1')\n"
 
 
+def program(text: str) -> Callable[[Project], None]:
+    """Makes a small project whose program is `text`."""
+
+    def make(project: Project) -> None:
+        make_project(project.top, project.env)
+        project.write("train.py", text)
+        config = (project.top / "config.yaml").read_text()
+        project.write("config.yaml", f"lasts: 0\n{config}")
+
+    return make
+
+
+def digits(project: Project) -> None:
+    """The example that trains on real digits, without its limit of memory: two of the engines hold
+    none where control groups are of version 1.
+    """
+    shutil.copytree(TOP / "examples" / "digits", project.top, dirs_exist_ok=True)
+    config = (project.top / "config.yaml").read_text()
+    assert "  memory: 3g\n" in config
+    project.write("config.yaml", config.replace("  memory: 3g\n", ""))
+    project.git("init", "-q")
+    project.commit("the example")
+
+
 @contextlib.contextmanager
-def world(program: str, **settings: Any) -> Iterator[tuple[Cluster, Project]]:
-    """A cluster, and a locked project with a program."""
+def world(make: Callable[[Project], None], **settings: Any) -> Iterator[tuple[Cluster, Project]]:
+    """A cluster, and a locked project."""
     top = Path(tempfile.mkdtemp(prefix="reprobox-cluster-"))
     home = top / "home"
     home.mkdir()
@@ -70,10 +97,8 @@ def world(program: str, **settings: Any) -> Iterator[tuple[Cluster, Project]]:
     (top / "project").mkdir()
     try:
         cluster.start()
-        project = make_project(top / "project", env)
-        project.write("train.py", program)
-        text = (project.top / "config.yaml").read_text()
-        project.write("config.yaml", f"lasts: 0\n{text}")
+        project = Project(top / "project", env)
+        make(project)
         for verb in ("lock", "build"):
             must(project, verb, "config.yaml")
         project.commit("an experiment")
@@ -104,7 +129,7 @@ def timed(call: Callable[[], object]) -> float:
 
 def overhead(pairs: int) -> None:
     """Seconds of `run --on slurm` more than of `run`, paired."""
-    with world(EMPTY, nodes=1) as (_, project):
+    with world(program(EMPTY), nodes=1) as (_, project):
         must(project, "run", "config.yaml")
         must(project, "run", "config.yaml", "--on", "slurm")
         found = []
@@ -127,7 +152,7 @@ def overhead(pairs: int) -> None:
 
 def empty(tasks: int) -> None:
     """A sweep of programs that end at once, next to `sbatch --array` of the same container."""
-    with world(EMPTY, nodes=1, cpus=4, max_array=tasks + 1) as (cluster, project):
+    with world(program(EMPTY), nodes=1, cpus=4, max_array=tasks + 1) as (cluster, project):
         must(project, "run", "config.yaml")
         tag = json.loads(must(project, "build", "--json"))["tag"]
         words = "docker run --rm --network none --read-only " + tag
@@ -158,37 +183,73 @@ def waiting(cluster: Cluster) -> list[str]:
     return cluster.ask("squeue", "-h", "-o", "%i").split()
 
 
+ENGINE_OF = """\
+#!/bin/sh
+case $SLURMD_NODENAME in
+  n1) export REPROBOX_ENGINE=docker ;;
+  n2) export REPROBOX_ENGINE=podman CONTAINER_HOST={podman} ;;
+  n3) export REPROBOX_ENGINE=apptainer PATH={apptainer}:$PATH REPROBOX_APPTAINER={top}/apptainer ;;
+esac
+exec {python} "$@"
+"""
+"""The Python of the nodes: each node has one engine."""
+
+
 def engines(runs: int) -> None:
-    """Trainings on a node with Docker and nodes with Apptainer, each value twice."""
-    apptainer = TOP / ".tools" / "apptainer" / "usr" / "bin"
-    with world(TRAIN, nodes=3, cpus=1) as (_, project):
-        choose = project.top.parent / "choose"
-        choose.write_text(
-            "#!/bin/sh\ncase $SLURMD_NODENAME in n1) ;; *) export REPROBOX_ENGINE=apptainer "
-            f"PATH={apptainer}:$PATH REPROBOX_APPTAINER={project.top.parent}/box-$SLURMD_NODENAME;;"
-            f' esac\nexec {sys.executable} "$@"\n'
+    """Trainings on three nodes, one with Docker, one with Podman, one with Apptainer; each value
+    twice, so that the two may be on different engines.
+    """
+    named = dict(
+        one.split("=", 1) for one in os.environ.get("REPROBOX_ENGINES", "").split(",") if one
+    )
+    if "podman" not in named:
+        raise SystemExit("no Podman: scripts/engines only podman python tests/cluster.py engines")
+    with world(digits, nodes=3, cpus=1) as (_, project):
+        top = project.top.parent
+        places_of = {"podman": named["podman"], "apptainer": TOP / ".tools/apptainer/usr/bin"}
+        (top / "python").write_text(ENGINE_OF.format(**places_of, top=top, python=sys.executable))
+        (top / "python").chmod(0o755)
+        Path(project.env["REPROBOX_CLUSTER"]).write_text(f"slurm: {{python: {top}/python}}\n")
+        begun = time.perf_counter()
+        rates = [f"{0.001 * number:g}" for number in range(1, runs // 2 + 1)]
+        # Turned by one, so that a value is not on the same node again where nodes take turns.
+        for values in (rates, [*rates[1:], rates[0]]):
+            words = (f"learning_rate={','.join(values)}", "epochs=2", "--on", "slurm")
+            must(project, "sweep", "config.yaml", *words)
+        took = time.perf_counter() - begun
+        outputs: dict[str, set[str]] = collections.defaultdict(set)
+        places: dict[str, set[str]] = collections.defaultdict(set)
+        by: collections.Counter[str] = collections.Counter()
+        for row in json.loads(must(project, "ls", "--json", "-n", "0")):
+            record = json.loads(must(project, "show", row["id"], "--json"))["record"]
+            intent = record["intent"]
+            engine = f"{intent['engine']['name']} {intent['engine']['version']}"
+            by[f"{engine}, exit {record['exit']['code']}"] += 1
+            outputs[intent["identity"]].add(record["outputs"]["manifest"])
+            places[intent["identity"]].add(engine)
+        tell(
+            part="engines",
+            records=sum(by.values()),
+            by=dict(by),
+            run_specs=len(outputs),
+            on_two_engines=sum(len(one) == 2 for one in places.values()),
+            different_outputs=sum(len(one) > 1 for one in outputs.values()),
+            distinct_outputs=len(set().union(*outputs.values())),
+            seconds=round(took),
         )
-        choose.chmod(0o755)
-        Path(project.env["REPROBOX_CLUSTER"]).write_text(f"slurm: {{python: {choose}}}\n")
-        half = f"scale=range(1,{runs // 2 + 1})"
-        for _ in range(2):
-            must(project, "sweep", "config.yaml", half, "--on", "slurm")
-        found: dict[str, set[str]] = collections.defaultdict(set)
-        names: collections.Counter[str] = collections.Counter()
-        for path in (project.top / ".reprobox" / "runs").glob("*/record.sha256"):
-            record = json.loads(must(project, "show", path.parent.name, "--json"))["record"]
-            found[record["intent"]["identity"]].add(record["outputs"]["manifest"])
-            names[f"{record['intent']['engine'].get('name')} exit {record['exit']['code']}"] += 1
-        same = all(len(one) == 1 for one in found.values())
-        tell(part="engines", runs=sum(names.values()), by=dict(names), identities=len(found))
-        if sum(names.values()) != runs // 2 * 2 or not same or len(found) != runs // 2:
-            raise SystemExit(f"not one record each, or not the same outputs: {found}")
+        ended = all(name.endswith("exit 0") for name in by)
+        if sum(by.values()) != runs // 2 * 2 or len(outputs) != runs // 2 or not ended:
+            raise SystemExit(f"not one record each: {by}")
+        if any(len(one) > 1 for one in outputs.values()):
+            raise SystemExit(f"equal RunSpecs have different outputs: {outputs}")
+        if len(by) != 3:
+            raise SystemExit(f"not on three engines: {by}")
 
 
 def deaths(kills: int, seed: int) -> None:
     """A sweep while nodes, workers and the controller are killed; every run has one record."""
     draw, runs = random.Random(seed), max(12, kills)
-    with world(TRAIN, nodes=3, cpus=2) as (cluster, project):
+    with world(program(TRAIN), nodes=3, cpus=2) as (cluster, project):
         words = (f"scale=range(1,{runs + 1})", "lasts=4", "--on", "slurm", "--detach")
         must(project, "sweep", "config.yaml", *words)
         done: collections.Counter[str] = collections.Counter()
@@ -258,18 +319,18 @@ def containers(project: Project) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("parts", nargs="*", default=["overhead", "empty", "engines", "deaths"])
+    parser.add_argument("parts", nargs="*", default=["overhead", "empty", "deaths"])
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--tasks", type=int, default=500)
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
     asked = parser.parse_args()
-    parts: dict[str, Callable[[], None]] = {
+    parts: dict[str, Callable[[], object]] = {
         "overhead": lambda: overhead(asked.pairs),
         "empty": lambda: empty(asked.tasks),
         "engines": lambda: engines(asked.runs),
-        "deaths": lambda: deaths(asked.kills, asked.seed),
+        "deaths": lambda: [deaths(asked.kills, seed) for seed in asked.seeds],
     }
     for name in asked.parts:
         parts[name]()
