@@ -1,7 +1,8 @@
 """`make cluster`: what `--on slurm` costs and survives, on a real Slurm of its own.
 
     python tests/cluster.py overhead [--pairs 7]      one run through Slurm next to one on this host
-    python tests/cluster.py empty [--tasks 500]       a sweep of empty programs next to a bare array
+    python tests/cluster.py empty [--tasks 500] [--rounds 1] [--pack 25]
+                                                      a sweep of empty programs next to a bare array
     python tests/cluster.py deaths [--kills 20]       nodes, workers and the controller are killed,
                                                       once for each of --seeds
     scripts/engines only podman python tests/cluster.py engines [--runs 50]
@@ -27,7 +28,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -150,33 +151,48 @@ def overhead(pairs: int) -> None:
         )
 
 
-def empty(tasks: int) -> None:
+def empty(tasks: int, rounds: int, pack: int) -> None:
     """A sweep of programs that end at once, next to `sbatch --array` of the same container."""
     with world(program(EMPTY), nodes=1, cpus=4, max_array=tasks + 1) as (cluster, project):
         must(project, "run", "config.yaml")
         tag = json.loads(must(project, "build", "--json"))["tag"]
-        words = "docker run --rm --network none --read-only " + tag
-        script = f'{words} python3 -c "pass"'
+        script = f'docker run --rm --network none --read-only {tag} python3 -c "pass"'
+
+        def over() -> None:
+            until(lambda: not waiting(cluster), 3000, every=0.5)
 
         def bare() -> None:
             last = f"--array=0-{tasks - 1}"
-            cluster.ask("sbatch", "--wait", last, "-o", "/dev/null", "--wrap", script)
+            cluster.ask("sbatch", last, "-o", "/dev/null", "--wrap", script)
+            over()
 
-        values = f"scale=range({tasks})"
-        submit = timed(
-            lambda: must(project, "sweep", "config.yaml", values, "--on", "slurm", "--detach")
-        )
-        ran = timed(lambda: until(lambda: not waiting(cluster), 3000))
-        recorded = list((project.top / ".reprobox" / "runs").glob("*/record.json"))
-        plain = timed(bare)
-        tell(
-            part="empty",
-            tasks=tasks,
-            submit=round(submit, 1),
-            sweep=round(submit + ran, 1),
-            bare=round(plain, 1),
-            records=len(recorded) - 1,
-        )
+        def sweep(number: int) -> None:
+            first = number * tasks
+            words = (f"scale=range({first},{first + tasks})", "--pack", str(pack))
+            must(project, "sweep", "config.yaml", *words, "--on", "slurm", "--detach")
+            submitted.append(time.perf_counter())
+            over()
+
+        found, submitted = [], list[float]()
+        for number in range(rounds):
+            plain = timed(bare) if number % 2 else None
+            begun = time.perf_counter()
+            ours = timed(lambda: sweep(number))  # noqa: B023
+            plain = plain or timed(bare)
+            found.append((ours, plain))
+            recorded = list((project.top / ".reprobox" / "runs").glob("*/record.json"))
+            tell(
+                part="empty",
+                tasks=tasks,
+                runs_of_a_task=pack,
+                submit=round(submitted[-1] - begun, 1),
+                sweep=round(ours, 1),
+                bare=round(plain, 1),
+                records=len(recorded) - 1,
+            )
+            if len(recorded) - 1 != tasks * (number + 1):
+                raise SystemExit("a run has no record")
+        tell(part="empty", ratio=round(statistics.median(a / b for a, b in found), 2))
 
 
 def waiting(cluster: Cluster) -> list[str]:
@@ -244,6 +260,11 @@ def engines(runs: int) -> None:
             raise SystemExit(f"equal RunSpecs have different outputs: {outputs}")
         if len(by) != 3:
             raise SystemExit(f"not on three engines: {by}")
+
+
+def every_seed(kills: int, seeds: Sequence[int]) -> None:
+    for seed in seeds:
+        deaths(kills, seed)
 
 
 def deaths(kills: int, seed: int) -> None:
@@ -322,15 +343,17 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", default=["overhead", "empty", "deaths"])
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--tasks", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--pack", type=int, default=25)
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
     asked = parser.parse_args()
     parts: dict[str, Callable[[], object]] = {
         "overhead": lambda: overhead(asked.pairs),
-        "empty": lambda: empty(asked.tasks),
+        "empty": lambda: empty(asked.tasks, asked.rounds, asked.pack),
         "engines": lambda: engines(asked.runs),
-        "deaths": lambda: [deaths(asked.kills, seed) for seed in asked.seeds],
+        "deaths": lambda: every_seed(asked.kills, asked.seeds),
     }
     for name in asked.parts:
         parts[name]()

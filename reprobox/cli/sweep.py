@@ -89,6 +89,16 @@ def sweep(
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="On a cluster: submit, and leave it alone.")
     ] = False,
+    pack: Annotated[
+        int,
+        typer.Option(
+            "--pack",
+            help="On a cluster: trials that one task executes, one after the other; for programs "
+            "of a few seconds.",
+            min=1,
+            metavar="N",
+        ),
+    ] = 1,
     as_json: JSON = False,
 ) -> None:
     """Run a config with several values, at one commit.
@@ -127,6 +137,7 @@ def sweep(
         search=_search(search, trials, goal),
         on=on,
         options=options,
+        pack=pack,
     )
     _drive(talk_of(ctx), context, begun, jobs=jobs, goal=goal, as_json=as_json, watch=not detach)
 

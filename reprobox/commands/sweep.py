@@ -29,11 +29,14 @@ from reprobox.model.source import Source
 from reprobox.model.sweep import Search, Sweep, Trial
 from reprobox.source import refs
 from reprobox.store.run_row import RunRow
+from reprobox.store.run_state import Elsewhere
 from reprobox.store.run_values import Scalar
 from reprobox.store.sweeps import Sweeps
 
 _POLL = 0.1
 """Seconds between two looks at the trials that are running."""
+_BATCH = 500
+"""Runs that the index is asked for at once."""
 _ASK = 2.0
 """Seconds between two questions to a scheduler."""
 
@@ -88,11 +91,13 @@ def begin(
     search: Search | None = None,
     on: str = executors.LOCAL,
     options: Sequence[str] = (),
+    pack: int = 1,
 ) -> Sweep:
     """Pins the commit and writes down what is to be done; no trial is started.
 
     Args:
         choice: which code every trial runs. A snapshot is taken once, here.
+        pack: how many trials of a grid a task of the scheduler executes, one after the other.
 
     Raises:
         DirtyTree: the tree is not clean, and neither a commit nor a snapshot is asked for.
@@ -112,6 +117,7 @@ def begin(
             "the scheduler hands out GPUs, so --gpus names none of its devices",
             next_step="ask in the config, `gpus: 1`, or after --: -- --gres=gpu:1",
         )
+    _refuse_packing(pack, on, search)
     first = _first(plan, search)
     if search is not None:
         searches.check(search, plan)
@@ -130,6 +136,7 @@ def begin(
             created=context.clock(),
             on="" if on == executors.LOCAL else on,
             options=tuple(options),
+            pack=pack,
             snapshot=source.snapshot,
         )
         store.begin(sweep)
@@ -155,6 +162,19 @@ def _pinned(
             journal.kept(context, sweep_id)
             if not source.snapshot:
                 refs.forget(context.repo, sweep_id)  # the tree was clean
+
+
+def _refuse_packing(pack: int, on: str, search: Search | None) -> None:
+    if pack > 1 and on == executors.LOCAL:
+        raise UsageError(
+            "trials on this host have no tasks to be packed in",
+            next_step="leave out --pack, or add --on slurm",
+        )
+    if pack > 1 and search is not None:
+        raise UsageError(
+            "a search submits each trial when it is chosen, so a task has one",
+            next_step="leave out --pack",
+        )
 
 
 def _choice(sweep: Sweep) -> Choice:
@@ -233,8 +253,10 @@ class _Supervisor:
         began are made again.
         """
         again = []
-        for trial in self._store.trials(self._sweep.id):
-            row = self._row(trial)
+        begun = list(self._store.trials(self._sweep.id))
+        rows = _rows(self._context, begun)
+        for trial in begun:
+            row = rows.get(trial.run)
             if row is None:
                 again.append(trial)
                 self._source.begun(trial)
@@ -280,9 +302,10 @@ class _Supervisor:
             if ended:
                 break
             time.sleep(_POLL)
-        for run_id in ended:
-            trial = self._running.pop(run_id)
-            row = self._row(trial)
+        trials = [self._running.pop(run_id) for run_id in ended]
+        rows = _rows(self._context, trials)
+        for trial in trials:
+            row = rows.get(trial.run)
             self._done += 1
             failed = row is None or row.exit_code != 0
             self._source.ended(trial, self._metrics(trial) if row else {}, failed=failed)
@@ -302,9 +325,6 @@ class _Supervisor:
             return False
         reconcile.settle(self._context)
         return not self._context.runs.has(run_id) or self._context.runs.finished(run_id)
-
-    def _row(self, trial: Trial) -> RunRow | None:
-        return _row(self._context, trial.run)
 
     def _metrics(self, trial: Trial) -> dict[str, Scalar]:
         return metrics_of(self._context, trial.run)
@@ -351,7 +371,8 @@ class _ClusterSupervisor(_Supervisor):
                     run_id=trial.run,
                 )
             )
-        executors.of(context, sweep.on, sweep.options).submit_all(works, at_once=self._asked)
+        executor = executors.of(context, sweep.on, sweep.options)
+        executor.submit_all(works, at_once=self._asked, pack=sweep.pack)
 
     def _start(self, trial: Trial) -> None:
         self._submit([trial])
@@ -366,9 +387,17 @@ class _ClusterSupervisor(_Supervisor):
         return not self._context.runs.has(run_id) or self._context.runs.finished(run_id)
 
 
-def _row(context: Context, run_id: str) -> RunRow | None:
-    found = context.runs.index.rows("id = ?", (run_id,))
-    return found[0] if found and found[0].created >= 0 else None
+def _rows(context: Context, trials: Sequence[Trial]) -> dict[str, RunRow]:
+    """The rows of the runs that there are. Asked for together: each time, the index looks again at
+    every run without a record.
+    """
+    found = {}
+    for start in range(0, len(trials), _BATCH):
+        ids = [one.run for one in trials[start : start + _BATCH]]
+        marks = ", ".join("?" for _ in ids)
+        rows = context.runs.index.rows(f"id IN ({marks})", ids)
+        found.update({row.id: row for row in rows if row.created >= 0})
+    return found
 
 
 def metrics_of(context: Context, run_id: str) -> dict[str, Scalar]:
@@ -387,27 +416,38 @@ def status(context: Context, reference: str) -> SweepStatus:
         sweep=sweep,
         total=sweep.search.trials if sweep.search else plan.size,
         supervised=store.supervised(sweep.id),
-        trials=tuple(_status(context, trial) for trial in store.trials(sweep.id)),
+        trials=_statuses(context, sweep, list(store.trials(sweep.id))),
     )
     if found.done == found.total:
         _let_go(context, sweep)
     return found
 
 
-def _status(context: Context, trial: Trial) -> TrialStatus:
-    row = _row(context, trial.run)
+def _statuses(context: Context, sweep: Sweep, trials: Sequence[Trial]) -> tuple[TrialStatus, ...]:
+    rows = _rows(context, trials)
+    # A scheduler is asked once for all of them.
+    there = scheduled_runs.elsewhere(context) if sweep.on else None
+    return tuple(_status(context, trial, rows.get(trial.run), there) for trial in trials)
+
+
+def _status(
+    context: Context, trial: Trial, row: RunRow | None, there: Elsewhere | None
+) -> TrialStatus:
     if row is None:
         return TrialStatus(trial=trial, state="not started", row=None, metrics={})
     if not row.digest:
-        state = _state(context, trial.run)
+        state = _state(context, trial.run, there)
         return TrialStatus(trial=trial, state=state, row=row, metrics={})
     metrics = metrics_of(context, trial.run)
     return TrialStatus(trial=trial, state=row.state, row=row, metrics=metrics)
 
 
-def _state(context: Context, run_id: str) -> str:
+def _state(context: Context, run_id: str, there: Elsewhere | None) -> str:
     try:
-        return executors.of_run(context, run_id).state(run_id).name
+        executor = executors.of_run(context, run_id)
+        if there is None:
+            return executor.state(run_id).name
+        return scheduled_runs.state(context, run_id, there).name
     except (StoreDamaged, NewerFormat):
         return "damaged"
 

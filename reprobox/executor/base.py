@@ -60,9 +60,13 @@ class Executor(Protocol):
         """
 
     def submit_all(
-        self, works: Sequence[tuple[Intent, Job]], *, at_once: int | None = None
+        self, works: Sequence[tuple[Intent, Job]], *, at_once: int | None = None, pack: int = 1
     ) -> None:
-        """Starts several runs; of those, at most `at_once` run at a time. Raises as `submit`."""
+        """Starts several runs; of those, at most `at_once` run at a time. Raises as `submit`.
+
+        Args:
+            pack: how many of them one job of a scheduler executes, one after the other.
+        """
 
     def follow(self, intent: Intent, job: Job, watcher: Watcher) -> Record:
         """Starts a run and watches it to its record. Raises as `submit`."""

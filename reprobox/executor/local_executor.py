@@ -31,7 +31,7 @@ class LocalExecutor:
         local.detach(self._context, intent, job)
 
     def submit_all(
-        self, works: Sequence[tuple[Intent, Job]], *, at_once: int | None = None
+        self, works: Sequence[tuple[Intent, Job]], *, at_once: int | None = None, pack: int = 1
     ) -> None:
         """Starts all of them at once: this host has no queue. `sweep --jobs` is one."""
         if at_once is not None and at_once < len(works):

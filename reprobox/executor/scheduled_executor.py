@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import shlex
 import sys
 import time
@@ -74,16 +75,16 @@ class ScheduledExecutor:
         self.submit_all([(intent, job)])
 
     def submit_all(
-        self, works: Sequence[tuple[Intent, Job]], *, at_once: int | None = None
+        self, works: Sequence[tuple[Intent, Job]], *, at_once: int | None = None, pack: int = 1
     ) -> None:
-        """Gives runs to the scheduler in one batch, several to a task where there are more than it
-        takes.
+        """Gives runs to the scheduler in one batch, `pack` to a task, and more where it does not
+        take as many tasks.
 
         Raises:
             SchedulerError: it refuses; nothing is left of the runs.
         """
         scheduler = schedulers.of(self._name, self._options.raw)
-        tasks = min(len(works), scheduler.most_tasks())
+        tasks = min(math.ceil(len(works) / pack), scheduler.most_tasks())
         submission = _Submission(self._context, self._name, scheduler, works, tasks)
         try:
             submission.write()
@@ -165,6 +166,8 @@ class _Submission:
     def write(self) -> None:
         """The runs, held until they are submitted, and which task executes which."""
         cluster, grace = self.scheduler.cluster(), self.scheduler.grace()
+        # Asked once: the index looks again at every run without a record.
+        position = self.context.runs.index.last_arrival() + 1
         host = {"name": f"{self.executor} cluster {cluster}", "user": host_facts()["user"]}
         lines = []
         for number, (made, job) in enumerate(self.works):
@@ -181,7 +184,7 @@ class _Submission:
                 submitted=self.context.clock(),
             )
             extra = {"config.yaml": job.config, attempts.SCHEDULED: codec.encode(submitted)}
-            _HELD[intent.id] = self.context.runs.begin(intent, extra)
+            _HELD[intent.id] = self.context.runs.begin(intent, extra, position + number)
             commit = intent.source.commit
             refs.keep(holder(self.context, commit), intent.id, commit)
             lines.append({"task": submitted.task, "run": intent.id, "intent": codec.digest(intent)})
@@ -203,6 +206,7 @@ class _Submission:
             log=self._folder / "worker-{task}.log",
             directory=self.context.top,
             asked=[intent.runspec for intent, _ in self.works],
+            runs_of_a_task=math.ceil(len(self.works) / self.tasks),
             gpu_model=gpu_model,
             at_once=at_once,
         )

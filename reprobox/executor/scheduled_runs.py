@@ -84,9 +84,9 @@ def elsewhere(context: Context) -> Elsewhere:
     return answer
 
 
-def state(context: Context, run_id: str) -> RunState:
-    """What became of a run that a scheduler has."""
-    return context.runs.state(run_id, lambda _: None, elsewhere(context))
+def state(context: Context, run_id: str, there: Elsewhere | None = None) -> RunState:
+    """What became of a run that a scheduler has; `there` answers for several (`elsewhere`)."""
+    return context.runs.state(run_id, lambda _: None, there or elsewhere(context))
 
 
 def _state(context: Context, run: Path, submitted: Scheduled, known: Schedulers) -> RunState:

@@ -53,6 +53,8 @@ class Batch:
     directory: Path
     asked: Sequence[RunSpec]
     """Of the runs: the batch asks for what the largest needs."""
+    runs_of_a_task: int = 1
+    """How many of them a task executes at most, one after the other."""
     gpu_model: str = ""
     at_once: int | None = None
     """How many tasks may run at a time."""

@@ -199,8 +199,9 @@ def _needs(batch: Batch, gpu_type: str) -> Iterable[str]:
         yield f"--mem={math.ceil(max(memory) / 2**20)}M"
     limits = [one.timeout for one in asked]
     if limits and all(limits):
-        # A minute more, so that the run's own limit is the one that is met.
-        yield f"--time={math.ceil(max(filter(None, limits)) / 60) + 1}"
+        # A minute more for each run, so that the run's own limit is the one that is met.
+        each = math.ceil(max(filter(None, limits)) / 60) + 1
+        yield f"--time={each * batch.runs_of_a_task}"
     count = max((count_of(spec.gpus) for spec in batch.asked if spec.gpus), default=0)
     if count:
         yield f"--gres=gpu:{gpu_type}:{count}" if gpu_type else f"--gres=gpu:{count}"

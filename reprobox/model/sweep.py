@@ -45,6 +45,8 @@ class Sweep:
     """The executor of the trials; empty for this host."""
     options: tuple[str, ...] = later(())
     """Of the executor's scheduler."""
+    pack: int = later(1)
+    """How many runs a task of the scheduler executes, one after the other."""
     snapshot: bool = later(False)
     """Whether the commit is a snapshot of a work tree that was not clean."""
     format: str = SWEEP

@@ -43,10 +43,10 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 class AttemptRuns(Runs):
     """The store of one try. It has no index, which several hosts could not share."""
 
-    def begin(self, intent: Intent, extra: Mapping[str, bytes]) -> RunDir:
+    def begin(self, intent: Intent, extra: Mapping[str, bytes], position: int = 1) -> RunDir:
         """As `Runs.begin`."""
         with layout.trouble(f"beginning an attempt of run {intent.id}"):
-            return rundir.create(self.root, intent, extra, 1)
+            return rundir.create(self.root, intent, extra, position)
 
 
 def scheduled(run: Path) -> Scheduled | None:

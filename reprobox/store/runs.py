@@ -63,9 +63,12 @@ class Runs:
             time.time() if now is None else now, lambda run_id: (self.folder / run_id).exists()
         )
 
-    def begin(self, intent: Intent, extra: Mapping[str, bytes]) -> RunDir:
+    def begin(self, intent: Intent, extra: Mapping[str, bytes], position: int = 0) -> RunDir:
         """Makes a run: its directory, its lock, `extra` files such as `config.yaml`, and last the
         intent; all durable.
+
+        Args:
+            position: in the order of arrival; 0 for the next, which the index is asked for.
 
         Raises:
             RunBusy: the id is taken.
@@ -74,7 +77,7 @@ class Runs:
         layout.ensure(self.root)
         with layout.trouble(f"creating run {intent.id}"):
             try:
-                position = self.index.last_arrival() + 1
+                position = position or self.index.last_arrival() + 1
                 return rundir.create(self.root, intent, extra, position)
             except FileExistsError as fault:
                 raise RunBusy(

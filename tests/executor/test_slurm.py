@@ -346,6 +346,10 @@ def test_a_sweep_is_one_array_with_several_runs_to_a_task(on: Project) -> None:
     assert len({one.partition("_")[0] for one in jobs}) == 1
     here = on.run("scale=2")
     assert on("diff", here["id"], trials(on)[1]["run"]).code == 0
+    packed = on("sweep", "config.yaml", "scale=1,2,3", "--on", "slurm", "--pack", "3")
+    assert packed.code == 0, packed.err
+    assert len({job(on, one["run"]) for one in trials(on)}) == 1
+    assert [one["exit_code"] for one in trials(on)] == [0] * 3
 
 
 def test_one_run_of_a_task_is_stopped_alone_and_a_sweep_with_all(on: Project) -> None:

@@ -271,12 +271,12 @@ def _free_ports(count: int) -> Sequence[int]:
         return found
 
 
-def until(question: Callable[[], object], seconds: float = 30) -> None:
+def until(question: Callable[[], object], seconds: float = 30, every: float = 0.05) -> None:
     """Waits for a condition; fails when it does not come."""
     deadline = time.monotonic() + seconds
     while not question():
         assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 def remove(cluster: Cluster) -> None:
