@@ -174,7 +174,9 @@ def shim(engine: DockerEngine, python_image: PythonImage, tmp_path: Path) -> Ite
     runner.close()
 
 
-STARTS_MUCH = frozenset({"torch_python", "jax_python", "under", "emulator", "moto", "Browser"})
+STARTS_MUCH = frozenset(
+    {"torch_python", "jax_python", "formats_python", "under", "emulator", "moto", "Browser"}
+)
 """Names in a test's module by which it starts torch, an emulator, a browser, or a server for each
 test.
 """

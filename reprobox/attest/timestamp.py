@@ -71,7 +71,10 @@ def _ask(server: str, query: bytes) -> bytes:
         with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310
             return bytes(answer.read(_LARGEST))
     except (OSError, ValueError) as fault:
-        code = fault.code if isinstance(fault, urllib.error.HTTPError) else None
+        code = None
+        if isinstance(fault, urllib.error.HTTPError):
+            code = fault.code
+            fault.close()  # it is the answer, and holds its connection
         raise ServerFailed(
             f"the time stamp server {server} refused: {code}"
             if code
@@ -81,7 +84,7 @@ def _ask(server: str, query: bytes) -> bytes:
 
 
 def read(answer: bytes) -> Stamp | None:
-    """What an answer says; None where it is no time stamp. Proves nothing; see `check`."""
+    """What an answer says; None where it is not a time stamp. Proves nothing; see `check`."""
     with tempfile.TemporaryDirectory(prefix="reprobox-stamp-") as folder:
         given = Path(folder) / "answer"
         given.write_bytes(answer)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -212,7 +212,9 @@ def drive(
     store = Sweeps(context.runs.root)
     kind = _ClusterSupervisor if sweep.on else _Supervisor
     with store.held(sweep.id):
-        kind(context, store, sweep, jobs, report).run(watch=watch)
+        supervisor = kind(context, store, sweep, jobs, report)
+        with closing(supervisor):
+            supervisor.run(watch=watch)
 
 
 class _Supervisor:
@@ -233,6 +235,10 @@ class _Supervisor:
         """Until all trials have ended; without `watch` a scheduler continues alone."""
         reconcile.settle(self._context)
         self._supervise(self._take_up())
+
+    def close(self) -> None:
+        """Closes the source of trials."""
+        self._source.close()
 
     def _supervise(self, waiting: list[Trial]) -> None:
         while self._running or waiting or self._may_start():

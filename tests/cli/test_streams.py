@@ -49,7 +49,8 @@ def test_a_reader_that_goes_away_is_no_difference(bare_project: Project) -> None
 @pytest.mark.parametrize("words", ["run", "verify", "get latest -o", "image diff latest"])
 def test_a_name_that_is_too_long(bare_project: Project, words: str) -> None:
     said = shell(f"rb {words} {'a' * 300}", bare_project)
-    assert said.returncode in (2, 50, 125), said.stderr
+    # From Python 3.14 on, a path that is too long is a file that does not exist (32: no such image).
+    assert said.returncode in (2, 32, 50, 125), said.stderr
     assert "Traceback" not in said.stderr
 
 

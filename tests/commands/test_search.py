@@ -44,6 +44,8 @@ def test_a_search_goes_on_where_it_was(tmp_path: Path) -> None:
             claims.append(Trial(number=point[0], run="r", overrides=point[1]))
             value = float(point[1][1].split("=")[1])
             source.ended(claims[-1], {"m": value}, failed=False)
+        source.close()
+        assert not [fd for fd in Path("/proc/self/fd").iterdir() if _leads_to(fd, "search.db")]
     assert len(claims) == len({claim.number for claim in claims}) == 12
     assert all(claim.overrides[0] == "fixed=3" for claim in claims)
     assert all(claim.overrides[2].split("=")[1].isdigit() for claim in claims)
@@ -51,7 +53,14 @@ def test_a_search_goes_on_where_it_was(tmp_path: Path) -> None:
     assert max(later) > 0.7
 
 
+def _leads_to(fd: Path, name: str) -> bool:
+    try:
+        return fd.readlink().name == name
+    except FileNotFoundError:  # the one by which the directory was read
+        return False
+
+
 def test_a_search_without_a_metric_or_sampler() -> None:
     plan = parse(["x=interval(0,1)"])
-    with pytest.raises(UsageError, match="no search 'magic'"):
+    with pytest.raises(UsageError, match="unknown search 'magic'"):
         searches.check(Search(sampler="magic", trials=1, metric="m", goal="minimize"), plan)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 
 import pytest
@@ -13,12 +14,12 @@ ROW = {"accuracy": 0.9, "lr": 0.01, "opt": "adam", "absent": None}
 
 def holds(text: str) -> bool:
     """Whether SQLite finds the row by the condition."""
-    database = sqlite3.connect(":memory:")
-    database.execute(f"CREATE TABLE runs ({', '.join(ROW)})")
-    database.execute("INSERT INTO runs VALUES (?, ?, ?, ?)", tuple(ROW.values()))
-    found = parse(text, lambda name: name)
-    sql = f"SELECT 1 FROM runs WHERE {found.sql}"
-    return database.execute(sql, found.values).fetchone() is not None
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        database.execute(f"CREATE TABLE runs ({', '.join(ROW)})")
+        database.execute("INSERT INTO runs VALUES (?, ?, ?, ?)", tuple(ROW.values()))
+        found = parse(text, lambda name: name)
+        sql = f"SELECT 1 FROM runs WHERE {found.sql}"
+        return database.execute(sql, found.values).fetchone() is not None
 
 
 @pytest.mark.parametrize(

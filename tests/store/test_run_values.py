@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator, Sequence
 
@@ -26,13 +27,13 @@ class Reading:
 
 
 @pytest.fixture
-def database() -> sqlite3.Connection:
-    made = sqlite3.connect(":memory:", isolation_level=None)
-    made.execute("CREATE TABLE runs (id PRIMARY KEY, digest, created) WITHOUT ROWID")
-    made.execute(
-        "INSERT INTO runs VALUES ('old', 'd', 1.0), ('running', '', 1.0), ('bad', 'd', -1)"
-    )
-    return made
+def database() -> Iterator[sqlite3.Connection]:
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as made:
+        made.execute("CREATE TABLE runs (id PRIMARY KEY, digest, created) WITHOUT ROWID")
+        made.execute(
+            "INSERT INTO runs VALUES ('old', 'd', 1.0), ('running', '', 1.0), ('bad', 'd', -1)"
+        )
+        yield made
 
 
 def arrive(database: sqlite3.Connection, run_id: str, digest: str) -> None:

@@ -44,6 +44,9 @@ class Source(Protocol):
     def ended(self, trial: Trial, metrics: Mapping[str, Scalar], *, failed: bool) -> None:
         """Notes a trial that has ended."""
 
+    def close(self) -> None:
+        """Closes what the source holds open; it gives no points afterwards."""
+
 
 def source(sweep: Sweep, plan: Plan, storage: Path) -> Source:
     """The trials of a sweep."""
@@ -81,6 +84,9 @@ class Grid:
             self._known.add(trial.number)
             self._given = max(0, self._given - 1)
 
+    def close(self) -> None:
+        """Holds nothing open."""
+
 
 def check(search: Search, plan: Plan) -> None:
     """Stops a search that could not work, before anything is written.
@@ -91,7 +97,7 @@ def check(search: Search, plan: Plan) -> None:
     _optuna()
     if search.sampler not in SAMPLERS:
         raise UsageError(
-            f"there is no search {search.sampler!r}",
+            f"unknown search {search.sampler!r}",
             next_step=f"choose from {', '.join(SAMPLERS)}",
         )
     if not plan.axes:
@@ -112,9 +118,10 @@ class Study:
         library = _optuna()
         library.logging.set_verbosity(library.logging.WARNING)
         self._plan, self._search = plan, search
+        self._storage = library.storages.RDBStorage(f"sqlite:///{storage}")
         self._study: optuna.Study = library.create_study(
             study_name=sweep.id,
-            storage=f"sqlite:///{storage}",
+            storage=self._storage,
             direction=search.goal,
             sampler=self._sampler(library, 0),
             load_if_exists=True,
@@ -177,6 +184,11 @@ class Study:
             self._study.tell(trial.number, state=library.trial.TrialState.FAIL)
         else:
             self._study.tell(trial.number, float(value))
+
+    def close(self) -> None:
+        """Closes the database, which Optuna leaves to the garbage collector."""
+        self._storage.remove_session()
+        self._storage.engine.dispose()
 
 
 def _text(axis: Axis, value: Any) -> str:
