@@ -328,7 +328,7 @@ def run(
         overrides: `{"lr": 0.1}`, or texts as on the command line.
 
     Raises:
-        ReproboxError: what kept it from starting. A program that failed is no error: see
+        ReproboxError: what kept it from starting. A program that failed is not an error: see
             `exit_code`.
     """
     from reprobox.commands import run as command

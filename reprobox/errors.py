@@ -46,7 +46,7 @@ class UsageError(ReproboxError):
 
 
 class NotARepository(ReproboxError):
-    """There is no git repository here, or it has no commit yet."""
+    """No git repository was found here, or it has no commit yet."""
 
     code = 10
 
@@ -76,7 +76,7 @@ class SourceError(ReproboxError):
 
 
 class LockMissing(ReproboxError):
-    """There is no lock file."""
+    """The lock file is missing."""
 
     code = 20
 

@@ -46,7 +46,7 @@ def read(data: bytes, allowed: Path | None) -> Statement:
         allowed: file of allowed signers; without one no signature can be checked, which is said.
 
     Raises:
-        SignatureRefused: it is no statement of a kind that is known here, or is not signed at all.
+        SignatureRefused: it is not a statement of a known kind, or is not signed.
     """
     envelope = dsse.read(data)
     if envelope.payload_type != dsse.IN_TOTO:

@@ -30,9 +30,9 @@ def explain(
     Where their trails are too coarse to show it, or absent, both are run again that far, with a
     fingerprint at each step. What was run for this is gone afterwards.
 
-    Makes no run where the trails show the step, else 2: up to the end of the trails' window, or
-    whole, where there is no trail. --operations makes 2 more, up to the first differing step. Two
-    run at the same time where CPUs and memory are enough.
+    Makes no run where the trails show the step. Otherwise it makes 2: up to the end of the trails'
+    window, or whole runs where no trail exists. --operations makes 2 more, up to the first
+    differing step. Two run at the same time where CPUs and memory are enough.
 
     Exit code 0: they do not differ. 1: they do. 60: inconclusive.
 

@@ -106,8 +106,8 @@ STRICT = Annotated[
 
 
 def config_first(config: Path, overrides: list[str]) -> tuple[Path, list[str]]:
-    """`reprobox run lr=0.1` means config.yaml: what reads as an override and is no file was never
-    meant to be a config.
+    """`reprobox run lr=0.1` means config.yaml: a word that looks like an override, and names no
+    file, is not a config.
     """
     word = str(config)
     if not config.exists() and ("=" in word or word.startswith("~")):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reprobox.views.run_list import Column
 
 _UNWATCHED = 1000
-"""Columns where stdout is no terminal: nothing is folded for a program that reads it."""
+"""Columns where stdout is not a terminal: nothing is folded for a program that reads it."""
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
 

@@ -70,7 +70,7 @@ def _look(talk: Talk, verb: str, dry: bool) -> Callable[[Plan], None]:
     return show
 
 
-def _told(talk: Talk, done: Shared, as_json: bool, more: dict[str, Any]) -> None:
+def _report(talk: Talk, done: Shared, as_json: bool, more: dict[str, Any]) -> None:
     if as_json:
         talk.data(
             {
@@ -100,4 +100,4 @@ def _do(work: Callable[[], Any], talk: Talk, as_json: bool, **more: Any) -> None
         if as_json:
             talk.data({**seen.data(), **more})
         return
-    _told(talk, done, as_json, more)
+    _report(talk, done, as_json, more)

@@ -114,14 +114,14 @@ def _no_command(what: str, group: str) -> UsageError:
     word = match[1] if match else ""
     if group:
         return UsageError(
-            f"there is no command 'reprobox {group} {word}'", next_step=f"reprobox {group} --help"
+            f"unknown command 'reprobox {group} {word}'", next_step=f"reprobox {group} --help"
         )
     known = {row.name for row in COMMANDS}
     meant = SYNONYMS.get(word.lower(), word.lower())
     meant = meant if meant in known or meant.startswith("--") else _ELSEWHERE.get(meant, "")
     found = meant or _nearest(word, known)
     return UsageError(
-        f"there is no command {word!r}",
+        f"unknown command {word!r}",
         next_step=f"reprobox {found}{' --help' if found in known else ''}"
         if found
         else "reprobox --help",
@@ -130,7 +130,7 @@ def _no_command(what: str, group: str) -> UsageError:
 
 def _no_option(error: click.NoSuchOption, command: str, arguments: list[str]) -> UsageError:
     name = error.option_name
-    what = f"reprobox {command} has no option {name}" if command else f"there is no option {name}"
+    what = f"reprobox {command} has no option {name}" if command else f"unknown option {name}"
     page = f"reprobox {command} --help" if command else "reprobox --help"
     known = _options(error.ctx)
     if near := _nearest(name, known):

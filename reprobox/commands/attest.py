@@ -185,7 +185,7 @@ def signing_key(context: Context) -> Path:
         if (path := Path.home() / ".ssh" / name).is_file():
             return path
     raise UsageError(
-        "there is no SSH key to sign with",
+        "no SSH key to sign with was found",
         next_step="ssh-keygen -t ed25519 makes one; --key names another",
     )
 
@@ -269,7 +269,7 @@ def verify_statement(
         authorities: certificates that a time stamp server's chain has to end in.
 
     Raises:
-        SignatureRefused: it is no signed statement.
+        SignatureRefused: it is not a signed statement.
     """
     data = files.read_bounded(path, 64 << 20)
     found = statement_check.read(data, allowed)

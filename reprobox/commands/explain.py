@@ -1,9 +1,9 @@
 """explain: the first step, tensor and operation at which two runs diverge, by running both again as
 far as that.
 
-A trail of each k steps gives a window; both runs are made again with k = 1, up to its end. What
-they were asked for is kept as recorded, so a difference that lies in the request (threads, seed,
-code, data) shows again, and one that lies in another machine does not, which is said.
+A trail of each k steps gives a window; both runs are made again with k = 1, up to its end. Their
+requests (threads, seed, code, data) are taken from the records, so a difference that comes from a
+request appears again. One that comes from another machine does not, and the result says so.
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ class _Search:
         return Explained(verdict=verdict, first=first, operation=operation, notes=tuple(notes))
 
     def _step(self, seen: TrailComparison | None, notes: list[str]) -> TrailComparison:
-        """Both with k = 1 up to the end of the window; whole, where there is no window, or several
-        optimizers take turns.
+        """Both with k = 1 up to the end of the window; whole, without a window, or where
+        several optimizers take turns.
         """
         window = seen.window if seen and (seen.optimizers or 1) == 1 else None
         limit = window[1] if window else None

@@ -156,7 +156,7 @@ def fresh_lock(spec: Spec, config: Path) -> Lock:
     again = f"reprobox lock {_from_here(config)}"
     if not target.exists():
         raise LockMissing(
-            f"there is no lock {shown(target.name)} for {shown(config.name)}",
+            f"lock file not found: {shown(target.name)}, for {shown(config.name)}",
             why=str(target),
             next_step=again,
         )

@@ -44,7 +44,7 @@ def run(
         options: of its scheduler.
 
     Returns:
-        the record; the intent where there is no watcher.
+        the record; the intent without a watcher.
 
     Raises:
         DirtyTree: with every reason, where the work tree is to run as its commit.
@@ -77,11 +77,11 @@ def notebook_override(notebook: Path, config: Path) -> str:
     """The override by which a run executes a notebook and keeps it, with its outputs.
 
     Raises:
-        UsageError: there is no such file.
+        UsageError: the file does not exist.
     """
     if not notebook.is_file():
         raise UsageError(
-            f"there is no notebook {shown(str(notebook))}",
+            f"notebook not found: {shown(str(notebook))}",
             next_step="name a file: reprobox run --notebook n.ipynb",
         )
     inside = os.path.relpath(notebook.absolute(), config.absolute().parent)

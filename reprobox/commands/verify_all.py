@@ -20,7 +20,7 @@ class Replayed:
     run: str
     verdict: Verdict | None = None
     fault: ReproboxError | None = None
-    """Why there is no verdict."""
+    """Why the replay gave no verdict."""
 
 
 def verify_all(
@@ -31,7 +31,7 @@ def verify_all(
     rules: Sequence[OutputRule] = (),
     stop: bool = False,
 ) -> Iterator[Replayed]:
-    """Replays each run that matches and is no replay itself, the oldest first.
+    """Replays each run that matches and is not a replay itself, the oldest first.
 
     Args:
         rules: as of `replay`.

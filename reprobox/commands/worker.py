@@ -279,8 +279,8 @@ def _submitted(run: Path, task: Task) -> tuple[Scheduled, Intent]:
 
 
 def _devices(asked: str | None, here: Here | None) -> str | None:
-    """The job's own devices for those that were asked for; None where there is no job, or none were
-    asked for.
+    """The job's own devices for those that were asked for; None outside of a job, or where none
+    were asked for.
 
     Raises:
         GpuUnavailable: the job was given none, or another number.

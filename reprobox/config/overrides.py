@@ -1,6 +1,6 @@
 """`key=value` on the command line, in the grammar that Hydra made common.
 
-`a.b=1` changes a value, `+a.b=1` adds a key, `++a.b=1` does either, `~a.b` removes a key,
+`a.b=1` changes a value, `+a.b=1` adds a key, `++a.b=1` changes or adds it, `~a.b` removes a key,
 `~a.b=1` removes it when its value is that. Values are YAML 1.2 scalars, or lists and mappings in
 flow style; quotes make text. A mapping is merged into the one that the file has, as Hydra does;
 everything else is replaced. `a.0` is an item of a list, `a\\.b` a key with a dot. Choices

@@ -186,7 +186,7 @@ def split(text: str) -> list[str]:
 
 
 def _balanced(text: str) -> bool:
-    """Whether brackets close in order, so that `choice(a)(b)` is no call."""
+    """Whether brackets close in order, so that `choice(a)(b)` is not a call."""
     depth = 0
     for letter in text:
         depth += (letter in _PAIRS) - (letter in _PAIRS.values())

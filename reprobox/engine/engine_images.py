@@ -377,7 +377,7 @@ def _begins(names: tuple[str, ...]) -> Callable[[str], bool]:
 
 
 def _split(tag: str) -> tuple[str, str]:
-    """Repository and tag of a name; the port of a host is no tag."""
+    """Repository and tag of a name; the port of a host is not a tag."""
     repository, _, name = (
         tag.rpartition(":") if ":" in tag.rpartition("/")[2] else (tag, "", "latest")
     )

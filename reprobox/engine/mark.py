@@ -2,8 +2,8 @@
 
 No answer of an engine names it for certain: its ID comes from a file that several engines of one
 host may share (`/etc/docker/key.json`), and its name is the host's. A volume lies in the engine's
-own storage, outlives its restarts, and making one that exists gives the existing one, so whoever is
-first decides.
+own storage, outlives its restarts, and making one that exists gives the existing one, so the first
+caller decides.
 """
 
 from __future__ import annotations

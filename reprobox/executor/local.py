@@ -147,8 +147,8 @@ def _launch(context: Context, intent: Intent, job: Job) -> tuple[RunDir, str, tu
         with meanwhile(importing(context.soon)):
             context.engine.start(container_id)
     except BaseException:
-        # Nothing has run: a run that never started is no run (DESIGN rule 7 is about experiments,
-        # not about us).
+        # Nothing has run: what never started is not a run (DESIGN rule 7 is about experiments, not
+        # about us).
         _undo(context, run, intent)
         raise
     return run, container_id, exported
@@ -237,7 +237,7 @@ def _with_config(
     exported: tuple[Exported, ...], work: Path, path: str, data: bytes
 ) -> tuple[Exported, ...]:
     """Puts the resolved config where the commit has its own; the manifest as if it had been so,
-    since it is no output.
+    since it is not an output.
     """
     if any(item.path == path and item.sha256 == canon.digest_bytes(data) for item in exported):
         return exported

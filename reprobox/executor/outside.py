@@ -25,7 +25,7 @@ FOLDER = "outside"
 REPORT = "outside.json"
 _LARGEST = 1 << 20
 _CACHE = f"{passwd.HOME}/.cache/"
-"""Not named: what libraries keep there (fonts, compiled code) is no result, by the XDG Base
+"""Not named: what libraries keep there (fonts, compiled code) is not a result, by the XDG Base
 Directory Specification. A pattern of the config goes before it.
 """
 

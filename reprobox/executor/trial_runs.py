@@ -53,8 +53,8 @@ class Trials:
         trace: TracebackType | None,
     ) -> None:
         for intent in [] if self._keep else self._made:
-            # One that could not be started is no run any more, and why it could not is what is to
-            # be told.
+            # One that could not be started is not a run any more. The reason is what
+            # the user needs.
             with contextlib.suppress(RunNotFound):
                 if self._context.runs.finished(intent.id):
                     self._context.runs.remove(intent.id)
@@ -80,7 +80,7 @@ class Trials:
         Args:
             apart: seconds by which the second starts later.
         """
-        from concurrent.futures import ThreadPoolExecutor  # a replay that is no trial needs none
+        from concurrent.futures import ThreadPoolExecutor  # a replay that is not a trial needs none
 
         called_off = threading.Event()
 

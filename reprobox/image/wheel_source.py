@@ -124,7 +124,7 @@ def opened(wheel: Wheel, path: Path) -> Iterator[Source]:
     """A wheel to install.
 
     Raises:
-        ImageError: from the block too: it is no wheel, is unsafe, or is not what its RECORD says.
+        ImageError: from the block too: it is not a wheel, is unsafe, or differs from its RECORD.
     """
     try:
         with zipfile.ZipFile(path) as archive:

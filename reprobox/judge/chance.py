@@ -101,7 +101,7 @@ _MAYBE_DURATION = re.compile(
     rf"(?:^|[^a-zA-Z])(?:{_SURE_WORD}|{_WORD})\s*(?:[(\[]\w+[)\]])?$", re.IGNORECASE
 )
 _DRAWN = 2.0**100
-"""From here on a whole number is no count: a UUID, or a digest."""
+"""From here on a whole number is not a count: a UUID, or a digest."""
 _PLACES = (range(0x55 << 40, 0x57 << 40, 8), range(0x7E << 40, 0x80 << 40, 8))
 """Where Linux lays the heap, libraries and mapped memory of a 64-bit process (x86-64, aarch64)."""
 _DIGEST_KEY = re.compile(r"md5|sha\d|digest|checksum|hash|etag|fingerprint", re.IGNORECASE)

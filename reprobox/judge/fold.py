@@ -50,8 +50,8 @@ def fold(
     rules: Sequence[OutputRule],
     now: float,
 ) -> Verdict:
-    """The verdict from what was found. stdout is no output: it counts where a rule says so, or
-    where it is all there is.
+    """The verdict from what was found. stdout is not an output: it counts where a rule says so,
+    or where nothing else can be compared.
     """
     ours, theirs = left.record, right.record
     exit_equal = (ours.exit.code, ours.exit.reason) == (theirs.exit.code, theirs.exit.reason)
@@ -123,7 +123,7 @@ def classify(found: Iterable[FileVerdict], *, equal: bool, complete: bool) -> Cl
     rule excused.
 
     Args:
-        equal: whether all agrees that is no file: the exits, and stdout where it counts.
+        equal: whether everything else agrees: the exits, and stdout where it counts.
         complete: whether there was something to compare, and neither run was cut off.
     """
     states = {file.state for file in found}

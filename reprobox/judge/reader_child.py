@@ -42,7 +42,7 @@ _SHARED = frozenset({"h5py", "numpy", "pyarrow", "PIL", "reprobox", "sqlite3", "
 def main() -> None:
     """Answers requests until there are no more."""
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no answer
+    os.dup2(2, 1)  # what a library prints is not an answer
     _import("reprobox.judge.formats.registry")
     worker: _Worker | None = None
     for line in sys.stdin.buffer:

@@ -25,7 +25,7 @@ def opened(top: Path | str, parts: Sequence[str | bytes] = ()) -> Iterator[int]:
     """A descriptor of the directory that is reached from `top` by these names.
 
     Raises:
-        OSError: one of them is not there, or is no directory.
+        OSError: one of them is not there, or is not a directory.
     """
     fd = os.open(top, DIRECTORY)
     try:
@@ -128,7 +128,7 @@ def _length(folder: int, name: str) -> int:
 
 
 def _folders(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Each directory's descriptor, for the moment, and the names in it that are no directories."""
+    """Each directory's descriptor, for the moment, and the names in it that are not directories."""
     walk = _Walk(os.open(path, DIRECTORY))
     try:
         yield walk.fd, walk.names()
@@ -146,7 +146,7 @@ class _Walk:
         self._levels: list[tuple[os.stat_result, list[str]]] = []
 
     def names(self) -> list[str]:
-        """The names here that are no directories; the others are kept for `go_on`."""
+        """The names here that are not directories; the others are kept for `go_on`."""
         with os.scandir(self.fd) as entries:
             inside = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
         self._levels.append(

@@ -2,8 +2,7 @@
 
 Publish = temporary file in the same file system, write, fsync, `link` to the final name, fsync of
 the directory, unlink of the temporary name. `link` never replaces, so of two writers one wins and
-the other is told; the order is the one that survives a power cut at any point (see
-docs/reliability.md).
+the other gets an error. This order survives a power cut at any point (see docs/reliability.md).
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ FAMILY = "reprobox/"
 
 
 def tag_of(lock_digest: str) -> str:
-    """The local tag of a lock's image. Raises ValueError when that is no digest."""
+    """The local tag of a lock's image. Raises ValueError when that is not a digest."""
     return f"{FAMILY}lock:{hex_of(lock_digest)[:32]}"
 
 

@@ -139,8 +139,8 @@ def main_top(top: Path) -> Path:
     """The directory that all work trees of a repository have in common: its main one, or the parent
     of a bare `.git`.
 
-    `top` itself where it is no linked work tree, or where its repository is a bare one of another
-    name: what is next to it may be another user's.
+    `top` itself where it is not a linked work tree, or where its repository is a bare one of
+    another name: what is next to it may be another user's.
     """
     return top if not (top / ".git").is_file() else main_top_of(top, open_repo(top))
 

@@ -46,7 +46,7 @@ _HEX = re.compile(rb"[0-9a-f]{64}")
 _NAMED = re.compile(rb'"(?:lock|packages)":"sha256:([0-9a-f]{64})"')
 """Where a document may name an object instead of a member."""
 _SCAN_LIMIT = 64 << 20
-"""Bytes: a JSON object above this is no manifest of ours."""
+"""Bytes: a JSON object above this is not a manifest of ours."""
 
 
 @dataclass(frozen=True, kw_only=True)

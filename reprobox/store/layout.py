@@ -130,7 +130,7 @@ def whose(path: Path) -> str:
 @contextlib.contextmanager
 def store_lock(root: Path, *, shared: bool) -> Iterator[None]:
     """Publishing and touching hold it shared, removing holds it exclusive: nothing is removed that
-    somebody just relied on.
+    another command has just found.
     """
     with files.locked(root / "lock", shared=shared):
         yield

@@ -624,7 +624,7 @@ def _not_found(run_id: str) -> RunNotFound:
 
 def _lock(stack: contextlib.ExitStack, path: Path, wait: bool) -> None:
     """Takes a run's lock. A process that only looks whether it is held (`held`, gc) has it for
-    microseconds and is no holder.
+    microseconds and is not a holder.
     """
     until = time.monotonic() + _LOOKING
     while True:

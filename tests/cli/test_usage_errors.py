@@ -57,7 +57,7 @@ def test_an_unknown_command_is_answered_with_the_one_that_was_meant(
     capsys: pytest.CaptureFixture[str], typed: str, meant: str
 ) -> None:
     code, what, next_step = refused(capsys, typed)
-    assert (code, what) == (2, f"there is no command {typed.split()[0]!r}")
+    assert (code, what) == (2, f"unknown command {typed.split()[0]!r}")
     assert next_step == f"reprobox {meant} --help"
 
 
@@ -66,7 +66,7 @@ def test_an_unknown_command_that_is_like_none_gets_the_list(
 ) -> None:
     assert refused(capsys, "xyzzy") == (
         2,
-        "there is no command 'xyzzy'",
+        "unknown command 'xyzzy'",
         "reprobox --help",
     )
     assert refused(capsys, "'it'\\''s'")[2] == "reprobox --help"

@@ -41,7 +41,7 @@ def config(
     """codecheck.yml. Strings are quoted, so that none is read as something else.
 
     Args:
-        repository: left out where it is no URL, which the specification asks for.
+        repository: left out where it is not a URL, which the specification asks for.
     """
     replays = [replay for run in runs for replay in run.replays]
     document: dict[str, Any] = {

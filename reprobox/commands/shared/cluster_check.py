@@ -20,7 +20,7 @@ def report(context: Context, executor: str) -> dict[str, Any]:
     """Partitions, limits, the user's own settings, and the store.
 
     Raises:
-        UsageError: there is no such executor.
+        UsageError: the executor is unknown.
         SchedulerError: its scheduler does not answer on this host.
         ConfigError: cluster.yaml has faults.
     """

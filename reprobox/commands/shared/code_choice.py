@@ -141,7 +141,7 @@ def opened(
 
     Raises:
         ConfigError: the config is wrong, or is not in the repository or the commit.
-        SourceError: there is no such commit here.
+        SourceError: the commit is not in this repository.
     """
     if choice.commit is None:
         if not config.exists() and (missing := _below_top(context, config)) is not None:

@@ -129,7 +129,7 @@ def _no_trail(context: Context, left: Record, right: Record) -> Iterator[str]:
 
 
 def _snapshots(left: Record, right: Record) -> tuple[str, ...]:
-    """The sides whose code is no commit of a branch."""
+    """The sides whose code is not a commit of a branch."""
     lines = [
         f"the code of {record.id} is a snapshot of a work tree that was not clean, "
         f"{record.intent.source.commit[:12]}"

@@ -118,8 +118,8 @@ def _homeless(cards: Sequence[Card], error: NotARepository) -> NotARepository:
 def _project(
     context: Context, cards: Sequence[Card], *, outside_links: bool, thorough: bool
 ) -> Iterator[tuple[commits_.Code, Project]]:
-    """The project around `context.start`; where there is no repository, the first commit that
-    arrives makes one.
+    """The project around `context.start`; outside of a repository, the first commit that arrives
+    makes one.
     """
     from reprobox.store.project import open_project
     from reprobox.store.transfer.incoming import Project

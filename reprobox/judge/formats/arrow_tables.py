@@ -70,7 +70,7 @@ def _column(file: File, arrow: Any, name: str, column: Any) -> None:
 
 
 def _cell(file: File, name: str, value: Any) -> None:
-    """A value of a column that is no array; lists and structures by their parts."""
+    """A value of a column that is not an array; lists and structures by their parts."""
     if isinstance(value, bool | int | float | str | None):
         file.put(name, value)
     elif isinstance(value, list) and value:

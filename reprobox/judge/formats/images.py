@@ -55,7 +55,7 @@ class _Pieces:
         self._names: Counter[str] = Counter()
 
     def add(self, name: str, data: bytes, start: int, end: int) -> None:
-        """Adds a piece that is no pixels."""
+        """Adds a piece that has no pixels."""
         self._names[name] += 1
         shown = name if self._names[name] == 1 else f"{name} ({self._names[name]})"
         self._file.put(shown, Blob(data.hex()))

@@ -371,7 +371,7 @@ def read_all(
         except Unreadable:
             if not count:
                 raise
-            break  # it is no pickle any more: rest
+            break  # it is not a pickle any more: rest
         count += 1
         prefix = "" if count == 1 else f"pickle {count}: "
         for name, leaf in pickle_leaves.flatten(value, walked.dropped).items():

@@ -83,7 +83,7 @@ class Bucket:
                 f"{doing} {self.url} failed", why=str(fault), next_step=advice
             ) from fault
         except (BotoCoreError, Boto3Error, ValueError) as fault:
-            # ValueError: an AWS_ENDPOINT_URL that is no URL.
+            # ValueError: an AWS_ENDPOINT_URL that is not a URL.
             advice = _ADVICE.get(type(fault).__name__, _TRY_AGAIN)
             raise StoreError(
                 f"{doing} {self.url} failed", why=str(fault), next_step=advice

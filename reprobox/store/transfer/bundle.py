@@ -293,7 +293,7 @@ class Reader:
         largest: bytes that its blobs may have together.
 
     Raises:
-        BundleRefused: it is no bundle, damaged, or larger than `largest`.
+        BundleRefused: it is not a bundle, damaged, or larger than `largest`.
         NewerFormat: it was written by a newer reprobox.
     """
 

@@ -293,7 +293,7 @@ def check_cards(cards: Sequence[Card]) -> None:
     """Holds cards from elsewhere against the rules, before anything is made of them.
 
     Raises:
-        BundleRefused: a name that is no file of a run, a run twice, a digest with two sizes, too
+        BundleRefused: a name that is not a file of a run, a run twice, a digest with two sizes, too
             many blobs.
     """
     if len({card.id for card in cards}) != len(cards):

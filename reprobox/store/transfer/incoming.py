@@ -187,7 +187,7 @@ class Project:
 
     def _begun(self, digest: str, size: int) -> int:
         """How many bytes a copy may continue after; a whole file of other bytes (it would not be
-        wanted else) is no beginning.
+        wanted else) is not a beginning.
         """
         try:
             have = os.stat(self._waiting(digest).partial(digest)).st_size
