@@ -177,6 +177,7 @@ class Cluster:
         with (self.top / f"{name}.out").open("ab") as out:
             self._processes[name] = subprocess.Popen(
                 [str(ROOT / "usr" / "sbin" / program), *words],
+                cwd=self.top,  # a step that crashes leaves its core there
                 env={**os.environ, **self.env, "LD_LIBRARY_PATH": libraries},
                 stdin=subprocess.DEVNULL,
                 stdout=out,
