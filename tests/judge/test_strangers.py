@@ -23,7 +23,7 @@ import yaml
 from attest_world import a_record, a_verdict
 from looking import look
 
-from reprobox.judge import name_causes, rules, value_causes
+from reprobox.judge import rules, value_causes
 from reprobox.model.spec import OutputRule
 from reprobox.model.verdict import Cause, FileState, FileVerdict
 from reprobox.views import verdict as view
@@ -274,39 +274,6 @@ def test_rows_in_another_order_are_named(
     assert [cause.what.startswith("the order of items in rows.csv") for cause in causes] == [
         True
     ] * ordered
-
-
-def test_the_same_bytes_under_a_name_without_a_pattern_are_named() -> None:
-    def one(path: str, state: FileState, digest: str, size: int = 9) -> FileVerdict:
-        sides = {"ours": digest} if state is FileState.MISSING else {"theirs": digest}
-        return FileVerdict(path=path, state=state, size=size, **sides)
-
-    files = [
-        one("cache_qx", FileState.MISSING, "sha256:aa"),
-        one("cache_zy", FileState.EXTRA, "sha256:aa"),
-        one("empty", FileState.MISSING, "sha256:ee", 0),
-        one("void", FileState.EXTRA, "sha256:ee", 0),
-        one("twice", FileState.MISSING, "sha256:bb"),
-        *(one(path, FileState.EXTRA, "sha256:bb") for path in ("x", "y")),
-    ]
-    assert [(cause.ours, cause.theirs) for cause in name_causes.causes(files)] == [
-        ("cache_qx", "cache_zy")
-    ]
-
-
-@pytest.mark.parametrize(
-    ("left", "right"),
-    [
-        (struct.pack("<4f", -0.01, 0.5, 0.25, 1), struct.pack("<4f", -0.01000001, 0.5, 0.25, 1)),
-        (struct.pack("<4d", 0.1, 0.5, 1.6e8, 1), struct.pack("<4d", 0.1, 0.5, 1.7e8, 1)),
-        (struct.pack("<4i", 5, 1600000000, 7, 9), struct.pack("<4i", 5, 1600000001, 7, 9)),
-    ],
-)
-def test_numbers_of_a_binary_are_no_clock(
-    pair: Callable[[tuple[bytes, bytes]], tuple[Path, Path]], left: bytes, right: bytes
-) -> None:
-    file, _ = caused(*pair((b"X\0" + left, b"X\0" + right)), "model.bin")
-    assert file.detail.by_chance == ()
 
 
 def test_a_long_text_is_shown_where_it_differs(
