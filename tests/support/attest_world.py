@@ -6,6 +6,7 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+from reprobox.attest import dsse, sshsig, statement
 from reprobox.kit import canon
 from reprobox.model import codec
 from reprobox.model.image import Image
@@ -167,3 +168,15 @@ def allow(folder: Path, *lines: tuple[str, str, Path]) -> Path:
     ]
     path.write_text("".join(f"{row}\n" for row in rows))
     return path
+
+
+def signed(key: Path, payload_type: str = dsse.IN_TOTO) -> bytes:
+    """The provenance of `a_record`, signed."""
+    record = a_record()
+    payload = canon.canonical(statement.provenance(record, codec.digest(record), OUTPUTS))
+    raw = sshsig.sign(dsse.pae(payload_type, payload), key)
+    return dsse.Envelope(
+        payload_type=payload_type,
+        payload=payload,
+        signatures=(dsse.Signature(key=sshsig.fingerprint(raw), raw=raw),),
+    ).encode()
