@@ -10,6 +10,7 @@ where its bytes are those that were hashed.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -116,9 +117,14 @@ def _changed(one: _Look) -> dict[str, object] | None:
 def _compare_names(one: _Look, found: dict[str, list[str]]) -> None:
     """Which paths came, went, or became something else; a link's text is compared here too."""
     listed = Path(str(one.listed))
-    if not listed.is_dir():
-        if not listed.exists():
-            found["missing"].append("")
+    try:
+        if not stat.S_ISDIR(os.stat(listed).st_mode):
+            return
+    except (FileNotFoundError, NotADirectoryError):
+        found["missing"].append("")
+        return
+    except OSError:
+        found["unreadable"].append("")
         return
     try:
         places = tree.places(listed, one.path, version=one.version)

@@ -88,6 +88,10 @@ CHANGES: dict[str, tuple[Callable[[Path], object], dict[str, list[str]]]] = {
     ),
     "another link to it": (lambda data: os.link(data / "a", data.parent / "backup"), {}),
     "another mode": (lambda data: (data / "a").chmod(0o755), {"changed": ["a"]}),
+    "something that cannot be looked at": (
+        lambda data: (data.rename(data.parent / "moved"), data.symlink_to("data")),
+        {"unreadable": ["", "a", "b", "c"]},
+    ),
     "gone": (lambda data: data.rename(data.parent / "moved"), {"missing": [""]}),
 }
 
