@@ -8,45 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from mounted_inputs import mounted, pinned
 
-from reprobox.cli.messages import Talk
-from reprobox.data import mounting, pins, relook
-from reprobox.data.pins import Input
-from reprobox.errors import InputError
+from reprobox.data import mounting, relook
 from reprobox.model import observed
-from reprobox.model.spec import InputIntent
-from reprobox.store.objects import ObjectStore
 
-TALK = Talk(quiet=True, color=False, debug=False)
 LONG_AGO = 1_600_000_000
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    place = tmp_path / "data"
-    (place / "empty").mkdir(parents=True)
-    for name in "abc":
-        (place / name).write_text(name)
-    (place / "link").symlink_to("a")
-    return place
-
-
-def pinned(data: Path) -> Input:
-    return pins.pin(
-        InputIntent(path="data", source=str(data)),
-        top=data.parent,
-        workdir=".",
-        objects=ObjectStore(data.parent / "store"),
-        progress=TALK,
-    )
-
-
-def mounted(data: Path, given: Input) -> tuple[mounting.Mounted, Path]:
-    run = data.parent / "run"
-    run.mkdir(exist_ok=True)
-    made = mounting.bring(given, data, run / "0", TALK)
-    relook.note(run, [(made, given.pin.manifest)])
-    return made, run
 
 
 def rewrite(path: Path, text: str) -> None:
@@ -129,58 +96,6 @@ def test_a_file_that_was_too_young_to_prove_anything_is_read_again(data: Path) -
     (data / "a").write_text("x")
     os.utime(data / "a", ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
     assert relook.look(run)[0]["changed"] == ["a"]
-
-
-def test_links_that_lead_out_become_files_of_the_run(data: Path) -> None:
-    outside = data.parent / "annex"
-    outside.mkdir()
-    (outside / "key").write_text("behind")
-    (data / "far").symlink_to("../annex/key")
-    (data / "folder").symlink_to(outside)
-    made, run = mounted(data, pinned(data))
-    assert made.source == run / "0"
-    assert not (made.source / "far").is_symlink()
-    assert (made.source / "far").read_text() == (made.source / "folder/key").read_text() == "behind"
-    assert os.readlink(made.source / "link") == "a"
-    assert (made.source / "empty").is_dir()
-    assert relook.look(run) == []
-    time.sleep(0.02)
-    (outside / "key").write_text("others")
-    changed = relook.look(run)
-    # A copy of the run's own does not change; a hard link is the file itself.
-    same = (made.source / "far").read_text() == "behind"
-    assert [one["changed"] for one in changed] == ([] if same else [["far", "folder/key"]])
-
-
-def test_an_input_that_changes_before_the_start_is_refused(data: Path) -> None:
-    outside = data.parent / "key"
-    outside.write_text("one")
-    (data / "far").symlink_to(outside)
-    given = pinned(data)
-    time.sleep(0.02)
-    outside.write_text("two")
-    with pytest.raises(InputError, match="changed while the run was made ready"):
-        mounted(data, given)
-
-
-def test_large_files_behind_links_to_another_file_system_are_refused_by_name(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    far = Path("/dev/shm") / f"reprobox-test-{os.getpid()}"
-    if not far.parent.is_dir() or far.parent.stat().st_dev == data.stat().st_dev:
-        pytest.skip("no second file system")
-    far.write_text("behind")
-    try:
-        (data / "far").symlink_to(far)
-        made, _ = mounted(data, pinned(data))
-        assert (made.source / "far").read_text() == "behind"
-        monkeypatch.setattr(mounting, "_MOST_COPIED", 5)
-        (data.parent / "run" / "0").rename(data.parent / "before")
-        with pytest.raises(InputError, match="far") as refused:
-            mounted(data, pinned(data))
-        assert str(far.parent) in str(refused.value.next_step)
-    finally:
-        far.unlink()
 
 
 def test_a_run_without_a_note_says_nothing(tmp_path: Path) -> None:

@@ -25,11 +25,10 @@ from reprobox.errors import HashMismatch, ImageMismatch
 from reprobox.image import load_archive, stored_archive
 from reprobox.image.compose import draw
 from reprobox.image.engine_check import verify_recorded
-from reprobox.image.layer_plan import names
 from reprobox.image.oci_documents import Composition
 from reprobox.image.restore import follows
 from reprobox.model.image import EngineImage
-from reprobox.model.lock import Deb, Lock
+from reprobox.model.lock import Lock
 from reprobox.store.objects import ObjectStore
 
 OTHER = "sha256:" + "1" * 64
@@ -133,13 +132,6 @@ def test_a_config_digest_is_shown_to_be_over_layers_and_settings_from_the_lock_a
             replace(image, settings={**image.settings, "Env": ["LD_PRELOAD=/x"]}),
         ):
             assert not follows(lie, lock)
-
-
-def test_names_of_layers_that_containers_make(objects: ObjectStore) -> None:
-    base = replace(put_base(objects, "base"), kind="debian", reference="bookworm")
-    deb = Deb(name="jq", version="1", architecture="amd64", filename="jq.deb", sha256=OTHER, size=1)
-    lock = make_lock(base, debs=(deb,), bytecode=True)
-    assert names(lock) == ["base debian bookworm", "apt 1 packages", "venv", "bytecode"]
 
 
 def test_an_image_of_another_id_counts_only_where_the_record_is_shown_to_be_right(

@@ -17,9 +17,7 @@ from images_of_our_own import chunks
 from second_engine import SecondEngine
 
 from reprobox.engine.docker import DockerEngine
-from reprobox.engine.engines import ENGINES, kind_of
 from reprobox.engine.gpu.nvidia import required
-from reprobox.engine.gpu.probe import cdi_devices
 from reprobox.engine.gpu.vendor import older
 from reprobox.errors import GpuUnavailable
 from reprobox.model.outcome import Container
@@ -117,28 +115,6 @@ def test_an_engine_without_gpus_says_so_before_anything_is_created(
     assert engine.chains("reprobox.probe") == []
 
 
-def test_cdi_is_found(tmp_path: Path) -> None:
-    places = (str(tmp_path / "none"), str(tmp_path))
-    assert cdi_devices({}, places) == ()
-    (tmp_path / "other.yaml").write_text("kind: vendor.com/net\ndevices:\n- name: eth\n")
-    (tmp_path / "nvidia.yaml").write_text(
-        "cdiVersion: 0.5.0\nkind: nvidia.com/gpu\ncontainerEdits:\n  env: [A=b]\ndevices:\n"
-        '- name: "0"\n  containerEdits:\n    deviceNodes:\n    - path: /dev/nvidia0\n- name: all\n'
-    )
-    devices = [{"name": "GPU-1:0"}, {"containerEdits": {}, "name": "1"}]
-    (tmp_path / "more.json").write_text(json.dumps({"kind": "nvidia.com/gpu", "devices": devices}))
-    assert cdi_devices({}, places) == (
-        "nvidia.com/gpu=GPU-1:0",
-        "nvidia.com/gpu=1",
-        "nvidia.com/gpu=0",
-        "nvidia.com/gpu=all",
-        "vendor.com/net=eth",
-    )
-    said = [{"Source": "cdi", "ID": "nvidia.com/gpu=7"}]
-    assert cdi_devices({"DiscoveredDevices": said}, places) == ("nvidia.com/gpu=7",)
-    assert cdi_devices({"DiscoveredDevices": None}, places) == ()
-
-
 @pytest.mark.parametrize(
     ("packages", "driver"),
     [
@@ -158,10 +134,3 @@ def test_versions_of_drivers_are_numbers() -> None:
     assert older("450.80.02", "525.60.13")
     assert older("525.60.13", "525.125.06")
     assert not older("580.65.06", "580.65.06")
-
-
-def test_what_answers_is_told_by_its_components() -> None:
-    podman = {"Components": [{"Name": "Podman Engine"}, {"Name": "Conmon"}]}
-    assert kind_of(podman) is ENGINES["podman"]
-    assert kind_of({"Components": [{"Name": "Engine"}]}) is ENGINES["docker"]
-    assert kind_of({}) is ENGINES["docker"]

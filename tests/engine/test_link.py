@@ -1,0 +1,70 @@
+"""The connection to an engine, without one: what it says is judged, and asked once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reprobox.engine import link, socket_client
+from reprobox.engine.link import Link
+from reprobox.errors import EngineUnavailable
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """An engine at a unix socket that says what it is; what it was asked."""
+    found: list[tuple[str, str]] = []
+
+    def ask(path: str, request: Any, seconds: float | None) -> Any:
+        found.append((request.method, request.path))
+        return {"ApiVersion": "1.41"} if request.path == "/version" else {"ID": "x"}
+
+    monkeypatch.setattr(socket_client, "ask", ask)
+    return found
+
+
+def test_version_and_info_are_asked_once_and_calls_have_the_version(
+    asked: list[tuple[str, str]],
+) -> None:
+    one = Link("unix:///run/x.sock")
+    for _ in range(2):
+        assert one.version() == {"ApiVersion": "1.41"}
+        assert one.info() == {"ID": "x"}
+    one.ask("POST", "/containers/create", body={})
+    assert asked == [
+        ("GET", "/version"),
+        ("GET", "/v1.41/info"),
+        ("POST", "/v1.41/containers/create"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [("unix:///run/x.sock", "/run/x.sock"), ("tcp://h:2375", None), ("ssh://h", None)],
+)
+def test_only_a_unix_socket_has_a_path(url: str, path: str | None) -> None:
+    assert Link(url).socket_path == path
+    assert Link(url).address == url
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"ApiVersion": "1.39"}, "too old"),
+        ({"ApiVersion": "1.4"}, "too old"),
+        ({"ApiVersion": "new"}, "not Docker Engine"),
+        ({}, "not Docker Engine"),
+        ("<html>", "not Docker Engine"),
+    ],
+)
+def test_what_cannot_be_used_says_so(said: object, why: str) -> None:
+    with pytest.raises(EngineUnavailable, match=why):
+        link._require_new_enough(said)
+
+
+@pytest.mark.parametrize("version", ["1.40", "1.100", "2.0"])
+def test_new_engines_are_new_enough(version: str) -> None:
+    link._require_new_enough({"ApiVersion": version})
+    with pytest.raises(EngineUnavailable):
+        link._require_new_enough({"ApiVersion": f"0.{version}"})
