@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -89,19 +90,40 @@ class Visit:
             out=str(out),
         )
         kept = {name: os.environ[name] for name in PASSED if name in os.environ}
-        done = subprocess.run(
-            [self.options.python, *launcher, *argv],
+        done = _ended(
+            [str(word) for word in (self.options.python, *launcher, *argv)],
             env={**kept, **asked, "HOME": str(out)},
             cwd=out,
-            capture_output=True,
-            timeout=max(self.left(), 1),
-            check=False,
+            seconds=max(self.left(), 1),
         )
         lines = done.stdout.decode(errors="replace").splitlines()
         if done.returncode or not lines:
             said = done.stderr.decode(errors="replace").strip().splitlines()
             raise RuntimeError(" / ".join(said[-3:])[:600] or f"exit code {done.returncode}")
         return dict(json.loads(lines[-1]))
+
+
+def _ended(
+    argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, seconds: float
+) -> subprocess.CompletedProcess[bytes]:
+    """As subprocess.run; a program that takes longer ends with all that it started, so that no rank
+    of it holds the card or writes on.
+    """
+    with subprocess.Popen(
+        argv,
+        env=env,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    ) as child:
+        try:
+            out, err = child.communicate(timeout=seconds)
+        except BaseException:
+            os.killpg(child.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(argv, child.returncode, out, err)
 
 
 def machine(visit: Visit, place: Path) -> dict[str, Any]:
@@ -141,17 +163,14 @@ def product(visit: Visit, place: Path) -> dict[str, Any]:
     script = visit.options.product
     if not script:
         return {"left out": "no --product: there is no container engine here"}
-    done = subprocess.run(
+    done = _ended(
         [
-            sys.executable,
-            os.path.abspath(script),
-            place / "product",
-            "--python",
-            visit.options.python,
+            *(sys.executable, os.path.abspath(script), str(place / "product")),
+            *("--python", visit.options.python),
         ],
-        capture_output=True,
-        timeout=max(visit.left(), 1),
-        check=False,
+        env=os.environ,
+        cwd=place,
+        seconds=max(visit.left(), 1),
     )
     text = done.stdout.decode(errors="replace")
     if done.returncode:
@@ -355,7 +374,8 @@ def main() -> None:
     options.python = os.path.abspath(shutil.which(options.python) or options.python)
     options.out = options.out.resolve()
     visit = Visit(options)
-    with tempfile.TemporaryDirectory() as directory:
+    # A directory that cannot be removed must not lose the report.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
         for name, part in PARTS:
             if options.only and name not in options.only:
                 visit.keep(name, {"left out": "not asked for"})

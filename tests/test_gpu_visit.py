@@ -5,12 +5,17 @@ The device is a stand-in: the CPU.
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from torch_python import torch_python
 
+from benchmarks import gpu_visit
 from reprobox.kit import proc
 
 ROOT = Path(__file__).parents[1]
@@ -41,6 +46,18 @@ def test_a_part_that_fails_loses_no_other(tmp_path: Path) -> None:
 def test_without_time_every_part_says_so(tmp_path: Path) -> None:
     report = visit(tmp_path / "report.json", "--seconds", "0")
     assert {report[name]["left out"] for name in PARTS} == {"no time was left"}
+
+
+def test_what_takes_too_long_ends_with_all_that_it_started(tmp_path: Path) -> None:
+    """A rank that stays would hold the card."""
+    program = "sleep 600 & echo $! > pid; wait"
+    with pytest.raises(subprocess.TimeoutExpired):
+        gpu_visit._ended(["sh", "-c", program], env=os.environ, cwd=tmp_path, seconds=2)
+    rank = Path("/proc") / (tmp_path / "pid").read_text().strip() / "stat"
+    deadline = time.monotonic() + 30
+    while rank.exists() and rank.read_text().rpartition(")")[2].split()[0] not in "ZX":
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_the_trails_hash_is_rehearsed_on_the_cpu(tmp_path: Path) -> None:
