@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-PAYLOAD = Path(__file__).parents[2] / "reprobox/runtime/payload"
+PAYLOAD = Path(__file__).parents[3] / "reprobox/runtime/payload"
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from reprobox.judge.output_files import matches
 from reprobox.model import observed
 from reprobox.model.spec import OutputRule
 
-PAYLOAD = Path(__file__).parents[2] / "reprobox/runtime/payload"
+PAYLOAD = Path(__file__).parents[3] / "reprobox/runtime/payload"
 
 
 @pytest.fixture(scope="module")
