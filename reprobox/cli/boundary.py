@@ -31,6 +31,9 @@ _MACHINE = {
     errno.EAGAIN: "the machine has too many processes; try again later",
     errno.EIO: "the disk failed to answer: look at the kernel's log",
     errno.EROFS: "the file system is mounted read-only",
+    errno.EACCES: "see who owns it, and its permissions (`ls -ld`)",
+    errno.EPERM: "see who owns it, and its attributes (`ls -ld`, `lsattr`)",
+    errno.ESTALE: "the network's file system has lost it: mount it again, then try again",
     errno.ENOLCK: "the file system refuses locks; try again, or keep the project on another one",
 }
 """What is the machine's doing and no bug of ours, wherever it happens, and what to do then."""

@@ -109,15 +109,24 @@ def _write_all(fd: int, data: bytes) -> None:
 
 
 def size(root: Path) -> int:
-    """Bytes of the log; 0 where there is none."""
-    try:
-        return (root / LOG).stat().st_size
-    except FileNotFoundError:
-        return 0
+    """Bytes of the log; 0 where there is none.
+
+    Raises:
+        StoreError: it may not be looked at.
+    """
+    with layout.trouble("reading annotations"):
+        try:
+            return (root / LOG).stat().st_size
+        except FileNotFoundError:
+            return 0
 
 
 def read(root: Path) -> dict[str, Annotation]:
-    """Every run's annotation. A line that cannot be read (cut off by a crash) is left out."""
+    """Every run's annotation. A line that cannot be read (cut off by a crash) is left out.
+
+    Raises:
+        StoreError: the log cannot be read.
+    """
     found: dict[str, Annotation] = {}
     for run, entries in _entries(root, size(root)).items():
         for entry in entries:
@@ -131,10 +140,11 @@ def read(root: Path) -> dict[str, Annotation]:
 @functools.lru_cache(maxsize=2)
 def _entries(root: Path, _size: int) -> Mapping[str, list[Mapping[str, Any]]]:
     """The entries of each run, the earliest first; read again when the log has grown."""
-    try:
-        data = (root / LOG).read_bytes()
-    except FileNotFoundError:
-        return {}
+    with layout.trouble("reading annotations"):
+        try:
+            data = (root / LOG).read_bytes()
+        except FileNotFoundError:
+            return {}
     found: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for line in data.splitlines():
         try:

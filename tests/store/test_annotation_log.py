@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from travelling import There, a_run, bundle_of, packed
 
-from reprobox.errors import BundleRefused, NewerFormat
+from reprobox.errors import BundleRefused, NewerFormat, StoreError
 from reprobox.store import annotation_log
 from reprobox.store.runs import Runs
 
@@ -76,3 +76,16 @@ def test_a_newer_format_is_named_as_that() -> None:
     newer = entry(1.0, tag="a").replace(b"annotation/1", b"annotation/2")
     with pytest.raises(NewerFormat):
         annotation_log.decode(newer, where="it")
+
+
+def test_a_log_that_cannot_be_read_is_the_stores_trouble(tmp_path: Path) -> None:
+    """And no bug: a directory in its place fails as a disk does."""
+    (tmp_path / annotation_log.LOG).mkdir()
+    with pytest.raises(StoreError, match="reading annotations failed") as caught:
+        annotation_log.read(tmp_path)
+    assert caught.value.next_step
+
+
+def test_a_log_that_is_not_there_has_nothing(tmp_path: Path) -> None:
+    assert annotation_log.size(tmp_path) == 0
+    assert annotation_log.read(tmp_path) == {}
