@@ -282,9 +282,12 @@ def deaths(kills: int, seed: int) -> None:
         revive(cluster)
         begun = time.perf_counter()
         found = json.loads(must(project, "sweep", "status", "latest", "--json"))["trials"]
-        for one in found:
-            project("wait", one["run"])
-            revive(cluster)
+
+        def over() -> bool:
+            revive(cluster)  # jobs are held also later: a start that failed is noticed late
+            return ended_all(project)
+
+        until(over, 900, every=2)
         ended = [project("show", one["run"], "--json").json["record"]["exit"] for one in found]
         heads = (project.top / ".reprobox" / "heads.log").read_text().splitlines()
         told = collections.Counter((one["run"], one["record"]) for one in map(json.loads, heads))
@@ -302,6 +305,12 @@ def deaths(kills: int, seed: int) -> None:
         )
         if len(ended) != runs or len(told) != runs or left:
             raise SystemExit(f"lost or doubled: {told}, {left}")
+
+
+def ended_all(project: Project) -> bool:
+    """Whether every trial has its record; asking also writes those that no worker will write."""
+    status = json.loads(must(project, "sweep", "status", "latest", "--json"))
+    return bool(status["done"] == status["total"])
 
 
 def kill(cluster: Cluster, kind: str, draw: random.Random) -> None:
