@@ -6,27 +6,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from reprobox.commands.shared import forecast as forecast_
-from reprobox.commands.shared import input_transfer, moved_inputs, refusals, run_secrets
 from reprobox.commands.shared import policy as trust_
+from reprobox.commands.shared import recorded_parts, refusals, run_secrets
 from reprobox.context import Context
 from reprobox.data.pins import Input
-from reprobox.errors import InputError, StoreDamaged, UsageError
+from reprobox.errors import StoreDamaged, UsageError
 from reprobox.executor import executors, reconcile, run_home
 from reprobox.executor.attach import Watcher
 from reprobox.executor.base import Job
 from reprobox.executor.trial_runs import RESUMED_FROM
-from reprobox.kit import canon
 from reprobox.kit.lazy_dataclass import dataclass
-from reprobox.kit.text import shown
 from reprobox.model import codec
 from reprobox.model.consistency import contradictions
 from reprobox.model.forecast import Forecast
-from reprobox.model.lock import Lock
 from reprobox.model.record import Intent, Record
-from reprobox.model.runspec import InputPin, RunSpec
+from reprobox.model.runspec import RunSpec
 from reprobox.model.spec import OutputRule
 from reprobox.model.verdict import Verdict
 from reprobox.version import __version__
@@ -187,25 +183,11 @@ def ready(
     refusals.refuse_impossible(context, asked.profile, gpus or asked.gpus, original.intent.lock)
     given = run_secrets.again(context, original.intent, trusted=secrets)
     inputs = find_inputs(context, original)
-    image, tier = restore_image(context, original.intent)
+    image, tier = recorded_parts.restore_image(context, original.intent)
     intent = _again(context, original, digest, replace(asked, env={**asked.env, **env}))
-    config = config_again(context, asked.config_digest)
+    config = recorded_parts.config_again(context, asked.config_digest)
     job = Job(config=config, inputs=inputs, image=image, secrets=given, gpus=gpus)
     return Ready(intent=replace(intent, name=name, tags=tags), job=job, image_tier=tier)
-
-
-def config_again(context: Context, digest: str) -> bytes:
-    """The bytes of the config file as the recorded run saw it. Raises StoreDamaged where they are
-    others by now.
-    """
-    data = context.all_objects.path(digest).read_bytes()
-    if canon.digest_bytes(data) != digest:
-        raise StoreDamaged(
-            f"the stored config {digest} is not what was recorded, so the replay was not started",
-            next_step="`reprobox fsck` names all damage; `reprobox pull --from PLACE` fetches "
-            "a good copy",
-        )
-    return data
 
 
 def _require_agreement(original: Record) -> None:
@@ -252,36 +234,6 @@ def _again(context: Context, original: Record, digest: str, asked: RunSpec) -> I
     )
 
 
-def restore_image(context: Context, intent: Intent) -> tuple[str, str]:
-    """The recorded image, by its digest, from wherever it can be had. Its ID in the engine, so that
-    no moved tag can slip in, and where it came from.
-    """
-    from reprobox.image import restore
-    from reprobox.store import image_addresses
-
-    lock = intent.lock
-    there, tier = restore.restore(
-        intent.image,
-        lock,
-        objects=context.all_objects,
-        engine=context.engine,
-        progress=context.progress,
-        # Bytes that left the store may still be had by hash from the user's own indexes.
-        complete=lambda: _complete(context, lock),
-        # Images are pushed after their runs, so the record cannot know where to.
-        known=lambda: image_addresses.known(context.runs, intent.image.config),
-    )
-    return there.id, tier
-
-
-def _complete(context: Context, lock: Lock) -> None:
-    from reprobox.commands.shared.wheel_maker import wheel_maker
-    from reprobox.lock import fetch
-
-    maker = wheel_maker(context, context.all_objects)
-    fetch.complete(lock, context.all_objects, context.progress, maker=maker)
-
-
 def find_inputs(context: Context, original: Record) -> tuple[Input, ...]:
     """Each recorded input where it is now. Of a run that was made here: at its recorded place,
     where it must be the same. Of one from elsewhere, or where nothing is at that place any more: in
@@ -291,37 +243,4 @@ def find_inputs(context: Context, original: Record) -> tuple[Input, ...]:
         InputError: listing every input that is missing or changed.
     """
     here = trust_.was_made_here(context, original)
-    return inputs_again(context, original.intent.runspec.inputs, here=here)
-
-
-def inputs_again(context: Context, pins: Sequence[InputPin], *, here: bool) -> tuple[Input, ...]:
-    """Each pinned input where it is now; `here`: its recorded place is one of this machine. Raises
-    as `find_inputs`.
-    """
-    found: list[Input] = []
-    wrong: list[str] = []
-    for pin in pins:
-        try:
-            found.append(_find_input(context, pin, here=here))
-        except InputError as reason:
-            wrong.append(f"  {shown(pin.path)}: {shown(reason.what)}")
-    if wrong:
-        raise InputError(
-            "inputs are not what the record names, so the replay was not started",
-            why="\n".join(wrong),
-            next_step="put the recorded bytes back, or import them with the run",
-        )
-    return tuple(found)
-
-
-def _find_input(context: Context, pin: InputPin, *, here: bool) -> Input:
-    from reprobox.data import pins as pins_
-
-    if pin.tracked:
-        return Input(pin=pin, source=None)
-    # The bytes may be in the store by chance, or from an export; what lies there now counts.
-    at_its_place = here and Path(pin.source).exists()
-    kept = None if at_its_place else input_transfer.find(context, pin)
-    if kept is None:
-        return moved_inputs.again(context, pin)
-    return pins_.again(pin, kept, context.objects, context.progress, kept=context.all_objects)
+    return recorded_parts.inputs_again(context, original.intent.runspec.inputs, here=here)

@@ -15,8 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from reprobox.commands import replay
-from reprobox.commands.shared import refusals, run_secrets
+from reprobox.commands.shared import recorded_parts, refusals, run_secrets
 from reprobox.context import Context
 from reprobox.errors import (
     EngineUnavailable,
@@ -211,14 +210,14 @@ class _Worker:
         context, asked, here = self._context, intent.runspec, self._here
         gpus = _devices(asked.gpus, here)
         refusals.refuse_impossible(context, asked.profile, gpus or asked.gpus, intent.lock)
-        inputs = replay.inputs_again(context, asked.inputs, here=True)
+        inputs = recorded_parts.inputs_again(context, asked.inputs, here=True)
         held = self._context.engine.info()["limits"]
         with _one_at_a_time(asked.image):
-            image, tier = replay.restore_image(context, intent)
+            image, tier = recorded_parts.restore_image(context, intent)
         if tier != "local":
             context.progress.note(f"the image was not on this node: {tier}")
         return Job(
-            config=replay.config_again(context, asked.config_digest),
+            config=recorded_parts.config_again(context, asked.config_digest),
             inputs=inputs,
             image=image,
             secrets=run_secrets.again(context, intent, trusted=True),

@@ -18,7 +18,6 @@ from reprobox.context import Context
 from reprobox.engine import container_state as state_
 from reprobox.engine import passwd
 from reprobox.engine.caller import Caller
-from reprobox.engine.gpu import failures
 from reprobox.errors import EngineError, EngineUnavailable, ReproboxError, StoreError
 from reprobox.executor import (
     container_spec,
@@ -472,6 +471,8 @@ def _with_gpu_failure(ended: Exit, intent: Intent, stderr: Path) -> Exit:
     """
     if not (intent.runspec.gpus and ended.code and ended.reason in ("exited", "signal")):
         return ended
+    from reprobox.engine.gpu import failures
+
     try:
         with stderr.open("rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _LAST_WORDS))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from reprobox.commands.replay import restore_image
+from reprobox.commands.shared.recorded_parts import restore_image
 from reprobox.context import Context
 from reprobox.errors import UsageError
 from reprobox.executor import reconcile
