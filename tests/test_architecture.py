@@ -79,6 +79,7 @@ FILE_DOORS = {
     "subprocess": {"kit/proc.py"},
     "sqlite3": {
         "store/index.py",
+        "store/names_seen.py",
         "store/run_values.py",
         "store/run_table.py",
         "kit/read_only_sqlite.py",

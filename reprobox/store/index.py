@@ -25,6 +25,8 @@ from reprobox.store import (
     config_index,
     input_sources,
     layout,
+    names_seen,
+    run_ids,
     run_row,
     run_values,
     trash,
@@ -94,6 +96,8 @@ class Index:
         self._said = 0
         """Bytes of the log of annotations that these are from."""
         self._open: sqlite3.Connection | None = None
+        self._session = contextlib.ExitStack()
+        """Holds the lock of a session as long as its connection is open."""
 
     @contextlib.contextmanager
     def session(self) -> Iterator[None]:
@@ -101,6 +105,7 @@ class Index:
         short work: as long as it lasts, no other process can replace a damaged index.
         """
         with contextlib.ExitStack() as stack:
+            self._session = stack
             try:
                 stack.enter_context(files.locked(self._root / "index.lock", shared=True))
                 self._open = stack.enter_context(contextlib.closing(self._connected()))
@@ -224,8 +229,8 @@ class Index:
                 with contextlib.suppress(sqlite3.Error):
                     self._sync(self._open)
                     return question(self._open)
-                self._open.close()
-                self._open = None
+                # With the lock: without that, this process waits for itself to replace the index.
+                self._session.close()
             # A damaged index is deleted by the first try; the second finds none and makes it again.
             for _ in range(2):
                 answer = self._ask_on_disk(question)
@@ -279,7 +284,7 @@ class Index:
                 after = self._clock()
                 old = changed <= before - int(_UNPROVEN * 1e9)
                 proven = changed if old or changed < after else -1
-                self._compare_names(database)
+                self._compare_names(database, seen, proven)
                 if proven != seen:
                     database.execute("UPDATE facts SET seen = ?", (proven,))
             self._read_again(database)
@@ -310,8 +315,25 @@ class Index:
             with contextlib.suppress(OSError):
                 os.close(fd)
 
-    def _compare_names(self, database: sqlite3.Connection) -> None:
-        here = set(_names(self._runs))
+    def _compare_names(self, database: sqlite3.Connection, before: int, now: int) -> None:
+        """Brings the rows up to date with the names in `runs/`.
+
+        Args:
+            before: the time of `runs/` that the rows are for.
+            now: the time that they are for afterwards; negative where it proves nothing.
+        """
+        listed = _names(self._runs)
+        known = names_seen.read(database, before)
+        found = names_seen.arrived(known, listed) if known else None
+        fresh = list(map(os.fsdecode, found[0])) if found else []
+        if found and all(map(run_ids.is_id, fresh)):
+            _store(database, map(self._read, sorted(fresh)))
+            names_seen.write(database, now, found[1])
+        else:
+            self._compare_all(database, set(map(os.fsdecode, listed)))
+            names_seen.write(database, now, names_seen.seen(listed))
+
+    def _compare_all(self, database: sqlite3.Connection, here: set[str]) -> None:
         # As one text, which takes two thirds of the time of 100,000 rows. No id has a line end.
         (ids,) = database.execute("SELECT group_concat(id, char(10)) FROM runs").fetchone()
         known = set(ids.split("\n")) if ids else set()
@@ -420,9 +442,9 @@ def _time_of(folder: Path) -> int:
         return -2
 
 
-def _names(folder: Path) -> list[str]:
+def _names(folder: Path) -> list[bytes]:
     try:
-        return os.listdir(folder)
+        return os.listdir(os.fsencode(folder))
     except FileNotFoundError:
         return []
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -11,7 +13,7 @@ import pytest
 from harness_runs import NOW, a_finished_run, a_record, an_intent
 
 from reprobox.errors import StoreError
-from reprobox.kit import canon
+from reprobox.kit import canon, files
 from reprobox.model.outcome import ContainerState
 from reprobox.store import index, run_row
 from reprobox.store.output_manifest import outputs_manifest
@@ -244,3 +246,85 @@ def test_each_of_many_runs_is_read_once(tmp_path: Path, monkeypatch: pytest.Monk
     new = a_finished_run(fresh, now=NOW + 5000)
     assert len(list(fresh.list())) == 1002
     assert read[1001:].count(new) == len(read[1001:]) <= 2
+
+
+def names_compared(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Gets how many names there are each time that all of them are compared with the rows."""
+    counts: list[int] = []
+    real = index.Index._compare_all
+
+    def compare(self: index.Index, database: sqlite3.Connection, here: set[str]) -> None:
+        counts.append(len(here))
+        real(self, database, here)
+
+    monkeypatch.setattr(index.Index, "_compare_all", compare)
+    return counts
+
+
+def test_younger_runs_are_found_without_comparing_all_names(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [a_finished_run(runs)]
+    just_changed(runs)
+    counts = names_compared(monkeypatch)
+    assert listed(runs) == found
+    for number in (1, 2):
+        found.insert(0, a_finished_run(runs, now=NOW + number))
+        os.utime(runs.folder, ns=(time.time_ns() - (20 - number) * 10**9,) * 2)
+        assert listed(Runs(runs.root)) == found
+    assert counts == []
+
+
+@pytest.mark.parametrize("what", ["older", "gone", "marked", "swapped", "no run"])
+def test_all_names_are_compared_where_more_happened_than_younger_runs(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    first, second = a_finished_run(runs, now=NOW - 60), a_finished_run(runs)
+    just_changed(runs)
+    assert listed(runs) == [second, first]
+    third = a_finished_run(runs, now=NOW + 60)
+    kept = {first, second, third}
+    if what in ("older", "swapped"):
+        kept.add(a_finished_run(runs, now=NOW - 30))
+    if what in ("gone", "swapped"):
+        shutil.rmtree(runs.folder / first)
+        kept.remove(first)
+    elif what == "marked":
+        runs.remove(second)
+        kept.remove(second)
+    elif what == "no run":
+        (runs.folder / "zzz").mkdir()
+    os.utime(runs.folder, ns=(time.time_ns() - 10**10,) * 2)
+    counts = names_compared(monkeypatch)
+    assert set(listed(Runs(runs.root))) == kept
+    assert len(counts) == 1
+
+
+def test_an_index_that_another_version_brought_up_to_date_is_compared(runs: Runs) -> None:
+    first, second = a_finished_run(runs), a_finished_run(runs, now=NOW + 1)
+    just_changed(runs)
+    assert listed(runs) == [second, first]
+    with contextlib.closing(sqlite3.connect(runs.root / "index.sqlite")) as database:
+        # It saw the run gone, at another time of the directory, and knows no table of names.
+        database.execute("DELETE FROM runs WHERE id = ?", (first,))
+        database.execute("UPDATE facts SET seen = seen + 1")
+        database.commit()
+    assert listed(Runs(runs.root)) == [second, first]
+
+
+def test_an_index_that_is_damaged_in_a_session_is_made_again(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = a_finished_run(runs)
+    assert listed(runs) == [run]
+    with contextlib.closing(sqlite3.connect(runs.root / "index.sqlite")) as database:
+        database.execute("DROP TABLE facts")
+    real = files.locked
+    # A lock that waits for this process itself fails here, instead of waiting for ever.
+    monkeypatch.setattr(
+        index.files, "locked", lambda path, **given: real(path, **{**given, "wait": False})
+    )
+    with runs.index.session():
+        assert listed(runs) == [run]
+    with contextlib.closing(sqlite3.connect(runs.root / "index.sqlite")) as database:
+        assert database.execute("SELECT count(*) FROM facts").fetchall() == [(1,)]
