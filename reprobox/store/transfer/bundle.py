@@ -69,6 +69,9 @@ class Writer:
         self._target = target
         self._hash = hashlib.sha256()
         self._pool = ThreadPoolExecutor(2)
+        self._sealing = ThreadPoolExecutor(1)
+        self._sealed: Future[None] | None = None
+        """The last piece that is being hashed for the seal, next to the work on blobs."""
         self._frames: deque[tuple[int, Future[bytes]]] = deque()
         self._buffer: list[bytes] = []
         self._room = FRAME
@@ -84,7 +87,8 @@ class Writer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        for pool in (self._pool, self._sealing):
+            pool.shutdown(cancel_futures=True)
 
     def missing(self, cards: Sequence[Card]) -> Mapping[str, int]:
         """Everything: a bundle stands alone."""
@@ -124,6 +128,7 @@ class Writer:
         self._send()
         while self._frames:
             self._write_oldest()
+        self._wait()
         seal = _SEAL + self._hash.hexdigest().encode("ascii")
         self._write(struct.pack("<II", _END, len(seal)) + seal)
 
@@ -156,8 +161,13 @@ class Writer:
     def _write(self, data: bytes) -> None:
         with layout.trouble("writing the bundle"):
             self._target.write(data)
-        self._hash.update(data)
+        self._wait()
+        self._sealed = self._sealing.submit(self._hash.update, data)
         self.size += len(data)
+
+    def _wait(self) -> None:
+        if self._sealed is not None:
+            self._sealed.result()
 
 
 def _compress(parts: Sequence[bytes]) -> bytes:
