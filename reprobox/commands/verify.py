@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.text import in_a_line
 from reprobox.kit.units import counted
 from reprobox.model.outcome import OutputFile
-from reprobox.store import integrity, output_tree
+from reprobox.store import integrity, layout, output_tree
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +55,9 @@ def verify(context: Context, reference: str | None, *, deep: bool = False) -> li
         if reference
         else [run_id for run_id in context.runs.ids() if _to_be_verified(context, run_id)]
     )
-    found = [_verify(context, run_id) for run_id in wanted]
+    # Of one run alone the whole record is hashed, which is sooner done than reading the log.
+    log = None if reference else _log(context)
+    found = [_verify(context, run_id, log) for run_id in wanted]
     return list(_verify_deep(context, found)) if deep else found
 
 
@@ -84,10 +87,18 @@ def _verify_deep(context: Context, found: list[Checked]) -> Iterator[Checked]:
         )
 
 
-def _verify(context: Context, run_id: str) -> Checked:
+def _log(context: Context) -> integrity.Log | None:
+    """The log of records; None where it cannot be read, so that no record is believed for it."""
     try:
-        record, _ = context.runs.record(run_id)
-        outputs = context.runs.outputs(run_id)
+        return integrity.read_log(context.runs)
+    except ReproboxError:
+        return None
+
+
+def _verify(context: Context, run_id: str, log: integrity.Log | None) -> Checked:
+    try:
+        record, _ = context.runs.record(run_id, log.announced(run_id) if log else None)
+        outputs = context.runs.outputs(run_id, record)
     except RunNotFound:
         raise
     except RunBusy:
@@ -103,7 +114,8 @@ def _verify(context: Context, run_id: str) -> Checked:
         return Checked(id=run_id, checked="nothing", damage=(), unchecked=(in_a_line(error),))
     path = context.runs.path(run_id)
     damage = list(_streams(path, record.stdout, record.stderr))
-    if outputs and context.runs.outputs_stayed(run_id):
+    missing = not layout.exists(f"{path}/outputs")
+    if outputs and missing and context.runs.outputs_stayed(run_id):
         stayed = (f"{counted(len(outputs), 'output')}: they were not included with the run",)
         return Checked(
             id=run_id, checked="record, 2 streams", damage=tuple(damage), unchecked=stayed
@@ -123,10 +135,10 @@ def _verify(context: Context, run_id: str) -> Checked:
 
 def _streams(path: Path, stdout: str, stderr: str) -> Iterator[str]:
     for name, expected in (("stdout", stdout), ("stderr", stderr)):
-        if not (path / name).is_file():
+        if not os.path.isfile(place := f"{path}/{name}"):
             if expected != canon.digest_bytes(b""):
                 yield f"{name}: missing"
-        elif canon.digest_file(path / name) != expected:
+        elif canon.digest_file(place) != expected:
             yield f"{name}: changed"
 
 

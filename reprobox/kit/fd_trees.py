@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -115,16 +115,19 @@ def bytes_of(path: Path) -> int:
         status = os.lstat(path)
         if not stat.S_ISDIR(status.st_mode):
             return status.st_size
-        return sum(_length(fd, name) for fd, names in _folders(path) for name in names)
+        return sum(_lengths(fd, names) for fd, names in _folders(path))
     except (FileNotFoundError, PermissionError):
         return 0
 
 
-def _length(folder: int, name: str) -> int:
-    try:
-        return os.stat(name, dir_fd=folder, follow_symlinks=False).st_size
-    except (FileNotFoundError, PermissionError):
-        return 0
+def _lengths(folder: int, names: Iterable[str]) -> int:
+    total = 0
+    for name in names:
+        try:
+            total += os.stat(name, dir_fd=folder, follow_symlinks=False).st_size
+        except (FileNotFoundError, PermissionError):
+            continue
+    return total
 
 
 def _folders(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import re
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,6 +22,7 @@ from reprobox.kit import canon
 from reprobox.model.later import later as later
 
 T = TypeVar("T")
+_FRACTION = re.compile(rb"[:,\[]-?[0-9]+[.eE]")
 _PLAIN = frozenset(("str", "int", "float", "bool", "Role"))
 """Types of fields in which nothing is left out, as annotations write them."""
 
@@ -100,6 +103,19 @@ def digest(value: Any) -> canon.Digest:
     return canon.digest_bytes(encode(value))
 
 
+def is_named(value: Any, digest_: str) -> bool:
+    """Whether a digest is that of a value; in a tenth of the time of `digest` where it is, and the
+    value has only texts and whole numbers.
+    """
+    try:
+        plain = msgspec.json.encode(value, order="sorted")
+    except (TypeError, UnicodeError):
+        plain = b"\\"
+    # Then it is the canonical form, but for later fields that a document wrote out.
+    canonical = plain.isascii() and b"\\" not in plain and not _FRACTION.search(plain)
+    return (canonical and canon.digest_bytes(plain) == digest_) or digest(value) == digest_
+
+
 def from_json(
     kind: type[T], value: Any, *, where: str, error: type[ReproboxError] = StoreDamaged
 ) -> T:
@@ -158,10 +174,15 @@ def members(data: bytes) -> dict[str, bytes] | None:
     without more work.
     """
     try:
-        found = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        found = _members()(data)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return {name: bytes(raw) for name, raw in found.items()}
+
+
+@functools.cache
+def _members() -> Callable[[bytes], dict[str, msgspec.Raw]]:
+    return msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def peek(kind: type[T], data: bytes, *, where: str, error: type[ReproboxError] = StoreDamaged) -> T:

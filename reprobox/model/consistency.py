@@ -38,8 +38,7 @@ def contradictions(intent: Intent) -> dict[str, tuple[Any, Any]]:
     asked, image, source = intent.runspec, intent.image, intent.source
     lock = _digest_of(intent.lock)
     made = Expected(config=image.config, manifest=image.manifest, diff_ids=image.diff_ids)
-    said = {
-        "identity": (intent.identity, codec.digest(asked)),
+    said: dict[str, tuple[Any, Any]] = {
         "commit": (asked.commit, source.commit),
         "tree": (asked.tree, source.tree),
         "lock": (asked.lock, lock),
@@ -49,4 +48,6 @@ def contradictions(intent: Intent) -> dict[str, tuple[Any, Any]]:
         "image in the lock": (intent.lock.image or made, made),
         "container": (intent.container, f"reprobox-{intent.id}"),
     }
+    if not codec.is_named(asked, intent.identity):
+        said = {"identity": (intent.identity, codec.digest(asked)), **said}
     return {what: both for what, both in said.items() if both[0] != both[1]}

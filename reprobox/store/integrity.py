@@ -148,7 +148,7 @@ def _object(store: ObjectStore, digest: str) -> Iterator[Fault]:
 
 def _run(runs: Runs, run_id: str, seen: dict[str, str], log: Log) -> list[Fault]:
     """Args: `seen` gets the digest of the run's record."""
-    what, folder = f"run {run_id}", runs.folder / run_id
+    what, folder = f"run {run_id}", f"{runs.folder}/{run_id}"
     if layout.closed(folder):
         return [Fault(what=what, kind="unverifiable", why="it belongs to another user")]
     with layout.trouble(f"listing run {run_id}"):
@@ -161,15 +161,15 @@ def _run(runs: Runs, run_id: str, seen: dict[str, str], log: Log) -> list[Fault]
             f"{what}, record.json", _record, runs, run_id, inside == [True], seen, log
         )
     for name in [name for name in _DOCUMENTS if name in here]:
-        for path in numbered(folder, name):
+        for path in numbered(Path(folder), name):
             faults += _guarded(f"{what}, {name}/{path.name}", _DOCUMENTS[name], path)
     if not here.isdisjoint(attempts.MARKS):
-        for name, read in attempts.checks(folder):
+        for name, read in attempts.checks(Path(folder)):
             faults += _guarded(f"{what}, {name}", _readable, read)
     return faults
 
 
-def _names(folder: Path) -> set[str]:
+def _names(folder: str) -> set[str]:
     try:
         return set(os.listdir(folder))
     except FileNotFoundError:
@@ -181,7 +181,7 @@ def _readable(read: Callable[[], object]) -> Iterator[Fault]:
     yield from ()
 
 
-def _is_in_record(folder: Path) -> bool:
+def _is_in_record(folder: str) -> bool:
     """Whether the record holds the very bytes of the intent: then it is looked at there."""
     record = files.read_whole(f"{folder}/record.json")
     intent = files.read_whole(f"{folder}/intent.json")
@@ -190,7 +190,7 @@ def _is_in_record(folder: Path) -> bool:
 
 def _intent(runs: Runs, run_id: str, recorded: bool, inside: list[bool]) -> Iterator[Fault]:
     """Args: `inside` gets whether the record holds the intent, once that is known."""
-    inside.append(recorded and _is_in_record(runs.folder / run_id))
+    inside.append(recorded and _is_in_record(f"{runs.folder}/{run_id}"))
     if not inside[0]:
         yield from _consistent(run_id, runs.intent(run_id))
 
@@ -239,7 +239,7 @@ def _record(
 ) -> Iterator[Fault]:
     """Args: `contained` says whether the record holds the intent; `seen` gets its own digest."""
     record, seen[run_id] = runs.record(run_id, log.announced(run_id))
-    folder, what = runs.folder / run_id, f"run {run_id}"
+    folder, what = f"{runs.folder}/{run_id}", f"run {run_id}"
     if contained:
         yield from _consistent(run_id, record.intent)
     elif codec.digest(runs.intent(run_id)) != codec.digest(record.intent):
@@ -255,7 +255,12 @@ def _record(
             f"{what}, {name}", _file, f"{folder}/{name}", f"{what}, {name}", expected
         )
     yield from _guarded(
-        f"{what}, outputs.jsonl", _outputs, folder, what, record, runs.outputs_stayed(run_id)
+        f"{what}, outputs.jsonl",
+        _outputs,
+        folder,
+        what,
+        record,
+        not layout.exists(f"{folder}/outputs") and runs.outputs_stayed(run_id),
     )
 
 
@@ -269,7 +274,7 @@ def _file(path: str, what: str, expected: str) -> Iterator[Fault]:
         yield Fault(what=what, kind="corrupted", why=f"it was {expected} and is {found}")
 
 
-def _outputs(folder: Path, what: str, record: Record, stayed: bool) -> Iterator[Fault]:
+def _outputs(folder: str, what: str, record: Record, stayed: bool) -> Iterator[Fault]:
     manifest = f"{folder}/outputs.jsonl"
     data = files.read_whole(manifest) if layout.exists(manifest) else b""
     if canon.digest_bytes(data) != record.outputs.manifest:

@@ -226,17 +226,21 @@ def found(top: Path | str, path: str) -> tuple[str, str]:
     *parents, name = os.fsencode(path).split(b"/")
     try:
         with fd_trees.opened(top, parents) as folder:
-            mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
-            if stat.S_ISLNK(mode):
-                return "link", canon.digest_bytes(os.readlink(name, dir_fd=folder))
-            if stat.S_ISDIR(mode):
-                return "dir", canon.digest_bytes(b"")
-            if not stat.S_ISREG(mode):
-                return "something else", ""
-            fd = os.open(name, _READ, dir_fd=folder)
-            try:
-                return "file", canon.digest_descriptor(fd)
-            finally:
-                os.close(fd)
+            return _found(folder, name)
     except (FileNotFoundError, NotADirectoryError):
         return "gone", ""
+
+
+def _found(folder: int, name: bytes) -> tuple[str, str]:
+    mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
+    if stat.S_ISLNK(mode):
+        return "link", canon.digest_bytes(os.readlink(name, dir_fd=folder))
+    if stat.S_ISDIR(mode):
+        return "dir", canon.digest_bytes(b"")
+    if not stat.S_ISREG(mode):
+        return "something else", ""
+    fd = os.open(name, _READ, dir_fd=folder)
+    try:
+        return "file", canon.digest_descriptor(fd)
+    finally:
+        os.close(fd)

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from reprobox.errors import StoreDamaged, StoreError
-from reprobox.kit import canon
+from reprobox.kit import canon, files
 from reprobox.kit.canon import Digest
 from reprobox.model import codec
 from reprobox.model.lock import BaseLock, Lock, Python
@@ -92,7 +93,7 @@ def record_of(run: Path, data: bytes) -> Record:
     """The record that a document on the disk is, whose whole was checked against its digest. Runs
     with one lock get one value for it: decoding it takes longer than all the rest.
     """
-    root, what = run.parent.parent, f"the record of {run.name}"
+    root, what = os.path.dirname(os.path.dirname(run)), f"the record of {run.name}"
     locks: list[Digest] = []
 
     def spare(key: str, member: bytes) -> bytes:
@@ -122,7 +123,7 @@ _SMALLEST = codec.encode(
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)
-def _lock(root: Path, digest: Digest) -> Lock:
+def _lock(root: str, digest: Digest) -> Lock:
     what = f"the lock {digest}"
     return codec.decode_known(Lock, member_of(root, digest, what), where=what)
 
@@ -189,7 +190,7 @@ def _named(member: bytes) -> Digest | None:
     return Digest(text) if canon.is_digest(text) else None
 
 
-def member_of(root: Path, digest: Digest, what: str) -> bytes:
+def member_of(root: Path | str, digest: Digest, what: str) -> bytes:
     """The bytes of a member that is an object. Raises StoreDamaged as `read`."""
     found = _bytes_of(root, digest)
     if found is None:
@@ -202,20 +203,20 @@ def member_of(root: Path, digest: Digest, what: str) -> bytes:
     return found
 
 
-def _bytes_of(root: Path, digest: Digest) -> bytes | None:
+def _bytes_of(root: Path | str, digest: Digest) -> bytes | None:
     """An object's bytes, if they are what they were; None else."""
     try:
-        return _checked(root, digest)
+        return _checked(str(root), digest)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
 
 
 @functools.lru_cache(maxsize=_REMEMBERED)
-def _checked(root: Path, digest: Digest) -> bytes:
+def _checked(root: str, digest: Digest) -> bytes:
     hexadecimal = canon.hex_of(digest)
-    path = root / "objects/sha256" / hexadecimal[:2] / hexadecimal[2:]
+    path = f"{root}/objects/sha256/{hexadecimal[:2]}/{hexadecimal[2:]}"
     with layout.trouble(f"reading {path}"):
-        data = path.read_bytes()
+        data = files.read_whole(path)
     if canon.digest_bytes(data) != digest:
         raise ValueError(digest)
     return data

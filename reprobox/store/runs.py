@@ -193,9 +193,9 @@ class Runs:
             )
         return short, data, found
 
-    def outputs(self, run_id: str) -> tuple[OutputFile, ...]:
-        """The output manifest, checked against the record."""
-        record, _ = self.record(run_id)
+    def outputs(self, run_id: str, record: Record | None = None) -> tuple[OutputFile, ...]:
+        """The output manifest, checked against the record, which may have been read already."""
+        record = record or self.record(run_id)[0]
         try:
             data = self._read(run_id, "outputs.jsonl")
         except FileNotFoundError:
