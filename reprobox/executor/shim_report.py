@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, cast, get_args
 
-from reprobox.errors import StoreDamaged
+from reprobox.errors import NewerFormat, StoreDamaged
 from reprobox.kit import canon
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.model import codec, observed
@@ -85,8 +85,8 @@ def report(out: Path) -> Report | None:
     value = _document(out / "exit.json", _REPORT)
     try:
         return None if value is None else codec.from_json(Report, value, where="exit.json")
-    except StoreDamaged:
-        return None
+    except (NewerFormat, StoreDamaged):
+        return None  # the program may have written it: a run is recorded all the same
 
 
 def inside(out: Path, *, markers: Path) -> dict[str, Any]:

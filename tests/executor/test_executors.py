@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import inspect
 from pathlib import Path
 
 import pytest
@@ -12,27 +11,12 @@ from reprobox import commands
 from reprobox.cli.messages import Talk
 from reprobox.context import Context
 from reprobox.errors import UsageError
-from reprobox.executor import base, executors
-
-ASKED = [
-    name
-    for name, member in vars(base.Executor).items()
-    if inspect.isfunction(member) and not name.startswith("_")
-]
+from reprobox.executor import executors
 
 
 @pytest.fixture
 def context(tmp_path: Path) -> Context:
     return Context(start=tmp_path, progress=Talk(quiet=True))
-
-
-@pytest.mark.parametrize("name", sorted(executors.EXECUTORS))
-def test_each_has_what_the_protocol_asks(context: Context, name: str) -> None:
-    made = executors.of(context, name)
-    for method in ASKED:
-        ours = inspect.signature(getattr(made, method))
-        theirs = inspect.signature(getattr(base.Executor, method))
-        assert list(ours.parameters) == list(theirs.parameters)[1:], method
 
 
 def test_an_unknown_executor_is_refused_with_those_that_there_are(context: Context) -> None:

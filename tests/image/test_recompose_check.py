@@ -12,7 +12,7 @@ from image_world import Talk, digest_of, lock_of_small_wheels, make_lock
 
 from reprobox.engine.docker import DockerEngine
 from reprobox.errors import ImageError
-from reprobox.image import layer, layer_plan, recompose
+from reprobox.image import layer, layer_plan
 from reprobox.image.recompose_check import check
 from reprobox.model.image import Image
 from reprobox.model.lock import BaseLock, Expected, Lock
@@ -31,15 +31,6 @@ def test_a_second_composition_elsewhere_is_the_same(
     objects: ObjectStore, engine: DockerEngine
 ) -> None:
     assert checked(lock_of_small_wheels(objects), objects, engine) == []
-
-
-def test_the_second_composition_really_is_elsewhere(objects: ObjectStore) -> None:
-    """The other process gets the lists in another order, and computes every layer instead of
-    remembering it.
-    """
-    lock = lock_of_small_wheels(objects)
-    assert recompose.turned(lock).wheels == lock.wheels[::-1]
-    assert recompose.Files({}).memo("anything") is None
 
 
 def test_a_layer_that_is_remembered_wrongly_is_named(

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import http.client
 import socket
-from pathlib import Path
 
 import pytest
-from web_world import HOSTILE, Served, World, png, served
+from web_world import Served, World, png, served
 
-from reprobox.errors import RunBusy, UsageError
+from reprobox.errors import UsageError
 from reprobox.kit import canon
-from reprobox.store import layout
-from reprobox.web import announced, guard, server
+from reprobox.web import guard, server
 
 PATHS = ("/", "/runs", "/run/x", "/static/page.css", "/run/x/file/y", "/run/x/events", "/nothing")
 
@@ -143,22 +141,6 @@ def test_every_answer_has_its_policy(world: World, site: Served) -> None:
     assert site.ask("/runs", cookie=False)[1]["content-security-policy"] == guard.POLICY
 
 
-def test_outputs_are_saved_and_never_run(world: World, site: Served) -> None:
-    page, svg = b"<script>alert(1)</script>", b"<svg xmlns='http://www.w3.org/2000/svg'/>"
-    run = world.run(
-        files={"x.html": page, "y.svg": svg, f"d/{HOSTILE}": b"z", "fake.png": page + b"!"}
-    )
-    for data in (page, svg, b"z"):
-        digest = canon.digest_bytes(data)[7:]
-        status, headers, body = site.ask(f"/run/{run}/file/{digest}")
-        assert (status, body) == (200, data)
-        assert headers["content-type"] == "application/octet-stream"
-        assert headers["content-disposition"].startswith("attachment; ")
-        assert "\n" not in headers["content-disposition"]
-    for data in (page + b"!", svg):
-        assert site.ask(f"/run/{run}/image/{canon.digest_bytes(data)[7:]}")[0] == 400
-
-
 @pytest.mark.parametrize(
     "path",
     ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py", "/run/../../etc/passwd",
@@ -172,24 +154,6 @@ def test_no_path_leads_anywhere(world: World, site: Served, path: str) -> None:
     assert status == 404
     assert b"root:" not in body
     assert b"import" not in body
-
-
-def test_an_output_that_became_a_link_is_refused(
-    world: World, site: Served, tmp_path: Path
-) -> None:
-    run = world.run(files={"model.bin": b"weights"})
-    place = world.runs.path(run) / "outputs" / "model.bin"
-    secret = tmp_path / "secret"
-    secret.write_bytes(b"weights")
-    place.unlink()
-    place.symlink_to(secret)
-    digest = canon.digest_bytes(b"weights")[7:]
-    status, _, body = site.ask(f"/run/{run}/file/{digest}")
-    assert (status, b"is not here" in body) == (500, True)
-    place.unlink()
-    place.write_bytes(b"changed")
-    status, _, body = site.ask(f"/run/{run}/file/{digest}")
-    assert (status, b"not what was recorded" in body) == (500, True)
 
 
 def test_it_listens_on_loopback_only(site: Served) -> None:
@@ -217,17 +181,3 @@ def test_a_web_socket_is_refused(site: Served) -> None:
     }
     with pytest.raises((AssertionError, http.client.HTTPException)):
         assert site.ask("/runs", headers=headers)[0] == 101
-
-
-def test_a_second_one_is_told_where_the_first_is(world: World) -> None:
-    root = world.runs.root
-    layout.ensure(root)
-    with announced.alone(root):
-        announced.announce(root, "http://127.0.0.1:1/?token=t")
-        assert (root / "ui.json").stat().st_mode & 0o777 == 0o600
-        with pytest.raises(RunBusy) as told, announced.alone(root):
-            pass
-        assert "http://127.0.0.1:1/?token=t" in told.value.why
-    assert not (root / "ui.json").exists()
-    with announced.alone(root):
-        pass
