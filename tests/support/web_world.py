@@ -266,6 +266,7 @@ def served(context: Context, *, read_only: bool = False) -> Iterator[Served]:
         thread = threading.Thread(target=made.run, kwargs={"sockets": [listener]})
         thread.start()
         while not made.started:
+            assert thread.is_alive(), "the server ended before it served"
             time.sleep(0.01)
         try:
             yield Served(site, port)

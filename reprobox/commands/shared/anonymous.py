@@ -20,7 +20,7 @@ from pathlib import Path
 
 from reprobox.commands import import_
 from reprobox.commands.shared import left_names, packing
-from reprobox.commands.shared.left_names import NOBODY, Left
+from reprobox.commands.shared.left_names import ANONYMOUS, Left
 from reprobox.context import Context
 from reprobox.model import codec
 from reprobox.model.ports import Bar, Progress
@@ -138,7 +138,7 @@ def _commit(context: Context, record: Record, run_id: str) -> str:
     repo = context.repo
     if not repo.has(source.commit):
         return source.commit
-    who = f"{NOBODY} {source.commit_time} +0000"
+    who = f"{ANONYMOUS} {source.commit_time} +0000"
     text = f"tree {source.tree}\nauthor {who}\ncommitter {who}\n\nanonymous\n"
     made = repo.git.out("hash-object", "-t", "commit", "-w", "--stdin", stdin=text.encode())
     commit = made.decode("ascii").strip()
@@ -158,7 +158,7 @@ def _intent(intent: Intent, commit: str, digests: dict[str, str]) -> Intent:
         commit=commit,
         inputs=tuple(replace(pin, source=pin.path) for pin in asked.inputs),
     )
-    source = replace(intent.source, commit=commit, author=NOBODY, remote=None, branch=None)
+    source = replace(intent.source, commit=commit, author=ANONYMOUS, remote=None, branch=None)
     return replace(
         intent,
         runspec=runspec,

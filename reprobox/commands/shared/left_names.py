@@ -18,7 +18,7 @@ from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.text import shown
 from reprobox.model.record import Record
 
-NOBODY = "Anonymous <anonymous@example.invalid>"
+ANONYMOUS = "Anonymous <anonymous@example.invalid>"
 _LONG, _SHORTEST = 4, 2
 """Letters from which a name is found within a word, and those from which it is searched for."""
 _COMMON = frozenset(
@@ -64,11 +64,11 @@ def of(record: Record, top: Path) -> list[str]:
         *(os.fspath(top), *places, *_homes([os.fspath(top), *places])),
         *_registry(intent.lock.base.reference),
     )
-    nobody = NOBODY.lower()
+    anonymous = ANONYMOUS.lower()
     kept = {
         name
         for name in said
-        if len(name) >= _SHORTEST and name.lower() not in _COMMON and name.lower() not in nobody
+        if len(name) >= _SHORTEST and name.lower() not in _COMMON and name.lower() not in anonymous
     }
     return sorted(kept, key=lambda name: (-len(name), name))
 
