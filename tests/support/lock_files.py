@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from lock_world import Index
 
+from reprobox.model.lock import Lock
+
 NATIVE = "cp311-cp311-manylinux_2_17_x86_64"
 
 
 def names(made: object) -> list[str]:
     return [wheel.filename for wheel in made.wheels]  # type: ignore[attr-defined]
+
+
+def versions(made: Lock) -> dict[str, str]:
+    """The wheels of a lock."""
+    return {wheel.name: wheel.version for wheel in made.wheels}
 
 
 def pylock(

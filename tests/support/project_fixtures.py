@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from flow_project import TOP, Project, make_project
@@ -15,6 +16,9 @@ from reprobox.engine.docker import DockerEngine
 from reprobox.kit import files
 from reprobox.lock import lock_file
 from reprobox.model.image import tag_of
+
+if TYPE_CHECKING:
+    from desk import Desk
 
 
 @pytest.fixture(scope="session")
@@ -102,3 +106,28 @@ def small_run(
     if found := engine.inspect(tag):
         for name in (*found.repo_digests, tag):
             engine.remove_image(name)
+
+
+@pytest.fixture(scope="session")
+def desk_template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[str, str]]:
+    """The repository of `desk`, made once."""
+    import desk
+
+    top = tmp_path_factory.mktemp("desk") / "template"
+    return top, desk.template(top)
+
+
+@pytest.fixture
+def desk(
+    desk_template: tuple[Path, tuple[str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> Desk:
+    """Two recorded runs, and the command line over them in this process."""
+    import desk as made
+
+    monkeypatch.chdir(tmp_path)
+    found = made.copied(desk_template, tmp_path / "desk", capsysbinary)
+    monkeypatch.chdir(found.top)
+    return found
