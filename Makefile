@@ -19,7 +19,8 @@
 # make tools     each example of a tool (examples/tools) is run and replayed; writes the table of docs/tools.md
 # make screenshots  the pictures of the page in docs/images, made by the real server and browser
 # make runtimes  the digests of the injected runtimes of releases, from their sources
-# make cluster   --on slurm on a real Slurm: its cost, an array of 500, engines side by side, 20 deaths
+# make cluster   --on slurm on a real Slurm: its cost, an array of 500, two times 20 deaths, and
+#                50 trainings on three engines (needs root and mmdebstrap)
 .PHONY: cluster gpu-visit tools screenshots runtimes demo test test-fast docs python-matrix lint bench torture mutate hunt engines cuda clean
 
 demo:
@@ -94,7 +95,7 @@ screenshots:
 cluster:
 	@scripts/setup --tests
 	@PATH="$(CURDIR)/.tools/usr/bin:$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python tests/cluster.py $(ARGS)
-	@PATH="$(CURDIR)/.tools/usr/bin:$(CURDIR)/.venv/bin:$$PATH" scripts/engines only podman .venv/bin/python tests/cluster.py engines
+	@[ -n "$(ARGS)" ] || PATH="$(CURDIR)/.tools/usr/bin:$(CURDIR)/.venv/bin:$$PATH" scripts/engines only podman .venv/bin/python tests/cluster.py engines
 
 runtimes:
 	@scripts/runtimes

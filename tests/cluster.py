@@ -3,6 +3,7 @@
     python tests/cluster.py overhead [--pairs 7]      one run through Slurm next to one on this host
     python tests/cluster.py empty [--tasks 500] [--rounds 1] [--pack 25]
                                                       a sweep of empty programs next to a bare array
+    python tests/cluster.py many [--submitted 10000]  a sweep that is submitted, held, and stopped
     python tests/cluster.py deaths [--kills 20]       nodes, workers and the controller are killed,
                                                       once for each of --seeds
     scripts/engines only podman python tests/cluster.py engines [--runs 50]
@@ -18,6 +19,7 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
+import getpass
 import json
 import os
 import random
@@ -206,6 +208,37 @@ def empty(tasks: int, rounds: int, pack: int) -> None:
         tell(part="empty", ratio=round(statistics.median(a / b for a, b in found), 2))
 
 
+def many(runs: int) -> None:
+    """A sweep below Slurm's own limits, held so that nothing of it runs: how long its submission and
+    its status take, and whether every run has its record after it was stopped.
+    """
+    with world(program(EMPTY), nodes=1) as (cluster, project):
+        must(project, "run", "config.yaml")
+        values = (f"scale=range({runs})", "--on", "slurm", "--detach", "--", "--hold")
+        submit = timed(lambda: must(project, "sweep", "config.yaml", *values))
+        tasks = len(cluster.ask("squeue", "-h", "-r", "-o", "%i").split())
+        words = ("sweep", "status", "latest", "--json")
+        status = timed(lambda: must(project, *words))
+        trials = json.loads(must(project, *words))["trials"]
+        states = collections.Counter(one["state"] for one in trials)
+        cluster.ask("scancel", "--user", getpass.getuser())
+        until(lambda: not waiting(cluster), 300, every=1)
+        stop = timed(lambda: must(project, *words))
+        done = json.loads(must(project, *words))["done"]
+        tell(
+            part="many",
+            runs=runs,
+            tasks=tasks,
+            submit=round(submit, 1),
+            status=round(status, 1),
+            states=dict(states),
+            record_all=round(stop, 1),
+            recorded=done,
+        )
+        if states != {"queued": runs} or done != runs:
+            raise SystemExit("a run is not queued, or has no record after it was cancelled")
+
+
 def waiting(cluster: Cluster) -> list[str]:
     return cluster.ask("squeue", "-h", "-o", "%i").split()
 
@@ -366,6 +399,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--pack", type=int, default=25)
     parser.add_argument("--runs", type=int, default=50)
+    parser.add_argument("--submitted", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
     asked = parser.parse_args()
@@ -373,6 +407,7 @@ def main() -> None:
         "overhead": lambda: overhead(asked.pairs),
         "empty": lambda: empty(asked.tasks, asked.rounds, asked.pack),
         "engines": lambda: engines(asked.runs),
+        "many": lambda: many(asked.submitted),
         "deaths": lambda: every_seed(asked.kills, asked.seeds),
     }
     for name in asked.parts:
