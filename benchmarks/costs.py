@@ -181,7 +181,7 @@ def _listed(runs: Runs, original: str, top: Path, sizes: Sizes) -> Iterator[Row]
         after.append(many_runs.cost([*many_runs.REPROBOX, "ls"], top)[0] * 1000)
     yield Row(
         f"index of {sizes.indexed:,} runs: the first command after a new run; made anew",
-        f"+{statistics.median(after) - known:.0f} ms; {rebuilt:.1f} s of processor time",
+        f"{statistics.median(after) - known:+.0f} ms; {rebuilt:.1f} s of processor time",
         f"`ls` before it ({known:.0f} ms)",
         "≤ +20 ms; ≤ 10 s",
     )
@@ -303,7 +303,7 @@ def files(sizes: Sizes, place: Path) -> Iterator[Row]:
     ours = in_pairs(f"{REPROBOX} run config.yaml", archive, place, sizes.few)
     yield Row(
         f"code of {sizes.small:,} files: a later run of the commit",
-        f"+{(ours.wall - small.wall) / 1000:.2f} s ({_more(ours, small)} of the processor)",
+        f"{(ours.wall - small.wall) / 1000:+.2f} s ({_more(ours, small)} of the processor)",
         f"a run of two files; `git archive \\| tar -t` takes {ours.other}",
         "≤ +0.2 s",
     )
@@ -333,7 +333,7 @@ def _inputs(sizes: Sizes, place: Path) -> Row:
     extra = ours.wall - without.wall
     return Row(
         f"{sizes.small:,} inputs of 50 kB: a later run",
-        f"{extra / ours.theirs:.1f} times (+{extra:.0f} ms, {_more(ours, without)} of the "
+        f"{extra / ours.theirs:.1f} times ({extra:+.0f} ms, {_more(ours, without)} of the "
         "processor)",
         f"`find -printf` of them ({ours.theirs:.0f} ms)",
         "≤ 2",
