@@ -8,6 +8,10 @@ import yaml
 
 _LARGEST = 4 << 20
 """Bytes."""
+_DEEPEST = 100
+"""Collections within collections. PyYAML takes time that grows with the square of their number:
+half a minute for 5,000.
+"""
 
 
 class _Loader(yaml.SafeLoader):
@@ -25,13 +29,13 @@ def load(data: bytes) -> Any:
     """The document.
 
     Raises:
-        ValueError: not YAML, more than 4 MiB, or with anchors that could expand without end.
+        ValueError: not YAML, more than 4 MiB, nested too deeply, or with anchors that could expand
+            without end.
     """
     if len(data) > _LARGEST:
         raise ValueError("YAML of more than 4 MiB")
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(data, _Loader)):
-            raise ValueError("YAML with aliases")
+        _require_plain(data)
         loader = _Loader(data)
         try:
             node = loader.get_single_node()
@@ -40,3 +44,14 @@ def load(data: bytes) -> Any:
             loader.dispose()
     except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"not YAML: {error}") from error
+
+
+def _require_plain(data: bytes) -> None:
+    depth = 0
+    for event in yaml.parse(data, _Loader):
+        if isinstance(event, yaml.AliasEvent):
+            raise ValueError("YAML with aliases")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise ValueError("YAML nested too deeply")

@@ -14,6 +14,7 @@ from reprobox.kit import plain_yaml
     [
         (b"a: [1, x]\n", {"a": [1, "x"]}),
         (b"", None),
+        (b"[" * 3 + b"]" * 3 + b"\n", [[[]]]),
         (b"a: !!python/object/apply:os.system [true]\nb: 1\n", {"a": None, "b": 1}),
         (b"!mine {a: 1}", None),
     ],
@@ -28,7 +29,8 @@ def test_values_without_what_is_tagged(data: bytes, value: Any) -> None:
         (b"a: &x 1\nb: *x\n", "aliases"),
         (b"a: [", "not YAML"),
         (b"a: 1\n--- \nb: 2\n", "not YAML"),
-        (b"[" * 5000, "not YAML"),
+        (b"[" * 5000, "nested too deeply"),
+        (b"[" * 101 + b"]" * 101, "nested too deeply"),
         (b"#" * ((4 << 20) + 1), "more than 4 MiB"),
     ],
 )

@@ -87,7 +87,11 @@ def test_one_whose_supervisor_lives_runs_and_its_end_is_what_was_written(started
     )
 
 
-def test_one_of_an_earlier_boot_or_of_another_process_is_dead(all_: Boxes) -> None:
+def test_one_of_an_earlier_boot_or_of_another_process_is_dead(
+    all_: Boxes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[object] = []
+    monkeypatch.setattr(signal, "pidfd_send_signal", lambda *what: sent.append(what))
     create(all_)
     number, begun = keeper._identity(os.getpid())
     for boot, birth in (("earlier", begun), (keeper._boot(), begun + 1)):
@@ -96,8 +100,9 @@ def test_one_of_an_earlier_boot_or_of_another_process_is_dead(all_: Boxes) -> No
         there = all_.state("run")
         assert there is not None
         assert (there.status, there.exit_code) == ("dead", None)
-        all_.signal("run", signal.SIGKILL)  # nothing of it is there: this process goes on
+        all_.signal("run", signal.SIGTERM)
     all_.remove("run")
+    assert sent == []
     assert all_.state("run") is None
     all_.remove("run")
 
