@@ -53,6 +53,7 @@ def test_it_serves_until_it_is_ended(world: World, number: signal.Signals, code:
         answer = link.getresponse()
         cookie = (answer.getheader("set-cookie") or "").partition(";")[0]
         answer.read()
+        link.close()  # the server does so by itself after five idle seconds
         link.request("GET", "/runs", headers={"Cookie": cookie})
         assert run in link.getresponse().read().decode()
         second = subprocess.run(
