@@ -9,13 +9,14 @@ import os
 import sys
 import traceback
 from types import FrameType
-from typing import ClassVar, cast
-
-import click
+from typing import TYPE_CHECKING, ClassVar, TypeGuard, cast
 
 from reprobox.cli.messages import Talk
 from reprobox.errors import ReproboxError, StoreError, UsageError
 from reprobox.version import __version__
+
+if TYPE_CHECKING:
+    import click
 
 _NAMES = {
     errno.ENAMETOOLONG: "a name is longer than the file system allows",
@@ -42,7 +43,7 @@ ENGINE_FAILED = 125
 """What `reprobox run` answers when reprobox or the engine failed, as docker does; other codes are
 the experiment's.
 """
-_INTERRUPTED, _TERMINATED = 130, 143
+INTERRUPTED, _TERMINATED = 130, 143
 
 
 class Terminated(KeyboardInterrupt):
@@ -61,7 +62,7 @@ def stopped(code: int, arguments: list[str]) -> int:
     """The exit code of a command: typer makes 130 of every KeyboardInterrupt, and shows nothing.
     For `run` it may be the program's own.
     """
-    if code != _INTERRUPTED or (_is_run(arguments) and not Terminated.came):
+    if code != INTERRUPTED or (_is_run(arguments) and not Terminated.came):
         return code
     return handle(Terminated() if Terminated.came else KeyboardInterrupt(), arguments)
 
@@ -80,7 +81,7 @@ def handle(error: BaseException, arguments: list[str]) -> int:
         if "--debug" in arguments or os.environ.get("REPROBOX_DEBUG"):
             traceback.print_exception(error)
         Talk.plain().failure(failure)
-    stopped = code in (_INTERRUPTED, _TERMINATED)
+    stopped = code in (INTERRUPTED, _TERMINATED)
     answer = ENGINE_FAILED if _is_run(arguments) and not stopped else code
     if _wants_json(arguments) and not Talk.answered:
         Talk.plain().data(_as_data(error, failure, code, answer))
@@ -91,7 +92,7 @@ def _code(error: BaseException, failure: ReproboxError | None) -> int:
     if isinstance(error, Terminated):
         return _TERMINATED
     if isinstance(error, KeyboardInterrupt):
-        return _INTERRUPTED
+        return INTERRUPTED
     return (failure or ReproboxError).code
 
 
@@ -100,11 +101,17 @@ def _is_help(error: BaseException) -> bool:
     return type(error).__name__ == "NoArgsIsHelpError"
 
 
+def _is_of_click(error: BaseException) -> TypeGuard[click.ClickException]:
+    """Whether click found fault with the command line; it did not where it was never imported."""
+    loaded = sys.modules.get("click")
+    return loaded is not None and isinstance(error, loaded.ClickException)
+
+
 def _foreseen(error: BaseException, arguments: list[str]) -> ReproboxError | None:
     """The failure that the user can act on; None for an interruption or a bug."""
     if isinstance(error, ReproboxError):
         return error
-    if isinstance(error, click.ClickException):
+    if _is_of_click(error):
         from reprobox.cli.usage_errors import usage_error
 
         return usage_error(error, arguments)

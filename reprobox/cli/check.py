@@ -9,12 +9,12 @@ import typer
 
 from reprobox.cli import tables
 from reprobox.cli.messages import Talk
+from reprobox.cli.opening import config_first
 from reprobox.cli.options import (
     COMMIT,
     CONFIG,
     JSON,
     OVERRIDES,
-    config_first,
     open_context,
     talk_of,
 )

@@ -17,9 +17,6 @@ from typer.main import get_command, get_group
 
 from reprobox.kit.lazy_dataclass import dataclass
 
-COMMON = ("-q", "--quiet", "--no-color", "--debug")
-"""Options of the whole program, which may be given after the command, too."""
-
 
 @dataclass(frozen=True)
 class Row:

@@ -15,10 +15,10 @@ from reprobox.cli.options import (
     RULES,
     RUN,
     STRICT,
-    Format,
     open_context,
     talk_of,
 )
+from reprobox.cli.verdict_format import Format
 
 
 def diff(

@@ -23,9 +23,9 @@ def main() -> None:
     if sys.argv[1:] in (["--help"], ["-h"]) and _show_help():
         return
     gc.set_threshold(_BETWEEN_COLLECTIONS)
-    from reprobox.cli import command_line
+    from reprobox.cli import process
 
-    command_line.main()
+    process.main()
 
 
 def _show_help() -> bool:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from enum import StrEnum
+import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, cast
 
 import typer
 
+from reprobox.cli import opening
 from reprobox.cli.messages import Talk
-
-if TYPE_CHECKING:
-    from reprobox.context import Context
-import contextlib
-from typing import TYPE_CHECKING, cast
-
+from reprobox.cli.verdict_format import Format
 from reprobox.context import Context
 from reprobox.errors import ReproboxError
 
@@ -83,16 +78,6 @@ RULES = Annotated[
 ]
 
 
-class Format(StrEnum):
-    """How a verdict is written; the last three are those of `views.ci.FORMATS`."""
-
-    TEXT = "text"
-    JSON = "json"
-    JUNIT = "junit"
-    MARKDOWN = "markdown"
-    GITHUB = "github"
-
-
 FORMAT = Annotated[
     Format,
     typer.Option("--format", help="How the verdict is written on stdout.", show_default=True),
@@ -105,16 +90,6 @@ STRICT = Annotated[
 ]
 
 
-def config_first(config: Path, overrides: list[str]) -> tuple[Path, list[str]]:
-    """`reprobox run lr=0.1` means config.yaml: a word that looks like an override, and names no
-    file, is not a config.
-    """
-    word = str(config)
-    if not config.exists() and ("=" in word or word.startswith("~")):
-        return Path("config.yaml"), [word, *overrides]
-    return config, overrides
-
-
 ON = Annotated[
     str,
     typer.Option(
@@ -125,26 +100,14 @@ ON = Annotated[
 ]
 
 
-def for_the_scheduler(words: list[str]) -> tuple[list[str], list[str]]:
-    """What is ours, and the options after `--`, which click has taken away: ours do not begin with
-    a dash.
-    """
-    first = next((at for at, word in enumerate(words) if word.startswith("-")), len(words))
-    return words[:first], words[first:]
-
-
 def talk_of(ctx: typer.Context) -> Talk:
     """The talker that the top-level options made."""
     return cast("Talk", ctx.obj)
 
 
 def open_context(ctx: typer.Context, config: Path | None = None) -> Context:
-    """The context around a config's directory, or around the current one. A sparse checkout may
-    omit the config with its directory, so the nearest one above that is there will do.
-    """
-    above = config.absolute().parents if config else (Path.cwd(),)
-    start = next((path for path in above if path.is_dir()), Path("/"))
-    return Context(start=start, progress=talk_of(ctx), argv=("reprobox", *sys.argv[1:]))
+    """As `opening.open_context`, for a command of typer."""
+    return opening.open_context(talk_of(ctx), config)
 
 
 OWN = Annotated[

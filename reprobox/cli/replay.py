@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from reprobox.cli import tables, verdict_output
 from reprobox.cli.options import (
     FORMAT,
     GPUS,
@@ -19,16 +18,9 @@ from reprobox.cli.options import (
     STRICT,
     TRUST,
     TRUST_RUNTIME,
-    Format,
-    for_the_scheduler,
-    open_context,
     talk_of,
 )
-from reprobox.cli.run import Streams
-from reprobox.errors import UsageError
-
-if TYPE_CHECKING:
-    from reprobox.model.spec import OutputRule
+from reprobox.cli.verdict_format import Format
 
 
 def replay(
@@ -78,57 +70,24 @@ def replay(
 
     Example:  reprobox replay latest
     """
-    from reprobox.commands import replay as flow
-    from reprobox.executor.attach import Watcher
+    from reprobox.cli.plain import replay as plain
 
-    talk = talk_of(ctx)
-    words, more = for_the_scheduler([run, *(options or [])])
-    if len(words) > 1:
-        raise UsageError(
-            f"replay takes one run, and {words[1]!r} is another word",
-            next_step="reprobox replay --help",
-        )
-    run = words[0] if words else "latest"
-    if budget is not None:
-        from reprobox.commands import replay_steps
-        from reprobox.views import replay_steps as steps_view
-
-        found = replay_steps.replay_steps(
-            open_context(ctx),
-            run,
-            steps=budget,
-            gpus=gpus,
-            secrets=secrets,
-            trust=trust,
-            trust_runtime=trust_runtime,
-        )
-        tables.data_or_sections(talk, as_json, found, steps_view)
-        raise typer.Exit(found.result.code)
-    given: tuple[OutputRule, ...] = ()
-    if rule or rules:
-        from reprobox.config import rule_text
-
-        given = rule_text.given(rule or (), rules or ())
-    context = open_context(ctx)
-    context.soon.append("reprobox.views.verdict")
-    watcher = Watcher(Streams(quiet_stdout=as_json or form is not Format.TEXT), talk.note)
-    done = flow.replay(
-        context,
+    code = plain.replay(
+        talk_of(ctx),
         run,
-        watcher,
+        options or (),
         gpus=gpus,
         name=name,
         secrets=secrets,
         trust=trust,
         trust_runtime=trust_runtime,
         as_recorded=as_recorded,
-        rules=given,
+        rule=rule or (),
+        rules=rules or (),
+        strict=strict,
+        form=form,
         on=on,
-        options=more,
+        budget=budget,
+        as_json=as_json,
     )
-    from reprobox.views import verdict as view
-
-    verdict_output.write(
-        talk, done.verdict, Format.JSON if as_json else form, image_tier=done.image_tier
-    )
-    raise typer.Exit(view.exit_code(done.verdict, strict=strict))
+    raise typer.Exit(code)

@@ -2,49 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from reprobox.cli.options import (
-    COMMIT,
-    CONFIG,
-    GPUS,
-    JSON,
-    NAME,
-    ON,
-    config_first,
-    for_the_scheduler,
-    open_context,
-    talk_of,
-)
-
-if TYPE_CHECKING:
-    from reprobox.cli.messages import Talk
-    from reprobox.model.record import Record
-
-_AT_THE_END = (
-    "reprobox.commands.shared.claim_check",
-    "reprobox.views.run",
-    "reprobox.views.verdict",
-)
-
-
-class Streams:
-    """Live output: the program's stdout on ours and its stderr on ours; all on stderr where stdout
-    is for JSON.
-    """
-
-    def __init__(self, *, quiet_stdout: bool) -> None:
-        self._out = sys.stderr.buffer if quiet_stdout else sys.stdout.buffer
-
-    def write(self, stream: str, data: bytes) -> None:
-        """Passes bytes on as they are."""
-        target = self._out if stream == "stdout" else sys.stderr.buffer
-        target.write(data)
-        target.flush()
+from reprobox.cli.options import COMMIT, CONFIG, GPUS, JSON, NAME, ON, talk_of
 
 
 def run(
@@ -98,61 +61,21 @@ def run(
 
     Example:  reprobox run config.yaml learning_rate=0.01 --gpus device=0
     """
-    from reprobox.commands import run as flow
-    from reprobox.commands.shared.code_choice import Choice
-    from reprobox.executor.attach import Watcher
-    from reprobox.model.record import Intent
+    from reprobox.cli.plain import run as plain
 
-    talk = talk_of(ctx)
-    words, options = for_the_scheduler([str(config), *(overrides or [])])
-    config, overrides = config_first(Path(words[0] if words else "config.yaml"), words[1:])
-    if notebook is not None:
-        overrides = [flow.notebook_override(notebook, config), *overrides]
-    context = open_context(ctx, None if commit else config)
-    context.soon += _AT_THE_END
-    watcher = None if detach else Watcher(Streams(quiet_stdout=as_json), talk.note)
-    record = flow.run(
-        context,
+    code = plain.run(
+        talk_of(ctx),
         config,
-        overrides,
-        watcher,
+        overrides or [],
         gpus=gpus,
         name=name,
-        tags=tag or (),
-        choice=Choice(snapshot=snapshot, commit=commit),
+        tag=tag or (),
+        snapshot=snapshot,
+        commit=commit,
         preflight=preflight,
+        notebook=notebook,
+        detach=detach,
         on=on,
-        options=options,
+        as_json=as_json,
     )
-    if isinstance(record, Intent):
-        talk.data(
-            {"id": record.id, "path": str(context.runs.path(record.id))}
-        ) if as_json else talk.line(record.id)
-        return
-    if as_json:
-        talk.data({"id": record.id, "path": str(context.runs.path(record.id)), "record": record})
-    from reprobox.commands.shared import claim_check
-    from reprobox.views import run as view
-    from reprobox.views import verdict
-
-    for claim in verdict.claims(claim_check.of_run(context, record)):
-        talk.note(claim.text)
-    if snapshot:
-        _advise(talk, record)
-    path = context.runs.path(record.id) / "outputs"
-    for line in view.ended(record, str(_from_here(path))):
-        talk.note(line)
-    raise typer.Exit(record.exit.status)
-
-
-def _advise(talk: Talk, record: Record) -> None:
-    """`--snapshot` is for runs that are made again and again, so the time of imports counts."""
-    from reprobox.commands.shared import bytecode_hint
-
-    if text := bytecode_hint.advice(record.intent):
-        talk.note(text)
-
-
-def _from_here(path: Path) -> Path:
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_relative_to(here) else path
+    raise typer.Exit(code)

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reprobox.cli import tables
+from reprobox.cli.opening import config_first, for_the_scheduler
 from reprobox.cli.options import (
     JSON,
     ON,
-    config_first,
-    for_the_scheduler,
     open_context,
     talk_of,
 )
@@ -217,7 +216,7 @@ def _verb(
 
 def _replay(ctx: typer.Context, context: Context, reference: str, as_json: bool) -> None:
     """Each trial again, from its record: what a search chose is not chosen anew."""
-    from reprobox.cli.run import Streams
+    from reprobox.cli.streams import Streams
     from reprobox.commands import replay, sweep
     from reprobox.executor.attach import Watcher
     from reprobox.views.verdict import exit_code

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from reprobox.cli.command_table import COMMANDS, COMMON
+from reprobox.cli.command_table import COMMANDS
+from reprobox.cli.plain.words import COMMON
 from reprobox.errors import UsageError
 
 SYNONYMS = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from reprobox.cli import tables
 from reprobox.cli.messages import Talk
-from reprobox.cli.options import Format
+from reprobox.cli.verdict_format import Format
 from reprobox.model.verdict import Verdict
 from reprobox.views import verdict as view
 

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from reprobox.cli import tables
-from reprobox.cli.options import FORMAT, JSON, RULE, RULES, STRICT, Format, open_context, talk_of
-from reprobox.cli.run import Streams
+from reprobox.cli.options import FORMAT, JSON, RULE, RULES, STRICT, open_context, talk_of
+from reprobox.cli.streams import Streams
+from reprobox.cli.verdict_format import Format
 
 
 def verify_all(

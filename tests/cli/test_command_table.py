@@ -21,10 +21,10 @@ AT_START = {
     "reprobox",
     "reprobox.cli",
     "reprobox.cli.command_line",
-    "reprobox.cli.boundary",
     "reprobox.cli.command_table",
     "reprobox.cli.main",
     "reprobox.cli.messages",
+    "reprobox.cli.start_directory",
     "reprobox.errors",
     "reprobox.kit",
     "reprobox.kit.lazy_dataclass",
@@ -85,7 +85,7 @@ def page(start: str, argument: str, columns: str) -> tuple[str, str]:
 
 NAMED = "import atexit, sys; atexit.register(lambda: sys.stderr.write(' '.join(sys.modules))); "
 SHOWN = "from reprobox.cli.main import main; main()"
-MADE = "from reprobox.cli.command_line import main; main()"
+MADE = "from reprobox.cli.process import main; main()"
 
 
 def test_the_help_page_is_shown_as_it_was_made() -> None:
@@ -107,6 +107,19 @@ def test_what_is_imported_at_the_start() -> None:
     found = loaded(f"{start}; command_line.app(args=['--help'], standalone_mode=False)")
     assert {name for name in found if name.split(".")[0] == "reprobox"} == AT_START
     assert not found & HEAVY
+
+
+def test_what_is_imported_to_read_a_command_line() -> None:
+    found = loaded("from reprobox.cli import main, process; process.words.read(['run', 'c.yaml'])")
+    own = {name for name in found if name.split(".")[0] == "reprobox"}
+    typers = {"reprobox.cli.command_line", "reprobox.cli.command_table"}
+    assert own == AT_START - typers - {"reprobox.kit.lazy_dataclass"} | {
+        "reprobox.cli.boundary",
+        "reprobox.cli.plain",
+        "reprobox.cli.plain.words",
+        "reprobox.cli.process",
+    }
+    assert not found & (HEAVY | {"typer", "click", "inspect", "dataclasses"})
 
 
 def test_one_command_imports_no_other() -> None:

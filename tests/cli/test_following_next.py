@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reprobox.cli import command_line
+from reprobox.cli import process
 from reprobox.cli.messages import Talk
 
 
@@ -30,7 +30,7 @@ def typed(line: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     """Runs a command line; its exit code, and the command that its `next:` names."""
     program, *arguments = shlex.split(line)
     assert program == "reprobox"
-    code = command_line._answer(arguments)
+    code = process.answer(arguments)
     said = capsys.readouterr().err
     found = re.search(r"next: .*?`?(reprobox [^`\n]*?)`?(?:, then .*)?$", said, re.MULTILINE)
     return code, found[1] if found else ""

@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from reprobox.cli import command_line
+from reprobox.cli import process
 from reprobox.cli.command_table import COMMANDS, load
 from reprobox.cli.messages import Talk
 from reprobox.cli.usage_errors import _ELSEWHERE, SYNONYMS
@@ -16,7 +16,7 @@ KNOWN = {row.name: row for row in COMMANDS}
 
 
 def refused(capsys: pytest.CaptureFixture[str], typed: str) -> tuple[int, str, str]:
-    code = command_line._answer(shlex.split(typed))
+    code = process.answer(shlex.split(typed))
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("error: ")
     assert lines[-1].startswith("next: ")
@@ -128,7 +128,7 @@ def test_the_error_is_json_when_asked(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Talk, "answered", False)  # as in a process of its own
-    command_line._answer(["run", "--lr", "0.1", "--json"])
+    process.answer(["run", "--lr", "0.1", "--json"])
     said = json.loads(capsys.readouterr().out)
     assert (said["next"], said["code"], said["exit_code"]) == (
         "reprobox run lr=0.1 --json",

@@ -11,6 +11,7 @@ pytestmark = pytest.mark.engine
 NEVER = {
     # other libraries
     *("docker", "requests", "urllib3", "git", "rich", "numpy", "zstandard", "boto3", "paramiko"),
+    *("typer", "click"),
     # of Python: networks, archives, processes of other kinds
     *("ssl", "http.client", "urllib.request", "email", "zipfile", "csv", "asyncio", "logging"),
     *("multiprocessing", "concurrent.futures", "xml", "unittest", "pydoc"),
@@ -25,7 +26,7 @@ NEVER = {
 ALLOWED = {
     "run": set[str](),
     "replay": {"reprobox.commands.replay", "reprobox.store.transfer", "rich", "logging"},
-    "ls": {"rich", "logging"},
+    "ls": {"rich", "logging", "typer", "click"},
     "build": set(),
 }
 NOT_FOR_A_LIST = {"reprobox.executor.local", "reprobox.runtime.profiles", "reprobox.data", "socket"}
