@@ -14,7 +14,7 @@ import pytest
 from harness_runs import EMPTY
 from web_world import ENVIRONMENT, World
 
-from reprobox.cli import command_line
+from reprobox.cli import process
 from reprobox.cli.messages import Talk
 from reprobox.context import Context
 from reprobox.model import codec
@@ -46,7 +46,7 @@ class Desk:
         """Runs `reprobox WORDS`."""
         self.capsysbinary.readouterr()
         try:
-            code = command_line._answer([*words])
+            code = process.answer([*words])
         except SystemExit as end:
             code = int(end.code or 0)
         said = self.capsysbinary.readouterr()

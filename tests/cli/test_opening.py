@@ -1,4 +1,4 @@
-"""Options that several commands share."""
+"""What commands do with their words before they start."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reprobox.cli import options
+from reprobox.cli import opening
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from reprobox.cli import options
 def test_options_of_the_scheduler_begin_at_the_first_dash(
     words: list[str], ours: list[str], theirs: list[str]
 ) -> None:
-    assert options.for_the_scheduler(words) == (ours, theirs)
+    assert opening.for_the_scheduler(words) == (ours, theirs)
 
 
 def test_a_word_that_looks_like_an_override_is_no_config_unless_it_is_a_file(
@@ -29,8 +29,8 @@ def test_a_word_that_looks_like_an_override_is_no_config_unless_it_is_a_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     config = Path("config.yaml")
-    assert options.config_first(Path("lr=1"), ["b=2"]) == (config, ["lr=1", "b=2"])
-    assert options.config_first(Path("~gone"), []) == (config, ["~gone"])
-    assert options.config_first(Path("other.yaml"), ["b=2"]) == (Path("other.yaml"), ["b=2"])
+    assert opening.config_first(Path("lr=1"), ["b=2"]) == (config, ["lr=1", "b=2"])
+    assert opening.config_first(Path("~gone"), []) == (config, ["~gone"])
+    assert opening.config_first(Path("other.yaml"), ["b=2"]) == (Path("other.yaml"), ["b=2"])
     (tmp_path / "lr=1").write_text("")
-    assert options.config_first(Path("lr=1"), []) == (Path("lr=1"), [])
+    assert opening.config_first(Path("lr=1"), []) == (Path("lr=1"), [])
