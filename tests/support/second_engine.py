@@ -117,8 +117,10 @@ class SecondEngine:
         """Removes its containers, the daemon, its containerd, its mounts and its files."""
         if self.process is None:
             self.start()
-        for entry in self.engine._link.quick().containers(all=True):
-            self.engine.remove(entry["Id"])
+        # Not by self.engine: it may have given up while the daemon was dead.
+        engine = DockerEngine(self.url)
+        for entry in engine._link.quick().containers(all=True):
+            engine.remove(entry["Id"])
         self.die(signal.SIGTERM)
         for mount in _mounts_below(self.top):
             subprocess.run(["umount", "--lazy", mount], check=False)
