@@ -92,16 +92,19 @@ def with_metadata(options: Mapping[str, Any], known: Iterable[Mapping[str, Any]]
 
 
 def _key(text: str) -> str:
-    return json.dumps(text)
+    """A JSON text is a TOML text, but for pairs of surrogates and DEL (TOML, "String")."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _value(value: Any) -> str:
-    """TOML, all in line. JSON's text, numbers and truth values are TOML's too."""
+    """TOML, all in line. JSON's numbers and truth values are TOML's too."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{_key(key)} = {_value(one)}" for key, one in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_value, value)) + "]"
-    if isinstance(value, (str, bool, int, float)):
+    if isinstance(value, str):
+        return _key(value)
+    if isinstance(value, (bool, int)):
         return json.dumps(value)
     return str(value)
 
