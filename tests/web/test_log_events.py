@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from reprobox.web import log_events
@@ -17,8 +18,13 @@ def events(run: Path, starts: dict[str, int], over: list[bool]) -> list[tuple[st
         found = log_events.follow(run, starts, lambda: next(ends), lambda: False)
         return [one async for one in found]
 
-    parts = [dict(line.split(": ", 1) for line in one.splitlines() if line[:1] not in ("", ":"))
-             for one in asyncio.run(collect())]  # fmt: skip
+    # In a thread of its own: where the browser's tests ran before, this one has a loop that runs.
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(lambda: asyncio.run(collect())).result(60)
+    parts = [
+        dict(line.split(": ", 1) for line in one.splitlines() if line[:1] not in ("", ":"))
+        for one in sent
+    ]
     return [(one["event"], one["data"]) for one in parts if one]
 
 
