@@ -28,6 +28,8 @@ class SecondEngine:
     first_on_path: Path | None = None
     remapped: bool = False
     """Whether user IDs are remapped (`userns-remap`), by files of its own in /etc."""
+    group: str = ""
+    """Control group below which its containers are, such as /tests."""
     # Short, because the paths of its sockets may have 107 bytes only.
     top: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="rbx-", dir="/tmp")))
     process: subprocess.Popen[bytes] | None = None
@@ -85,6 +87,7 @@ class SecondEngine:
             "--iptables=false",
             "--ip-forward=false",
             *(["--live-restore"] if self.live_restore else []),
+            *([f"--cgroup-parent={self.group}"] if self.group else []),
             *(["--userns-remap=nobody:nogroup"] if self.remapped else []),
         ]
 
