@@ -15,6 +15,7 @@ from reprobox.lock.asked import Asked
 from reprobox.lock.download import Transport
 from reprobox.lock.formats import conda
 from reprobox.lock.formats.conda import Environment, Offer
+from reprobox.lock.formats.readable import as_text
 from reprobox.lock.target import Target
 from reprobox.model.lock import Conda
 from reprobox.model.ports import Objects, Progress
@@ -55,7 +56,8 @@ def read(entries: Sequence[str], root: Path, target: Target) -> tuple[Environmen
         if reader is None:
             others.append(entry)
             continue
-        found = reader(root / asked.file, asked, target)
+        with as_text(asked.file):
+            found = reader(root / asked.file, asked, target)
         pip += found.pip
         for one in found.packages:
             other = packages.setdefault(one.name, one)

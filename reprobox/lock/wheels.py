@@ -16,6 +16,7 @@ from reprobox.lock.asked import Asked, parse
 from reprobox.lock.candidate import Candidate, best
 from reprobox.lock.direct import Rewriter
 from reprobox.lock.formats import pyproject, requirements, table
+from reprobox.lock.formats.readable import as_text
 from reprobox.lock.job import Job
 from reprobox.model.lock import Wheel
 
@@ -46,7 +47,9 @@ def choose(
         asked = parse(entry) if intent.is_file(entry, job.root) else None
         format_ = table.format_of(job.root / asked.file) if asked else None
         if asked and format_:
-            _merge(chosen, format_.read(job.root / asked.file, job, asked), asked.file)
+            with as_text(asked.file):
+                found = format_.read(job.root / asked.file, job, asked)
+            _merge(chosen, found, asked.file)
         else:
             resolvable.append(asked.file if asked else entry)
             more += _arguments(asked, job) if asked else []

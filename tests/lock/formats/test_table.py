@@ -193,3 +193,17 @@ def test_one_lock_for_configs_in_two_directories(tmp_path: Path) -> None:
     (tmp_path / "conf/requirements.txt").write_text("beta\n")
     other = Environment(base=base, requirements=("requirements.txt",))
     assert not intent.answers(found, other, tmp_path / "conf", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("uv.lock", "poetry.lock", "pylock.toml", "pylock.gpu.toml", "pdm.lock", "Pipfile.lock"),
+        *("pixi.lock", "environment.yml", "environment.yaml"),
+    ],
+)
+def test_a_file_that_is_no_text_is_named(root: Path, lock: Locker, name: str) -> None:
+    text = '[[package]]\nname = "alpha"\n'
+    (root / name).write_bytes(text.encode("utf-16"))
+    with pytest.raises(LockInvalid, match=f"^{re.escape(name)} (is not|cannot be read)"):
+        lock(name)
