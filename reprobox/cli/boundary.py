@@ -70,6 +70,8 @@ def stopped(code: int, arguments: list[str]) -> int:
 def handle(error: BaseException, arguments: list[str]) -> int:
     """Prints an error; the exit code."""
     failure = _foreseen(error, arguments)
+    if isinstance(failure, UsageError) and not failure.next_step:
+        failure.next_step = _help(arguments)
     code = _code(error, failure)
     if _is_help(error):
         cast("click.ClickException", error).show()
@@ -94,6 +96,14 @@ def _code(error: BaseException, failure: ReproboxError | None) -> int:
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
     return (failure or ReproboxError).code
+
+
+def _help(arguments: list[str]) -> str:
+    from reprobox.cli.command_table import COMMANDS
+
+    names = {row.name for row in COMMANDS}
+    command = next((word for word in arguments if word in names), "")
+    return " ".join(filter(None, ("reprobox", command, "--help")))
 
 
 def _is_help(error: BaseException) -> bool:

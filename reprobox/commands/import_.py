@@ -11,6 +11,7 @@ from typing import IO
 from reprobox.commands.shared.transfer import Look, Shared, receive
 from reprobox.context import Context
 from reprobox.errors import UsageError
+from reprobox.kit.text import shown
 
 
 def import_(context: Context, source: str, look: Look, *, outside_links: bool = False) -> Shared:
@@ -37,5 +38,9 @@ def _source(source: str) -> Iterator[IO[bytes]]:
         try:
             file = stack.enter_context(Path(source).open("rb"))
         except OSError as fault:
-            raise UsageError(f"cannot read {source}", why=fault.strerror or str(fault)) from fault
+            raise UsageError(
+                f"cannot read {shown(source)}",
+                why=fault.strerror or str(fault),
+                next_step="reprobox import --help",
+            ) from fault
         yield file

@@ -21,6 +21,6 @@ def tag(
     """
     for one in tags:
         if not one.strip() or "\n" in one:
-            raise UsageError(f"{shown(one)!r} cannot be a tag", next_step="reprobox tag --help")
+            raise UsageError(f"'{shown(one)}' cannot be a tag", next_step="reprobox tag --help")
     word = "untag" if remove else "tag"
     return annotate(context, references, [{word: one} for one in tags])

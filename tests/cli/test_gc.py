@@ -17,3 +17,4 @@ def test_a_duration_that_is_none(desk: Desk) -> None:
     found = desk("gc", "--keep-removed", "soon")
     assert (found.code, found.out) == (2, "")
     assert "--keep-removed: not a duration: 'soon'" in found.err
+    assert found.err.endswith("next: reprobox gc --help\n")

@@ -44,7 +44,7 @@ class Left:
     @property
     def sentence(self) -> str:
         where = f"run {self.run}: " if self.run else ""
-        return f"{where}{shown(self.place)} still holds {shown(self.what)!r}"
+        return f"{where}{shown(self.place)} still holds '{shown(self.what)}'"
 
 
 def of(record: Record, top: Path) -> list[str]:

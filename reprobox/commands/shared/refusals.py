@@ -20,7 +20,11 @@ def refuse_name(name: str | None) -> None:
     try:
         grammar.unambiguous("run" if name is None else name)
     except ValueError as fault:
-        raise UsageError(f"no run can be named {shown(name or '')!r}", why=str(fault)) from fault
+        raise UsageError(
+            f"no run can be named '{shown(name or '')}'",
+            why=str(fault),
+            next_step="reprobox ls",
+        ) from fault
 
 
 def refuse_impossible(

@@ -54,7 +54,7 @@ def _parts(url: str) -> tuple[str, str]:
     """The scheme of an address, in lower case, and what follows it; of a directory its path."""
     if not url or "\0" in url:
         raise UsageError(
-            f"{shown(url)!r} is not an address of a store",
+            f"'{shown(url)}' is not an address of a store",
             next_step=f"write one such as {EXAMPLES}",
         )
     if match := _SCHEME.fullmatch(url):
