@@ -581,12 +581,11 @@ def _ran(there: Project, run: str, forged: Any) -> str:
     record = json.loads((there.top / ".reprobox/runs" / replay / "record.json").read_bytes())
     asked, ran = forged["intent"]["runspec"], record["intent"]["runspec"]
     # A field that is absent has its default, as in records of earlier versions.
-    without = {key: value for key, value in ran.items() if value not in (None, False, "", [], {})}
-    differ = {
-        key
-        for key in asked.keys() | ran.keys()
-        if asked.get(key) != (ran if key in asked else without).get(key)
-    }
+    asked, ran = (
+        {key: value for key, value in spec.items() if value not in (None, False, "", [], {})}
+        for spec in (asked, ran)
+    )
+    differ = {key for key in asked.keys() | ran.keys() if asked.get(key) != ran.get(key)}
     pins = [{**pin, "source": ""} for pin in asked.get("inputs", [])]
     if differ == {"inputs"} and pins == [{**pin, "source": ""} for pin in ran.get("inputs", [])]:
         differ = set()
