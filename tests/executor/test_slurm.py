@@ -9,30 +9,24 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cluster import Cluster, until
 from flow_project import Project, make_project
+from slurm_runs import (
+    begun,
+    job,
+    outcomes,
+    submitted,
+    tries,
+    waited,
+    waiting_project,
+)
 from waiting_runs import containers_alive
 
 pytestmark = pytest.mark.engine
-
-PROGRAM = """\
-import os, signal, sys, time
-text = dict(line.strip().split(": ") for line in open(sys.argv[1]) if line[:4] in ("mode", "scal"))
-print("begun", text["scale"], flush=True)
-open("made", "w").write(text["scale"])
-def leave(*_):
-    sys.exit(0)
-signal.signal(signal.SIGTERM, signal.SIG_IGN if text["mode"] == "deaf" else leave)
-if text["mode"] == "fail":
-    sys.exit(3)
-if text["mode"] in ("wait", "deaf"):
-    time.sleep(600)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -44,16 +38,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     finally:
         made.stop()
         shutil.rmtree(made.top, ignore_errors=True)
-
-
-def waiting_project(made: Project, cluster: Cluster) -> Project:
-    """A project with the program above, and the cluster's commands in its path."""
-    made = replace(made, env={**made.env, **cluster.env})  # the session's own stays as it is
-    made.write("train.py", PROGRAM)
-    text = (made.top / "config.yaml").read_text()
-    made.write("config.yaml", f"mode: end\n{text}")
-    made.commit("a program that waits")
-    return made
 
 
 @pytest.fixture
@@ -73,51 +57,6 @@ def limited(
     made.write("reprobox.lock", locked_text)
     made = waiting_project(made, cluster)
     return made, submitted(made, "mode=wait", "--", "--time=1")
-
-
-def submitted(project: Project, *words: str) -> str:
-    said = project("run", "config.yaml", "--on", "slurm", "--detach", *words)
-    assert said.code == 0, said.err
-    return said.out.strip()
-
-
-def of(project: Project, run: str) -> Path:
-    return project.top / ".reprobox" / "runs" / run
-
-
-def tries(project: Project, run: str) -> list[dict[str, Any]]:
-    found = [
-        json.loads(path.read_bytes()) for path in of(project, run).glob("attempts/*/attempt.json")
-    ]
-    return sorted(found, key=lambda one: one["began"])
-
-
-def job(project: Project, run: str) -> str:
-    return str(json.loads((of(project, run) / "scheduled.json").read_bytes())["job"])
-
-
-def begun(project: Project, run: str, attempts: int = 1) -> None:
-    """The program of the newest attempt has written its first line."""
-
-    def ready() -> bool:
-        made = tries(project, run)
-        if len(made) < attempts:
-            return False
-        place = of(project, run) / "attempts" / made[-1]["name"] / "runs" / run / "out" / "stdout"
-        return place.exists() and b"begun" in place.read_bytes()
-
-    until(ready, 60)
-
-
-def outcomes(project: Project, run: str, expected: list[str]) -> None:
-    """How the attempts ended; a worker notes it after the record is there."""
-    until(lambda: [one["outcome"] for one in tries(project, run)] == expected)
-
-
-def waited(project: Project, run: str) -> tuple[int, dict[str, Any]]:
-    """`wait`, and the record that is there then."""
-    said = project("wait", run)
-    return said.code, project("show", run, "--json").json["record"]
 
 
 def test_a_run_on_slurm_is_the_run_on_this_host(on: Project, cluster: Cluster) -> None:

@@ -1,4 +1,5 @@
-"""A real Slurm of the tests' own: munged, slurmctld and several slurmd on this host, without systemd.
+"""A real Slurm of the tests' own: munged, slurmctld and several slurmd on this host, without
+systemd.
 
 Debian's packages are unpacked into `.tools/slurm` by `scripts/setup --tests`; nothing is installed.
 Everything runs as the caller, below one directory, on free loopback ports, and is ended by its
@@ -22,6 +23,10 @@ TOP = Path(__file__).parents[2]
 ROOT = TOP / ".tools" / "slurm"
 LIBRARIES = ROOT / "usr" / "lib" / "x86_64-linux-gnu"
 CLIENTS = ("sbatch", "squeue", "scontrol", "scancel", "sinfo")
+DAEMONS = ("slurmctld", "slurmd", "slurmstepd")
+"""They need these names: a daemon reads `Gres` only where its program is called slurmctld or slurmd
+(run_in_daemon in Slurm's src/common/run_in_daemon.c), and Debian appends `-wlm`.
+"""
 
 CONFIG = """\
 ClusterName=reprobox
@@ -57,10 +62,18 @@ ReturnToService=2
 SlurmdParameters=config_overrides
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=0
 MaxArraySize={max_array}
-PreemptMode=OFF
+{preemption}
 {gres}
 {nodes}
-PartitionName=work Nodes=ALL Default=YES MaxTime=60 State=UP OverSubscribe=NO
+PartitionName=work Nodes=ALL Default=YES MaxTime=60 State=UP OverSubscribe=NO {work}
+"""
+PREEMPTION = """\
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=cheap Nodes=ALL MaxTime=60 PriorityTier=1 PreemptMode=CANCEL GraceTime={grace}
+PartitionName=urgent Nodes=ALL MaxTime=60 PriorityTier=9 PreemptMode=OFF"""
+"""A job of `urgent` takes the place of one of `work`, which waits again, or of `cheap`, which is
+ended (slurm.conf(5), "PreemptMode").
 """
 
 
@@ -77,12 +90,16 @@ class Cluster:
         kill_wait: int = 6,
         min_job_age: int = 300,
         gpus: int = 0,
+        preemption: int | None = None,
     ) -> None:
+        """Args: `gpus` of a node are fakes, each a link to a character device; `preemption` adds
+        the partitions `cheap` and `urgent`: seconds that a job keeps its node then.
+        """
         self.top = top
         self.nodes = [f"n{number}" for number in range(1, nodes + 1)]
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         ports = _free_ports(nodes + 1)
-        for name in ("munge", "state", "bin"):
+        for name in ("munge", "state", "bin", "sbin"):
             (top / name).mkdir(parents=True, mode=0o700)
         (top / "munge").chmod(0o711)
         lines = [
@@ -102,10 +119,25 @@ class Cluster:
                 max_array=max_array,
                 gres="GresTypes=gpu" if gpus else "",
                 nodes="\n".join(lines),
+                preemption="PreemptMode=OFF"
+                if preemption is None
+                else PREEMPTION.format(grace=preemption),
+                work="" if preemption is None else f"PriorityTier=1 GraceTime={preemption}",
             )
         )
+        self._fake_gpus(gpus)
         for client in CLIENTS:
             self._wrap(client)
+        for name in DAEMONS:
+            (top / "sbin" / name).symlink_to(ROOT / "usr" / "sbin" / f"{name}-wlm")
+
+    def _fake_gpus(self, count: int) -> None:
+        """What slurmd wants to see of a GPU is its device file (gres.conf(5), "File")."""
+        for number in range(count):
+            (self.top / f"gpu{number}").symlink_to("/dev/null")
+        if count:
+            files = f"{self.top}/gpu[0-{count - 1}]"
+            (self.top / "gres.conf").write_text(f"Name=gpu Type=h100 File={files}\n")
 
     def _wrap(self, client: str) -> None:
         """A client that finds its libraries without a variable that jobs would inherit."""
@@ -126,15 +158,15 @@ class Cluster:
         }
 
     def start(self) -> Cluster:
-        """Starts everything, and waits until the nodes are idle. Without Slurm the tests that need it
-        fail: a suite that skips them proves nothing.
+        """Starts everything, and waits until the nodes are idle. Without Slurm the tests that need
+        it fail: a suite that skips them proves nothing.
         """
         assert ROOT.is_dir(), "these tests need Slurm: scripts/setup --tests"
         (self.top / "munge" / "key").write_bytes(os.urandom(128))
         (self.top / "munge" / "key").chmod(0o600)
         self._start(
             "munged",
-            "munged",
+            ROOT / "usr" / "sbin" / "munged",
             "--foreground",
             f"--key-file={self.top}/munge/key",
             f"--socket={self.top}/munge/socket",
@@ -152,12 +184,12 @@ class Cluster:
         return self
 
     def start_controller(self) -> None:
-        self._start("slurmctld", "slurmctld-wlm", "-D")
+        self._start("slurmctld", self.top / "sbin" / "slurmctld", "-D")
 
     def start_node(self, node: str) -> None:
         """Starts a node's slurmd."""
-        stepd = f"{ROOT}/usr/sbin/slurmstepd-wlm"
-        self._start(node, "slurmd-wlm", "-D", "-N", node, "-d", stepd)
+        stepd = str(self.top / "sbin" / "slurmstepd")
+        self._start(node, self.top / "sbin" / "slurmd", "-D", "-N", node, "-d", stepd)
 
     def revive(self, node: str) -> None:
         """Starts the slurmd of a node that was set DOWN, which then takes jobs again. Where it
@@ -172,11 +204,11 @@ class Cluster:
         )
         assert done.returncode == 0 or "Invalid node state" in done.stderr, done.stderr
 
-    def _start(self, name: str, program: str, *words: str) -> None:
+    def _start(self, name: str, program: Path, *words: str) -> None:
         libraries = f"{LIBRARIES}/slurm-wlm:{LIBRARIES}"
         with (self.top / f"{name}.out").open("ab") as out:
             self._processes[name] = subprocess.Popen(
-                [str(ROOT / "usr" / "sbin" / program), *words],
+                [str(program), *words],
                 cwd=self.top,  # a step that crashes leaves its core there
                 env={**os.environ, **self.env, "LD_LIBRARY_PATH": libraries},
                 stdin=subprocess.DEVNULL,
