@@ -77,6 +77,11 @@ def _text(value: str) -> Fault:
     return None if length < _LONGEST_TEXT else f"{_short(value)} is too long"
 
 
+def is_object(value: str) -> bool:
+    """Whether it is the name of an object of git: a commit or a tree."""
+    return _OBJECT.fullmatch(value) is not None
+
+
 def container_path(value: str) -> Fault:
     """An absolute path in the container on which an input may be mounted, in its shortest form."""
     if fault := _absolute(value):
@@ -210,6 +215,7 @@ def _of_intent(intent: Intent) -> Iterator[_Field]:
     yield "id", _like(_RUN, "the id of a run"), (intent.id, intent.replay_of)
     yield "container", _like(_CONTAINER, "the name of a container"), (intent.container,)
     yield "source.commit", _like(_OBJECT, "a commit"), (intent.source.commit,)
+    yield "source.tree", _like(_OBJECT, "a tree"), (intent.source.tree,)
     yield "image.config", _digest, (image.config, image.manifest, *image.diff_ids)
     yield "image.addresses", _like(_ADDRESS, "an address of an image"), image.addresses
     yield "created", _number(LATEST), (intent.created or None,)

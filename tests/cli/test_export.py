@@ -7,7 +7,7 @@ from desk import Desk
 
 def test_json_and_the_bundle_cannot_both_go_to_stdout(desk: Desk) -> None:
     found = desk("export", "first", "-o", "-", "--json")
-    assert (found.code, found.out) == (2, "")
+    assert (found.code, found.json()["code"]) == (2, 2)
     assert "cannot both go to stdout" in found.err
 
 

@@ -7,7 +7,7 @@ from desk import Desk
 
 def test_an_unknown_run(desk: Desk) -> None:
     found = desk("verify", "nosuch", "--json")
-    assert (found.code, found.out) == (50, "")
+    assert (found.code, found.json()["code"]) == (50, 50)
 
 
 def test_a_damaged_output_is_named(desk: Desk) -> None:

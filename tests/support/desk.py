@@ -45,6 +45,7 @@ class Desk:
     def __call__(self, *words: str) -> Printed:
         """Runs `reprobox WORDS`."""
         self.capsysbinary.readouterr()
+        Talk.answered = False  # as in a process that has just begun
         try:
             code = process.answer([*words])
         except SystemExit as end:

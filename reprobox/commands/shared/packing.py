@@ -10,8 +10,11 @@ from pathlib import Path
 
 from reprobox.commands.shared.object_proxies import Noting
 from reprobox.context import Context
+from reprobox.errors import StoreDamaged
 from reprobox.executor.commits import holder
 from reprobox.kit import canon
+from reprobox.kit.text import shown
+from reprobox.model import record_fields
 from reprobox.model.lock import Lock
 from reprobox.model.ports import Objects
 from reprobox.model.record import Record
@@ -51,11 +54,17 @@ def _pack(
     packing = Packing(context.runs, run_id)
     packing.add_directory()
     record, _ = context.runs.record(run_id)
+    commit = record.intent.source.commit
+    if not record_fields.is_object(commit):
+        raise StoreDamaged(
+            f"the record of run {run_id} names the commit '{shown(commit)}', which is none",
+            next_step="reprobox fsck --project",
+        )
     packing.add_spec(record.intent.runspec, context.all_objects)
     if "outputs" in parts:
         packing.add_outputs()
     if "code" in parts:
-        _add_code(context, packing, record.intent.source.commit, folder, packs)
+        _add_code(context, packing, commit, folder, packs)
     if "inputs" in parts:
         from reprobox.commands.shared.input_transfer import add_inputs
 
@@ -81,7 +90,7 @@ def _add_code(
 
     repo = holder(context, commit)
     if commit not in packs:
-        path = folder / commit
+        path = folder / f"{len(packs)}.pack"
         with path.open("xb") as file:
             file.writelines(commit_pack.pack(repo, commit))
         packs[commit] = (canon.digest_file(path), path)
