@@ -143,6 +143,16 @@ def calls(module: Module) -> Iterator[tuple[ast.Call, str]]:
             yield node, ast.unparse(node.func)
 
 
+def at_import(node: ast.AST) -> Iterator[ast.Call]:
+    """Every call that is made while a module is imported."""
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        return
+    if isinstance(node, ast.Call):
+        yield node
+    for inner in ast.iter_child_nodes(node):
+        yield from at_import(inner)
+
+
 def breaches(module: Module) -> list[str]:
     """Every breach of the law in one file, as `path:line: what`."""
     found: list[tuple[int, str]] = []
@@ -150,6 +160,12 @@ def breaches(module: Module) -> list[str]:
         found += [(line, what) for what in _import_breaches(module, name)]
     for node, name in calls(module):
         found += [(node.lineno, what) for what in _call_breaches(module, node, name)]
+    if not module.payload and module.path != "torch.py":
+        found += [
+            (node.lineno, "compiles an expression at import; kit/regex.py does at its first use")
+            for node in at_import(module.tree)
+            if ast.unparse(node.func) == "re.compile"
+        ]
     if module.path.endswith("__init__.py") and not module.payload and module.path != "__init__.py":
         body = module.tree.body
         if len(body) != 1 or ast.get_docstring(module.tree) is None:
@@ -276,6 +292,12 @@ PLANTED = [
     ("engine/planted.py", "import sys\nsys.exit(1)", "only the command line speaks"),
     ("kit/proc.py", "import subprocess\nsubprocess.run('ls', shell=True)", "starts a shell"),
     ("kit/planted.py", "import os\nos.system('ls')", "calls os.system"),
+    ("store/planted.py", "import re\n_ID = re.compile('a')", "compiles an expression at import"),
+    (
+        "judge/planted.py",
+        "import re\n_ALL = tuple((re.compile(one), 1) for one in 'ab')",
+        "compiles an expression at import",
+    ),
     ("config.py", "import yaml\nyaml.load('a: 1')", "calls yaml.load"),
     (
         "store/__init__.py",
@@ -306,6 +328,8 @@ ALLOWED = [
     ("kit/proc.py", "import subprocess\nsubprocess.run(['ls'], shell=False)"),
     ("runtime/payload/planted.py", "import subprocess, sys\nprint('x')\nsys.exit(3)"),
     ("store/index.py", "import sqlite3"),
+    ("store/planted.py", "import re\ndef of(word):\n    return re.compile(word)"),
+    ("runtime/payload/planted.py", "import re\n_ID = re.compile('a')"),
     ("store/__init__.py", '"""Doc."""'),
 ]
 

@@ -17,13 +17,14 @@ from urllib.parse import urlsplit
 from reprobox.errors import ServerFailed, SignatureRefused, UsageError
 from reprobox.kit import proc
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 
 _TYPES = ("application/timestamp-query", "application/timestamp-reply")
 _SECONDS = 30.0
 _LARGEST = 1 << 20
-_GRANTED = re.compile(r"^Status: Granted", re.MULTILINE)
-_TIME = re.compile(r"^Time stamp: (.+)$", re.MULTILINE)
-_DUMP = re.compile(r"^    [0-9a-f]{4} - ((?:[0-9a-f]{2}[ -])+)", re.MULTILINE)
+_GRANTED = regex(r"^Status: Granted", re.MULTILINE)
+_TIME = regex(r"^Time stamp: (.+)$", re.MULTILINE)
+_DUMP = regex(r"^    [0-9a-f]{4} - ((?:[0-9a-f]{2}[ -])+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from reprobox.errors import UsageError
 from reprobox.executor import reconcile
 from reprobox.kit import files, units
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 from reprobox.model.record import Intent
 from reprobox.store.config_index import Setting
 from reprobox.store.run_expression import BadExpression
@@ -25,7 +26,7 @@ from reprobox.store.run_list import Filter
 from reprobox.store.run_state import Containers, Elsewhere, RunState
 from reprobox.store.run_table import Group, Query, UnknownColumn, ValuedRow
 
-_CONDITION = re.compile(r"[<>!]|==|[()]|\s(and|or)\s|^\s*not\s")
+_CONDITION = regex(r"[<>!]|==|[()]|\s(and|or)\s|^\s*not\s")
 """A condition on values; anything else is `key=value` on the config."""
 _COLUMNS = "columns.json"
 

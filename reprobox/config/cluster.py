@@ -15,8 +15,9 @@ from reprobox.config.setting import Mapping, Setting, read_all
 from reprobox.config.written import plain
 from reprobox.errors import ConfigError
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 
-_TIME = re.compile(r"\d+(-\d+(:\d+){0,2}|(:\d+){0,2})|UNLIMITED|INFINITE", re.IGNORECASE)
+_TIME = regex(r"\d+(-\d+(:\d+){0,2}|(:\d+){0,2})|UNLIMITED|INFINITE", re.IGNORECASE)
 """As sbatch(1) has it: minutes, minutes:seconds, hours:minutes:seconds, days-hours ..."""
 
 

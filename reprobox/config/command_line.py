@@ -11,17 +11,18 @@ import re
 import shlex
 
 from reprobox.config import grammar
+from reprobox.kit.regex import regex
 
-_OPERATOR = re.compile(r"&&|\|\||>>|<<|[|&;<>\n]")
+_OPERATOR = regex(r"&&|\|\||>>|<<|[|&;<>\n]")
 """Control and redirection operators; POSIX.1-2017, Shell Command Language, 2.10.2."""
-_EXPANSION = re.compile(r"\$\(|\$[A-Za-z_@*#?$!0-9-]|`")
+_EXPANSION = regex(r"\$\(|\$[A-Za-z_@*#?$!0-9-]|`")
 """Expansions, which double quotes do not hide (2.2.3). `${` is reprobox's: see `interpolate`."""
-_TOKEN = re.compile(
+_TOKEN = regex(
     r"""(?P<single>'[^']*')|(?P<double>"(?:[^"\\]|\\.)*")|(?P<escaped>\\.)|(?P<space>[ \t\r]+)"""
     r"""|(?P<plain>.)""",
     re.DOTALL,
 )
-_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+_ASSIGNMENT = regex(r"[A-Za-z_][A-Za-z0-9_]*=")
 
 
 def split(text: str) -> list[str]:

@@ -8,13 +8,14 @@ import posixpath
 import re
 
 from reprobox.kit import units
+from reprobox.kit.regex import regex
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_PYTHON = re.compile(r"[23]\.\d{1,2}")
-_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+)?")
-_CAPABILITY = re.compile(r"(CAP_)?([A-Z][A-Z_]*)")
-_SUITE = re.compile(r"debian:([a-z]+)")
+_VARIABLE = regex(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_PYTHON = regex(r"[23]\.\d{1,2}")
+_PACKAGE = regex(r"[a-z0-9][a-z0-9+.-]+(:[a-z0-9]+)?(=[A-Za-z0-9.+:~-]+)?")
+_CAPABILITY = regex(r"(CAP_)?([A-Z][A-Z_]*)")
+_SUITE = regex(r"debian:([a-z]+)")
 
 
 def plain(text: str) -> str:

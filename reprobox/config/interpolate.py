@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from reprobox.config.problems import described, nearest
 from reprobox.config.scalars import spelled
+from reprobox.kit.regex import regex
 
-_USE = re.compile(r"\$\$\{|\$\{([^{}]*)\}")
+_USE = regex(r"\$\$\{|\$\{([^{}]*)\}")
 
 
 def filled(text: str, document: dict[Any, Any]) -> str:

@@ -21,12 +21,13 @@ from reprobox.config.yaml12 import MAX_DEPTH, read_flow
 from reprobox.config.yaml_document import Document, Key, Keys, dotted
 from reprobox.errors import UsageError
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 from reprobox.kit.text import shown
 
 OURS = "reprobox"
 """The key whose settings have defaults, so that changing one needs no `+`."""
-_OVERRIDE = re.compile(r"(?P<sign>\+\+|\+|~|)(?P<key>[^=]+?)(?:=(?P<value>.*))?", re.DOTALL)
-_PART = re.compile(r"(?:[^.\\]|\\.)+", re.DOTALL)
+_OVERRIDE = regex(r"(?P<sign>\+\+|\+|~|)(?P<key>[^=]+?)(?:=(?P<value>.*))?", re.DOTALL)
+_PART = regex(r"(?:[^.\\]|\\.)+", re.DOTALL)
 Sign = Literal["", "+", "++", "~"]
 
 

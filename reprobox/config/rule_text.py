@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,12 +14,13 @@ from reprobox.config.problems import Problems
 from reprobox.config.settings import OUTPUT
 from reprobox.config.special_kinds import Outputs, Presets
 from reprobox.errors import ConfigError, UsageError
+from reprobox.kit.regex import regex
 from reprobox.model.presets import PRESETS, expand
 from reprobox.model.spec import OutputRule
 
 _EXAMPLE = "--rule 'metrics.json#$.runtime: ignore'"
-_RULE = re.compile(r"(?P<pattern>.+):\s*(?P<rule>\{[^{}]*\}|[\w-]+|(?:(?:ulp|atol|rtol)=[^=]+)+)")
-_TOLERANCE = re.compile(r"(ulp|atol|rtol)=([^,\s]+)")
+_RULE = regex(r"(?P<pattern>.+):\s*(?P<rule>\{[^{}]*\}|[\w-]+|(?:(?:ulp|atol|rtol)=[^=]+)+)")
+_TOLERANCE = regex(r"(ulp|atol|rtol)=([^,\s]+)")
 _SECTIONS = frozenset({"outputs", "rules"})
 
 

@@ -6,7 +6,7 @@ whatever PyYAML, which reads by YAML 1.1, makes of them.
 
 from __future__ import annotations
 
-import re
+from reprobox.kit.regex import regex
 
 Scalar = None | bool | int | float | str
 
@@ -16,11 +16,11 @@ _WORDS: dict[str, Scalar] = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
     **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
-_INT = re.compile(r"[-+]?[0-9]+")
-_OCTAL = re.compile(r"0o[0-7]+")
-_HEX = re.compile(r"0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_INFINITY = re.compile(r"[-+]?\.(inf|Inf|INF)")
+_INT = regex(r"[-+]?[0-9]+")
+_OCTAL = regex(r"0o[0-7]+")
+_HEX = regex(r"0x[0-9a-fA-F]+")
+_FLOAT = regex(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INFINITY = regex(r"[-+]?\.(inf|Inf|INF)")
 _MAX_DIGITS = 1000
 """Far below the length at which Python refuses to convert (4300), which is a setting of the
 process.

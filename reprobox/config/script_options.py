@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 import sys
 from collections.abc import Collection, Iterator
 
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 
 _DECLARE = ("add_argument", "option")
 _CONFIG_READERS = frozenset({"yaml", "hydra", "omegaconf", "ruamel", "pydantic_settings"})
 _COMMAND_LINES = frozenset({"argparse", "click", "typer", "fire"})
-_FLAG = re.compile(r"--[A-Za-z][A-Za-z0-9_-]*$")
+_FLAG = regex(r"--[A-Za-z][A-Za-z0-9_-]*$")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,16 +6,16 @@ of this type; `settings.SETTINGS` holds the rows.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from reprobox.config.fields import Section
 from reprobox.config.kinds import Json, Kind, Scope
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 
 Keys = tuple[str, ...]
-_LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")
+_LINK = regex(r"\[([^]]*)\]\([^)]*\)")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,10 +14,9 @@ from decimal import Decimal, InvalidOperation
 
 from reprobox.errors import UsageError
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 
-_CALL = re.compile(
-    r"(?P<name>choice|range|interval|tag|shuffle|sort|glob)\((?P<inner>.*)\)", re.DOTALL
-)
+_CALL = regex(r"(?P<name>choice|range|interval|tag|shuffle|sort|glob)\((?P<inner>.*)\)", re.DOTALL)
 _PAIRS = {"(": ")", "[": "]", "{": "}"}
 MOST = 100_000
 """Trials of one sweep."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from datetime import datetime
 from typing import Any, cast, get_args, get_type_hints
 
+from reprobox.kit.regex import regex
 from reprobox.model.outcome import ContainerState
 
 NEVER = "0001-01-01T00:00:00Z"
@@ -18,10 +18,10 @@ _LISTENS = 0.5
 loaded machine in 0.2 s.
 """
 _STATUSES = get_args(get_type_hints(ContainerState)["status"])
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
+_NAME = regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 # runc: `exec: "x": executable file not found`, `exec /x: no such file`; crun: `executable file `x`
 # not found`.
-_NO_PROGRAM = re.compile(r'\bexec:? ["/]|executable file')
+_NO_PROGRAM = regex(r'\bexec:? ["/]|executable file')
 
 
 def is_name(text: str) -> bool:

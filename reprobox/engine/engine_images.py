@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field, replace
 from pathlib import Path
@@ -17,12 +16,13 @@ from reprobox.engine.faults import raise_for_status, speaking, status_of
 from reprobox.engine.link import Link
 from reprobox.errors import EngineError, ImageMissing, ReproboxError
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 from reprobox.model.image import EngineImage
 from reprobox.model.outcome import Container
 from reprobox.model.ports import Bar, Progress
 
 CHUNK = 1 << 20
-_REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@-]{0,1023}")
+_REFERENCE = regex(r"[A-Za-z0-9][A-Za-z0-9_.:/@-]{0,1023}")
 _AGAIN = (
     "see that the registry runs and may be written to, then push again: what it has is not sent "
     "twice"

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reprobox.errors import ReproboxError
+from reprobox.kit.regex import regex
 from reprobox.kit.text import shown
 from reprobox.model.runspec import WORK, RunSpec
 from reprobox.source import commit_paths, hidden_files
@@ -20,10 +21,10 @@ from reprobox.source.repo import Repo
 
 _MISSING = rb"(?:No such file or directory|does not exist)"
 _SAID = (
-    re.compile(_MISSING + rb": b?(['\"])(?P<path>[^'\"\n]+)\1"),  # Python
-    re.compile(rb"(['\"])(?P<path>[^'\"\n]+)\1[^'\"\n]{0,60}" + _MISSING),  # R, coreutils
-    re.compile(rb"(?:^|: )(?P<path>[^\s:'\"]+): " + _MISSING, re.MULTILINE),  # shells
-    re.compile(rb"name = (['\"])(?P<path>[^'\"\n]+)\1, errno = 2"),  # HDF5
+    regex(_MISSING + rb": b?(['\"])(?P<path>[^'\"\n]+)\1"),  # Python
+    regex(rb"(['\"])(?P<path>[^'\"\n]+)\1[^'\"\n]{0,60}" + _MISSING),  # R, coreutils
+    regex(rb"(?:^|: )(?P<path>[^\s:'\"]+): " + _MISSING, re.MULTILINE),  # shells
+    regex(rb"name = (['\"])(?P<path>[^'\"\n]+)\1, errno = 2"),  # HDF5
 )
 _TAIL = 1 << 16
 _LONGEST = 4096

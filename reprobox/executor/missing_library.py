@@ -11,7 +11,9 @@ import os
 import re
 from pathlib import Path
 
-_LINKER = re.compile(rb"\b(lib[\w.+-]+\.so[.\d]*): cannot open shared object file")
+from reprobox.kit.regex import regex
+
+_LINKER = regex(rb"\b(lib[\w.+-]+\.so[.\d]*): cannot open shared object file")
 _TAIL = 1 << 16
 _PACKAGES = {
     "libaio.so.1": "libaio1",

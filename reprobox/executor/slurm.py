@@ -15,6 +15,7 @@ from reprobox.executor import slurm_offers
 from reprobox.executor.attach import GRACE
 from reprobox.executor.scheduler import Batch, Here, JobState, Offers
 from reprobox.kit import proc, units
+from reprobox.kit.regex import regex
 from reprobox.model.outcome import Reason
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _OVER: Mapping[str, Reason] = {
 }
 """States in which a job does nothing more (squeue(1), "JOB STATE CODES")."""
 _RUNNING = ("RUNNING", "COMPLETING", "SIGNALING", "STAGE_OUT", "SUSPENDED", "STOPPED", "RESIZING")
-_TYPED = re.compile(r"gpu:([A-Za-z][\w.-]*)(?::\d+)?")
+_TYPED = regex(r"gpu:([A-Za-z][\w.-]*)(?::\d+)?")
 _CHOOSING = ("--gres", "--gpus", "-G", "--constraint", "-C", "--nodelist", "-w")
 """Options by which the user chooses the GPU, or the node."""
 _ROOM = 3.0

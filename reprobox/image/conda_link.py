@@ -25,13 +25,14 @@ from reprobox.image.wheel_source import safe
 from reprobox.kit import zstd
 from reprobox.kit.canon import canonical
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 from reprobox.kit.tar import TarStream, entry
 from reprobox.model.lock import CONDA, Conda
 
 _PREFIX = f"/{CONDA}"
 _BROKEN = (tarfile.TarError, zipfile.BadZipFile, ValueError, KeyError, OSError, zstd.ZstdError)
-_POINT = re.compile(r"\s*(?P<name>[^=\s]+)\s*=\s*(?P<module>[\w.]+):(?P<attr>[\w.]+)\s*")
-_SCRIPTS = re.compile(r"bin/\.[^/]+-(?:post-link|pre-link|pre-unlink)\.sh")
+_POINT = regex(r"\s*(?P<name>[^=\s]+)\s*=\s*(?P<module>[\w.]+):(?P<attr>[\w.]+)\s*")
+_SCRIPTS = regex(r"bin/\.[^/]+-(?:post-link|pre-link|pre-unlink)\.sh")
 _SCRIPT = """\
 #!{python}
 # -*- coding: utf-8 -*-

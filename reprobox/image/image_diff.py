@@ -16,11 +16,12 @@ from reprobox.image import layer_listing
 from reprobox.image.layer_listing import Entry
 from reprobox.kit import canon
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 from reprobox.model.ports import ImageEngine, Progress
 
 _STATUS = "var/lib/dpkg/status"
-_FILES_OF_DEB = re.compile(r"var/lib/dpkg/info/([^/:]+)(?::[^/]+)?\.list")
-_FILES_OF_WHEEL = re.compile(r"((?:.*/)?site-packages)/([^/]+)-([^/-]+)\.dist-info/RECORD")
+_FILES_OF_DEB = regex(r"var/lib/dpkg/info/([^/:]+)(?::[^/]+)?\.list")
+_FILES_OF_WHEEL = regex(r"((?:.*/)?site-packages)/([^/]+)-([^/-]+)\.dist-info/RECORD")
 _INSTALLED = "install ok installed"
 
 

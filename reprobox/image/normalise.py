@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fnmatch
 import os
-import re
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,6 +17,7 @@ from typing import IO, cast
 
 from reprobox.image.layer import Sink
 from reprobox.kit.canon import Digest
+from reprobox.kit.regex import regex
 from reprobox.kit.tar import TarStream
 from reprobox.model.ports import Objects
 
@@ -44,11 +44,9 @@ _DROPPED = (
     "var/lib/dpkg/triggers/Lock", "var/lib/systemd/random-seed", "var/lib/systemd/catalog/database",
     DEBS, DEBS + "/*",
 )  # fmt: skip
-_DROP = re.compile(
-    "|".join(fnmatch.translate(pattern) for pattern in (*_DROPPED_CONTENT, *_DROPPED))
-)
-_TRIMMED = re.compile(r"usr/share/(?:doc|locale)/.+")
-_KEPT_DOC = re.compile(r"usr/share/doc/[^/]+(?:/copyright)?|usr/share/locale/locale\.alias")
+_DROP = regex("|".join(fnmatch.translate(pattern) for pattern in (*_DROPPED_CONTENT, *_DROPPED)))
+_TRIMMED = regex(r"usr/share/(?:doc|locale)/.+")
+_KEPT_DOC = regex(r"usr/share/doc/[^/]+(?:/copyright)?|usr/share/locale/locale\.alias")
 _CAPABILITY = "SCHILY.xattr.security.capability"
 
 

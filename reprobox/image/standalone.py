@@ -12,18 +12,19 @@ from reprobox.errors import ImageError
 from reprobox.image.layer import Inputs, Recipe, Sink
 from reprobox.image.wheel import write_parents
 from reprobox.image.wheel_source import safe
+from reprobox.kit.regex import regex
 from reprobox.kit.tar import TarStream, entry
 from reprobox.model.lock import STANDALONE, Standalone
 
 _BROKEN = (tarfile.TarError, ValueError, KeyError, OSError, EOFError)
 # What extensions are compiled by (`sysconfig`) names the machine that built the interpreter; uv
 # corrects the same words when it installs one.
-_NOTES = re.compile(r"lib/python3\.\d+/_sysconfigdata_[^/]+\.py|lib/pkgconfig/[^/]+\.pc")
+_NOTES = regex(r"lib/python3\.\d+/_sysconfigdata_[^/]+\.py|lib/pkgconfig/[^/]+\.pc")
 _WORDS = (
-    (re.compile(rb"/install(?=[/'\"\s]|$)", re.MULTILINE), f"/{STANDALONE}".encode()),
-    (re.compile(rb"\bclang\+\+"), b"c++"),
-    (re.compile(rb"\bclang\b"), b"cc"),
-    (re.compile(rb"[\w./-]*\bllvm-ar\b"), b"ar"),
+    (regex(rb"/install(?=[/'\"\s]|$)", re.MULTILINE), f"/{STANDALONE}".encode()),
+    (regex(rb"\bclang\+\+"), b"c++"),
+    (regex(rb"\bclang\b"), b"cc"),
+    (regex(rb"[\w./-]*\bllvm-ar\b"), b"ar"),
 )
 
 

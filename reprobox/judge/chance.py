@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from reprobox.kit.regex import regex
+
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 _CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?"
 _ZONE = r"(?: ?(?:Z|UTC|GMT|[+-]\d\d:?\d\d))?"
@@ -56,20 +58,20 @@ _KINDS: tuple[tuple[str, str], ...] = (
     ),
     ("a random identifier", r"(?<=run-)[a-z0-9]{8}(?![a-z0-9])|(?<=\d{6}-)[a-z0-9]{8}(?![a-z0-9])"),
 )
-_PART = re.compile("|".join(f"(?P<k{place}>{text})" for place, (_, text) in enumerate(_KINDS)))
-_DURATION_KEY = re.compile(
+_PART = regex("|".join(f"(?P<k{place}>{text})" for place, (_, text) in enumerate(_KINDS)))
+_DURATION_KEY = regex(
     r"(?:^|[^a-zA-Z])(?:\w*(?:runtime|duration|elapsed|latency|per_second|per_sec|it_per_s|"
     r"wall_?time|cpu_?time|fit_time|score_time|(?:train|eval|test|total|epoch|step|run|"
     r"passed|remaining|sampling|tuning|data|batch|iter|load|inference)_time|"
     r"time_(?:s|ms|ns|total|elapsed)|time_this_iter_s|_seconds|_secs|_ms|_ns))\b",
     re.IGNORECASE,
 )
-_TIME_KEY = re.compile(
+_TIME_KEY = regex(
     r"(?:timestamp|_time\b|time_|\btime\b|\bwhen\b|_at\b|date|heartbeat|created|modified|started|finished|"
     r"start_|stop_|end_|\bts\b|epoch_ms)",
     re.IGNORECASE,
 )
-_IDENTIFIER_KEY = re.compile(
+_IDENTIFIER_KEY = regex(
     r"(?:uuid|guid|run_?id|_id\b|\bid\b|\bpid\b|hash|token|session|nonce)", re.IGNORECASE
 )
 _SURE_WORD = r"(?:elapsed|runtime|duration|wall[_ -]?time)"
@@ -81,30 +83,30 @@ _WORD = (
 no rule that does not name it.
 """
 _SAID = rf"(?:_\w+)?(?: ?\(\w+\))?[\"']?(?:\s*[:=]\s*|\s+)[\"']?(?P<value>{_NUMBER})(?![\w.:])"
-_PROCESSES = re.compile(r"\bp?pid[\"']?[-_=:# ]{1,3}[\"']?(?P<value>\d+)(?!\w)", re.IGNORECASE)
-_MEMORY = re.compile(
+_PROCESSES = regex(r"\bp?pid[\"']?[-_=:# ]{1,3}[\"']?(?P<value>\d+)(?!\w)", re.IGNORECASE)
+_MEMORY = regex(
     r"\b(?:max_?|peak_?)?(?:rss|mem|memory)\b[^\d\n]{0,12}?"
     r"(?P<value>\d+(?:\.\d+)?(?: ?[kKMGT]?i?B)?)(?![\w.])",
     re.IGNORECASE,
 )
-_MEMORY_KEY = re.compile(
+_MEMORY_KEY = regex(
     r"(?:^|[^a-z])(?:max_?rss|rss|(?:peak|max|gpu|cpu|used|process)_?mem(?:ory)?|"
     r"mem(?:ory)?_?(?:used|usage|peak|allocated|reserved|mb|gb|bytes|kb|mib|gib))$",
     re.IGNORECASE,
 )
-_SURE_WORDS = re.compile(rf"\b{_SURE_WORD}{_SAID}(?! ?[A-Za-z%])", re.IGNORECASE)
-_WORDS = re.compile(rf"\b(?:{_SURE_WORD}|{_WORD}){_SAID}", re.IGNORECASE)
+_SURE_WORDS = regex(rf"\b{_SURE_WORD}{_SAID}(?! ?[A-Za-z%])", re.IGNORECASE)
+_WORDS = regex(rf"\b(?:{_SURE_WORD}|{_WORD}){_SAID}", re.IGNORECASE)
 _WORDED_SURELY = (("a duration", _SURE_WORDS), ("a process", _PROCESSES))
 _WORDED = (("a duration", _WORDS), ("a process", _PROCESSES), ("memory use", _MEMORY))
 """Numbers in a text, by the word before each."""
-_MAYBE_DURATION = re.compile(
+_MAYBE_DURATION = regex(
     rf"(?:^|[^a-zA-Z])(?:{_SURE_WORD}|{_WORD})\s*(?:[(\[]\w+[)\]])?$", re.IGNORECASE
 )
 _DRAWN = 2.0**100
 """From here on a whole number is not a count: a UUID, or a digest."""
 _PLACES = (range(0x55 << 40, 0x57 << 40, 8), range(0x7E << 40, 0x80 << 40, 8))
 """Where Linux lays the heap, libraries and mapped memory of a 64-bit process (x86-64, aarch64)."""
-_DIGEST_KEY = re.compile(r"md5|sha\d|digest|checksum|hash|etag|fingerprint", re.IGNORECASE)
+_DIGEST_KEY = regex(r"md5|sha\d|digest|checksum|hash|etag|fingerprint", re.IGNORECASE)
 """A value under such a key is computed from content, so it says something when it differs."""
 _EARLIEST, _LATEST = 978_307_200, 4_102_444_800
 """2001 and 2100, in seconds since 1970."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 from reprobox.judge.formats.format import Format
 from reprobox.judge.formats.registry import FORMATS, NOT_CHECKED
 from reprobox.judge.leaves import MAX_LEAVES
 from reprobox.judge.reader import Limits
+from reprobox.kit.regex import regex
 
 _GIB = 1 << 30
-_BOUND = re.compile(r"([\w.-]+)\s*>=\s*([\w.]+)")
+_BOUND = regex(r"([\w.-]+)\s*>=\s*([\w.]+)")
 
 
 def readers(requirements: Iterable[str]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+
+from reprobox.kit.regex import regex
 
 _SEEDS = (
     (r"R|Rscript|littler|r", "R draws from a generator of its own: call set.seed(1) in the script"),
@@ -19,7 +20,7 @@ _SEEDS = (
     (r"java", "give java.util.Random a seed, and use one thread"),
     (r"g?awk|mawk", "call srand(1) in a BEGIN block"),
 )
-_PROGRAMS = tuple((re.compile(pattern), advice) for pattern, advice in _SEEDS)
+_PROGRAMS = tuple((regex(pattern), advice) for pattern, advice in _SEEDS)
 _ASKS = frozenset(
     {
         *("uname", "arch", "hostname", "getconf", "lscpu", "nproc", "id", "whoami", "locale"),

@@ -21,10 +21,11 @@ from typing import Literal
 
 from reprobox.judge.tensors import Tensor, Tolerance
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 
 MAX_LEAVES = 20_000_000
 _FEW = 10_000
-_PLAIN_NAME = re.compile(r"[^][/.@!<>(){}\"'\\*\x00-\x1f\x7f]+")
+_PLAIN_NAME = regex(r"[^][/.@!<>(){}\"'\\*\x00-\x1f\x7f]+")
 _QUOTED = r'b?"(?:[^"\\]|\\.)*"'
 _ONE = rf"(?:{_QUOTED}|[^][/.@!<>(){{}}]*)"
 _PLACE = rf"\[(?:{_QUOTED}|[^][]*)\]"

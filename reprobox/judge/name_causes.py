@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from reprobox.judge import renames
+from reprobox.kit.regex import regex
 from reprobox.model.verdict import Cause, FileState, FileVerdict
 
 WEIGHT = 75
@@ -25,27 +26,27 @@ class Layout(NamedTuple):
 LAYOUTS = (
     Layout(
         "Hydra",
-        re.compile(r"(^|/)multirun/"),
+        regex(r"(^|/)multirun/"),
         "give Hydra a fixed place: add hydra.sweep.dir=multirun to the command",
     ),
     Layout(
         "Hydra",
-        re.compile(r"(^|/)outputs/\d{4}-\d\d-\d\d/\d\d-\d\d-\d\d(/|$)"),
+        regex(r"(^|/)outputs/\d{4}-\d\d-\d\d/\d\d-\d\d-\d\d(/|$)"),
         "give Hydra a fixed place: add hydra.run.dir=outputs to the command",
     ),
     Layout(
         "MLflow",
-        re.compile(r"(^|/)mlruns/"),
+        regex(r"(^|/)mlruns/"),
         "MLflow draws its identifiers; `rules: [mlflow]` in the config compares what they hold",
     ),
     Layout(
         "W&B",
-        re.compile(r"(^|/)wandb/"),
+        regex(r"(^|/)wandb/"),
         "W&B draws its identifiers; `rules: [wandb]` in the config compares what they hold",
     ),
     Layout(
         "TensorBoard",
-        re.compile(r"tfevents\."),
+        regex(r"tfevents\."),
         "TensorBoard writes the time, host and process into the name; `rules: [tensorboard]` in "
         "the config compares the values",
     ),

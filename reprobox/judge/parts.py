@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections import defaultdict
 from typing import Any
 
 from reprobox.judge import chance, windows
 from reprobox.judge.leaves import Blob
 from reprobox.judge.tensors import Tensor, differing
+from reprobox.kit.regex import regex
 
 _SHOWN = 20
 _LOOKED_AT = 20_000
 """Pairs that are looked at; each costs some microseconds."""
 _PERHAPS = {"certain": False}
-_PART = re.compile(r'"(?:[^"\\]|\\.)*"!|[^!"]*!|\$[.\[][^.\[]*|/[^!]*|[^/@!\[(]+')
+_PART = regex(r'"(?:[^"\\]|\\.)*"!|[^!"]*!|\$[.\[][^.\[]*|/[^!]*|[^/@!\[(]+')
 
 
 class Parts:

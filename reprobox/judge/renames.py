@@ -15,6 +15,7 @@ from dataclasses import field
 from typing import Literal
 
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 from reprobox.model.outcome import OutputFile
 
 Kind = Literal["a time", "an identifier"]
@@ -48,7 +49,7 @@ _PARTS: tuple[tuple[Kind, str], ...] = (
     ("an identifier", r"(?:(?<=pid)|(?<=pid[-_.=]))\d+"),
 )
 """What of a name is another one in each run, the most specific first."""
-_PART = re.compile("|".join(f"(?P<p{place}>{text})" for place, (_, text) in enumerate(_PARTS)))
+_PART = regex("|".join(f"(?P<p{place}>{text})" for place, (_, text) in enumerate(_PARTS)))
 
 
 def shape(name: str) -> tuple[str, frozenset[Kind]]:

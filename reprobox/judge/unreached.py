@@ -8,13 +8,13 @@ started through `subprocess`. So a Python that is named and has no marker was no
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from reprobox.judge import languages
+from reprobox.kit.regex import regex
 from reprobox.model.observed import Observed, Process
 
-_PYTHON = re.compile(r"(python|pypy)[\d.]*")
+_PYTHON = regex(r"(python|pypy)[\d.]*")
 _WORDS = 12
 _ESCAPED = "it left no marker, though it is Python: it ran with -I, -E, -S or without PYTHONPATH"
 

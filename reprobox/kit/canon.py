@@ -11,14 +11,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, NewType
 
+from reprobox.kit.regex import regex
+
 Digest = NewType("Digest", str)
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_DIGEST = regex(r"sha256:[0-9a-f]{64}")
 _MAX_DEPTH = 64
 _CHUNK = 1 << 20
 _SMALL = 1 << 16

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import tempfile
 from pathlib import Path
 
 from reprobox.kit import files, proc
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 
-_NETWORK = re.compile(
+_NETWORK = regex(
     r"nfs\d?|lustre|gpfs|beegfs|ceph|fuse\.(ceph|glusterfs|sshfs|beegfs)|cifs|smb3|wekafs|"
     r"pvfs2|orangefs|afs|9p|virtiofs|panfs|fuse\.vmhgfs-fuse"
 )
-_ESCAPED = re.compile(r"\\([0-7]{3})")
+_ESCAPED = regex(r"\\([0-7]{3})")
 _ANSWERS = {0: "held", 3: "not held: a second process got the same lock"}
 _CHILD = """\
 import fcntl, sys

@@ -6,9 +6,11 @@ import math
 import re
 from datetime import UTC, datetime
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([bkmgtp]?)(i?b?)", re.IGNORECASE)
+from reprobox.kit.regex import regex
+
+_SIZE = regex(r"(\d+(?:\.\d+)?) ?([bkmgtp]?)(i?b?)", re.IGNORECASE)
 _POWER = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_PART = regex(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 _LONGEST = 1e9

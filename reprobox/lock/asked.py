@@ -6,11 +6,10 @@ The config's `{file: pyproject.toml, extras: [train], groups: [dev]}` is kept as
 
 from __future__ import annotations
 
-import re
-
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 
-_FORM = re.compile(r"(?P<file>[^\[\]{}]+?)(?:\[(?P<extras>[^\]]*)\])?(?:\{(?P<groups>[^}]*)\})?")
+_FORM = regex(r"(?P<file>[^\[\]{}]+?)(?:\[(?P<extras>[^\]]*)\])?(?:\{(?P<groups>[^}]*)\})?")
 SUFFIXES = (".txt", ".in", ".pip", ".toml", ".lock", ".yml", ".yaml", ".cfg", ".py")
 """`requirements.txt` is a valid package name too, so the ending decides."""
 

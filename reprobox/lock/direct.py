@@ -6,7 +6,6 @@ with the place (PEP 508), and the metadata.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import field
 from pathlib import Path
@@ -14,10 +13,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 from reprobox.lock.formats import requirements
 
-_EDITABLE = re.compile(r"(?:-e|--editable)(?:\s+|\s*=\s*)(?P<place>.+)$")
-_PLACE = re.compile(r"(?P<path>[^\[\]]+?)(?P<extras>\[[^\]]*\])?")
+_EDITABLE = regex(r"(?:-e|--editable)(?:\s+|\s*=\s*)(?P<place>.+)$")
+_PLACE = regex(r"(?P<path>[^\[\]]+?)(?P<extras>\[[^\]]*\])?")
 Facts = dict[tuple[str, str], dict[str, Any]]
 
 

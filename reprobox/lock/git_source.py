@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,15 +13,16 @@ from typing import IO
 from reprobox.errors import FetchError
 from reprobox.kit import proc
 from reprobox.kit.canon import digest_of, hex_of
+from reprobox.kit.regex import regex
 from reprobox.kit.tar import TarStream, entry
 from reprobox.lock.candidate import Candidate
 from reprobox.lock.formats.package import Repository
 from reprobox.model.ports import Objects, Progress
 
-_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_COMMIT = regex(r"[0-9a-f]{40}|[0-9a-f]{64}")
 ARCHIVAL = ".git_archival.txt"
-_FROM_GIT = re.compile(rb"setuptools[-_]scm|hatch-vcs|source *= *[\"']scm[\"']")
-_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
+_FROM_GIT = regex(rb"setuptools[-_]scm|hatch-vcs|source *= *[\"']scm[\"']")
+_PASSWORD = regex(r"(?<=://)[^/@\s]+@")
 
 
 def parse(url: str) -> Repository:

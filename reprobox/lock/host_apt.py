@@ -21,12 +21,13 @@ from urllib.parse import quote, unquote
 from reprobox.errors import FetchError, ResolveError
 from reprobox.kit import canon, files, proc
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 from reprobox.lock.download import Transport
 from reprobox.model.lock import Deb
 from reprobox.model.platform import DEFAULT
 from reprobox.model.ports import Objects, Progress
 
-_URI = re.compile(r"^'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<sha256>[0-9a-f]{64})$")
+_URI = regex(r"^'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) SHA256:(?P<sha256>[0-9a-f]{64})$")
 _SUITES = (
     "bookworm",
     "trixie",

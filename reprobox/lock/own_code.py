@@ -23,6 +23,7 @@ from packaging.version import InvalidVersion, Version
 
 from reprobox.errors import ResolveError
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 from reprobox.lock.candidate import Candidate
 from reprobox.lock.formats import pyproject
 from reprobox.model.ports import Objects
@@ -31,7 +32,7 @@ from reprobox.model.runspec import WORK
 _UNKNOWN = "0"
 """The version of a project that only its build backend knows: no run's numbers depend on it."""
 _TIME = (1980, 1, 1, 0, 0, 0)
-_SETUP_NAME = re.compile(r"""\bname\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+_SETUP_NAME = regex(r"""\bname\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 
 
 @dataclass(frozen=True, kw_only=True)

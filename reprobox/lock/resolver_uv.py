@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,6 +17,7 @@ from uv import find_uv_bin
 
 from reprobox.errors import ResolveError
 from reprobox.kit import proc
+from reprobox.kit.regex import regex
 from reprobox.lock import uv_config
 from reprobox.lock.asked import Asked
 from reprobox.lock.formats import pylock
@@ -26,8 +26,8 @@ from reprobox.lock.pip_settings import Settings
 from reprobox.lock.target import Target
 from reprobox.lock.uv_faults import explain, redact
 
-_BUILDS = re.compile(r"Failed to build `([^`=@\s]+?)(?:==| @ )([^`]+)`")
-_YANKED = re.compile(r"warning: `([^`]+)` is yanked ?(\([^\n]*\))?")
+_BUILDS = regex(r"Failed to build `([^`=@\s]+?)(?:==| @ )([^`]+)`")
+_YANKED = regex(r"warning: `([^`]+)` is yanked ?(\([^\n]*\))?")
 _REFUSED = "reprobox: no source is built here"
 # uv asks for the interpreter's facts in isolated mode (-I), and runs the code of sources otherwise.
 _GUARD = (

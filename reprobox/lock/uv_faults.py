@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass
 
 from reprobox.errors import BuildError, FetchError, HashMismatch, ReproboxError, ResolveError
+from reprobox.kit.regex import regex
 
-_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
+_PASSWORD = regex(r"(?<=://)[^/@\s]+@")
 _PACKAGE = r"`(?P<name>[^`=@\s]+)(?:==| @ )(?P<version>[^`]+)`"
 _STATUS = r"HTTP status (?:client|server) error \((?P<status>{} [^)]*)\) for url \((?P<url>[^)]+)\)"
 
@@ -35,7 +36,7 @@ _CREDENTIALS = (
 )
 _OTHER = "ask for another version in the requirements, and lock again"
 
-_WRAPPED = re.compile(r"\n {5,}(?!cause:|Caused by|hint:)")
+_WRAPPED = regex(r"\n {5,}(?!cause:|Caused by|hint:)")
 """Where uv broke a line because it was long: at a space, and further in than a cause begins."""
 
 # The first that fits is the answer: a cause comes before the step that it made fail.

@@ -17,12 +17,13 @@ from collections.abc import Sequence
 from typing import Literal
 
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 
 Scalar = str | int | float | bool | None
 Outcome = Literal["holds", "fails", "inconclusive"]
 
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
-_CLAIM = re.compile(
+_CLAIM = regex(
     rf"""(?:(?P<pick>first|last|min|max|mean)\s+)?
     (?P<file>[^#]+)\#(?P<values>.+?)\s*
     (?:(?P<ranking>\s same\s+ranking)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -19,10 +18,11 @@ import msgspec
 
 from reprobox.errors import NewerFormat, ReproboxError, StoreDamaged
 from reprobox.kit import canon
+from reprobox.kit.regex import regex
 from reprobox.model.later import later as later
 
 T = TypeVar("T")
-_FRACTION = re.compile(rb"[:,\[]-?[0-9]+[.eE]")
+_FRACTION = regex(rb"[:,\[]-?[0-9]+[.eE]")
 _PLAIN = frozenset(("str", "int", "float", "bool", "Role"))
 """Types of fields in which nothing is left out, as annotations write them."""
 

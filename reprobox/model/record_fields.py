@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from reprobox.kit import canon, units
+from reprobox.kit.regex import regex
 from reprobox.model.lock import Lock, Wheel
 from reprobox.model.record import LATEST, Intent
 from reprobox.model.runspec import BOX, OUT, WORK, InputPin, RunSpec
@@ -34,25 +35,25 @@ _RESERVED = (
 _WHOLE = ("/", WORK, "/etc", "/run", "/var", "/usr", "/bin", "/lib", "/lib64", "/sbin")
 """Directories that a mount would hide; below them a mount is fine."""
 
-_RUN = re.compile(r"\d{8}-\d{6}-[a-z]+-[a-z]+-[0-9a-f]{4}")
-_CONTAINER = re.compile(rf"reprobox-{_RUN.pattern}")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_SIZE = re.compile(r"\d{1,15}(\.\d{1,9})? ?[bkmgtpBKMGTP]?i?[bB]?")
-_CAPABILITY = re.compile(r"[A-Z][A-Z_]{0,39}")
-_NETWORK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
-_GPUS = re.compile(r"[A-Za-z0-9_.:/=,\" -]{1,400}")
-_WORD = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-_OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_ADDRESS = re.compile(r"[a-z0-9][a-z0-9._:/-]{0,500}@sha256:[0-9a-f]{64}")
-_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!~%=-]{0,250}")
-_SOURCE = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9._+!~%=-]{0,250}")
-_STANDALONE = re.compile(r"cpython-[A-Za-z0-9._+-]{1,200}\.tar\.gz")
-_CONDA_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+!~%=-]{0,250}\.(conda|tar\.bz2)")
-_SUBDIR = re.compile(r"[a-z0-9]+(-[a-z0-9]+)?")
-_PACKAGE_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~%:/-]{0,500}")
-_PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?")
+_RUN = regex(r"\d{8}-\d{6}-[a-z]+-[a-z]+-[0-9a-f]{4}")
+_CONTAINER = regex(rf"reprobox-{_RUN.pattern}")
+_VARIABLE = regex(r"[A-Za-z_][A-Za-z0-9_]*")
+_NAME = regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_SIZE = regex(r"\d{1,15}(\.\d{1,9})? ?[bkmgtpBKMGTP]?i?[bB]?")
+_CAPABILITY = regex(r"[A-Z][A-Z_]{0,39}")
+_NETWORK = regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+_HOST = regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_GPUS = regex(r"[A-Za-z0-9_.:/=,\" -]{1,400}")
+_WORD = regex(r"[a-z0-9][a-z0-9-]{0,63}")
+_OBJECT = regex(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_ADDRESS = regex(r"[a-z0-9][a-z0-9._:/-]{0,500}@sha256:[0-9a-f]{64}")
+_FILE = regex(r"[A-Za-z0-9][A-Za-z0-9._+!~%=-]{0,250}")
+_SOURCE = regex(r"[A-Za-z0-9_.][A-Za-z0-9._+!~%=-]{0,250}")
+_STANDALONE = regex(r"cpython-[A-Za-z0-9._+-]{1,200}\.tar\.gz")
+_CONDA_FILE = regex(r"[A-Za-z0-9_][A-Za-z0-9._+!~%=-]{0,250}\.(conda|tar\.bz2)")
+_SUBDIR = regex(r"[a-z0-9]+(-[a-z0-9]+)?")
+_PACKAGE_FILE = regex(r"[A-Za-z0-9][A-Za-z0-9._+~%:/-]{0,500}")
+_PLATFORM = regex(r"[a-z0-9]+/[a-z0-9]+(/[a-z0-9]+)?")
 
 Fault = str | None
 

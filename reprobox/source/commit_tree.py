@@ -11,6 +11,7 @@ from functools import cached_property
 
 from reprobox.errors import SourceError
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 from reprobox.source import git_objects
 from reprobox.source.repo import Repo, text
 
@@ -30,7 +31,7 @@ disks.
 MAX_DEPTH = 512
 _REMEMBERED = 8
 """Commits that a Repo remembers; one of 100,000 files takes some 30 MB."""
-_COMMITTER = re.compile(rb"^committer [^\n]*> (\d{1,12}) [-+]\d{4}$", re.MULTILINE)
+_COMMITTER = regex(rb"^committer [^\n]*> (\d{1,12}) [-+]\d{4}$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

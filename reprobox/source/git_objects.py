@@ -5,17 +5,17 @@ object without complaint.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator
 from typing import IO
 
 from reprobox.errors import SourceError
 from reprobox.kit import proc
+from reprobox.kit.regex import regex
 from reprobox.source.git import Git, failed
 
 CHUNK = 1 << 20
-_NOT_FETCHED = re.compile(rb"could not fetch ([0-9a-f]{40,64}) from promisor remote")
-_ABSENT = re.compile(rb" (missing|ambiguous)\n\Z")
+_NOT_FETCHED = regex(rb"could not fetch ([0-9a-f]{40,64}) from promisor remote")
+_ABSENT = regex(rb" (missing|ambiguous)\n\Z")
 
 
 class MissingObjectError(SourceError):

@@ -11,13 +11,14 @@ import re
 from pathlib import Path
 
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 from reprobox.source.repo import Repo
 
 MAX_POINTER = 1024
 """A pointer is smaller than this (docs/spec.md)."""
 MAGIC = b"version https://git-lfs.github.com/spec/v1\n"
-_OID = re.compile(rb"^oid sha256:([0-9a-f]{64})$", re.MULTILINE)
-_SIZE = re.compile(rb"^size (\d{1,18})$", re.MULTILINE)
+_OID = regex(rb"^oid sha256:([0-9a-f]{64})$", re.MULTILINE)
+_SIZE = regex(rb"^size (\d{1,18})$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

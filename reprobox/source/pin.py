@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from reprobox.errors import DirtyTree
 from reprobox.kit import files
+from reprobox.kit.regex import regex
 from reprobox.kit.units import counted
 from reprobox.model.source import Source
 from reprobox.source import clean_check, commit_tree, modules
@@ -15,7 +15,7 @@ from reprobox.source.remote_urls import chosen
 from reprobox.source.repo import Repo, opened, resolve, text
 
 _SHOWN = 20
-_BRANCH = re.compile(rb"ref: refs/heads/([^\n]+)\n")
+_BRANCH = regex(rb"ref: refs/heads/([^\n]+)\n")
 _LONGEST_HEAD = 4096
 _NOT_IN_NAMES = ("~", "^", ":", "@{", "..")
 """What makes a revision more than the name of a ref (gitrevisions, git-check-ref-format)."""

@@ -4,15 +4,15 @@ collects garbage.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from reprobox.errors import SourceError
+from reprobox.kit.regex import regex
 from reprobox.source import commit_tree, modules
 from reprobox.source.repo import Repo, opened, resolve
 
 PREFIX = "refs/reprobox/"
-_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
+_RUN_ID = regex(r"[A-Za-z0-9][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*")
 
 
 def name(run_id: str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
-_HELPER = re.compile(r"([A-Za-z0-9+.-]+)::(.*)", re.DOTALL)
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*).*", re.DOTALL)
-_SCP = re.compile(r"([^/:@]+):([^/@]*)@([^/]*:.*)", re.DOTALL)
+from reprobox.kit.regex import regex
+
+_HELPER = regex(r"([A-Za-z0-9+.-]+)::(.*)", re.DOTALL)
+_URL = regex(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*).*", re.DOTALL)
+_SCP = regex(r"([^/:@]+):([^/@]*)@([^/]*:.*)", re.DOTALL)
 
 
 def without_credentials(url: str) -> str:

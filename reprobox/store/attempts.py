@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from reprobox.errors import StoreDamaged
 from reprobox.kit import canon, fd_trees, files
+from reprobox.kit.regex import regex
 from reprobox.model import codec
 from reprobox.model.record import Intent, Record
 from reprobox.model.scheduled import Scheduled, Try
@@ -37,7 +37,7 @@ _STAY = frozenset({"record.json", "record.sha256", "lock", rundir.ARRIVAL, "inte
 """Of a try's run directory: what is not moved into the run as it is."""
 _AGAIN, _PAUSE = 40, 0.05
 """How often, and after how many seconds, a completion is tried again that another one disturbed."""
-_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+_NAME = regex(r"[A-Za-z0-9][\w.-]*")
 
 
 class AttemptRuns(Runs):

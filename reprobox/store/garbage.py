@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import stat
 import time
 from collections.abc import Container, Iterator, Sequence
@@ -23,6 +22,7 @@ from pathlib import Path
 from reprobox.errors import StoreError
 from reprobox.kit import fd_trees, files
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 from reprobox.kit.text import shown
 from reprobox.kit.units import counted
 from reprobox.model import codec
@@ -44,7 +44,7 @@ _RESUMABLE = 7 * 24 * 3600.0
 """Seconds that an unfinished download is kept."""
 _ONLY_HEX = bytes(byte if byte in b"0123456789abcdef" else 32 for byte in range(256))
 _DIGITS = 64
-_NAMED = re.compile(rb'"(?:lock|packages)":"sha256:([0-9a-f]{64})"')
+_NAMED = regex(rb'"(?:lock|packages)":"sha256:([0-9a-f]{64})"')
 """Where a document may name an object instead of a member."""
 _SCAN_LIMIT = 64 << 20
 """Bytes: a JSON object above this is not a manifest of ours."""

@@ -7,13 +7,13 @@ that the same address noted on two machines is the same document.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import ClassVar
 
 from reprobox.errors import ReproboxError, StoreDamaged
 from reprobox.kit import canon
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 from reprobox.model import codec
 from reprobox.store import layout
 from reprobox.store.numbered_files import add_numbered, numbered
@@ -22,7 +22,7 @@ from reprobox.store.runs import Runs
 FOLDER = "addresses"
 _MOST = 32
 """Addresses that are tried: each may be a machine that does not answer, chosen by the sender."""
-_ADDRESS = re.compile(r"[a-z0-9][a-z0-9._:/-]{0,500}@sha256:[0-9a-f]{64}")
+_ADDRESS = regex(r"[a-z0-9][a-z0-9._:/-]{0,500}@sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from reprobox.errors import NewerFormat, StoreDamaged
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 from reprobox.model import codec
 
 TABLE = "CREATE TABLE IF NOT EXISTS sources (id, source, PRIMARY KEY (id, source)) WITHOUT ROWID"
@@ -20,7 +20,7 @@ ABSENT = (
     "WHERE sources.id IS NULL AND runs.created >= 0"
 )
 READERS = "SELECT sources.id FROM sources JOIN runs ON runs.id = sources.id WHERE source = ?"
-_RUN = re.compile(r"\d{8}-\d{6}-[a-z]+-[a-z]+-[0-9a-f]{4}")
+_RUN = regex(r"\d{8}-\d{6}-[a-z]+-[a-z]+-[0-9a-f]{4}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Literal, ParamSpec
 from reprobox.errors import NewerFormat, ReproboxError, StoreDamaged
 from reprobox.kit import canon, fd_trees, files
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 from reprobox.model import codec
 from reprobox.model.consistency import contradictions
 from reprobox.model.outcome import OutputFile
@@ -42,7 +42,7 @@ from reprobox.store.runs import Runs
 P = ParamSpec("P")
 Kind = Literal["corrupted", "untrusted", "unverifiable"]
 BITS: dict[Kind, int] = {"corrupted": 1, "untrusted": 2, "unverifiable": 4}
-_SHARD = re.compile(r"[0-9a-f]{2}")
+_SHARD = regex(r"[0-9a-f]{2}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from pathlib import Path
 
 from reprobox.errors import RunNotFound
 from reprobox.kit import files
+from reprobox.kit.regex import regex
 from reprobox.store import layout
 
-_NAME = re.compile(r"[0-9]{4,}\.json")
+_NAME = regex(r"[0-9]{4,}\.json")
 
 
 def numbered(run: Path, folder: str) -> list[Path]:

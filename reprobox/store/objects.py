@@ -13,7 +13,6 @@ import fcntl
 import hashlib
 import io
 import os
-import re
 import stat
 import time
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from typing import IO, Any
 from reprobox.errors import FetchError, HashMismatch, StoreDamaged
 from reprobox.kit import canon, files
 from reprobox.kit.canon import Digest
+from reprobox.kit.regex import regex
 from reprobox.store import layout
 
 TOUCH_AFTER = 6 * 3600.0
@@ -33,7 +33,7 @@ _SETTLED = 60.0
 """Seconds after which the name of an object is on the disk, even where the process that gave it was
 killed before it synced the directory: file systems write names back after 5 to 30 seconds.
 """
-_NAME = re.compile(r"[0-9a-f]{62}")
+_NAME = regex(r"[0-9a-f]{62}")
 
 
 class _Target(io.RawIOBase):

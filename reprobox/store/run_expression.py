@@ -7,13 +7,13 @@ comparison.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 
 Value = float | str
-_TOKEN = re.compile(
+_TOKEN = regex(
     r"\s*(?:(?P<op><=|>=|==|!=|<|>|=)|(?P<paren>[()])"
     r"|\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)'|(?P<word>[^\s()<>=!\"']+))"
 )

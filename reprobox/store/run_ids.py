@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-_ID = re.compile(r"\d{8}-\d{6}-[a-z]+-[a-z]+-[0-9a-f]{4}")
+from reprobox.kit.regex import regex
+
+_ID = regex(r"\d{8}-\d{6}-[a-z]+-[a-z]+-[0-9a-f]{4}")
 _LIST_LENGTH = 64
 
 

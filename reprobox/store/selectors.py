@@ -7,13 +7,14 @@ from __future__ import annotations
 import re
 
 from reprobox.errors import RunAmbiguous, RunNotFound
+from reprobox.kit.regex import regex
 from reprobox.kit.text import shown
 from reprobox.kit.units import counted
 from reprobox.store import run_ids
 from reprobox.store.index import Index
 from reprobox.store.run_row import RunRow
 
-_LATEST = re.compile(r"latest(?:~(\d{1,9}))?")
+_LATEST = regex(r"latest(?:~(\d{1,9}))?")
 _BORN = "created >= 0"
 _STAMP = len("20261120-153012-")
 _SHOWN = 10

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import Any
 from reprobox.kit import limited_child
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.limited_child import ChildFailed, Limits
+from reprobox.kit.regex import regex
 from reprobox.trackers import declared
 from reprobox.trackers.reading import Reading, Scalar, Tracker, Unreadable, joined, thinned
 from reprobox.trackers.table import TRACKERS
 
-_PATTERNS = tuple((tracker, re.compile(tracker.pattern)) for tracker in TRACKERS)
+_PATTERNS = tuple((tracker, regex(tracker.pattern)) for tracker in TRACKERS)
 _MANY_FILES = 2000
 """Files of one run that are read; a run that leaves more of them leaves data."""
 

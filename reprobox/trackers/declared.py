@@ -6,16 +6,16 @@ file: a JSON path, a column, a tag.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from reprobox.kit.regex import regex
 from reprobox.trackers import json_files
 from reprobox.trackers.reading import Reading, Unreadable, is_number
 
-_STEP = re.compile(r"\.([^.\[\]]+)|\[(-?\d+)\]|\[\"((?:[^\"\\]|\\.)*)\"\]|\['((?:[^'\\]|\\.)*)'\]")
+_STEP = regex(r"\.([^.\[\]]+)|\[(-?\d+)\]|\[\"((?:[^\"\\]|\\.)*)\"\]|\['((?:[^'\\]|\\.)*)'\]")
 Points = list[tuple[float, float]]
 
 

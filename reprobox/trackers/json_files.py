@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from reprobox.kit.regex import regex
 from reprobox.trackers.reading import Reading, Unreadable, flat, history, is_number
 
 _LARGEST = 64 << 20
 """Bytes of a JSON document that is read."""
 _MANY = 200
 """Numbers in a document; more are data, not metrics."""
-_PARAMETERS = re.compile(r"(^|[-_.])(params?|config|hparams|hyperparameters|args|options)\b")
+_PARAMETERS = regex(r"(^|[-_.])(params?|config|hparams|hyperparameters|args|options)\b")
 
 
 def document(path: Path) -> Any:

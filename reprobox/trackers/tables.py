@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from reprobox.kit.regex import regex
 from reprobox.trackers.reading import STEP_NAMES, Reading, Unreadable
 
-_LOG = re.compile(r"(log|metric|history|loss|result|progress|train|eval|score|stats)")
+_LOG = regex(r"(log|metric|history|loss|result|progress|train|eval|score|stats)")
 _COLUMNS, _ROWS = 200, 2_000_000
 
 

@@ -6,13 +6,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from xml.etree import ElementTree
 
+from reprobox.kit.regex import regex
 from reprobox.kit.text import shown
 from reprobox.model.claims import Checked
 from reprobox.model.verdict import Class, FileState, FileVerdict, Verdict
 from reprobox.views import verdict as view
 from reprobox.views.blocks import Table
 
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NO_XML = regex("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold, section 2.2."""
 _LEVELS = {Class.DIFFERENT: "error", Class.CLAIMS_FAIL: "error", Class.NOT_CHECKED: "warning"}
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import codecs
 import os
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from reprobox.executor import shim_report
+from reprobox.kit.regex import regex
 from reprobox.kit.text import shown
 
 STREAMS = ("stdout", "stderr")
 LONGEST = 2000
 """Letters of a line that are shown."""
-_COLOUR = re.compile("\x1b\\[[0-9;:]*m")
+_COLOUR = regex("\x1b\\[[0-9;:]*m")
 _TAIL = 256 << 10
 LINES = 500
 _CHUNK = 1 << 16

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from reprobox.commands.shared.recorded_parts import restore_image
@@ -11,11 +10,12 @@ from reprobox.errors import UsageError
 from reprobox.executor import reconcile
 from reprobox.kit import canon
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 from reprobox.model.image import Image
 from reprobox.model.record import Record
 from reprobox.store import image_addresses
 
-_NAME = re.compile(
+_NAME = regex(
     r"([a-zA-Z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?"
 )
 """`host:port/name:tag` (distribution's reference grammar), without a digest: that is the registry's

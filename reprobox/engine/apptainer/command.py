@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 
 from reprobox.errors import ConfigError, EngineError
 from reprobox.kit import units
+from reprobox.kit.regex import regex
 from reprobox.model.outcome import Container, Mount
 
 _PYTHON = ("-I", "-S")
@@ -42,7 +42,7 @@ p.execve(sys.argv[2],sys.argv[2:],dict(x.partition(b"=")[::2]for x in e.split(b"
 _FROM_SHELL = (
     'printf 1 >&0; read -r go || exit 125; exec 3>&- 4>&- 5>&- 6>&- </dev/null; exec env -i "$@"'
 )
-_SIZE = re.compile(r"(?:^|,)size=([^,]+)")
+_SIZE = regex(r"(?:^|,)size=([^,]+)")
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _ROOTS_ALONE = ("/proc/sys", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/sysrq-trigger")
 """What root could write to without any capability; engines mount it read-only."""

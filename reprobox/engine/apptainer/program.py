@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,11 +11,12 @@ from pathlib import Path
 
 from reprobox.errors import EngineError, EngineUnavailable
 from reprobox.kit import proc
+from reprobox.kit.regex import regex
 
 _OLDEST = (1, 1)
 """The first that runs without setuid, with limits for ordinary users."""
 _SECONDS = 20
-_VERSION = re.compile(r"(\d+)\.(\d+)\S*")
+_VERSION = regex(r"(\d+)\.(\d+)\S*")
 _INSTALL = "install Apptainer (apptainer.org), or choose another engine with REPROBOX_ENGINE"
 _CGROUPS = Path("/sys/fs/cgroup")
 _PASSED_ON = ("HOME", "PATH", "TMPDIR", "USER", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")

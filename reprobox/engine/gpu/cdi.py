@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,13 +20,14 @@ from reprobox.engine.gpu import requests
 from reprobox.engine.gpu.vendors import DEFAULT
 from reprobox.errors import GpuUnavailable
 from reprobox.kit import plain_yaml
+from reprobox.kit.regex import regex
 from reprobox.model.outcome import Mount
 
 VERSION = "0.6.0"
 _SUFFIXES = (".json", ".yaml", ".yml")
-_NODE = re.compile(r"nvidia(\d+)")
+_NODE = regex(r"nvidia(\d+)")
 _SHARED_NODES = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset")
-_LIBRARIES = re.compile(
+_LIBRARIES = regex(
     r"lib(cuda|cudadebugger|nvidia-(ml|ptxjitcompiler|nvvm|gpucomp|cfg|allocator|opencl))\.so(\.\d+)*"
 )
 _PROGRAMS = ("nvidia-smi", "nvidia-debugdump", "nvidia-persistenced")

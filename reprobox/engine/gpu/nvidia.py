@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from reprobox.engine.gpu.vendor import Failure, Required, Vendor
+from reprobox.kit.regex import regex
 
 _OLDEST_DRIVER = {11: "450.80.02", 12: "525.60.13", 13: "580.65.06"}
 """By CUDA's major version, since a driver serves all minor versions of it (CUDA Toolkit release
 notes, "CUDA Toolkit and Minimum Required Driver Version for CUDA Minor Version Compatibility").
 """
-_RUNTIME = re.compile(r"nvidia-cuda-runtime(?:-cu(\d\d))?")
-_LOCAL = re.compile(r"\+cu(\d\d)\d")
+_RUNTIME = regex(r"nvidia-cuda-runtime(?:-cu(\d\d))?")
+_LOCAL = regex(r"\+cu(\d\d)\d")
 """torch 2.4.0+cu124."""
 
 
@@ -41,13 +41,13 @@ def _cuda(name: str, version: str) -> int:
 
 _FAILURES = (
     Failure(
-        mark=re.compile(r"GPU is lost|fallen off the bus|uncorrectable ECC error"),
+        mark=regex(r"GPU is lost|fallen off the bus|uncorrectable ECC error"),
         what="The GPU failed: it was lost, or its memory has an error that cannot be corrected.",
         next_step="look for Xid in the kernel's log, reset the GPU or restart the machine, and "
         "run again",
     ),
     Failure(
-        mark=re.compile(
+        mark=regex(
             r"CUDA out of memory|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAILED"
             r"|RESOURCE_EXHAUSTED: Out of memory|OOM when allocating tensor"
             r"|cudaErrorMemoryAllocation"
@@ -57,7 +57,7 @@ _FAILURES = (
         "(--gpus device=N)",
     ),
     Failure(
-        mark=re.compile(
+        mark=regex(
             r"devices?(?:\(s\))? (?:is|are|is/are) busy or unavailable|cudaErrorDevicesUnavailable"
         ),
         what="The GPU was refused to the program: another process has it alone, or its compute "
@@ -65,7 +65,7 @@ _FAILURES = (
         next_step="see `reprobox doctor --gpu`; nvidia-smi -c 0 allows several processes again",
     ),
     Failure(
-        mark=re.compile(
+        mark=regex(
             r"driver version is insufficient|NVIDIA driver on your system is too old"
             r"|forward compatibility was attempted|unsupported PTX|cudaErrorUnsupportedPtxVersion"
         ),
@@ -73,22 +73,22 @@ _FAILURES = (
         next_step="update the driver, or lock a build for an older CUDA",
     ),
     Failure(
-        mark=re.compile(r"no kernel image is available|not compatible with the current PyTorch"),
+        mark=regex(r"no kernel image is available|not compatible with the current PyTorch"),
         what="The image has no code for this GPU model.",
         next_step="lock a build that names its compute capability, or use another GPU",
     ),
     Failure(
-        mark=re.compile(r"invalid device ordinal|[Dd]uplicate GPU detected"),
+        mark=regex(r"invalid device ordinal|[Dd]uplicate GPU detected"),
         what="The program asked for more GPUs than it was given.",
         next_step="--gpus all, or one process for each GPU that `reprobox show` lists",
     ),
     Failure(
-        mark=re.compile(r"Error 802: system not yet initialized|cudaErrorSystemNotReady"),
+        mark=regex(r"Error 802: system not yet initialized|cudaErrorSystemNotReady"),
         what="The GPU's fabric manager does not run.",
         next_step="start nvidia-fabricmanager of the driver's version",
     ),
     Failure(
-        mark=re.compile(
+        mark=regex(
             r"No CUDA GPUs are available|no CUDA-capable device|Found no NVIDIA driver"
             r"|cudaErrorNoDevice"
         ),

@@ -15,7 +15,6 @@ import contextlib
 import hashlib
 import io
 import os
-import re
 import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -29,12 +28,13 @@ from reprobox.engine.gpu.vendors import DEFAULT, VENDORS
 from reprobox.engine.link import Link
 from reprobox.errors import GpuUnavailable, ReproboxError
 from reprobox.kit.canon import canonical
+from reprobox.kit.regex import regex
 from reprobox.kit.tar import TarStream
 from reprobox.model.outcome import Container
 from reprobox.model.platform import ARCHITECTURES
 
-_KIND = re.compile(r"""["']?kind["']?\s*:\s*["']?([\w.-]+/[\w.-]+)""")
-_NAME = re.compile(r"""(?m)(?:^[\s-]*|[{,]\s*)["']?name["']?\s*:\s*["']?([\w.:-]+)""")
+_KIND = regex(r"""["']?kind["']?\s*:\s*["']?([\w.-]+/[\w.-]+)""")
+_NAME = regex(r"""(?m)(?:^[\s-]*|[{,]\s*)["']?name["']?\s*:\s*["']?([\w.:-]+)""")
 
 
 class GpuProbe:

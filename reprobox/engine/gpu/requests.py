@@ -10,16 +10,16 @@ later).
 from __future__ import annotations
 
 import csv
-import re
 from dataclasses import field
 from typing import Any
 
 from reprobox.engine.gpu.vendors import DEFAULT
 from reprobox.errors import ConfigError, GpuUnavailable
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 
-_CDI = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9_-]+=[A-Za-z0-9][A-Za-z0-9._:-]*")
-_DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]*")
+_CDI = regex(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9_-]+=[A-Za-z0-9][A-Za-z0-9._:-]*")
+_DEVICE = regex(r"[A-Za-z0-9][A-Za-z0-9_.:/-]*")
 _VENDOR = f"{DEFAULT.cdi_kind}="
 _RIGHT = 'say `all`, a number such as `2`, `device=0,1`, or `"device=0,1",capabilities=utility`'
 

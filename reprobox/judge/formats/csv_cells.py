@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -25,9 +24,10 @@ from reprobox.judge.formats.text import MARK, decoded
 from reprobox.judge.leaves import Int, Real, Rows, Scalar, Unreadable, key
 from reprobox.judge.tensors import Tensor
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 
-_LIKE_OURS = re.compile(r"[][<>]|\((column \d+|nulls|empty)\)$|^column \d+$")
-_LEADING = re.compile(r"[+-]?0\d")
+_LIKE_OURS = regex(r"[][<>]|\((column \d+|nulls|empty)\)$|^column \d+$")
+_LEADING = regex(r"[+-]?0\d")
 _SPECIAL = {"nan", "inf", "infinity", "-inf", "-infinity", "+inf", "+infinity", "-nan"}
 _BEGINS = frozenset("0123456789+-.nNiI")
 """What a number begins with; all else is a text at once."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from reprobox.judge.accounting import File
@@ -12,8 +11,9 @@ from reprobox.judge.formats import spelling
 from reprobox.judge.formats.format import Format, Head
 from reprobox.judge.formats.text import MARK
 from reprobox.judge.leaves import Blob, Real, Rows, Unreadable, once
+from reprobox.kit.regex import regex
 
-_PLAIN = re.compile(r'[^][.{}"!@<>()*\\\s\x00-\x1f]+')
+_PLAIN = regex(r'[^][.{}"!@<>()*\\\s\x00-\x1f]+')
 _DEPTH = 200
 LEFT_OUT = {
     "spaces": "spaces",

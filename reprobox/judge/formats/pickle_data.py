@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import field
 from typing import Any
 
@@ -11,9 +10,10 @@ import numpy as np
 from reprobox.judge.formats import arrays
 from reprobox.judge.leaves import Unreadable, quoted
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 
-PLAIN = re.compile(r'[^][/(){}<>":@!*\\\x00-\x1f]+')
-_TYPE = re.compile(r"[biufcSUmM]\d+|V\d+")
+PLAIN = regex(r'[^][/(){}<>":@!*\\\x00-\x1f]+')
+_TYPE = regex(r"[biufcSUmM]\d+|V\d+")
 _CORE = ("numpy.core", "numpy._core")
 _RECONSTRUCT = frozenset(f"{core}.multiarray._reconstruct" for core in _CORE)
 _FROM_BUFFER = frozenset(f"{core}.numeric._frombuffer" for core in _CORE)

@@ -6,7 +6,6 @@ Numbers of sections are those of the PNG specification, third edition.
 
 from __future__ import annotations
 
-import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from reprobox.judge.formats.arrays import of_array
 from reprobox.judge.formats.format import Format, Head
 from reprobox.judge.leaves import Blob, Leaf, Unreadable
 from reprobox.judge.tensors import Array
+from reprobox.kit.regex import regex
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -35,7 +35,7 @@ _PASSES = (
 )
 """Adam7 (8.1): first column and row of each pass, then its steps."""
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-_NAME = re.compile(rb"[A-Za-z]{4}")
+_NAME = regex(rb"[A-Za-z]{4}")
 LEFT_OUT = {
     "compression": "compression of the pixels, of texts and of profiles",
     "filters": "filters of their rows",

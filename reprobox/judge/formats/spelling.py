@@ -13,8 +13,9 @@ import re
 from decimal import Decimal, InvalidOperation
 
 from reprobox.judge.leaves import Int, Real
+from reprobox.kit.regex import regex
 
-NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+NUMBER = regex(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _SHORT = 15
 _SMALL = 1e-290
 """Below, doubles hold fewer digits."""

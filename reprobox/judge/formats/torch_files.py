@@ -25,6 +25,7 @@ from reprobox.judge.formats.pickles import Machine, encoded
 from reprobox.judge.leaves import Blob, Unreadable, once
 from reprobox.judge.tensors import Array, Tensor
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 
 MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
@@ -33,13 +34,13 @@ _HEAD = 40
 _SYSTEM = {"/protocol_version", "/little_endian", "/type_sizes"}
 _MAX_ELEMENTS = 1 << 34
 _MAX_MASK = 1 << 28
-_NUMBER = re.compile(rb"\d+\s*")
+_NUMBER = regex(rb"\d+\s*")
 _SAYS_HOW = {
-    "byteorder": re.compile(b"little"),
+    "byteorder": regex(b"little"),
     "version": _NUMBER,
     ".format_version": _NUMBER,
     ".storage_alignment": _NUMBER,
-    ".data/serialization_id": re.compile(rb"[ -~]*"),
+    ".data/serialization_id": regex(rb"[ -~]*"),
 }
 """Members below the root that say how it was written, and what they may hold.
 
@@ -68,7 +69,7 @@ _TYPES: dict[str, tuple[str, Any]] = {
     "Untyped": ("bytes", np.dtype("V1")),
 }
 _MODULES = frozenset({"torch", "torch.cuda", "torch.storage"})
-_DEVICE = re.compile(
+_DEVICE = regex(
     r"(cpu|cuda|hpu|ipu|maia|meta|mps|mtia|npu|privateuseone|vulkan|xla|xpu)(:\d+)?", re.ASCII
 )
 _NEW_TYPES: dict[str, tuple[str, Any]] = {

@@ -11,12 +11,13 @@ from reprobox.judge.formats import json_values, spelling
 from reprobox.judge.formats.format import Format, Head
 from reprobox.judge.formats.json_values import text_of
 from reprobox.judge.leaves import Leaf, Real, Unreadable
+from reprobox.kit.regex import regex
 
 _DEPTH = 100
 _PLAIN = "tag:yaml.org,2002:"
 _SPECIAL = {".nan": "nan", ".inf": "inf", "-.inf": "-inf", "+.inf": "inf"}
 _TRUE = {"true", "yes", "on"}
-_DEEP = re.compile(r"[\[{]{200}")
+_DEEP = regex(r"[\[{]{200}")
 LEFT_OUT = {
     "comments": "comments",
     "spaces": "spaces, and flow or block style",

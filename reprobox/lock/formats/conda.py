@@ -14,17 +14,18 @@ from urllib.parse import unquote
 
 from reprobox.errors import LockInvalid, ResolveError, UsageError
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 from reprobox.lock.asked import Asked
 from reprobox.lock.target import Target
 
 PLATFORM = "linux-64"
 _SUBDIRS = (PLATFORM, "noarch")
-_PACKAGE = re.compile(
+_PACKAGE = regex(
     r"(?P<url>\S+/(?P<subdir>[^/#]+)/(?P<file>(?P<name>[^/#]+)-(?P<version>[^-/#]+)"
     r"-(?P<build>[^-/#]+)\.(?:conda|tar\.bz2)))(?:#(?P<hash>\S+))?"
 )
 _HASHES = {32: "md5", 64: "sha256"}
-_SECTION = re.compile(r"(?P<key>\w+):\s*(?P<value>.*)")
+_SECTION = regex(r"(?P<key>\w+):\s*(?P<value>.*)")
 
 
 @dataclass(frozen=True, kw_only=True)

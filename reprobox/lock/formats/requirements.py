@@ -7,16 +7,17 @@ allows.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+from reprobox.kit.regex import regex
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-_COMMENT = re.compile(r"(^|\s+)#.*$")
-_INCLUDE = re.compile(r"(?:-r|-c|--requirement|--constraint)(?:\s+|\s*=\s*|(?<=-[rc]))(\S+)\s*$")
-_HASH = re.compile(r"--hash[=\s]+(sha256:[0-9a-fA-F]{64})")
+_COMMENT = regex(r"(^|\s+)#.*$")
+_INCLUDE = regex(r"(?:-r|-c|--requirement|--constraint)(?:\s+|\s*=\s*|(?<=-[rc]))(\S+)\s*$")
+_HASH = regex(r"--hash[=\s]+(sha256:[0-9a-fA-F]{64})")
 
 
 def logical_lines(text: str) -> Iterator[str]:

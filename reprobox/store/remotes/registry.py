@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from reprobox.errors import UsageError
+from reprobox.kit.regex import regex
 from reprobox.kit.text import shown
 from reprobox.store.remotes.base import Place
 from reprobox.store.remotes.kinds import EXAMPLES, REMOTES
 from reprobox.store.remotes.remote_store import RemoteStore
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//.*)", re.DOTALL)
-_SCP = re.compile(r"(?P<host>[^/:\s]*):(?P<path>.*)", re.DOTALL)
+_SCHEME = regex(r"([A-Za-z][A-Za-z0-9+.-]*):(//.*)", re.DOTALL)
+_SCP = regex(r"(?P<host>[^/:\s]*):(?P<path>.*)", re.DOTALL)
 """`user@host:path`, as scp and git write it: no slash before the first colon (git-fetch(1))."""
 
 

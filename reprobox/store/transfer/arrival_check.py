@@ -5,7 +5,6 @@ believed.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from reprobox.errors import BundleRefused, StoreDamaged
 from reprobox.kit import canon
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 from reprobox.kit.text import shown
 from reprobox.model import codec, record_fields
 from reprobox.model.consistency import contradictions
@@ -30,11 +30,11 @@ _NOTHING = canon.digest_bytes(b"")
 _LARGEST = 256 << 20
 """Bytes: documents above this are not read into memory."""
 
-_STORED = re.compile(r"image/(base|apt/\d+|bytecode)/\d+/[0-9a-f]{64}")
+_STORED = regex(r"image/(base|apt/\d+|bytecode)/\d+/[0-9a-f]{64}")
 """Memos that hold the digest of a layer that was made by a container and is kept
 (reprobox/image/layer.py, `memo_key`).
 """
-_MEASURED = re.compile(r"image/layer/\d+/[0-9a-f]{64}")
+_MEASURED = regex(r"image/layer/\d+/[0-9a-f]{64}")
 """Memos that hold digest and size of a layer that is written anew from wheels."""
 
 

@@ -21,6 +21,7 @@ from typing import IO, Any, ClassVar, Self
 from reprobox.errors import BundleRefused, HashMismatch, NewerFormat, ReproboxError
 from reprobox.kit import canon, zstd
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 from reprobox.model import codec
 from reprobox.store import layout
 from reprobox.store.transfer import copy
@@ -45,7 +46,7 @@ _SKIP, _END = 0x184D2A50, 0x184D2A5B
 """Magic numbers of skippable frames (RFC 8878, 3.1.2)."""
 _SEAL = b"reprobox-end/1 "
 _TAIL = 8 + len(_SEAL) + 64
-_FIRST = re.compile(rb"reprobox-bundle/(\d{1,6})\n")
+_FIRST = regex(rb"reprobox-bundle/(\d{1,6})\n")
 
 
 @dataclass(frozen=True, kw_only=True)

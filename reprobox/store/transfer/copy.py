@@ -16,6 +16,7 @@ from typing import IO, Any, ClassVar, Literal, Protocol, get_args
 from reprobox.errors import BundleRefused, HashMismatch, ReproboxError, StoreDamaged, StoreError
 from reprobox.kit import canon
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.regex import regex
 from reprobox.kit.units import counted
 from reprobox.model.ports import Bar, Progress
 from reprobox.store import annotation_log, layout, run_ids
@@ -45,10 +46,8 @@ _OURS = (
 """Names in a run's directory that no card may give: files of this machine, and directories (gc
 clears the scratch ones).
 """
-_FILE = re.compile(
-    rf"(?i:(?!(?:{'|'.join(map(re.escape, _OURS))})$))[A-Za-z0-9][A-Za-z0-9._-]{{0,99}}"
-)
-_NUMBERED = re.compile(rf"({'|'.join(FOLDERS)})/\d{{4,9}}\.json")
+_FILE = regex(rf"(?i:(?!(?:{'|'.join(map(re.escape, _OURS))})$))[A-Za-z0-9][A-Za-z0-9._-]{{0,99}}")
+_NUMBERED = regex(rf"({'|'.join(FOLDERS)})/\d{{4,9}}\.json")
 MAX_BLOBS = 2_000_000
 MAX_MEMO = 1 << 20
 
