@@ -7,7 +7,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import traceback
 from types import FrameType
 from typing import TYPE_CHECKING, ClassVar, TypeGuard, cast
 
@@ -81,6 +80,8 @@ def handle(error: BaseException, arguments: list[str]) -> int:
         sys.stderr.write(_bug(error))
     else:
         if "--debug" in arguments or os.environ.get("REPROBOX_DEBUG"):
+            import traceback
+
             traceback.print_exception(error)
         Talk.plain().failure(failure)
     stopped = code in (INTERRUPTED, _TERMINATED)
@@ -173,6 +174,8 @@ def _is_run(arguments: list[str]) -> bool:
 
 def _bug(error: BaseException) -> str:
     """Everything that a report needs, to paste."""
+    import traceback
+
     trace = "".join(traceback.format_exception(error))
     return (
         f"{trace}\nThis is a bug in reprobox {__version__} (Python {sys.version.split()[0]}, "

@@ -4,6 +4,8 @@ exit code.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import io
 import os
 import signal
@@ -27,7 +29,10 @@ def main() -> None:
             stream.reconfigure(
                 errors="backslashreplace"
             )  # where the locale is ASCII, a name is shown as escapes
-    sys.exit(_flushed(answer(arguments), arguments))
+    code = _flushed(answer(arguments), arguments)
+    if _is_the_program():
+        _leave(code)
+    sys.exit(code)
 
 
 def _open_what_is_closed() -> None:
@@ -82,6 +87,32 @@ def _flushed(code: int, arguments: list[str]) -> int:
         code = boundary.handle(output_lost(fault), arguments)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
+
+
+def _is_the_program() -> bool:
+    """Whether this process was started as `reprobox` or `python -m reprobox.cli.main`, and not by a
+    program that called `main`.
+    """
+    started = getattr(sys.modules["__main__"], "__file__", None) or ""
+    return os.path.basename(started) == "reprobox" or started == os.path.join(
+        os.path.dirname(__file__), "main.py"
+    )
+
+
+def _leave(code: int) -> None:
+    """Ends the process. What was registered for its end is done, and threads that are not daemons
+    are waited for; the modules are not taken apart, which takes as long as loading thirty of them.
+    """
+    threading = sys.modules.get("threading")
+    if threading is not None and any(
+        one is not threading.main_thread() and not one.daemon for one in threading.enumerate()
+    ):
+        return
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _hoisted(arguments: list[str]) -> list[str]:

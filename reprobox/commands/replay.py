@@ -92,6 +92,7 @@ def replay(
     run_id = reconcile.find(context, reference)
     original, digest = context.runs.record(run_id)
     executor = executors.of(context, on, options, gpu_model=_gpu_model(original))
+    executor.prepare()
     knobs = forecast_.knobs(original) if as_recorded else {}
     made = ready(
         context,

@@ -53,6 +53,7 @@ def run(
             error: see the record.
     """
     executor = executors.of(context, on, options)
+    executor.prepare()
     reconcile.settle(context)
     intent, job = intents.resolve(
         context,

@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -32,6 +31,7 @@ from reprobox.executor.scheduler import Here, Scheduler
 from reprobox.executor.trial_runs import Quiet
 from reprobox.kit import canon, files
 from reprobox.kit.lazy_dataclass import dataclass
+from reprobox.kit.meanwhile import meanwhile
 from reprobox.kit.text import in_a_line
 from reprobox.model import codec
 from reprobox.model.outcome import Exit
@@ -78,8 +78,14 @@ def tasks_of(path: Path, number: int) -> list[Task]:
 
 def work(context: Context, tasks: Sequence[Task]) -> int:
     """Executes runs one after the other; the exit code of the first that did not end with 0."""
-    scheduled_runs.sweep(context)
-    worker, code = _Worker(context), 0
+    run_home.ask_ahead(context)
+    # The containers are those of dead workers, so no run needs to wait for their removal.
+    with meanwhile(lambda: scheduled_runs.sweep(context)):
+        return _all(_Worker(context), tasks)
+
+
+def _all(worker: _Worker, tasks: Sequence[Task]) -> int:
+    code = 0
     for task in tasks:
         try:
             code = worker.run(task) or code
@@ -304,7 +310,9 @@ def _devices(asked: str | None, here: Here | None) -> str | None:
 @contextlib.contextmanager
 def _one_at_a_time(image: str) -> Iterator[None]:
     """One worker of a node brings an image; the others find it."""
-    folder = Path(tempfile.gettempdir()) / f"reprobox-{os.getuid()}"
+    from tempfile import gettempdir
+
+    folder = Path(gettempdir()) / f"reprobox-{os.getuid()}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         with files.locked(folder / f"image-{image.removeprefix('sha256:')[:16]}.lock"):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -119,7 +118,9 @@ def _linked_or_copied(source: str, target: Path) -> bool:
     try:
         os.link(source, target)
     except OSError:
-        shutil.copyfile(source, target)
+        from shutil import copyfile
+
+        copyfile(source, target)
         return False
     return True
 

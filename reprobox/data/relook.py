@@ -55,7 +55,7 @@ class _Note:
 
 
 def note(run_dir: Path, mounted: Iterable[tuple[Mounted, int]]) -> None:
-    """Writes down what is to be looked at again.
+    """Writes down what is to be looked at again; nothing where there is nothing.
 
     Args:
         mounted: each input with the version of its manifest.
@@ -70,7 +70,8 @@ def note(run_dir: Path, mounted: Iterable[tuple[Mounted, int]]) -> None:
         for one, version in mounted
         if one.rows or one.listed
     )
-    (run_dir / NAME).write_bytes(codec.encode(_Note(looks=looks)))
+    if looks:
+        (run_dir / NAME).write_bytes(codec.encode(_Note(looks=looks)))
 
 
 def _row(one: Seen) -> _Row:

@@ -34,7 +34,7 @@ _SETTLED = 2.0
 """Seconds that a file must have been left alone before equal times prove equal bytes."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Stamp:
     """What a file system says of a file; where none of it moved, nothing was written."""
 
@@ -62,7 +62,7 @@ class Stamp:
         return time.time() - max(self.mtime, self.ctime) / 1e9 > _SETTLED
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Seen:
     """A path of an input as it was hashed."""
 

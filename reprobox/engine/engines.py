@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +58,9 @@ def _podman(environment: Mapping[str, str]) -> Endpoint | None:
 
 def _apptainer(environment: Mapping[str, str]) -> Endpoint | None:
     """The directory of its images and containers, where there is the program."""
-    if shutil.which("apptainer", path=environment.get("PATH")) is None:
+    from shutil import which
+
+    if which("apptainer", path=environment.get("PATH")) is None:
         return None
     return Endpoint(address=f"{APPTAINER}{_directory(environment)}", said_by="apptainer in PATH")
 

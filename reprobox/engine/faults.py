@@ -9,7 +9,6 @@ status codes where there was an answer, the innermost system error where there w
 from __future__ import annotations
 
 import contextlib
-import shutil
 import socket
 import sys
 from collections.abc import Iterator
@@ -214,6 +213,8 @@ def _chosen() -> Endpoint:
 def _start_it(chosen: Endpoint) -> str:
     if chosen.said_by:
         return f"start the engine that {chosen.said_by} names, or {chosen.undo}"
-    if shutil.which("dockerd") is None:
+    from shutil import which
+
+    if which("dockerd") is None:
         return "install Docker Engine (Debian and Ubuntu: sudo apt-get install docker.io)"
     return "sudo systemctl start docker"

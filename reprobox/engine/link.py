@@ -43,23 +43,36 @@ class Link:
     def __init__(self, base_url: str | None = None) -> None:
         self._base_url = base_url
         self._lock = threading.Lock()
+        self._first, self._second = threading.Lock(), threading.Lock()
+        self._failure: EngineUnavailable | None = None
         self._quick: APIClient | None = None
         self._patient: APIClient | None = None
         self._said: dict[str, Any] | None = None
         self._info: dict[str, Any] | None = None
 
     def version(self) -> dict[str, Any]:
-        """What the engine says of its version, asked once.
+        """What the engine says of its version, asked once, by whichever thread is first.
 
         Raises:
             EngineUnavailable: as `quick`.
         """
-        if self._said is None:
+        before = self._failure
+        with self._first:
+            if self._failure is not before and self._failure is not None:
+                raise self._failure  # of the thread that was waited for
+            if self._said is None:
+                self._said = self._greeted()
+            return self._said
+
+    def _greeted(self) -> dict[str, Any]:
+        try:
             with speaking("reach the container engine"):
-                said = self._first_answer()
+                said: dict[str, Any] = self._first_answer()
             _require_new_enough(said)
-            self._said = said
-        return self._said
+        except EngineUnavailable as failure:
+            self._failure = failure
+            raise
+        return said
 
     def _first_answer(self) -> Any:
         if (path := self.socket_path) is not None:
@@ -74,9 +87,10 @@ class Link:
 
     def info(self) -> dict[str, Any]:
         """What the engine says of itself, asked once. To be called inside `speaking`."""
-        if self._info is None:
-            self._info = self.ask("GET", "/info")
-        return self._info or {}
+        with self._second:
+            if self._info is None:
+                self._info = self.ask("GET", "/info")
+            return self._info or {}
 
     def ask(
         self,

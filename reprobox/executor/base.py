@@ -54,6 +54,11 @@ class Executor(Protocol):
     so that any executor's runs are listed, compared and replayed alike.
     """
 
+    def prepare(self) -> None:
+        """Begins to ask what a submission needs to know of the engine or the scheduler, while the
+        caller finds out what is to run. A failure is left to the submission.
+        """
+
     def submit(self, intent: Intent, job: Job) -> None:
         """Starts a run and leaves it alone. Raises as the rooms say; nothing is left of a run that
         could not be started.

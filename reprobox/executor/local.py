@@ -12,7 +12,6 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 
 from reprobox.context import Context
 from reprobox.engine import container_state as state_
@@ -224,6 +223,8 @@ def exported_again(context: Context, run: RunDir, intent: Intent) -> tuple[Expor
     Raises:
         SourceError: the commit is not here, or is damaged.
     """
+    from tempfile import TemporaryDirectory
+
     with TemporaryDirectory(dir=run.path, prefix="again-") as scratch:
         work = Path(scratch) / "work"
         exported = export(holder(context, intent.source.commit), intent.source.commit, work)

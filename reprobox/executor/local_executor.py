@@ -24,6 +24,10 @@ class LocalExecutor:
     def __init__(self, context: Context) -> None:
         self._context = context
 
+    def prepare(self) -> None:
+        """Begins to ask the engine about itself."""
+        run_home.ask_ahead(self._context)
+
     def submit(self, intent: Intent, job: Job) -> None:
         """Starts the intent's container and leaves it alone; the next command after its end writes
         the record.

@@ -19,6 +19,7 @@ from reprobox.context import Context
 from reprobox.engine import engines
 from reprobox.errors import RunElsewhere, RunNotFound
 from reprobox.executor import shim_report
+from reprobox.kit.meanwhile import ahead
 from reprobox.model.home import Home
 from reprobox.model.record import Intent
 
@@ -42,6 +43,17 @@ def engine_facts(context: Context) -> dict[str, Any]:
         "mark": context.engine.mark(),
         "address": context.engine.address,
     }
+
+
+def ask_ahead(context: Context) -> None:
+    """Begins to ask an engine of this host about itself, which `engine_facts` then has."""
+    engine = context.engine  # made here: of two threads, each might make its own
+
+    def ask() -> None:
+        if engine.is_local:
+            engine.info()
+
+    ahead(ask)
 
 
 def _machine() -> str:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
 import shlex
@@ -24,16 +25,15 @@ from reprobox.errors import (
     StoreDamaged,
     UsageError,
 )
-from reprobox.executor import journal, local, scheduled_runs, schedulers
+from reprobox.executor import journal, local, run_home, scheduled_runs, schedulers
 from reprobox.executor.attach import Follow, Sink, Watcher
 from reprobox.executor.base import Job
 from reprobox.executor.commits import holder
 from reprobox.executor.kept_streams import Lines, kept
-from reprobox.executor.run_home import host_facts
 from reprobox.executor.scheduler import Batch, Scheduler
 from reprobox.kit import files
 from reprobox.kit.lazy_dataclass import dataclass
-from reprobox.kit.meanwhile import importing
+from reprobox.kit.meanwhile import ahead, importing
 from reprobox.kit.text import in_a_line
 from reprobox.model import codec
 from reprobox.model.record import Intent, Record
@@ -70,6 +70,15 @@ class ScheduledExecutor:
         self._context, self._name = context, name
         self._options = options or ClusterOptions()
 
+    @functools.cached_property
+    def _scheduler(self) -> Scheduler:
+        return schedulers.of(self._name, self._options.raw)
+
+    def prepare(self) -> None:
+        """Begins to ask the scheduler about itself, and the engine here, which has the image."""
+        ahead(self._scheduler.cluster)
+        run_home.ask_ahead(self._context)
+
     def submit(self, intent: Intent, job: Job) -> None:
         """Writes the run down and gives it to the scheduler."""
         self.submit_all([(intent, job)])
@@ -83,7 +92,7 @@ class ScheduledExecutor:
         Raises:
             SchedulerError: it refuses; nothing is left of the runs.
         """
-        scheduler = schedulers.of(self._name, self._options.raw)
+        scheduler = self._scheduler
         tasks = min(math.ceil(len(works) / pack), scheduler.most_tasks())
         submission = _Submission(self._context, self._name, scheduler, works, tasks)
         try:
@@ -168,7 +177,7 @@ class _Submission:
         cluster, grace = self.scheduler.cluster(), self.scheduler.grace()
         # Asked once: the index looks again at every run without a record.
         position = self.context.runs.index.last_arrival() + 1
-        host = {"name": f"{self.executor} cluster {cluster}", "user": host_facts()["user"]}
+        host = {"name": f"{self.executor} cluster {cluster}", "user": run_home.host_facts()["user"]}
         lines = []
         for number, (made, job) in enumerate(self.works):
             # Which host and engine execute it, the worker writes into the record.

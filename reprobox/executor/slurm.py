@@ -7,6 +7,7 @@ import math
 import os
 import re
 import socket
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -50,16 +51,22 @@ class Slurm:
     def __init__(self, settings: Callable[[], SlurmSettings], options: Sequence[str] = ()) -> None:
         """Args: `settings` reads the user's; a worker, and a look at the queue, need none."""
         self._read, self._options = settings, tuple(options)
+        self._asking = threading.Lock()
+        self._said: Mapping[str, str] | None = None
 
     @functools.cached_property
     def _settings(self) -> SlurmSettings:
         return self._read()
 
-    @functools.cached_property
+    @property
     def _config(self) -> Mapping[str, str]:
-        lines = _ask("scontrol", "show", "config").splitlines()
-        pairs = (line.partition("=") for line in lines if "=" in line)
-        return {name.strip(): value.strip() for name, _, value in pairs}
+        """Asked once, by whichever thread is first."""
+        with self._asking:
+            if self._said is None:
+                lines = _ask("scontrol", "show", "config").splitlines()
+                pairs = (line.partition("=") for line in lines if "=" in line)
+                self._said = {name.strip(): value.strip() for name, _, value in pairs}
+            return self._said
 
     def _number(self, name: str, otherwise: int) -> int:
         digits = self._config.get(name, "").partition(" ")[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path, PurePosixPath
 
 from reprobox.errors import SourceError
@@ -49,7 +48,9 @@ def _lay(kept: Path, file: OutputFile, work: Path) -> None:
         place.mkdir(exist_ok=True)
         return
     _remove(place)
-    shutil.copy2(kept, place, follow_symlinks=False)
+    from shutil import copy2
+
+    copy2(kept, place, follow_symlinks=False)
     if file.kind == "file":
         place.chmod(file.mode)
 
@@ -57,6 +58,8 @@ def _lay(kept: Path, file: OutputFile, work: Path) -> None:
 def _remove(place: Path) -> None:
     """An output may stand where the commit has a directory."""
     if place.is_dir() and not place.is_symlink():
-        shutil.rmtree(place)
+        from shutil import rmtree
+
+        rmtree(place)
     else:
         place.unlink(missing_ok=True)

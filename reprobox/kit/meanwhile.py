@@ -31,6 +31,18 @@ def meanwhile(work: Callable[[], object]) -> Iterator[None]:
         raise failure[0]
 
 
+def ahead(work: Callable[[], object]) -> None:
+    """Begins to ask what is remembered by where it is asked of, so that the answer is there when it
+    is needed. A failure is left to whoever asks then.
+    """
+
+    def do() -> None:
+        with contextlib.suppress(Exception):
+            work()
+
+    threading.Thread(target=do, daemon=True).start()
+
+
 def importing(names: Sequence[str]) -> Callable[[], None]:
     """Imports modules that are needed afterwards. One that cannot be imported says so where it is
     needed.

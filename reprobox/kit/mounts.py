@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 from reprobox.kit import files, proc
@@ -71,8 +70,10 @@ def locks(folder: Path) -> str:
     """Whether a lock that this process holds keeps another process of this host out: `held`, or
     what is wrong. In a directory that may be written to.
     """
+    from tempfile import TemporaryDirectory
+
     try:
-        with tempfile.TemporaryDirectory(prefix=".reprobox-locks-", dir=folder) as scratch:
+        with TemporaryDirectory(prefix=".reprobox-locks-", dir=folder) as scratch:
             path = Path(scratch) / "lock"
             path.touch()
             with files.locked(path, wait=False):
@@ -86,8 +87,10 @@ def locks(folder: Path) -> str:
 
 def links(folder: Path) -> str:
     """Whether a name can be given by a link, to one process only: `exclusive`, or what is wrong."""
+    from tempfile import TemporaryDirectory
+
     try:
-        with tempfile.TemporaryDirectory(prefix=".reprobox-links-", dir=folder) as scratch:
+        with TemporaryDirectory(prefix=".reprobox-links-", dir=folder) as scratch:
             first, name = Path(scratch) / "first", Path(scratch) / "name"
             first.touch()
             os.link(first, name)

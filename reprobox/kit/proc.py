@@ -8,7 +8,6 @@ import contextlib
 import fcntl
 import os
 import subprocess
-import tempfile
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -92,7 +91,7 @@ class Dialogue:
     ) -> None:
         """Starts the program. Raises FileNotFoundError when it does not exist."""
         self.argv = tuple(os.fsdecode(part) for part in argv)
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
+        self._errors = _unnamed_file()
         try:
             self._process = subprocess.Popen(
                 [os.fspath(part) for part in argv],
@@ -123,6 +122,11 @@ class Dialogue:
         code = self._process.wait()
         self._errors.seek(0)
         return Done(argv=self.argv, code=code, out=b"", err=self._errors.read())
+
+
+def _unnamed_file() -> IO[bytes]:
+    """In memory, and not by `tempfile`, whose import loads three compressors."""
+    return os.fdopen(os.memfd_create("stderr"), "w+b")
 
 
 def _close(pipe: IO[bytes]) -> None:
@@ -184,7 +188,7 @@ def piped(
     """
     reading = direction == "read"
     with (
-        tempfile.TemporaryFile() as errors,
+        _unnamed_file() as errors,
         subprocess.Popen(
             [os.fspath(part) for part in argv],
             cwd=cwd,

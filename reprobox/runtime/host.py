@@ -7,7 +7,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,8 +103,10 @@ def list_gpus(*also: str) -> list[dict[str, str]]:
     Args:
         also: further fields of `nvidia-smi --query-gpu`.
     """
+    from shutil import which
+
     fields = _GPU_FIELDS + also
-    program = shutil.which("nvidia-smi")
+    program = which("nvidia-smi")
     if program is None:
         return []
     try:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import field
 from pathlib import Path
+from typing import NamedTuple
 
 from reprobox.errors import SourceError
 from reprobox.kit import text as lines
@@ -44,7 +45,7 @@ INCURABLE = {
 """What neither a commit nor a snapshot makes good, and what does."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reason:
     """Why the tree is not clean; the path is relative to the outermost repository, empty where
     there is none.
@@ -65,8 +66,7 @@ def cures(reasons: Iterable[Reason]) -> list[str]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Tracked:
+class Tracked(NamedTuple):
     """A line of the index."""
 
     entry: commit_tree.Entry

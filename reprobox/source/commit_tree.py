@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from typing import NamedTuple
 
 from reprobox.errors import SourceError
 from reprobox.kit.lazy_dataclass import dataclass
@@ -34,8 +35,7 @@ _REMEMBERED = 8
 _COMMITTER = regex(rb"^committer [^\n]*> (\d{1,12}) [-+]\d{4}$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One path of a commit."""
 
     path: bytes

@@ -21,7 +21,7 @@ _OID = regex(rb"^oid sha256:([0-9a-f]{64})$", re.MULTILINE)
 _SIZE = regex(rb"^size (\d{1,18})$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Pointer:
     """What a pointer says."""
 

@@ -72,7 +72,9 @@ def test_what_a_run_and_its_replay_ask(project: Project, asked: Counted, inputs:
     said = project("run", "config.yaml", **asked.env)
     assert said.code == 0, said.err
     assert sorted(asked.git) == sorted(GIT_OF_A_RUN), "untracked files are asked for meanwhile"
-    assert asked.engine == [*START, *CONTAINER]
+    start, container = asked.engine[: len(START)], asked.engine[len(START) :]
+    assert sorted(start) == sorted(START), "the engine is asked about itself meanwhile"
+    assert container == CONTAINER
 
     asked.forget()
     said = project("replay", "latest", **asked.env)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -37,6 +38,53 @@ def test_version_and_info_are_asked_once_and_calls_have_the_version(
         ("GET", "/v1.41/info"),
         ("POST", "/v1.41/containers/create"),
     ]
+
+
+def test_threads_that_ask_at_once_share_the_answer_and_the_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    one, waiting = Link("unix:///run/x.sock"), threading.Event()
+
+    def ask(path: str, request: Any, seconds: float | None) -> Any:
+        asked.append(request.path)
+        assert waiting.wait(30)
+        raise ConnectionRefusedError("no engine")
+
+    monkeypatch.setattr(socket_client, "ask", ask)
+    found: list[BaseException] = []
+
+    def version() -> None:
+        try:
+            one.version()
+        except EngineUnavailable as failure:
+            found.append(failure)
+
+    class Lock:
+        """Says that a second thread has come."""
+
+        def __init__(self) -> None:
+            self.real, self.came = threading.Lock(), 0
+
+        def __enter__(self) -> None:
+            self.came += 1
+            if self.came == 2:
+                waiting.set()
+            self.real.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self.real.release()
+
+    one._first = Lock()  # type: ignore[assignment]
+    threads = [threading.Thread(target=version) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(found) == 2
+    assert asked == ["/version"], "who waited for a failure has that failure"
+    version()
+    assert asked == ["/version"] * 2, "who comes later asks again"
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,96 @@ def test_a_class_below_another(decorator: Callable[..., Any]) -> None:
         changed(Below(1), "x")
 
 
+@pytest.mark.parametrize("decorator", KINDS)
+def test_fields_of_a_class_below_another(decorator: Callable[..., Any]) -> None:
+    @decorator(frozen=True)
+    class Top:
+        x: int
+        y: int = 2
+        z: dataclasses.InitVar[int] = 3
+
+    @decorator(frozen=True, kw_only=True)
+    class Below(Top):
+        y: int
+        x: int = dataclasses.field(default=1, metadata={"later": True})
+
+    # `y` has the default that the class above gave it, and stays in its place.
+    assert [(one.name, one.default, one.kw_only) for one in dataclasses.fields(Below)] == [
+        ("x", 1, True),
+        ("y", 2, True),
+    ]
+    assert dataclasses.fields(Below)[0].metadata == {"later": True}
+    assert Below.x == 1
+    assert repr(Below(y=5)) == repr(dataclasses.replace(Below(), y=5, z=0)) != repr(Below())
+    assert dataclasses.is_dataclass(Below)
+    assert [one.name for one in dataclasses.fields(Top)] == ["x", "y"]
+    assert (Top.__match_args__, Below.__match_args__) == (("x", "y", "z"), ("z",))
+
+
+@pytest.mark.parametrize("decorator", KINDS)
+def test_a_class_that_can_be_changed(decorator: Callable[..., Any]) -> None:
+    @decorator
+    class Box:
+        x: int
+        seen: list[int] = dataclasses.field(default_factory=list, repr=False)
+
+        @cached_property
+        def first(self) -> int:
+            return self.seen[0]
+
+    @decorator(kw_only=True, eq=False)
+    class Bare:
+        x: int = 1
+
+    box = Box(1, [5])
+    box.x = 2
+    assert (repr(box), box.first) == (repr(Box(2)), 5)
+    assert box == Box(2, [5]) != Box(2)
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(box)
+    with pytest.raises(TypeError, match="missing 1 required"):
+        Box()
+    with pytest.raises(TypeError, match="positional"):
+        Bare(1)
+    del box.x
+    assert vars(box) == {"seen": [5], "first": 5}
+    assert Bare() != Bare()
+    assert isinstance(hash(Bare()), int)
+    assert [one.x for one in (Bare(x=number) for number in range(40))] == list(range(40))
+    assert dataclasses.replace(Box(1), x=3) == Box(3)
+
+
+@pytest.mark.parametrize("decorator", KINDS)
+def test_a_wrong_class_is_refused_when_it_is_made(decorator: Callable[..., Any]) -> None:
+    class Mutable:
+        names: list[str] = []  # noqa: RUF012 - what is refused
+
+    class Maker:
+        x: int = dataclasses.field(default={})  # type: ignore[arg-type]
+
+    class NoField:
+        x = dataclasses.field(default=1)
+
+    for wrong, error in ((Mutable, ValueError), (Maker, ValueError), (NoField, TypeError)):
+        with pytest.raises(error):
+            decorator(frozen=True)(wrong)
+
+
+def test_annotations_are_not_read_at_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    real = dataclasses._get_field  # type: ignore[attr-defined]
+
+    def get_field(cls: type, name: str, *more: Any) -> Any:
+        read.append(name)
+        return real(cls, name, *more)
+
+    monkeypatch.setattr(dataclasses, "_get_field", get_field)
+    kind = point(lazy_dataclass.dataclass)
+    assert read == []
+    kind(1)
+    assert sorted(read) == ["FORMAT", "last", "names", "seen", "x", "y"]
+
+
 @lazy_dataclass.dataclass(frozen=True)
 class Plain:
     """At the top of a module, where pickle finds it."""

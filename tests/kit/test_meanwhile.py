@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from reprobox.kit.meanwhile import meanwhile
+from reprobox.kit.meanwhile import ahead, meanwhile
 
 
 def test_both_are_done_when_the_context_ends() -> None:
@@ -33,6 +33,28 @@ def test_the_error_of_the_work_comes_out() -> None:
         pass
     with pytest.raises(ValueError, match="block"), meanwhile(work):
         raise ValueError("block")
+
+
+def test_work_that_is_begun_ahead_keeps_its_failure_to_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unseen: list[object] = []
+    monkeypatch.setattr(threading, "excepthook", unseen.append)
+    begun, go, made = threading.Event(), threading.Event(), list[threading.Thread]()
+
+    def work() -> None:
+        made.append(threading.current_thread())
+        begun.set()
+        go.wait(30)
+        raise OSError("no engine")
+
+    ahead(work)
+    assert begun.wait(30)
+    go.set()
+    made[0].join(30)
+    assert not made[0].is_alive()
+    assert made[0].daemon
+    assert unseen == []
 
 
 def test_modules_that_are_imported_meanwhile() -> None:

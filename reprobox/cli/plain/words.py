@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,8 +29,22 @@ class Row(NamedTuple):
     values: Mapping[str, str]
     lists: Mapping[str, str]
     """Options with a value that may be repeated."""
+    kinds: Mapping[str, Callable[[str], Any]] = {}
+    """What a parameter's text becomes, where it is no text: None where that is not for here."""
+    needed: bool = False
+    """Whether the first word may not be left out."""
 
 
+def _path(word: str) -> Path | None:
+    """Where it is there and cannot be read, click says so."""
+    return None if os.path.exists(word) and not os.access(word, os.R_OK) else Path(word)
+
+
+def _number(word: str) -> int | None:
+    return int(word) if word.isascii() and word.isdigit() and len(word) < _DIGITS else None
+
+
+_DIGITS = 10
 _GPUS_NAME_ON = {"--gpus": "gpus", "--name": "name", "--on": "on"}
 ROWS = {
     "run": Row(
@@ -39,6 +53,7 @@ ROWS = {
         {"--snapshot": "snapshot", "--detach": "detach", "-d": "detach", "--json": "as_json"},
         {**_GPUS_NAME_ON, "--commit": "commit"},
         {"--tag": "tag"},
+        {"config": _path},
     ),
     "replay": Row(
         "run",
@@ -55,7 +70,22 @@ ROWS = {
         {"--rule": "rule", "--rules": "rules"},
     ),
     "build": Row(
-        "config", "", {"--check": "check", "--offline": "offline", "--json": "as_json"}, {}, {}
+        "config",
+        "",
+        {"--check": "check", "--offline": "offline", "--json": "as_json"},
+        {},
+        {},
+        {"config": _path},
+    ),
+    # Not typed by people: each job of a scheduler starts with it.
+    "worker": Row(
+        "store",
+        "runs",
+        {},
+        {"--tasks": "tasks", "--task": "task"},
+        {},
+        {"store": _path, "tasks": _path, "task": _number},
+        needed=True,
     ),
 }
 COMMON = {"-q": "quiet", "--quiet": "quiet", "--no-color": "no_color", "--debug": "debug"}
@@ -111,7 +141,7 @@ def _given(row: Row, arguments: Sequence[str]) -> dict[str, Any] | None:
             words.append(word)
         else:
             return None
-    return given if _placed(row, words, given) else None
+    return _converted(row, given) if _placed(row, words, given) else None
 
 
 def _ordinary(word: str) -> bool:
@@ -120,17 +150,22 @@ def _ordinary(word: str) -> bool:
 
 def _placed(row: Row, words: list[str], given: dict[str, Any]) -> bool:
     """Gives the words to their parameters."""
-    if len(words) > 1 and not row.more:
+    if (len(words) > 1 and not row.more) or (row.needed and not words):
         return False
-    if words and row.word == "config":
-        if os.path.exists(words[0]) and not os.access(words[0], os.R_OK):
-            return False  # click says so
-        given["config"] = Path(words[0])
-    elif words:
+    if words:
         given[row.word] = words[0]
     if words[1:]:
         given[row.more] = words[1:]
     return True
+
+
+def _converted(row: Row, given: dict[str, Any]) -> dict[str, Any] | None:
+    """The parameters as the command takes them; None where one is not for here to judge."""
+    for name in row.kinds.keys() & given.keys():
+        if (value := row.kinds[name](given[name])) is None:
+            return None
+        given[name] = value
+    return given
 
 
 def carry_out(line: Line) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -153,7 +152,9 @@ def opened(
     named = replace(pin_commit(context.repo, choice.commit), snapshot=choice.snapshotted)
     inside = _inside(context, config)
     _require_in_commit(context, named, inside)
-    with tempfile.TemporaryDirectory(prefix="reprobox-commit-") as scratch:
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory(prefix="reprobox-commit-") as scratch:
         top = Path(scratch).resolve() / "code"
         export_tree.export(context.repo, named.commit, top)
         spec, path = load_config.load_spec(context, config, overrides, top=top, file=top / inside)

@@ -33,6 +33,8 @@ READ = [
     "replay --rule m.json:ignore --rule *.npy:content --rules hydra --on local --name x",
     "build",
     "build config.yaml --check --offline --json",
+    "worker /p/.reprobox --tasks /p/tasks.jsonl --task 12",
+    "worker /p/.reprobox one@sha256:00 two@sha256:11 --task 0",
 ]
 LEFT = [
     "",
@@ -61,6 +63,14 @@ LEFT = [
     "build config.yaml more.yaml",
     "build --unknown",
     "--json run",
+    "worker",
+    "worker --tasks t.jsonl --task 1",
+    "worker /p --task -1",
+    "worker /p --task x",
+    "worker /p --task 1.0",
+    "worker /p --task 99999999999999999999",
+    "worker secret.yaml --task 1",
+    "worker /p --tasks secret.yaml",
 ]
 
 
@@ -112,9 +122,10 @@ def test_what_is_read_means_what_typer_says(line: str) -> None:
 def test_every_option_in_every_place() -> None:
     for name, row in words.ROWS.items():
         options = [[flag] for flag in row.flags]
-        options += [[option, "v1"] for option in (*row.values, *row.lists)]
+        options += [[option, "1"] for option in (*row.values, *row.lists)]
         for one, other in itertools.product(options, options):
-            for line in ([*one, "word", *other], ["word", *one, *other], [*one, *other]):
+            alone = [] if row.needed else [[*one, *other]]
+            for line in ([*one, "word", *other], ["word", *one, *other], *alone):
                 found = given_by(words.read([name, *line]))
                 assert found == as_typer_has_it(shlex.join([name, *line]))
 
