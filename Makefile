@@ -19,8 +19,9 @@
 # make tools     each example of a tool (examples/tools) is run and replayed; writes the table of docs/tools.md
 # make screenshots  the pictures of the page in docs/images, made by the real server and browser
 # make runtimes  the digests of the injected runtimes of releases, from their sources
-# make cluster   --on slurm on a real Slurm: its cost, an array of 500, two times 20 deaths, and
-#                50 trainings on three engines (needs root and mmdebstrap)
+# make cluster   --on slurm on a real Slurm: its cost, an array of 500, preemption, fake GPUs, two
+#                times 20 deaths, and 50 trainings on three engines (needs root and mmdebstrap);
+#                ARGS=many submits and stops 10,000 runs
 .PHONY: cluster gpu-visit tools screenshots runtimes demo test test-fast docs python-matrix lint bench torture mutate hunt engines cuda clean
 
 demo:

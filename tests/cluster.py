@@ -6,6 +6,9 @@
     python tests/cluster.py many [--submitted 10000]  a sweep that is submitted, held, and stopped
     python tests/cluster.py deaths [--kills 20]       nodes, workers and the controller are killed,
                                                       once for each of --seeds
+    python tests/cluster.py preemption [--preempted 8] two sweeps that urgent jobs push aside: one
+                                                      waits and runs again, the other one is ended
+    python tests/cluster.py gpus [--with-gpus 6]      a sweep on a node of two GPUs, which are fakes
     scripts/engines only podman python tests/cluster.py engines [--runs 50]
                                                       trainings of examples/digits on three nodes:
                                                       Docker, Podman and Apptainer
@@ -19,7 +22,6 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
-import getpass
 import json
 import os
 import random
@@ -221,9 +223,9 @@ def many(runs: int) -> None:
         status = timed(lambda: must(project, *words))
         trials = json.loads(must(project, *words))["trials"]
         states = collections.Counter(one["state"] for one in trials)
-        cluster.ask("scancel", "--user", getpass.getuser())
+        stop = timed(lambda: must(project, "sweep", "stop", "latest"))
         until(lambda: not waiting(cluster), 300, every=1)
-        stop = timed(lambda: must(project, *words))
+        record = timed(lambda: must(project, *words))
         done = json.loads(must(project, *words))["done"]
         tell(
             part="many",
@@ -232,7 +234,8 @@ def many(runs: int) -> None:
             submit=round(submit, 1),
             status=round(status, 1),
             states=dict(states),
-            record_all=round(stop, 1),
+            stop=round(stop, 1),
+            record_all=round(record, 1),
             recorded=done,
         )
         if states != {"queued": runs} or done != runs:
@@ -304,6 +307,127 @@ def engines(runs: int) -> None:
             raise SystemExit(f"equal RunSpecs have different outputs: {outputs}")
         if len(by) != 3:
             raise SystemExit(f"not on three engines: {by}")
+
+
+def preemption(runs: int, seed: int) -> None:
+    """Half of the runs in a partition whose jobs wait again when they are preempted, half in one
+    whose jobs are then ended, each with 2 s between the notice and TERM.
+    """
+    draw, half = random.Random(seed), max(2, runs // 2)
+    with world(program(TRAIN), nodes=2, cpus=2, preemption=0) as (cluster, project):
+        trials: dict[str, list[str]] = {}
+        for partition in ("work", "cheap"):
+            words = (f"scale=range(1,{half + 1})", "lasts=8", "--on", "slurm", "--detach", "--")
+            must(project, "sweep", "config.yaml", *words, f"--partition={partition}", "--mem=900M")
+            status = json.loads(must(project, "sweep", "status", "latest", "--json"))
+            trials[partition] = [one["run"] for one in status["trials"]]
+        sent = 0
+        deadline = time.monotonic() + 900
+        while not all(recorded(project, run) for each in trials.values() for run in each):
+            if time.monotonic() > deadline:
+                raise SystemExit(f"not over: {cluster.ask('squeue')}")
+            time.sleep(draw.uniform(2, 4))
+            if sent < half:  # the last ones are left alone, so that those that wait come to an end
+                words = ("-p", "urgent", "-c", "2", "-o", "/dev/null", "--wrap", "sleep 1")
+                cluster.ask("sbatch", *words)
+                sent += 1
+            must(project, "ls")  # writes the records of those whose job was ended
+        records = {name: [record_of(project, run) for run in each] for name, each in trials.items()}
+        tried = [len(attempts_of(project, run)) for run in trials["work"]]
+        by = {name: collections.Counter(map(ending, each)) for name, each in records.items()}
+        heads = (project.top / ".reprobox" / "heads.log").read_text().splitlines()
+        left = containers(project)
+        tell(
+            part="preemption",
+            runs=2 * half,
+            urgent_jobs=sent,
+            again={"ended": dict(by["work"]), "attempts": dict(collections.Counter(tried))},
+            ended=dict(by["cheap"]),
+            heads=len(heads),
+            containers_left=len(left),
+        )
+        if set(by["work"]) != {"exited 0"} or max(tried) < 2:
+            raise SystemExit("a run that was preempted did not end by itself, or none was")
+        if set(by["cheap"]) - {"exited 0", "PREEMPTED"} or not by["cheap"]["PREEMPTED"]:
+            raise SystemExit("a record does not say that its run was preempted, or none was")
+        if len(heads) != 2 * half or left:
+            raise SystemExit(f"lost or doubled, or a container is left: {left}")
+
+
+def recorded(project: Project, run: str) -> bool:
+    return (project.top / ".reprobox" / "runs" / run / "record.json").exists()
+
+
+def record_of(project: Project, run: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(must(project, "show", run, "--json"))["record"]
+    return found
+
+
+def attempts_of(project: Project, run: str) -> list[Path]:
+    return list((project.top / ".reprobox" / "runs" / run / "attempts").iterdir())
+
+
+def ending(record: dict[str, Any]) -> str:
+    ended = record["exit"]
+    preempted = ended["reason"] == "interrupted" and "PREEMPTED" in ended["message"]
+    return "PREEMPTED" if preempted else f"{ended['reason']} {ended['code']}"
+
+
+HOOK = """\
+#!/bin/sh
+# The engine calls it before the program starts, with the container's state on stdin.
+bundle=$(sed 's/.*"bundle":"\\([^"]*\\)".*/\\1/')
+sed 's/.*"NVIDIA_VISIBLE_DEVICES=\\([^"]*\\)".*/\\1/' "$bundle/config.json" > {top}/seen/$$
+"""
+
+
+def gpus(runs: int) -> None:
+    """A sweep whose runs ask for a GPU each, on a node with two. No GPU is here: Slurm hands out
+    two device files, and a Docker of its own calls a stub of NVIDIA's hook, which notes what it
+    was asked for.
+    """
+    from second_engine import SecondEngine
+
+    with world(program(TRAIN), nodes=1, gpus=2) as (_, project):
+        top = project.top.parent
+        for name in ("seen", "hooks"):
+            (top / name).mkdir()
+        hook = top / "hooks" / "nvidia-container-runtime-hook"
+        hook.write_text(HOOK.format(top=top))
+        hook.chmod(0o755)
+        engine = SecondEngine(first_on_path=hook.parent).start()
+        try:
+            project.env["DOCKER_HOST"] = engine.url
+            must(project, "build")
+            words = ("lasts=2", "reprobox.gpus=1", "--on", "slurm", "--", "--mem=500M", "-c", "1")
+            must(project, "sweep", "config.yaml", f"scale=range(1,{runs + 1})", *words)
+        finally:
+            engine.close()
+        status = json.loads(must(project, "sweep", "status", "latest", "--json"))
+        records = [record_of(project, one["run"]) for one in status["trials"]]
+        times = [(one["started"], one["finished"]) for one in records]
+        devices = [one["intent"]["host"]["scheduler"]["gpus"] for one in records]
+        overlaps = [
+            devices[one] == devices[other]
+            for one in range(runs)
+            for other in range(one)
+            if times[one][0] < times[other][1] and times[other][0] < times[one][1]
+        ]
+        asked = collections.Counter(path.read_text().strip() for path in (top / "seen").iterdir())
+        given = collections.Counter(",".join(one) for one in devices)
+        tell(
+            part="gpus",
+            runs=runs,
+            by=dict(collections.Counter(map(ending, records))),
+            given=dict(given),
+            asked_of_the_engine={k: n for k, n in asked.items() if k != "all"},
+            side_by_side=len(overlaps),
+            with_one_device=sum(overlaps),
+        )
+        if set(given) != {"0", "1"} or any(overlaps) or not overlaps:
+            raise SystemExit("two runs had one GPU at a time, or none were side by side")
+        if any(asked[name] != count for name, count in given.items()):
+            raise SystemExit("a container was given another GPU than its job")
 
 
 def every_seed(kills: int, seeds: Sequence[int]) -> None:
@@ -393,12 +517,15 @@ def containers(project: Project) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("parts", nargs="*", default=["overhead", "empty", "deaths"])
+    usual = ["overhead", "empty", "preemption", "gpus", "deaths"]
+    parser.add_argument("parts", nargs="*", default=usual)
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--tasks", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--pack", type=int, default=25)
     parser.add_argument("--runs", type=int, default=50)
+    parser.add_argument("--preempted", type=int, default=8)
+    parser.add_argument("--with-gpus", type=int, default=6)
     parser.add_argument("--submitted", type=int, default=10_000)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
@@ -408,6 +535,8 @@ def main() -> None:
         "empty": lambda: empty(asked.tasks, asked.rounds, asked.pack),
         "engines": lambda: engines(asked.runs),
         "many": lambda: many(asked.submitted),
+        "preemption": lambda: preemption(asked.preempted, asked.seeds[0]),
+        "gpus": lambda: gpus(asked.with_gpus),
         "deaths": lambda: every_seed(asked.kills, asked.seeds),
     }
     for name in asked.parts:

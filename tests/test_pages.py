@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -27,6 +29,17 @@ def test_links_lead_to_files(page: str) -> None:
         path = target.partition("#")[0]
         if path and "://" not in path:
             assert ((TOP / page).parent / path).exists(), f"{page} links to {target}"
+
+
+def test_the_forecast_of_a_large_sweep_is_its_scripts(tmp_path: Path) -> None:
+    page = tmp_path / "scale.md"
+    text = (TOP / "docs" / "scale.md").read_text()
+    page.write_text(text.replace("| 10 min |", "| an hour |"))
+    words = [sys.executable, str(TOP / "benchmarks" / "scale.py"), "--page", str(page)]
+    subprocess.run(words, check=True)
+    assert page.read_text() == text
+    page.write_text("no table")
+    assert subprocess.run(words, capture_output=True, check=False).returncode == 1
 
 
 @pytest.mark.parametrize("page", PAGES)

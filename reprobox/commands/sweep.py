@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from reprobox.commands import run as run_command
-from reprobox.commands import stop as stop_command
 from reprobox.commands.shared import code_choice, intents
 from reprobox.commands.shared import search as searches
 from reprobox.commands.shared.code_choice import WORK_TREE, Choice
@@ -21,7 +20,7 @@ from reprobox.commands.shared.read_values import reader
 from reprobox.config import sweep_grammar
 from reprobox.config.sweep_grammar import Plan
 from reprobox.context import Context
-from reprobox.errors import NewerFormat, ReproboxError, RunNotFound, StoreDamaged, UsageError
+from reprobox.errors import NewerFormat, RunNotFound, StoreDamaged, UsageError
 from reprobox.executor import executors, journal, reconcile, scheduled_runs
 from reprobox.executor.attach import LIVE
 from reprobox.kit.lazy_dataclass import dataclass
@@ -29,7 +28,7 @@ from reprobox.model.source import Source
 from reprobox.model.sweep import Search, Sweep, Trial
 from reprobox.source import refs
 from reprobox.store.run_row import RunRow
-from reprobox.store.run_state import Elsewhere
+from reprobox.store.run_state import RunState
 from reprobox.store.run_values import Scalar
 from reprobox.store.sweeps import Sweeps
 
@@ -360,23 +359,21 @@ class _ClusterSupervisor(_Supervisor):
         """One batch. A process that dies in here leaves trials that `resume` submits again."""
         if not trials:
             return
-        context, sweep, works = self._context, self._sweep, []
+        context, sweep = self._context, self._sweep
+        asked = []
         for one in trials:
             trial = replace(one, run=context.runs.new_id(context.clock()))
             self._store.claim(sweep.id, trial)
             self._running[trial.run] = trial
-            works.append(
-                intents.resolve(
-                    context,
-                    context.top / sweep.config_path,
-                    trial.overrides,
-                    gpus=None,
-                    name=sweep.name,
-                    tags=(*sweep.tags, f"sweep:{sweep.id}"),
-                    choice=_choice(sweep),
-                    run_id=trial.run,
-                )
-            )
+            asked.append((trial.run, trial.overrides))
+        works = intents.resolve_all(
+            context,
+            context.top / sweep.config_path,
+            asked,
+            name=sweep.name,
+            tags=(*sweep.tags, f"sweep:{sweep.id}"),
+            choice=_choice(sweep),
+        )
         executor = executors.of(context, sweep.on, sweep.options)
         executor.submit_all(works, at_once=self._asked, pack=sweep.pack)
 
@@ -432,12 +429,12 @@ def status(context: Context, reference: str) -> SweepStatus:
 def _statuses(context: Context, sweep: Sweep, trials: Sequence[Trial]) -> tuple[TrialStatus, ...]:
     rows = _rows(context, trials)
     # A scheduler is asked once for all of them.
-    there = scheduled_runs.elsewhere(context) if sweep.on else None
+    there = scheduled_runs.states(context) if sweep.on else None
     return tuple(_status(context, trial, rows.get(trial.run), there) for trial in trials)
 
 
 def _status(
-    context: Context, trial: Trial, row: RunRow | None, there: Elsewhere | None
+    context: Context, trial: Trial, row: RunRow | None, there: Callable[[str], RunState] | None
 ) -> TrialStatus:
     if row is None:
         return TrialStatus(trial=trial, state="not started", row=None, metrics={})
@@ -448,12 +445,11 @@ def _status(
     return TrialStatus(trial=trial, state=row.state, row=row, metrics=metrics)
 
 
-def _state(context: Context, run_id: str, there: Elsewhere | None) -> str:
+def _state(context: Context, run_id: str, there: Callable[[str], RunState] | None) -> str:
     try:
-        executor = executors.of_run(context, run_id)
         if there is None:
-            return executor.state(run_id).name
-        return scheduled_runs.state(context, run_id, there).name
+            return executors.of_run(context, run_id).state(run_id).name
+        return there(run_id).name
     except (StoreDamaged, NewerFormat):
         return "damaged"
 
@@ -469,16 +465,10 @@ def stop(context: Context, reference: str) -> list[str]:
     store = Sweeps(context.runs.root)
     sweep = store.find(reference)
     store.ask_to_stop(sweep.id)
-    stopped = []
-    for one in status(context, sweep.id).trials:
-        if one.row is not None and not one.row.digest:
-            try:
-                stop_command.stop(context, one.trial.run, kill=False)
-            except ReproboxError as fault:
-                context.progress.note(f"run {one.trial.run}: {fault.what}")
-                continue
-            stopped.append(one.trial.run)
-    return stopped
+    trials = status(context, sweep.id).trials
+    going = [one.trial.run for one in trials if one.row is not None and not one.row.digest]
+    # The options were for the jobs' submission.
+    return executors.of(context, sweep.on or executors.LOCAL).cancel_all(going, kill=False)
 
 
 def runs_of(context: Context, reference: str) -> Iterator[str]:

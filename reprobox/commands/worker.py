@@ -129,9 +129,8 @@ class _Worker:
             began=context.clock(),
         )
         store = attempts.begin(run, tried)
-        if (run / local.STOPPED).exists():
-            why = Exit(code=130, reason="interrupted", message="It was stopped before it started.")
-            return self._nothing(run, intent, tried, why)
+        if scheduled_runs.stopped(run):
+            return self._nothing(run, intent, tried, scheduled_runs.STOPPED_BEFORE)
         inner = scheduled_runs.inside(context, store)
         code = context.runs.root / commits.CODE
         if code.is_dir():
@@ -239,8 +238,7 @@ class _Worker:
 
     def _publish(self, run: Path, tried: Try, record: Record, *, interrupted: bool) -> int:
         context, root = self._context, self._context.runs.root
-        stopped = (run / local.STOPPED).exists()
-        if interrupted and record.exit.by_the_moment and not stopped:
+        if interrupted and record.exit.by_the_moment and not scheduled_runs.stopped(run):
             # The scheduler may start it again. The command that sees that it does not publishes
             # this.
             why = "the job was sent SIGTERM"

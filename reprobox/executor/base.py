@@ -96,3 +96,6 @@ class Executor(Protocol):
             UsageError: it is not running.
             RunElsewhere: another host or engine has it.
         """
+
+    def cancel_all(self, run_ids: Sequence[str], *, kill: bool) -> list[str]:
+        """Ends those of several runs that are running; their ids. What cannot be ended is noted."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from reprobox.context import Context
-from reprobox.errors import RunBusy, UsageError
+from reprobox.errors import ReproboxError, RunBusy, UsageError
 from reprobox.executor import local, reconcile, run_home
 from reprobox.executor.attach import GRACE, Follow, Watcher
 from reprobox.executor.base import Job
@@ -112,3 +112,15 @@ class LocalExecutor:
         else:
             context.engine.stop(state.container.id, GRACE)
         reconcile.settle(context)
+
+    def cancel_all(self, run_ids: Sequence[str], *, kill: bool) -> list[str]:
+        """As `cancel`, one after the other; the ids of those that were ended."""
+        ended = []
+        for run_id in run_ids:
+            try:
+                self.cancel(run_id, kill=kill)
+            except ReproboxError as fault:
+                self._context.progress.note(f"run {run_id}: {fault.what}")
+                continue
+            ended.append(run_id)
+        return ended

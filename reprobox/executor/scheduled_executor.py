@@ -8,6 +8,7 @@ import contextlib
 import functools
 import json
 import math
+import resource
 import shlex
 import sys
 import time
@@ -45,12 +46,17 @@ from reprobox.store.rundir import RunDir
 
 BATCHES = "batches"
 """Below the store: what each task of a batch executes, and what its workers wrote."""
+TASKS = "tasks.jsonl"
+_PREFIX = "reprobox-"
+"""Of the name of a batch; the id of its first run follows."""
 _LOOK, _ASK = (0.02, 0.2), (2.0, 10.0)
 """Seconds between two looks for the record, and between two questions to the scheduler: the least,
 and the most. A part of the time that was waited, so that a short run is seen to end soon, and a
 long one asks its controller seldom.
 """
 _PART_LOOK, _PART_ASK = 0.025, 0.1
+_OTHER_FILES = 256
+"""Files that a process has open besides the locks of runs."""
 _TRIES = 3
 """How often in a row a run may fail to be recorded: a disk that is full may have room again."""
 
@@ -91,7 +97,9 @@ class ScheduledExecutor:
 
         Raises:
             SchedulerError: it refuses; nothing is left of the runs.
+            UsageError: there are more runs than this process may open files.
         """
+        _allow_open(len(works))
         scheduler = self._scheduler
         tasks = min(math.ceil(len(works) / pack), scheduler.most_tasks())
         submission = _Submission(self._context, self._name, scheduler, works, tasks)
@@ -146,9 +154,70 @@ class ScheduledExecutor:
             raise UsageError(
                 f"run {run_id} is not running ({state})", next_step=f"reprobox show {run_id}"
             )
-        (run / local.STOPPED).touch()
-        if submitted.alone:
-            schedulers.of(submitted.executor).cancel(submitted.job, kill=kill)
+        self._end([(run, submitted)], kill)
+
+    def cancel_all(self, run_ids: Sequence[str], *, kill: bool) -> list[str]:
+        """As `cancel` for each that is not over, with one request; their ids."""
+        context, found = self._context, []
+        for run_id in run_ids:
+            run = context.runs.path(run_id)
+            try:
+                submitted = attempts.scheduled(run)
+            except (StoreDamaged, NewerFormat) as fault:
+                context.progress.note(f"run {run_id}: {fault.what}")
+                continue
+            if submitted is not None and not context.runs.finished(run_id):
+                found.append((run, submitted))
+        self._end(found, kill)
+        return [run.name for run, _ in found]
+
+    def _end(self, found: Sequence[tuple[Path, Scheduled]], kill: bool) -> None:
+        """Marks runs as stopped, for their workers, and ends the jobs that have no other runs."""
+        for run, _ in found:
+            (run / local.STOPPED).touch()
+        tasks, jobs = _Tasks(self._context), dict[str, dict[str, None]]()
+        for _, submitted in found:
+            if submitted.job and (submitted.alone or not tasks.left(submitted)):
+                jobs.setdefault(submitted.executor, {})[submitted.job] = None
+        for executor, its in jobs.items():
+            schedulers.of(executor).cancel(list(its), kill=kill)
+
+
+class _Tasks:
+    """The runs of tasks that execute several; the list of each batch is read once."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known: dict[str, dict[int, list[str]]] = {}
+        self._left: dict[tuple[str, int], bool] = {}
+
+    def left(self, submitted: Scheduled) -> bool:
+        """Whether a task has a run to execute that was not stopped."""
+        key = submitted.name, submitted.task
+        if key not in self._left:
+            runs = self._of(submitted.name).get(submitted.task)
+            # A list that cannot be read leaves the job alone: its workers see what was stopped.
+            self._left[key] = runs is None or any(map(self._goes_on, runs))
+        return self._left[key]
+
+    def _goes_on(self, run_id: str) -> bool:
+        run = self._context.runs.folder / run_id
+        ended = (local.STOPPED, "record.json", attempts.WINNER)
+        return run.is_dir() and not any(layout.exists(run / name) for name in ended)
+
+    def _of(self, name: str) -> dict[int, list[str]]:
+        if name not in self._known:
+            made = self._known[name] = dict[int, list[str]]()
+            path = _folder(self._context, name.removeprefix(_PREFIX)) / TASKS
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                for line in map(json.loads, path.read_text().splitlines()):
+                    made.setdefault(line["task"], []).append(str(line["run"]))
+        return self._known[name]
+
+
+def _folder(context: Context, first: str) -> Path:
+    """The directory of the batch whose first run has this id."""
+    return context.runs.root / BATCHES / first
 
 
 @dataclass(frozen=True)
@@ -163,11 +232,11 @@ class _Submission:
 
     @property
     def _name(self) -> str:
-        return f"reprobox-{self.works[0][0].id}"
+        return f"{_PREFIX}{self.works[0][0].id}"
 
     @property
     def _folder(self) -> Path:
-        return self.context.runs.root / BATCHES / self.works[0][0].id
+        return _folder(self.context, self.works[0][0].id)
 
     def _task_of(self, number: int) -> int:
         return number * self.tasks // len(self.works)
@@ -178,7 +247,7 @@ class _Submission:
         # Asked once: the index looks again at every run without a record.
         position = self.context.runs.index.last_arrival() + 1
         host = {"name": f"{self.executor} cluster {cluster}", "user": run_home.host_facts()["user"]}
-        lines = []
+        lines, commits = [], dict[str, dict[str, str]]()
         for number, (made, job) in enumerate(self.works):
             # Which host and engine execute it, the worker writes into the record.
             intent = replace(made, host=host, engine={})
@@ -194,19 +263,20 @@ class _Submission:
             )
             extra = {"config.yaml": job.config, attempts.SCHEDULED: codec.encode(submitted)}
             _HELD[intent.id] = self.context.runs.begin(intent, extra, position + number)
-            commit = intent.source.commit
-            refs.keep(holder(self.context, commit), intent.id, commit)
+            commits.setdefault(intent.source.commit, {})[intent.id] = intent.source.commit
             lines.append({"task": submitted.task, "run": intent.id, "intent": codec.digest(intent)})
+        for commit, its in commits.items():
+            refs.keep_all(holder(self.context, commit), its)
         layout.ensure(self.context.runs.root)
         with layout.trouble("writing a batch"):
             files.make_dir(self._folder)
             text = "".join(json.dumps(line) + "\n" for line in lines)
-            files.publish(self._folder / "tasks.jsonl", text.encode())
+            files.publish(self._folder / TASKS, text.encode())
 
     def batch(self, gpu_model: str, at_once: int | None) -> Batch:
         """What the scheduler is asked for."""
         words = [*worker_command(), str(self.context.runs.root)]
-        tasks = shlex.quote(str(self._folder / "tasks.jsonl"))
+        tasks = shlex.quote(str(self._folder / TASKS))
         return Batch(
             name=self._name,
             tasks=self.tasks,
@@ -242,6 +312,20 @@ class _Submission:
 
 _HELD: dict[str, RunDir] = {}
 """Runs that this process is submitting: while their lock is held, no other concludes anything."""
+
+
+def _allow_open(runs: int) -> None:
+    """Lets this process hold the lock of each run: the usual limit is 1024 open files."""
+    needed = runs + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and needed > hard:
+        raise UsageError(
+            f"{runs} runs cannot be submitted at once: this process may open {hard} files",
+            why="Until the scheduler has them, the lock of each run is held.",
+            next_step="ulimit -Hn; or several sweeps with fewer runs each",
+        )
+    if soft != resource.RLIM_INFINITY and needed > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
 def worker_command() -> list[str]:

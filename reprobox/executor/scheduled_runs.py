@@ -8,6 +8,7 @@ that is made here of what is left, and says why.
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,7 +54,12 @@ class Schedulers:
             raise SchedulerError(
                 f"it was submitted to the cluster {submitted.cluster}, and this is {cluster}"
             )
-        return states.get(submitted.job, _FORGOTTEN)
+        if found := states.get(submitted.job):
+            return found
+        # Slurm keeps tasks of an array that were cancelled before they started, some of them
+        # together, as one job with the id of the array.
+        array = states.get(submitted.job.partition("_")[0])
+        return array if array is not None and array.name == "over" else _FORGOTTEN
 
     def of(self, submitted: Scheduled) -> Scheduler:
         """The scheduler that has a run."""
@@ -87,6 +93,21 @@ def elsewhere(context: Context) -> Elsewhere:
 def state(context: Context, run_id: str, there: Elsewhere | None = None) -> RunState:
     """What became of a run that a scheduler has; `there` answers for several (`elsewhere`)."""
     return context.runs.state(run_id, lambda _: None, there or elsewhere(context))
+
+
+def states(context: Context) -> Callable[[str], RunState]:
+    """As `state`, for many runs: their scheduler is asked once, and their intents are not read."""
+    known = Schedulers()
+    there = elsewhere(context)
+
+    def answer(run_id: str) -> RunState:
+        run = context.runs.path(run_id)
+        submitted = attempts.scheduled(run)
+        if submitted is None or context.runs.finished(run_id) or context.runs.held(run_id):
+            return state(context, run_id, there)
+        return _state(context, run, submitted, known)
+
+    return answer
 
 
 def _state(context: Context, run: Path, submitted: Scheduled, known: Schedulers) -> RunState:
@@ -197,6 +218,8 @@ def conclude(context: Context, run: Path, job: JobState) -> None:
             return
     why = every[-1].why if every and every[-1].outcome == "failed" else ""
     ended = _because_of_nothing(job, why)
+    if not every and job.reason == "lost" and stopped(run):
+        ended = STOPPED_BEFORE
     nothing(context, run, context.runs.intent(run.name), ended, tried=None)
 
 
@@ -258,6 +281,17 @@ def said(job: JobState) -> str:
     node = f" on {job.node}" if job.node and not job.node.startswith("(") else ""
     why = f", {job.why}" if job.why and job.why != job.word else ""
     return f"The scheduler ended its job{node}: {job.word}{why}."
+
+
+STOPPED_BEFORE = Exit(code=130, reason="interrupted", message="It was stopped before it started.")
+"""Of a run that `stop` ended while its job waited."""
+
+
+def stopped(run: Path) -> bool:
+    """Whether `stop` was asked to end a run."""
+    from reprobox.executor import local
+
+    return (run / local.STOPPED).exists()
 
 
 def _because_of_nothing(job: JobState, why: str) -> Exit:

@@ -124,8 +124,8 @@ class Scheduler(Protocol):
     def named(self, name: str) -> str | None:
         """The id of the batch of a name; None where there is none."""
 
-    def cancel(self, job: str, *, kill: bool) -> None:
-        """Ends a job: TERM, and KILL later; with `kill` at once. One that is over is fine."""
+    def cancel(self, jobs: Sequence[str], *, kill: bool) -> None:
+        """Ends jobs: TERM, and KILL later; with `kill` at once. One that is over is fine."""
 
     def here(self) -> Here | None:
         """The job that this process is in."""

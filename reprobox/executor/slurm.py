@@ -41,6 +41,8 @@ _RUNNING = ("RUNNING", "COMPLETING", "SIGNALING", "STAGE_OUT", "SUSPENDED", "STO
 _TYPED = regex(r"gpu:([A-Za-z][\w.-]*)(?::\d+)?")
 _CHOOSING = ("--gres", "--gpus", "-G", "--constraint", "-C", "--nodelist", "-w")
 """Options by which the user chooses the GPU, or the node."""
+_AT_ONCE = 200
+"""Jobs of one command."""
 _ROOM = 3.0
 """Of the seconds between TERM and KILL, kept for the record."""
 
@@ -153,11 +155,14 @@ class Slurm:
         text = _ask("squeue", "-h", "-t", "all", "-u", self._me, "-n", name, "-o", "%F")
         return next(iter(text.split()), None)
 
-    def cancel(self, job: str, *, kill: bool) -> None:
-        if kill:
-            # TERM would be sent first, and the program given its time.
-            _ask("scancel", "--full", "--signal=KILL", job)
-        _ask("scancel", job)
+    def cancel(self, jobs: Sequence[str], *, kill: bool) -> None:
+        names = _ranges(jobs)
+        for start in range(0, len(names), _AT_ONCE):
+            some = names[start : start + _AT_ONCE]
+            if kill:
+                # TERM would be sent first, and the program given its time.
+                _cancel("--full", "--signal=KILL", *some)
+            _cancel(*some)
 
     def here(self) -> Here | None:
         env = os.environ
@@ -185,6 +190,36 @@ class Slurm:
         except SchedulerError:
             return False
         return True
+
+
+def _cancel(*words: str) -> None:
+    try:
+        _ask("scancel", *words)
+    except SchedulerError as refused:
+        # Jobs that are over are forgotten after MinJobAge seconds; the others were cancelled.
+        if "Invalid job id" not in (refused.why or ""):
+            raise
+
+
+def _ranges(jobs: Sequence[str]) -> list[str]:
+    """Jobs as scancel takes many: `7_[0-9,11]` for tasks of an array."""
+    arrays, names = dict[str, list[int]](), list[str]()
+    for job in jobs:
+        array, _, task = job.partition("_")
+        if task.isdigit():
+            arrays.setdefault(array, []).append(int(task))
+        else:
+            names.append(job)
+    for array, numbers in arrays.items():
+        spans: list[list[int]] = []
+        for number in sorted(set(numbers)):
+            if spans and spans[-1][1] == number - 1:
+                spans[-1][1] = number
+            else:
+                spans.append([number, number])
+        text = ",".join(f"{a}-{b}" if a < b else str(a) for a, b in spans)
+        names.append(f"{array}_{text}" if text.isdigit() else f"{array}_[{text}]")
+    return names
 
 
 def _fixed(batch: Batch) -> Iterable[str]:

@@ -83,13 +83,18 @@ def publish(path: Path, data: bytes, mode: int = 0o600) -> None:
         temp.unlink(missing_ok=True)
 
 
-def replace(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Writes a file that may exist, durably; a reader sees the old bytes or the new ones."""
+def replace(path: Path, data: bytes, mode: int = 0o644, *, sync_name: bool = True) -> None:
+    """Writes a file that may exist, durably; a reader sees the old bytes or the new ones.
+
+    Args:
+        sync_name: False where a power cut may bring back the old bytes.
+    """
     temp = temp_beside(path.parent)
     try:
         write_synced(temp, data, mode)
         os.replace(temp, path)
-        fsync_dir(path.parent)
+        if sync_name:
+            fsync_dir(path.parent)
     finally:
         temp.unlink(missing_ok=True)
 

@@ -4,6 +4,7 @@ edited by hand.
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def read(path: Path) -> Lock:
     return parse(data, where=path.name)
 
 
+@functools.lru_cache(maxsize=4)  # a sweep reads one lock for each of its runs
 def parse(data: bytes, *, where: str) -> Lock:
     """Reads the bytes of a lock; raises as `read`."""
     document = _document(data, where)

@@ -4,6 +4,7 @@ collects garbage.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from reprobox.errors import SourceError
@@ -37,6 +38,24 @@ def keep(place: Repo | Path, run_id: str, commit: str) -> None:
         repo, commit_tree.read_commit(repo, resolve(repo, commit))
     ):
         inner.git.out("update-ref", "--end-of-options", ref, snapshot.commit)
+
+
+def keep_all(place: Repo | Path, commits: Mapping[str, str]) -> None:
+    """As `keep` for the commits of many runs, by run id, with one process for each repository.
+
+    Raises:
+        SourceError: one is not here; then none of a repository is kept.
+    """
+    repo = opened(place)
+    lines: dict[Path, tuple[Repo, list[str]]] = {}
+    for commit in dict.fromkeys(commits.values()):
+        refs = [name(run_id) for run_id, one in commits.items() if one == commit]
+        snapshot = commit_tree.read_commit(repo, resolve(repo, commit))
+        for _, inner, found in modules.every(repo, snapshot):
+            some = lines.setdefault(inner.git_dir, (inner, []))[1]
+            some += [f"update {ref} {found.commit}\n" for ref in refs]
+    for inner, some in lines.values():
+        inner.git.out("update-ref", "--stdin", stdin="".join(some).encode())
 
 
 def forget(place: Repo | Path, run_id: str) -> None:

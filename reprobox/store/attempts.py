@@ -91,9 +91,11 @@ def is_scheduled(run: Path) -> bool:
 
 
 def note_job(run: Path, what: Scheduled) -> None:
-    """Writes or replaces what was given to a scheduler."""
+    """Adds the job to what was given to a scheduler. Where a power cut takes it back, the scheduler
+    is asked for the job by its name.
+    """
     with layout.trouble(f"writing to {run}"):
-        files.replace(run / SCHEDULED, codec.encode(what), 0o600)
+        files.replace(run / SCHEDULED, codec.encode(what), 0o600, sync_name=False)
 
 
 def begin(run: Path, what: Try) -> AttemptRuns:

@@ -34,6 +34,8 @@ _SETTLED = 60.0
 killed before it synced the directory: file systems write names back after 5 to 30 seconds.
 """
 _NAME = regex(r"[0-9a-f]{62}")
+_SYNCED: dict[Path, int] = {}
+"""Inodes of the objects that this process has stored durably."""
 
 
 class _Target(io.RawIOBase):
@@ -99,13 +101,14 @@ class ObjectStore:
         return self.put_stream(io.BytesIO(data))[0]
 
     def _holds(self, digest: str, data: bytes) -> bool:
-        """Whether these very bytes have been here for so long that they are durable."""
+        """Whether these very bytes are here and durable: for so long, or stored by this process."""
         path = self._where(digest)
         with layout.trouble(f"looking for {digest}"):
             try:
                 status = os.lstat(path)
                 whole = stat.S_ISREG(status.st_mode) and status.st_size == len(data)
-                if not whole or time.time() - status.st_ctime < _SETTLED:
+                settled = time.time() - status.st_ctime >= _SETTLED
+                if not whole or not (settled or _SYNCED.get(path) == status.st_ino):
                     return False
                 if same := path.read_bytes() == data:
                     # Last: `gc` may have removed it meanwhile.
@@ -131,6 +134,7 @@ class ObjectStore:
                 os.fchmod(file.fileno(), 0o444)
                 os.fsync(file.fileno())
                 self._publish(temp, digest)
+                _SYNCED[self._where(digest)] = os.fstat(file.fileno()).st_ino
         return digest, size
 
     def put_file(self, path: Path, *, expect: str | None = None, move: bool = False) -> Digest:

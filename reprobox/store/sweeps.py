@@ -96,7 +96,6 @@ class Sweeps:
         path = self._folder / sweep_id / "trials" / f"{trial.number:06d}.json"
         with layout.trouble(f"writing a trial of sweep {sweep_id}"):
             files.replace(path, codec.encode(trial))
-            files.fsync_dir(path.parent)
 
     @contextlib.contextmanager
     def held(self, sweep_id: str) -> Iterator[None]:

@@ -304,6 +304,13 @@ def test_one_run_of_a_task_is_stopped_alone_and_a_sweep_with_all(on: Project) ->
     for one in trials(on):
         assert waited(on, one["run"])[0] == 130
     assert not containers_alive(second)
+    # A task with several runs that waits ends too, and not only when it gets its node.
+    words = ("scale=1,2,3", "--on", "slurm", "--detach", "--pack", "3", "--", "--hold")
+    assert on("sweep", "config.yaml", *words).code == 0
+    assert on("sweep", "stop", "latest").code == 0
+    for one in trials(on):
+        code, record = waited(on, one["run"])
+        assert (code, record["exit"]["reason"]) == (130, "interrupted")
     assert on("sweep", "config.yaml", "scale=1,2", "--on", "slurm", "--gpus", "0").code == 2
 
 

@@ -12,7 +12,7 @@ from reprobox.source.clean_check import check
 from reprobox.source.commit_pack import import_pack, pack
 from reprobox.source.export_tree import export
 from reprobox.source.pin import pin
-from reprobox.source.refs import forget, keep
+from reprobox.source.refs import forget, keep, keep_all, kept
 from reprobox.source.snapshot import snapshot
 
 
@@ -110,3 +110,25 @@ def test_a_snapshot_takes_submodules_as_they_are(nested, tmp_path: Path) -> None
     assert nested.git("-C", "libs/mid", "rev-parse", "HEAD") == head
     export(nested.top, source.commit, tmp_path / "out")
     assert (tmp_path / "out/libs/mid/third party/deep/deep.py").read_text() == "edited deep\n"
+
+
+def test_the_commits_of_many_runs_are_kept_as_that_of_one(nested) -> None:
+    first = nested.git("rev-parse", "HEAD")
+    nested.write("train.py", "later\n")
+    second = nested.commit()
+    keep_all(nested.top, {"run-1": first, "run-2": second, "run-3": first})
+    assert kept(nested.top) == {"run-1": first, "run-2": second, "run-3": first}
+    for folder in ("libs/mid", "libs/mid/third party/deep"):
+        inside = type(nested)(nested.top / folder)
+        assert kept(inside.top) == dict.fromkeys(
+            ("run-1", "run-2", "run-3"), inside.git("rev-parse", "HEAD")
+        )
+    keep_all(nested.top, {"run-1": first})  # again is fine
+    keep_all(nested.top, {})
+    with pytest.raises(SourceError):
+        keep_all(nested.top, {"run-4": "0" * 40})
+    with pytest.raises(SourceError, match="cannot name a run"):
+        keep_all(nested.top, {"../heads/x": first})
+    for run in ("run-1", "run-2", "run-3"):
+        forget(nested.top, run)
+    assert kept(nested.top) == {}

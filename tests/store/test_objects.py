@@ -89,8 +89,12 @@ def test_bytes_that_have_long_been_there_are_compared_and_not_written_again(
     path = objects.path(objects.put_bytes(b"hello"))
     young = path.stat().st_ino
     objects.put_bytes(b"hello")
+    assert path.stat().st_ino == young, "this process has made it durable"
+    monkeypatch.setattr("reprobox.store.objects._SYNCED", {})  # another process has stored it
+    objects.put_bytes(b"hello")
     settled = path.stat().st_ino
     assert settled != young, "its name may not be on the disk yet"
+    monkeypatch.setattr("reprobox.store.objects._SYNCED", {})
     monkeypatch.setattr("reprobox.store.objects._SETTLED", -1.0)
     objects.put_bytes(b"hello")
     assert path.stat().st_ino == settled

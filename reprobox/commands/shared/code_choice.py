@@ -132,6 +132,40 @@ def _add(path: Path, what: str) -> str:
     return f"git add -f {name} && git commit -m 'Add {what}' {name}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Tree:
+    """The files of a commit that was named."""
+
+    named: Source
+    top: Path
+    """Where they were exported to."""
+    inside: str
+    """The config's path in there."""
+
+
+@contextmanager
+def exported(context: Context, config: Path, choice: Choice) -> Iterator[Tree | None]:
+    """The commit that was named, with its files, until the end of the block; None for the work
+    tree.
+
+    Raises:
+        ConfigError: the config is not in the repository.
+        SourceError: the commit is not in this repository, or has no such config.
+    """
+    if choice.commit is None:
+        yield None
+        return
+    named = replace(pin_commit(context.repo, choice.commit), snapshot=choice.snapshotted)
+    inside = _inside(context, config)
+    _require_in_commit(context, named, inside)
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory(prefix="reprobox-commit-") as scratch:
+        top = Path(scratch).resolve() / "code"
+        export_tree.export(context.repo, named.commit, top)
+        yield Tree(named=named, top=top, inside=inside)
+
+
 @contextmanager
 def opened(
     context: Context, config: Path, overrides: Sequence[str], choice: Choice
@@ -142,24 +176,24 @@ def opened(
         ConfigError: the config is wrong, or is not in the repository or the commit.
         SourceError: the commit is not in this repository.
     """
-    if choice.commit is None:
+    with exported(context, config, choice) as tree:
+        yield code_of(context, config, overrides, tree)
+
+
+def code_of(context: Context, config: Path, overrides: Sequence[str], tree: Tree | None) -> Code:
+    """The config, resolved, from the files of a commit or from the work tree. Raises
+    ConfigError.
+    """
+    if tree is None:
         if not config.exists() and (missing := _below_top(context, config)) is not None:
             _require_checked_out(context, missing)
         spec, path = load_config.load_spec(context, config, overrides)
         _require_in_repository(spec, path, context.top)
-        yield Code(spec=spec, config=path)
-        return
-    named = replace(pin_commit(context.repo, choice.commit), snapshot=choice.snapshotted)
-    inside = _inside(context, config)
-    _require_in_commit(context, named, inside)
-    from tempfile import TemporaryDirectory
-
-    with TemporaryDirectory(prefix="reprobox-commit-") as scratch:
-        top = Path(scratch).resolve() / "code"
-        export_tree.export(context.repo, named.commit, top)
-        spec, path = load_config.load_spec(context, config, overrides, top=top, file=top / inside)
-        _add_base_archive(spec, path, context.top / inside)
-        yield Code(spec=spec, config=path, named=named)
+        return Code(spec=spec, config=path)
+    file = tree.top / tree.inside
+    spec, path = load_config.load_spec(context, config, overrides, top=tree.top, file=file)
+    _add_base_archive(spec, path, context.top / tree.inside)
+    return Code(spec=spec, config=path, named=tree.named)
 
 
 def _require_in_repository(spec: Spec, config: Path, top: Path) -> None:

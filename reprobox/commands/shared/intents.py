@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from reprobox.commands import build
 from reprobox.commands.shared import code_choice, pinned_inputs, refusals, run_secrets
@@ -23,6 +24,27 @@ from reprobox.model.spec import Spec
 from reprobox.runtime import host, profiles, runtime_pack
 from reprobox.source.commit_paths import read
 from reprobox.version import __version__
+
+T = TypeVar("T")
+
+
+class Once:
+    """What several runs have in common: each part is made for the first of them."""
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, Any] = {}
+        self._kept: list[Lock] = []
+
+    def __call__(self, key: Hashable, make: Callable[[], T]) -> T:
+        if key not in self._made:
+            self._made[key] = make()
+        found: T = self._made[key]
+        return found
+
+    def keep(self, lock: Lock) -> None:
+        """Keeps a lock, so that no other one gets its `id`."""
+        if not any(lock is one for one in self._kept):
+            self._kept.append(lock)
 
 
 def resolve(
@@ -74,6 +96,32 @@ def resolve_spec(
         return spec, *_pinned(context, spec, code, choice, run_id)
 
 
+def resolve_all(
+    context: Context,
+    config: Path,
+    asked: Sequence[tuple[str, Sequence[str]]],
+    *,
+    name: str | None,
+    tags: Sequence[str],
+    choice: Choice,
+) -> list[tuple[Intent, Job]]:
+    """As `resolve` for many runs of one commit: what they have in common is read once.
+
+    Args:
+        asked: the id and the overrides of each.
+        choice: a commit, or the clean work tree.
+    """
+    refusals.refuse_name(name)
+    once, made = Once(), []
+    with code_choice.exported(context, config, choice) as tree:
+        for run_id, overrides in asked:
+            code = code_choice.code_of(context, config, overrides, tree)
+            found = code.spec
+            spec = replace(found, name=name or found.name, tags=(*found.tags, *tags))
+            made.append(_pinned(context, spec, code, choice, run_id, once))
+    return made
+
+
 @contextmanager
 def temporary(
     context: Context,
@@ -100,15 +148,22 @@ def temporary(
 
 
 def _pinned(
-    context: Context, spec: Spec, code: Code, choice: Choice, run_id: str
+    context: Context,
+    spec: Spec,
+    code: Code,
+    choice: Choice,
+    run_id: str,
+    once: Once | None = None,
 ) -> tuple[Intent, Job]:
+    once = once or Once()
     with leaving_nothing(context, run_id, choice.snapshot):
         lock = code.lock(context)  # first: a new lock changes the work tree
+        once.keep(lock)
         source = code.source(context, choice, run_id)
         refusals.require_workdir(context, spec, source)
         refusals.refuse_impossible(context, spec.profile, spec.gpus, lock)
-        built = build.ensure_image(context, lock)
-        return prepare(context, spec, source, lock, built, run_id)
+        built = once(("image", id(lock)), lambda: build.ensure_image(context, lock))
+        return prepare(context, spec, source, lock, built, run_id, once)
 
 
 @contextmanager
@@ -123,9 +178,16 @@ def leaving_nothing(context: Context, run_id: str, snapshot: bool) -> Iterator[N
 
 
 def prepare(
-    context: Context, spec: Spec, source: Source, lock: Lock, built: build.Built, run_id: str
+    context: Context,
+    spec: Spec,
+    source: Source,
+    lock: Lock,
+    built: build.Built,
+    run_id: str,
+    once: Once | None = None,
 ) -> tuple[Intent, Job]:
     """Pins what is left (inputs, runtime, config) and folds all into an intent."""
+    once = once or Once()
     objects, image = context.all_objects, built.image
     config = _config_bytes(context, spec, source)
     inputs = tuple(pinned_inputs.pin(context, spec, source, item) for item in spec.inputs)
@@ -133,8 +195,10 @@ def prepare(
         spec,
         source,
         image=image.config,
-        lock=objects.put_bytes(codec.encode(lock.without_image())),
-        runtime=runtime_pack.put(runtime_pack.payload(), objects),
+        lock=once(
+            ("lock", id(lock)), lambda: objects.put_bytes(codec.encode(lock.without_image()))
+        ),
+        runtime=once("runtime", lambda: runtime_pack.put(runtime_pack.payload(), objects)),
         config_digest=objects.put_bytes(config),
         inputs=tuple(one.pin for one in inputs),
         env=profiles.env(
@@ -159,6 +223,7 @@ def prepare(
         replace(image, addresses=built.there.repo_digests),
         lock,
         spec,
+        once("engine", lambda: run_home.engine_facts(context)),
     )
     return intent, Job(
         config=config,
@@ -186,8 +251,9 @@ def make_intent(
     image: Image,
     lock: Lock,
     spec: Spec,
+    engine: dict[str, Any] | None = None,
 ) -> Intent:
-    """The intent of a new run."""
+    """The intent of a new run; `engine`: what it says of itself, where that is known."""
     from reprobox.config.load import recordable
 
     return Intent(
@@ -204,7 +270,7 @@ def make_intent(
         tags=spec.tags,
         created=context.clock(),
         host=run_home.host_facts(),
-        engine=run_home.engine_facts(context),
+        engine=run_home.engine_facts(context) if engine is None else engine,
         container=f"reprobox-{run_id}",
         command=context.argv,
         reprobox=__version__,
