@@ -59,6 +59,13 @@ def read_bounded(path: Path, limit: int) -> bytes:
     return data
 
 
+def write_new(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Writes a new file, which the caller makes durable."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with os.fdopen(fd, "wb") as file:
+        file.write(data)
+
+
 def write_synced(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Writes a new file and syncs its bytes (not its name)."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)

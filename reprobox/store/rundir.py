@@ -12,7 +12,7 @@ import contextlib
 import os
 import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
@@ -139,14 +139,29 @@ class RunDir:
                     f"run {self.id} has a record already",
                     why="Records are written once and never edited.",
                 )
-            files.replace(self.path / "outputs.jsonl", manifest, 0o600)
-            files.sync_filesystem(self.path)
             short = run_documents.kept(self._root, run_documents.RECORD, data)
             own = canon.digest_bytes(short)
-            heads.append(self._root, self.id, "record", digest, own)
-            files.replace(self.path / "record.sha256", run_documents.seal_of(digest, own), 0o600)
+            with (
+                self._written(manifest) as lines,
+                self._written(run_documents.seal_of(digest, own)) as seal,
+            ):
+                os.replace(lines, self.path / "outputs.jsonl")
+                files.sync_filesystem(self.path)  # the bytes of both, and all that was collected
+                heads.append(self._root, self.id, "record", digest, own)
+                os.replace(seal, self.path / "record.sha256")
+                files.fsync_dir(self.path)
             files.publish(self.path / "record.json", short, 0o600)
         return digest
+
+    @contextlib.contextmanager
+    def _written(self, data: bytes) -> Iterator[Path]:
+        """A file of the run's directory that the block gives its name."""
+        temp = files.temp_beside(self.path)
+        try:
+            files.write_new(temp, data)
+            yield temp
+        finally:
+            temp.unlink(missing_ok=True)
 
 
 def unborn(path: Path) -> bool:
@@ -188,7 +203,8 @@ def create(root: Path, intent: Intent, extra: Mapping[str, bytes], position: int
         # time of creation.
         (path / ARRIVAL).write_text(f"{position}\n")
         for name, data in extra.items():
-            files.publish(path / name, data)
+            # The directory is no run before it has an intent, whose sync of names is theirs too.
+            files.write_synced(path / name, data)
         short = run_documents.kept(root, run_documents.INTENT, codec.encode(intent))
         files.publish(path / "intent.json", short)
     except BaseException:

@@ -22,12 +22,9 @@ from reprobox.store import (
     output_manifest,
     run_documents,
     run_ids,
-    run_list,
     run_state,
-    run_table,
     run_values,
     rundir,
-    selectors,
     trash,
 )
 from reprobox.store.config_index import Setting
@@ -38,6 +35,7 @@ from reprobox.store.rundir import RunDir
 
 if TYPE_CHECKING:
     from reprobox.model.verdict import Verdict
+    from reprobox.store import run_table
 
 _LOOKING = 0.2
 """Seconds that a lock must be taken before its holder counts as one."""
@@ -288,6 +286,8 @@ class Runs:
         """The id that a reference means (id, unique prefix, name, words, `latest`, `latest~1`); see
         `store/selectors.py`.
         """
+        from reprobox.store import selectors
+
         return selectors.find(self.index, reference)
 
     def list(
@@ -322,6 +322,8 @@ class Runs:
                 more).
             elsewhere: recognises runs of other hosts and engines, which are not judged.
         """
+        from reprobox.store import run_list
+
         return run_list.rows(
             self.index,
             lambda row: self._state_name(row.id, containers, elsewhere),
@@ -347,6 +349,8 @@ class Runs:
         elsewhere: Elsewhere | None = None,
     ) -> Sequence[run_table.ValuedRow]:
         """Runs with values next to them, filtered and sorted by values; see `run_table`."""
+        from reprobox.store import run_table
+
         return run_table.rows(
             self.index,
             read,
@@ -363,6 +367,8 @@ class Runs:
         elsewhere: Elsewhere | None = None,
     ) -> int:
         """How many runs a query means, whatever its limit."""
+        from reprobox.store import run_table
+
         return run_table.count(
             self.index,
             read,
@@ -390,6 +396,8 @@ class Runs:
         elsewhere: Elsewhere | None = None,
     ) -> Sequence[run_table.Group]:
         """Runs grouped by a column of the query; see `run_table`."""
+        from reprobox.store import run_table
+
         return run_table.groups(
             self.index,
             read,
