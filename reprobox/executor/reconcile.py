@@ -135,8 +135,10 @@ def _settle(context: Context, run: RunDir) -> None:
     state = context.engine.state(intent.container)
     if state and state.status in LIVE:
         return
-    nothing_ran = state.status == "created" if state else context.runs.started(run.id) is None
-    if nothing_ran and not (run.path / "out" / "exit.json").exists():
+    # The start is noted before it is asked for. Where the note was taken back, a start that a dead
+    # supervisor had asked for may have been late, and its container be anything by now.
+    never = context.runs.started(run.id) is None or bool(state and state.status == "created")
+    if never and not (run.path / "out" / "exit.json").exists():
         local.unmake(context, run, intent)
         journal.leave(context, intent)
         local.discard(context, run)

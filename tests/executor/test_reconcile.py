@@ -339,6 +339,25 @@ def test_a_run_that_cannot_be_settled_stands_in_nobodys_way(
     assert stuck not in project("ls").err
 
 
+def test_a_run_that_was_being_forgotten_when_its_late_start_came_is_forgotten(
+    project: Project, change: Callable[[str, str], str]
+) -> None:
+    change("train.py", WAITING)
+    process = supervised(project)
+    run_id = only_run(project).name
+    process.kill()
+    process.communicate()
+    # As a command leaves it that saw the container before the engine started it, and died.
+    (only_run(project) / "started.json").unlink()
+    subprocess.run(["docker", "kill", f"reprobox-{run_id}"], check=True, capture_output=True)
+    until(lambda: not containers_alive(run_id))
+    (only_run(project) / "out" / "exit.json").unlink(missing_ok=True)
+    assert project("ls", "--json").json == []
+    assert project.runs() == []
+    left = ["docker", "ps", "-aq", "--filter", f"label=dev.reprobox.run={run_id}"]
+    assert subprocess.run(left, check=True, capture_output=True).stdout == b""
+
+
 def test_a_run_whose_container_was_killed_says_how_long_it_took(
     project: Project, change: Callable[[str, str], str]
 ) -> None:
