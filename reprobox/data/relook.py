@@ -9,49 +9,42 @@ where its bytes are those that were hashed.
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from reprobox.data import pins, tree
 from reprobox.data.mounting import Mounted
 from reprobox.data.tree import Seen, Stamp
-from reprobox.errors import InputError, StoreDamaged
-from reprobox.kit.lazy_dataclass import dataclass
-from reprobox.model import codec
+from reprobox.errors import InputError
 
 NAME = "inputs.json"
+_FORMAT = "reprobox.inputs/2"
 _NAMED = 20
 """Paths of each kind that a record names."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Row:
+class _Row(NamedTuple):
+    """A path as it was hashed. A list in the note: there may be many, and they are read once."""
+
     path: str
     kind: tree.Kind
     where: str
     digest: str
-    size: int = 0
-    executable: bool = False
-    stamp: Stamp | None = None
-    settled: bool = True
+    executable: bool
+    settled: bool
+    stamp: list[int] | None
+    """Device, inode, size, and the times of change of the bytes and of the file, of a file."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Look:
+class _Look(NamedTuple):
     path: str
     listed: str | None
     version: int
-    rows: tuple[_Row, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Note:
-    FORMAT = "reprobox.inputs/1"
-
-    format: str = FORMAT
-    looks: tuple[_Look, ...]
+    rows: list[_Row]
 
 
 def note(run_dir: Path, mounted: Iterable[tuple[Mounted, int]]) -> None:
@@ -60,30 +53,57 @@ def note(run_dir: Path, mounted: Iterable[tuple[Mounted, int]]) -> None:
     Args:
         mounted: each input with the version of its manifest.
     """
-    looks = tuple(
+    looks = [
         _Look(
-            path=one.path,
-            listed=os.fspath(one.listed) if one.listed else None,
-            version=version,
-            rows=tuple(map(_row, one.rows)),
+            one.path,
+            os.fspath(one.listed) if one.listed else None,
+            version,
+            [_row(seen) for seen in one.rows],
         )
         for one, version in mounted
         if one.rows or one.listed
-    )
+    ]
     if looks:
-        (run_dir / NAME).write_bytes(codec.encode(_Note(looks=looks)))
+        (run_dir / NAME).write_text(json.dumps({"format": _FORMAT, "looks": looks}), "ascii")
 
 
 def _row(one: Seen) -> _Row:
+    stamp = None if one.stamp is None else _numbers(one.stamp)
+    return _Row(one.path, one.kind, one.where, one.digest, one.executable, one.settled, stamp)
+
+
+def _numbers(stamp: Stamp) -> list[int]:
+    return [stamp.device, stamp.inode, stamp.size, stamp.mtime, stamp.ctime]
+
+
+def _noted(run_dir: Path) -> list[_Look]:
+    """Raises OSError and ValueError where there is nothing that can be read."""
+    document = json.loads((run_dir / NAME).read_bytes())
+    try:
+        if document["format"] == _FORMAT:
+            return [
+                _Look(path, listed, version, [_Row(*row) for row in rows])
+                for path, listed, version, rows in document["looks"]
+            ]
+        return [
+            _Look(one["path"], one.get("listed"), one["version"], list(map(_old_row, one["rows"])))
+            for one in document["looks"]
+        ]
+    except (KeyError, TypeError, AttributeError) as fault:
+        raise ValueError(str(fault)) from fault
+
+
+def _old_row(row: dict[str, Any]) -> _Row:
+    """Of a run that a reprobox from before this form has begun."""
+    stamp = row.get("stamp")
     return _Row(
-        path=one.path,
-        kind=one.kind,
-        where=one.where,
-        digest=one.digest,
-        size=one.size,
-        executable=one.executable,
-        stamp=one.stamp,
-        settled=one.settled,
+        row["path"],
+        row["kind"],
+        row["where"],
+        row["digest"],
+        row.get("executable", False),
+        row.get("settled", True),
+        stamp and _numbers(Stamp(**stamp)),
     )
 
 
@@ -92,10 +112,10 @@ def look(run_dir: Path) -> list[dict[str, object]]:
     where nothing did, or where the note is gone.
     """
     try:
-        noted = codec.decode(_Note, (run_dir / NAME).read_bytes(), where=NAME)
-    except (OSError, StoreDamaged):
+        noted = _noted(run_dir)
+    except (OSError, ValueError):
         return []
-    return [found for one in noted.looks if (found := _changed(one))]
+    return [found for one in noted if (found := _changed(one))]
 
 
 def _changed(one: _Look) -> dict[str, object] | None:
@@ -148,7 +168,7 @@ def _state(row: _Row) -> str:
     try:
         info = os.stat(row.where)
         now = Stamp.of(info)
-        if now == row.stamp and row.settled:
+        if row.settled and _numbers(now) == row.stamp:
             return ""
         if tree.digest_of(row.where, now, None, tree.Silent()) != row.digest:
             return "changed"
@@ -158,5 +178,5 @@ def _state(row: _Row) -> str:
         return "unreadable"
     if row.executable != bool(info.st_mode & 0o100):
         return "changed"
-    written = row.stamp is None or (now.inode, now.mtime) != (row.stamp.inode, row.stamp.mtime)
+    written = row.stamp is None or [now.inode, now.mtime] != [row.stamp[1], row.stamp[3]]
     return "rewritten" if written else ""

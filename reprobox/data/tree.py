@@ -13,6 +13,7 @@ import stat
 import time
 from collections.abc import Iterator
 from dataclasses import field
+from json.encoder import encode_basestring_ascii as escaped
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +33,10 @@ than that.
 """
 _SETTLED = 2.0
 """Seconds that a file must have been left alone before equal times prove equal bytes."""
+_MANY, _MOST = 200, 500_000
+"""Files from which on the digests of a whole tree are remembered together, and up to which: a fact
+of its own for each small file would take longer than to hash it.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +64,16 @@ class Stamp:
     @property
     def settled(self) -> bool:
         """Whether the last change is longer ago than the coarsest clock of a file system."""
-        return time.time() - max(self.mtime, self.ctime) / 1e9 > _SETTLED
+        return self.settled_at(time.time())
+
+    def settled_at(self, now: float) -> bool:
+        """The same at a moment (seconds since 1970) that is not after the stamp was taken."""
+        return now - max(self.mtime, self.ctime) / 1e9 > _SETTLED
+
+    @property
+    def text(self) -> str:
+        """In a word."""
+        return f"{self.device}/{self.inode}/{self.size}/{self.mtime}/{self.ctime}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +103,12 @@ class Seen:
 
 
 def line_of(path: str, kind: str, executable: bool, size: int, digest: str) -> bytes:
-    """A line of a manifest."""
-    return canon.canonical([path, kind, executable, size, digest]) + b"\n"
+    """A line of a manifest: canonical JSON (`canon.canonical`), put together here because there may
+    be a hundred thousand.
+    """
+    flag = "true" if executable else "false"
+    line = f"[{escaped(path)},{escaped(kind)},{flag},{size},{escaped(digest)}]\n"
+    return line.encode("ascii")
 
 
 def seen(
@@ -101,15 +119,19 @@ def seen(
 
     Args:
         name: the input, for messages.
-        objects: remembers the digests of large files.
+        objects: remembers digests of files that have settled, of large trees and large files.
         version: of the manifest.
 
     Raises:
         InputError: it holds something that is neither a file, a directory nor a link; or a link
             that leads out of the tree to nothing, or to a directory around itself.
     """
-    for place in places(source, name, version=version):
-        yield _seen(place, objects, bar)
+    now = time.time()
+    found = places(source, name, version=version)
+    memory = _Memory(source, objects, len(found))
+    for place in found:
+        yield _seen(place, memory, bar, now)
+    memory.keep()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -239,7 +261,42 @@ def _within(path: str, top: str) -> bool:
     return path == top or path.startswith(top.rstrip("/") + "/")
 
 
-def _seen(place: Place, objects: Objects, bar: Bar) -> Seen:
+class _Memory:
+    """The digests of a tree's files as they were hashed the last time, by their stamps."""
+
+    def __init__(self, source: Path, objects: Objects, count: int) -> None:
+        self.objects = objects
+        self._wanted = _MANY <= count <= _MOST
+        self._key = f"input-tree/1/{os.path.realpath(source)}"
+        known = objects.memo(self._key) if self._wanted else None
+        lines = known.split("\n") if isinstance(known, str) else []
+        self._known = dict(line.split(" ") for line in lines if line.count(" ") == 1)
+        self._now: dict[str, str] = {}
+        self._more = False
+
+    def digest(self, where: str, stamp: Stamp, settled: bool, bar: Bar) -> str:
+        """Of a file's bytes."""
+        if not self._wanted or stamp.size >= _MEMO_FROM:
+            return digest_of(where, stamp, self.objects, bar)
+        text = stamp.text
+        known = self._known.get(text)
+        if known is not None:
+            bar.update(stamp.size)
+        else:
+            known = _hashed(where, bar)
+            self._more = self._more or settled
+        if settled:
+            self._now[text] = known
+        return known
+
+    def keep(self) -> None:
+        """Remembers what has settled, where that is more than before."""
+        if self._more:
+            lines = "\n".join(f"{text} {digest}" for text, digest in self._now.items())
+            self.objects.remember(self._key, lines)
+
+
+def _seen(place: Place, memory: _Memory, bar: Bar, now: float) -> Seen:
     path = os.fsdecode(place.path)
     if place.kind == "dir":
         return Seen(
@@ -254,41 +311,56 @@ def _seen(place: Place, objects: Objects, bar: Bar) -> Seen:
             executable=bool(place.info.st_mode & 0o100),
             followed=place.followed,
         )
-    return file_seen(place.where, objects, bar, path=path, followed=place.followed)
-
-
-def file_seen(
-    where: str, objects: Objects, bar: Bar, *, path: str = "", followed: bool = False
-) -> Seen:
-    """A file, hashed. Its stamp is from before its first byte was read."""
-    info = os.stat(where)
-    stamp = Stamp.of(info)
+    stamp = Stamp.of(place.info)
+    settled = stamp.settled_at(now)
     return Seen(
         path=path,
+        kind="file",
+        where=place.where,
+        digest=memory.digest(place.where, stamp, settled, bar),
+        size=place.info.st_size,
+        executable=bool(place.info.st_mode & 0o100),
+        stamp=stamp,
+        settled=settled,
+        followed=place.followed,
+    )
+
+
+def file_seen(where: str, objects: Objects, bar: Bar) -> Seen:
+    """A file, hashed. Its stamp is from before its first byte was read."""
+    now = time.time()
+    info = os.stat(where)
+    stamp = Stamp.of(info)
+    settled = stamp.settled_at(now)
+    return Seen(
+        path="",
         kind="file",
         where=where,
         digest=digest_of(where, stamp, objects, bar),
         size=info.st_size,
         executable=bool(info.st_mode & 0o100),
         stamp=stamp,
-        settled=stamp.settled,
-        followed=followed,
+        settled=settled,
     )
 
 
 def digest_of(where: str, stamp: Stamp, objects: Objects | None, bar: Bar) -> str:
     """The digest of a file's bytes; remembered for large files that have settled."""
     large = objects is not None and stamp.size >= _MEMO_FROM
-    key = f"input/{stamp.device}/{stamp.inode}/{stamp.size}/{stamp.mtime}/{stamp.ctime}"
+    key = f"input/{stamp.text}"
     if large and objects and isinstance(known := objects.memo(key), str):
         bar.update(stamp.size)
         return known
+    digest = _hashed(where, bar)
+    if large and objects and stamp.settled:
+        objects.remember(key, digest)
+    return digest
+
+
+def _hashed(where: str, bar: Bar) -> str:
     hasher = hashlib.sha256()
     with open(where, "rb") as file:
         while chunk := file.read(_CHUNK):
             hasher.update(chunk)
             bar.update(len(chunk))
-    digest = f"sha256:{hasher.hexdigest()}"
-    if large and objects and stamp.settled:
-        objects.remember(key, digest)
-    return digest
+    return f"sha256:{hasher.hexdigest()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -99,4 +100,25 @@ def test_a_file_that_was_too_young_to_prove_anything_is_read_again(data: Path) -
 
 
 def test_a_run_without_a_note_says_nothing(tmp_path: Path) -> None:
+    assert relook.look(tmp_path) == []
+
+
+def test_what_an_earlier_reprobox_noted_is_looked_at_too(data: Path, tmp_path: Path) -> None:
+    info = os.stat(data / "a")
+    stamp = {"device": info.st_dev, "inode": info.st_ino, "size": 1}
+    stamp |= {"mtime": info.st_mtime_ns, "ctime": info.st_ctime_ns}
+    row = {"path": "a", "kind": "file", "where": str(data / "a"), "digest": "sha256:0", "size": 1}
+    look = {"path": "/work/data", "listed": None, "version": 2, "rows": [row | {"stamp": stamp}]}
+    document = {"format": "reprobox.inputs/1", "looks": [look]}
+    (tmp_path / relook.NAME).write_text(json.dumps(document))
+    assert relook.look(tmp_path) == []
+    rewrite(data / "a", "x")
+    assert relook.look(tmp_path) == [
+        {"path": "/work/data", "counts": {"changed": 1}, "changed": ["a"]}
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": "reprobox.inputs/2"}', "{"])
+def test_a_note_that_cannot_be_read_says_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / relook.NAME).write_text(text)
     assert relook.look(tmp_path) == []

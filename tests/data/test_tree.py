@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,65 @@ def test_only_the_digest_of_a_large_file_that_was_left_alone_is_remembered(
     memory.known = dict.fromkeys(memory.known, "sha256:remembered")
     again = tree.digest_of(str(data / "a"), stamp, memory, Silent())  # type: ignore[arg-type]
     assert again == ("sha256:remembered" if kept else digest)
+
+
+def _many(data: Path, monkeypatch: pytest.MonkeyPatch, later: float) -> Memory:
+    """A tree of so many files that its digests are remembered, hashed once."""
+    monkeypatch.setattr(tree, "_MANY", 3)
+    last = max(path.stat().st_ctime for path in data.rglob("*"))
+    monkeypatch.setattr(tree.time, "time", lambda: last + later)
+    memory = Memory()
+    list(tree.seen(data, "data", memory, Silent()))  # type: ignore[arg-type]
+    return memory
+
+
+def test_digests_of_a_large_tree_are_remembered_together(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = _many(data, monkeypatch, later=100)
+    (text,) = memory.known.values()
+    assert sorted(line.split(" ")[1] for line in text.split("\n")) == sorted(
+        canon.digest_bytes(name.encode()) for name in "abc"
+    )
+    read: list[str] = []
+    monkeypatch.setattr(tree, "_hashed", lambda where, bar: read.append(where) or "sha256:read")
+    first = {one.path: one.digest for one in tree.seen(data, "data", memory, Silent())}  # type: ignore[arg-type]
+    assert (read, first["a"]) == ([], canon.digest_bytes(b"a"))
+
+
+@pytest.mark.parametrize("keeps_its_times", [False, True])
+def test_a_file_that_was_written_is_read_again(
+    data: Path, monkeypatch: pytest.MonkeyPatch, keeps_its_times: bool
+) -> None:
+    memory = _many(data, monkeypatch, later=100)
+    before = (data / "b").stat()
+    time.sleep(0.02)  # the file system's clock moves in steps of up to 10 ms
+    (data / "b").write_text("x")
+    if keeps_its_times:
+        os.utime(data / "b", ns=(before.st_atime_ns, before.st_mtime_ns))
+    again = {one.path: one.digest for one in tree.seen(data, "data", memory, Silent())}  # type: ignore[arg-type]
+    assert again["b"] == canon.digest_bytes(b"x")
+    assert again["a"] == canon.digest_bytes(b"a")
+
+
+def test_what_has_just_been_written_is_not_remembered(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _many(data, monkeypatch, later=1).known == {}
+
+
+def test_damaged_remembered_digests_are_passed_over(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = _many(data, monkeypatch, later=100)
+    for damaged in ("", "x", "a b c\n\n", {"a": 1}, ["a b"]):
+        memory.known = dict.fromkeys(memory.known, damaged)  # type: ignore[arg-type]
+        found = {one.path: one.digest for one in tree.seen(data, "data", memory, Silent())}  # type: ignore[arg-type]
+        assert found["c"] == canon.digest_bytes(b"c")
+
+
+@pytest.mark.parametrize("path", ["a", 'q"uo\\te', "ä/\U0001f600", "\udcff", "a\nb\t\x01\x7f", ""])
+@pytest.mark.parametrize("executable", [True, False])
+def test_a_line_is_canonical_json(path: str, executable: bool) -> None:
+    line = tree.line_of(path, "file", executable, 10**15, "sha256:00")
+    assert line == canon.canonical([path, "file", executable, 10**15, "sha256:00"]) + b"\n"
