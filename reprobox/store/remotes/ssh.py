@@ -34,6 +34,8 @@ _AHEAD = 16 << 20
 """Bytes that are asked for ahead, and may be in memory: at 50 ms from here to there and back, 320
 MB/s.
 """
+_REQUEST, _OPENSSH_REQUEST = 32 << 10, 255 << 10
+"""Bytes that one request of a write carries."""
 _TIMEOUT = 30.0
 """Seconds without an answer after which the other side counts as gone."""
 _FEW = 8
@@ -72,6 +74,10 @@ class Sftp:
             client = _connected(host, stack, 0)
             self._sftp: Any = stack.enter_context(contextlib.closing(client.open_sftp()))
             self._sftp.sock.settimeout(_TIMEOUT)
+            # What every server takes (draft-ietf-secsh-filexfer-02, 3), or OpenSSH's
+            # `limits@openssh.com` (PROTOCOL, 4.8).
+            theirs = client.get_transport().remote_version
+            self._request = _OPENSSH_REQUEST if "OpenSSH" in theirs else _REQUEST
             self._stack = stack.pop_all()
 
     @contextlib.contextmanager
@@ -209,6 +215,7 @@ class Sftp:
         size = 0
         with self._sftp.open(temp, "wbx") as file:
             file.set_pipelined(True)
+            file.MAX_REQUEST_SIZE = self._request
             while chunk := stream.read(CHUNK):
                 file.write(chunk)
                 size += len(chunk)
@@ -335,8 +342,21 @@ def _connected(host: _Host, stack: contextlib.ExitStack, jumps: int, via: Any = 
         sock=_channel(via, target) if via else _way(settings, target, stack, jumps),
         timeout=_TIMEOUT,
         banner_timeout=_TIMEOUT,
+        transport_factory=_transport,
     )
     return client
+
+
+def _transport(sock: Any, **options: Any) -> Any:
+    """A connection that asks for AES-GCM first, which encrypts and signs a packet in one call; the
+    client's own first choice takes twice the processor time.
+    """
+    import paramiko
+
+    made = paramiko.Transport(sock, **options)
+    chosen = made.get_security_options()
+    chosen.ciphers = sorted(chosen.ciphers, key=lambda name: "-gcm@" not in name)
+    return made
 
 
 def _way(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +15,7 @@ from travelling import Silent, a_run, packed
 
 from reprobox.errors import StoreError
 from reprobox.store.remotes.registry import open_remote
+from reprobox.store.remotes.ssh import Sftp
 from reprobox.store.runs import Runs
 from reprobox.store.transfer import copy
 from reprobox.store.transfer.copy import Copied, Parcels
@@ -99,3 +103,23 @@ def test_nothing_of_the_library_is_on_stderr(tmp_path: Path) -> None:
         env={"HOME": str(tmp_path), "PYTHONPATH": ":".join(sys.path), "PATH": "/usr/bin:/bin"},
     )
     assert (done.returncode, done.stderr) == (52, b"")
+
+
+@pytest.mark.parametrize("ciphers", ["", "Ciphers aes256-ctr\n"])
+def test_large_writes_are_whole_with_each_cipher(
+    runs: Runs, tmp_path: Path, nobodys_home: Path, ciphers: str
+) -> None:
+    (tmp_path / "sshd").mkdir()
+    data = random.Random(1).randbytes((3 << 20) + 17)
+    with (
+        ssh_server(tmp_path / "sshd", nobodys_home, f"LogLevel DEBUG\n{ciphers}") as server,
+        contextlib.closing(
+            Sftp(f"ssh://{server.user}@127.0.0.1:{server.port}{tmp_path}/far")
+        ) as place,
+    ):
+        place.write("some/large", io.BytesIO(data))
+        assert (tmp_path / "far/some/large").read_bytes() == data
+        with place.read("some/large", 5, most=len(data)) as stream:
+            assert b"".join(iter(lambda: stream.read(1 << 20), b"")) == data[5:]
+    log = (tmp_path / "sshd" / "server.log").read_text()
+    assert f"cipher: {'aes256-ctr' if ciphers else 'aes128-gcm@openssh.com'}" in log
