@@ -137,15 +137,25 @@ class ObjectStore:
                 _SYNCED[self._where(digest)] = os.fstat(file.fileno()).st_ino
         return digest, size
 
-    def put_file(self, path: Path, *, expect: str | None = None, move: bool = False) -> Digest:
+    def put_file(
+        self,
+        path: Path,
+        *,
+        expect: str | None = None,
+        move: bool = False,
+        hashed: Digest | None = None,
+    ) -> Digest:
         """Stores a file's bytes; with `move` the file itself where that is possible (same file
         system, no other name, ours).
+
+        Args:
+            hashed: the digest of its bytes, where the caller hashed them as it wrote them.
         """
         layout.ensure(self.root)
         with layout.trouble(f"storing {path}"):
             if move and self._movable(path):
                 try:
-                    return self._adopt(path, expect)
+                    return self._adopt(path, expect, hashed)
                 except OSError as fault:
                     # Two mounts of one device: rename(2) refuses what the device numbers allow.
                     if fault.errno != errno.EXDEV:
@@ -296,9 +306,9 @@ class ObjectStore:
             and status.st_dev == os.lstat(self.root / "tmp").st_dev
         )
 
-    def _adopt(self, path: Path, expect: str | None) -> Digest:
+    def _adopt(self, path: Path, expect: str | None, hashed: Digest | None) -> Digest:
         with path.open("rb") as file:
-            digest = Digest("sha256:" + hashlib.file_digest(file, "sha256").hexdigest())
+            digest = hashed or Digest("sha256:" + hashlib.file_digest(file, "sha256").hexdigest())
             _check(digest, expect)
             # The age of an object counts from when it was stored: `gc` spares the young.
             os.utime(file.fileno())

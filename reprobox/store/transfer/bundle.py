@@ -20,6 +20,7 @@ from typing import IO, Any, ClassVar, Self
 
 from reprobox.errors import BundleRefused, HashMismatch, NewerFormat, ReproboxError
 from reprobox.kit import canon, zstd
+from reprobox.kit.hashing import Hashing
 from reprobox.kit.lazy_dataclass import dataclass
 from reprobox.kit.regex import regex
 from reprobox.model import codec
@@ -181,7 +182,7 @@ class _Body:
     def __init__(self, source: Readable) -> None:
         self._source = source
         self._held = b""
-        self._hash = hashlib.sha256()
+        self._hash = Hashing()
         self.count = 0
 
     def read(self, size: int = -1, /) -> bytes:

@@ -19,6 +19,8 @@ from typing import Self
 
 from reprobox.errors import HashMismatch, RunBusy, StoreError
 from reprobox.kit import canon, fd_trees, files
+from reprobox.kit.canon import Digest
+from reprobox.kit.hashing import Hashing
 from reprobox.store import annotation_log, heads, layout, output_tree, run_documents
 from reprobox.store.objects import ObjectStore
 from reprobox.store.rundir import ARRIVAL
@@ -214,10 +216,15 @@ class Project:
                 path.unlink()
                 return
             try:
-                _write(path, size, stream, offset)
+                written = _write(path, size, stream, offset) or canon.digest_file(path)
                 for number, objects in enumerate(homes, 1):
-                    objects.put_file(path, expect=digest, move=number == len(homes) and not stays)
-                if not homes and canon.digest_file(path) != digest:
+                    objects.put_file(
+                        path,
+                        expect=digest,
+                        move=number == len(homes) and not stays,
+                        hashed=written,
+                    )
+                if not homes and written != digest:
                     raise HashMismatch(
                         "the received data does not match its digest",
                         why=f"announced: {digest}",
@@ -305,10 +312,13 @@ def _digests(card: Card) -> set[str]:
     return {blob.digest for blob in card.blobs}
 
 
-def _write(path: Path, size: int, stream: Readable, offset: int) -> None:
-    """Writes a stream into a file, from an offset on. Raises HashMismatch when the file has no
-    beginning of that length.
+def _write(path: Path, size: int, stream: Readable, offset: int) -> Digest | None:
+    """Writes a stream into a file, from an offset on; its digest where all of it was written here.
+
+    Raises:
+        HashMismatch: the file has no beginning of that length.
     """
+    hasher = Hashing()
     with path.open("r+b") as target:
         if target.seek(0, os.SEEK_END) < offset:
             raise HashMismatch("the part that an earlier copy left is gone")
@@ -316,5 +326,7 @@ def _write(path: Path, size: int, stream: Readable, offset: int) -> None:
         target.seek(offset)
         left = size - offset
         while left and (chunk := stream.read(min(_CHUNK, left))):
+            hasher.update(chunk)
             target.write(chunk)
             left -= len(chunk)
+    return None if offset else Digest(f"sha256:{hasher.hexdigest()}")
