@@ -59,11 +59,11 @@ def fsck(context: Context, *, shared: bool = True) -> list[Health]:
 
 def _commits(context: Context) -> Iterator[store_fsck.Fault]:
     """The commits of imported runs, which lie in the store's own repository."""
-    from reprobox.commands.shared.deep_verify import Deep
-
     kept = context.runs.root / CODE
     if not layout.exists(kept):
         return
+    from reprobox.commands.shared.deep_verify import Deep
+
     below = Deep(context)
     for commit in sorted(_named(context)):
         if holder(context, commit).git.at == kept:
@@ -82,11 +82,13 @@ def _named(context: Context) -> set[str]:
 
 def _trees(context: Context) -> Iterator[store_fsck.Fault]:
     """Input trees, each checked against the digest that is its name."""
+    folder = context.runs.root / layout.INPUTS
+    if not layout.exists(folder):
+        return
     from reprobox.commands.shared.object_proxies import NoMemo
     from reprobox.data import pins, tree
 
-    folder = context.runs.root / layout.INPUTS
-    for path in sorted(folder.iterdir()) if layout.exists(folder) else ():
+    for path in sorted(folder.iterdir()):
         what = f"{layout.INPUTS}/{path.name}"
         if not canon.is_digest(f"sha256:{path.name}"):
             yield store_fsck.Fault(what=what, kind="untrusted", why="it is not an input tree")
